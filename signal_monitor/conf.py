@@ -1,0 +1,149 @@
+"""The ``SIGNAL_MONITOR`` setting: declared once, typed, frozen, forgotten when settings change."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+SETTING = "SIGNAL_MONITOR"
+UNSPANNED = (
+    "django.db.models.signals.pre_init",
+    "django.db.models.signals.post_init",
+    "django.db.models.signals.class_prepared",
+    "django.db.backends.signals.connection_created",
+    "django.core.signals.setting_changed",
+    "django.core.signals.request_started",
+    "django.core.signals.request_finished",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings, with their defaults.
+
+    ENABLED: observe signals at all.
+    STORE: "sqlite" (a file that every process of the project finds the same way), "sqlite:////absolute/path", "memory".
+    SLOW_MS: from how many milliseconds a receiver call or a dispatch is slow; ten times that is critical.
+    SLOW_MS_OVERRIDES: other limits, {pattern of a signal's or receiver's dotted name: milliseconds}.
+    REQUEST_SLOW_MS: in DEBUG, log one line for a request that took longer; 0 logs none.
+    SERVER_TIMING: send a Server-Timing header; None means in DEBUG only.
+    QUEUE_SIZE: dispatches waiting for the worker; more are dropped and counted.
+    HISTORY_SIZE: dispatches kept one by one, and as many again of the slow and of the failed ones.
+    SAMPLE_PER_SECOND: how many ordinary dispatches a process stores one by one each second; slow and failed ones are
+    always stored.
+    SPANS: emit OpenTelemetry spans.
+    SPANS_NEED_PARENT: only under a recording span.
+    SPANS_IGNORE: patterns of signal names that get no span.
+    TRACE_URL: a link to a trace, with {trace_id} and {span_id}; "" hides such links.
+    ACCESS: dotted path of a callable that takes a request, or a websocket's scope, and says whether it may look; ""
+    means active staff, and in DEBUG also clients on this machine.
+    """
+
+    ENABLED: bool = True
+    STORE: str = "sqlite"
+    SLOW_MS: float = 100.0
+    SLOW_MS_OVERRIDES: Mapping[str, float] = field(default_factory=dict)
+    REQUEST_SLOW_MS: float = 500.0
+    SERVER_TIMING: bool | None = None
+    QUEUE_SIZE: int = 10_000
+    HISTORY_SIZE: int = 2_000
+    SAMPLE_PER_SECOND: int = 50
+    SPANS: bool = True
+    SPANS_NEED_PARENT: bool = True
+    SPANS_IGNORE: tuple[str, ...] = UNSPANNED
+    TRACE_URL: str = ""
+    ACCESS: str = ""
+
+    @property
+    def slow_ns(self) -> int:
+        """The general limit, in nanoseconds."""
+        return int(self.SLOW_MS * 1e6)
+
+
+Rule = tuple[str, Callable[[object], bool]]
+"""What is allowed, for a person, and whether a value is."""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+
+
+def _is_limits(value: object) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(key, str) and _is_number(item) for key, item in value.items())
+
+
+def _is_patterns(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+
+
+def _is_store(value: object) -> bool:
+    prefix = "sqlite:////"
+    return isinstance(value, str) and (value in {"sqlite", "memory"} or (value.startswith(prefix) and value != prefix))
+
+
+def _is_trace_url(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        return not value or value.format(trace_id="1", span_id="2") != value.format(trace_id="3", span_id="2")
+    except (KeyError, IndexError, ValueError):
+        return False
+
+
+_SWITCH: Rule = ("True or False", lambda value: isinstance(value, bool))
+_MILLISECONDS: Rule = ("a number of milliseconds, 0 or more", _is_number)
+_SIZE: Rule = ("a whole number, 1 or more", lambda value: type(value) is int and value >= 1)
+_RULES: dict[str, Rule] = {
+    "ENABLED": _SWITCH,
+    "STORE": ('"sqlite", "sqlite:///" and an absolute path, or "memory"', _is_store),
+    "SLOW_MS": _MILLISECONDS,
+    "SLOW_MS_OVERRIDES": ("a dict of patterns and numbers of milliseconds", _is_limits),
+    "REQUEST_SLOW_MS": _MILLISECONDS,
+    "SERVER_TIMING": ("True, False or None", lambda value: value is None or isinstance(value, bool)),
+    "QUEUE_SIZE": _SIZE,
+    "HISTORY_SIZE": _SIZE,
+    "SAMPLE_PER_SECOND": ("a whole number, 0 or more", lambda value: type(value) is int and value >= 0),
+    "SPANS": _SWITCH,
+    "SPANS_NEED_PARENT": _SWITCH,
+    "SPANS_IGNORE": ("a list of patterns", _is_patterns),
+    "TRACE_URL": ('a URL with {trace_id} and, if you like, {span_id}, or ""', _is_trace_url),
+    "ACCESS": ('a dotted path, or ""', lambda value: isinstance(value, str)),
+}
+
+
+def _checked(key: str, value: Any) -> Any:  # noqa: ANN401
+    """The value, or an ImproperlyConfigured that says what is allowed."""
+    if key not in _RULES:
+        raise ImproperlyConfigured(f"{SETTING} has an unknown key {key!r}; the keys are {', '.join(sorted(_RULES))}.")
+    allowed, is_fine = _RULES[key]
+    if not is_fine(value):
+        raise ImproperlyConfigured(f"{SETTING}[{key!r}] is {value!r}; it must be {allowed}.")
+    return tuple(value) if isinstance(value, list) else value
+
+
+def read(value: object) -> Config:
+    """Make a Config of a SIGNAL_MONITOR dict.
+
+    Raises ImproperlyConfigured that names the key, the value and what is allowed.
+    """
+    if not isinstance(value, Mapping):
+        raise ImproperlyConfigured(f"{SETTING} is {value!r}; it must be a dict.")
+    return Config(**{key: _checked(key, item) for key, item in value.items()})
+
+
+@cache
+def get_config() -> Config:
+    """The project's configuration, read once."""
+    return read(getattr(settings, SETTING, {}))
+
+
+def forget(*, setting: str, **_kwargs: object) -> None:
+    """Read the setting anew next time, if it is ours that changed; a receiver of ``setting_changed``."""
+    if setting == SETTING:
+        get_config.cache_clear()

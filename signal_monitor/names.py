@@ -1,0 +1,184 @@
+"""Names for signals, receivers, senders and exceptions: total functions that run no code of the application.
+
+A name is read from the type's own slots and from function objects, never by ``str()`` or by an attribute that a
+class could compute, so that neither a broken ``__repr__`` nor a lazy object is touched.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any, NamedTuple, cast
+
+MAX_LENGTH = 200
+_CLASS_DICT = type.__dict__["__dict__"]
+_CLASS_QUALNAME = type.__dict__["__qualname__"]
+_MODULE_DICT: Any = vars(types.ModuleType)["__dict__"]
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType)
+_PLAIN = (int, float, bool, bytes)
+
+
+class Source(NamedTuple):
+    """Where a receiver is written; the line is the ``def`` or its first decorator."""
+
+    path: str
+    line: int
+
+
+def shortened(text: str) -> str:
+    """The text, cut to MAX_LENGTH characters."""
+    return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 1] + "…"
+
+
+def class_name(cls: type) -> str:
+    """Qualified name of a class, without running a metaclass's code."""
+    module = _CLASS_DICT.__get__(cls).get("__module__")
+    qualname: str = _CLASS_QUALNAME.__get__(cls)
+    return shortened(f"{module}.{qualname}" if type(module) is str else qualname)
+
+
+def function_name(function: types.FunctionType | types.BuiltinFunctionType) -> str:
+    """Qualified name of a function; a lambda's ends with its line, because many share one name."""
+    module, qualname = function.__module__, function.__qualname__
+    if type(module) is not str:
+        module = ""
+    if function.__name__ == "<lambda>" and isinstance(function, types.FunctionType):
+        qualname = f"{qualname}:{function.__code__.co_firstlineno}"
+    return shortened(f"{module}.{qualname}" if module else qualname)
+
+
+def receiver_name(receiver: object) -> str:
+    """Qualified name of a receiver of any kind.
+
+    A bound method is named by its function, a partial by what it calls, any other object by its class.
+    """
+    kind = type(receiver)
+    if issubclass(kind, _FUNCTIONS):
+        return function_name(cast("types.FunctionType", receiver))
+    if issubclass(kind, types.MethodType):
+        return receiver_name(cast("types.MethodType", receiver).__func__)
+    if issubclass(kind, functools.partial):
+        return shortened(f"partial({receiver_name(_partial_target(receiver))})")
+    if issubclass(kind, type):
+        return class_name(cast("type", receiver))
+    return class_name(kind)
+
+
+def receiver_module(receiver: object) -> str:
+    """Name of the module that defines a receiver, or "" where it has none."""
+    function = _function_of(receiver)
+    if function is not None:
+        module = function.__module__
+    else:
+        cls = receiver if issubclass(type(receiver), type) else type(receiver)
+        module = _CLASS_DICT.__get__(cls).get("__module__")
+    return module if type(module) is str else ""
+
+
+def receiver_source(receiver: object) -> Source | None:
+    """Where a receiver is written, seen through ``functools.wraps``; None for what is not written in Python."""
+    function = _function_of(receiver)
+    if function is None:
+        call = inspect.getattr_static(type(receiver), "__call__", None)
+        function = call if isinstance(call, types.FunctionType) else None
+    if function is None:
+        return None
+    for _ in range(20):  # wrappers may wrap each other in a circle
+        wrapped = function.__dict__.get("__wrapped__")
+        if type(wrapped) is not types.FunctionType:
+            break
+        function = wrapped
+    return Source(function.__code__.co_filename, function.__code__.co_firstlineno)
+
+
+def _partial_target(receiver: object) -> object:
+    return cast("functools.partial[Any]", receiver).func
+
+
+def _function_of(receiver: object) -> types.FunctionType | None:
+    """The Python function behind a function, method or partial."""
+    for _ in range(20):
+        kind = type(receiver)
+        if kind is types.FunctionType:
+            return cast("types.FunctionType", receiver)
+        if issubclass(kind, types.MethodType):
+            receiver = cast("types.MethodType", receiver).__func__
+        elif issubclass(kind, functools.partial):
+            receiver = _partial_target(receiver)
+        else:
+            return None
+    return None
+
+
+def sender_name(sender: object) -> str:
+    """Name of a sender: a class, function or module by its qualified name, a string as it is, else by its class."""
+    kind = type(sender)
+    if sender is None:
+        return "None"
+    if issubclass(kind, type):
+        return class_name(cast("type", sender))
+    if issubclass(kind, str):
+        return shortened(str.__str__(cast("str", sender)))
+    if issubclass(kind, (*_FUNCTIONS, types.MethodType, functools.partial)):
+        return receiver_name(sender)
+    if kind is types.ModuleType:
+        module = vars(sender).get("__name__")
+        return shortened(module) if type(module) is str else "module"
+    if kind in _PLAIN:
+        return shortened(repr(sender))
+    return f"{class_name(kind)} instance"
+
+
+def error_message(error: BaseException) -> str | None:
+    """Text of an exception's arguments whose exact type is str, int or float; None where there is none.
+
+    ``str(error)`` could run code of the application, and could load or print what nobody should see.
+    """
+    arguments = BaseException.args.__get__(error)  # type: ignore[attr-defined]
+    plain = [str(item) for item in arguments if type(item) in {str, int, float}]
+    return shortened(", ".join(plain)) if plain else None
+
+
+def unnamed_signal(module: str, line: int, cls: type) -> str:
+    """Name of a signal that no module holds: where it was made, and an id that is the same in every process."""
+    digest = hashlib.sha256(f"{module}:{line}:{class_name(cls)}".encode()).hexdigest()[:6]
+    return f"{module or class_name(cls)}.signal-{digest}"
+
+
+def named_instances(cls: type) -> dict[int, str]:
+    """Dotted names of all instances of a class that loaded modules, or classes in them, hold as attributes.
+
+    Maps ``id()`` to name. Of several names the likeliest to be the definition wins: in a module called signals, then
+    the shortest, then the first in the alphabet.
+    """
+    found: dict[int, str] = {}
+    for module_name, namespace in _loaded_namespaces():
+        for attribute, value in _attributes(module_name, namespace):
+            if issubclass(type(value), cls):
+                name = f"{module_name}.{attribute}"
+                if id(value) not in found or _rank(name) < _rank(found[id(value)]):
+                    found[id(value)] = name
+    return found
+
+
+def _rank(name: str) -> tuple[bool, bool, int, str]:
+    module, _, attribute = name.rpartition(".")
+    return (attribute.startswith("_"), "signals" not in module.split("."), len(name), name)
+
+
+def _loaded_namespaces() -> Iterator[tuple[str, dict[str, object]]]:
+    for name, module in list(sys.modules.items()):
+        if issubclass(type(module), types.ModuleType) and name != "__mp_main__":
+            yield name, _MODULE_DICT.__get__(module)
+
+
+def _attributes(module_name: str, namespace: dict[str, object]) -> Iterator[tuple[str, object]]:
+    for attribute, value in list(namespace.items()):
+        yield attribute, value
+        if type(value) is type and _CLASS_DICT.__get__(value).get("__module__") == module_name:
+            for inner, held in list(_CLASS_DICT.__get__(value).items()):
+                yield f"{attribute}.{inner}", held

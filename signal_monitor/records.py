@@ -1,0 +1,229 @@
+"""What the monitor knows about a dispatch: frozen records of names and numbers.
+
+No record holds a sender, a receiver, a named argument or an exception: a record that did would keep
+models, frames and requests alive, and weakly connected receivers would never die.
+
+Every duration is in nanoseconds, every ``*_at`` is wall-clock time in seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+Method = Literal["send", "send_robust", "asend", "asend_robust"]
+Outcome = Literal["ok", "raised", "swallowed", "cancelled", "late", "not_run"]
+Severity = Literal["normal", "slow", "critical"]
+OriginKind = Literal["request", "task", "command"]
+SubjectKind = Literal["receiver", "signal", "sender"]
+
+METHODS: tuple[Method, ...] = get_args(Method)
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+SUBJECT_KINDS: tuple[SubjectKind, ...] = get_args(SubjectKind)
+# Worst first: the outcome a dispatch is filed under is the first of these that one of its calls had.
+WORST_FIRST: tuple[Outcome, ...] = ("raised", "swallowed", "cancelled", "not_run", "late", "ok")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One line of a call stack."""
+
+    path: str
+    line: int
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An exception, as text.
+
+    ``type`` is the qualified name of its class. ``message`` is made only from arguments whose exact type is
+    str, int or float, so that no code of the application runs; it is None where there is no such argument.
+    ``traceback`` has the outermost frame first, as Python prints it.
+    """
+
+    type: str
+    message: str | None = None
+    traceback: tuple[Frame, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """The class's own name and the message, on one line."""
+        name = self.type.rpartition(".")[2]
+        return f"{name}: {self.message}" if self.message else name
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverCall:
+    """One receiver run once inside a dispatch.
+
+    ``offset_ns`` counts from the start of the dispatch; it and ``duration_ns`` are 0 when the receiver was
+    not run. ``app`` is the name of the installed application that defines the receiver, if any.
+    ``queries`` is None where queries were not counted.
+    """
+
+    receiver: str
+    index: int
+    outcome: Outcome = "ok"
+    offset_ns: int = 0
+    duration_ns: int = 0
+    is_async: bool = False
+    severity: Severity = "normal"
+    failure: Failure | None = None
+    app: str | None = None
+    path: str | None = None
+    line: int | None = None
+    queries: int | None = None
+    query_ns: int | None = None
+    span_id: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the receiver raised, be it seen by the caller or swallowed."""
+        return self.failure is not None and self.outcome != "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """One call of one send method, from start to end.
+
+    ``id`` is unique among all processes of a store; ``root_id`` is the id of the outermost dispatch around
+    this one (its own id at ``depth`` 0). ``parent_index`` is the position, in the parent dispatch, of the
+    receiver call that sent this one. ``stack`` and ``call_site`` are recorded when the dispatch was slow,
+    failed, or the first of its signal and sender in its process. ``blocked_loop`` is True where a plain
+    send ran on the thread of a running event loop and so held it up. ``trace_id`` and ``span_id`` are
+    lower-case hexadecimal, as OpenTelemetry prints them.
+    """
+
+    id: str
+    root_id: str
+    signal: str
+    sender: str
+    method: Method
+    started_at: float
+    duration_ns: int
+    calls: tuple[ReceiverCall, ...] = ()
+    parent_id: str | None = None
+    parent_index: int | None = None
+    depth: int = 0
+    severity: Severity = "normal"
+    origin_kind: OriginKind | None = None
+    origin_id: str | None = None
+    process: str = ""
+    thread: str = ""
+    trace_id: str | None = None
+    span_id: str | None = None
+    in_transaction: bool | None = None
+    blocked_loop: bool = False
+    call_site: Frame | None = None
+    stack: tuple[Frame, ...] = ()
+    failure: Failure | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst outcome among the receiver calls."""
+        seen = {call.outcome for call in self.calls}
+        if self.failure is not None:
+            seen.add("raised")
+        return next((outcome for outcome in WORST_FIRST if outcome in seen), "ok")
+
+    @property
+    def failed(self) -> bool:
+        """Whether an exception reached the caller or a receiver's exception was swallowed."""
+        return self.failure is not None or any(call.failed for call in self.calls)
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """What became of a receiver call after its dispatch had ended."""
+
+    dispatch_id: str
+    index: int
+    duration_ns: int
+    outcome: Outcome
+    severity: Severity = "normal"
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request and what it spent in signals.
+
+    ``signal_ns`` is the time during which at least one outermost dispatch was running (overlapping
+    dispatches are counted once). ``view`` is the resolved route or view name.
+    """
+
+    id: str
+    method: str
+    path: str
+    started_at: float
+    duration_ns: int
+    status: int | None = None
+    view: str | None = None
+    signal_ns: int = 0
+    dispatch_count: int = 0
+    receiver_count: int = 0
+    failed_count: int = 0
+    slow_count: int = 0
+    process: str = ""
+    trace_id: str | None = None
+    span_id: str | None = None
+
+    @property
+    def signal_share(self) -> float:
+        """Signal time as a share of the request's time, from 0 to 1."""
+        return min(1.0, self.signal_ns / self.duration_ns) if self.duration_ns else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunningCall:
+    """A receiver call that has begun and not ended, as its process last saw it.
+
+    ``stack`` is where it stands, outermost frame first.
+    """
+
+    dispatch_id: str
+    signal: str
+    sender: str
+    method: Method
+    receiver: str
+    index: int
+    started_at: float
+    running_ns: int
+    depth: int = 0
+    process: str = ""
+    thread: str = ""
+    origin_kind: OriginKind | None = None
+    origin_id: str | None = None
+    is_async: bool = False
+    severity: Severity = "normal"
+    stack: tuple[Frame, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process that reports to the store.
+
+    ``title`` says what it is ("daphne demo.asgi", "manage.py migrate"). ``rate`` is dispatches per second over
+    the last seconds. ``dropped`` counts lost records by reason, ``orphans`` dispatches without receiver by
+    signal, ``faults`` the monitor's own errors. ``path_mode`` says how sends are observed ("fast", "general" or "off").
+    ``ended_at`` is None while the process runs, or was killed before it could say.
+    """
+
+    id: str
+    pid: int
+    host: str
+    title: str
+    started_at: float
+    seen_at: float
+    ended_at: float | None = None
+    rate: float = 0.0
+    dispatches: int = 0
+    queue_length: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    orphans: dict[str, int] = field(default_factory=dict)
+    faults: int = 0
+    last_fault: str | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    path_mode: str = "general"
+    running: tuple[RunningCall, ...] = ()

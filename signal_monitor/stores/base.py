@@ -1,0 +1,221 @@
+"""The one contract that every store keeps."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from signal_monitor.histograms import merge, quantile_ns
+from signal_monitor.records import (
+    Amendment,
+    Dispatch,
+    Outcome,
+    Process,
+    Request,
+    RunningCall,
+    SubjectKind,
+)
+
+WINDOW_SECONDS = 60
+LIFE = 0
+"""The ``window`` of totals that span a process's whole life."""
+
+
+class StoreError(Exception):
+    """The store cannot be opened, read or written; the text says which and what to do."""
+
+
+@dataclass(slots=True)
+class Totals:
+    """Running totals of one receiver, signal or sender, in one window or over a process's life.
+
+    ``window`` is the start of a window of WINDOW_SECONDS in seconds since the epoch, or LIFE. ``buckets`` maps
+    histogram bucket numbers (see ``signal_monitor.histograms``) to counts. For signals and senders a count is a
+    dispatch, for receivers a receiver call that ran. ``blocking`` counts the calls of synchronous receivers.
+    """
+
+    kind: SubjectKind
+    key: str
+    window: int = LIFE
+    count: int = 0
+    failures: int = 0
+    slow: int = 0
+    blocking: int = 0
+    not_run: int = 0
+    total_ns: int = 0
+    max_ns: int = 0
+    buckets: dict[int, int] = field(default_factory=dict)
+    app: str | None = None
+    path: str | None = None
+    line: int | None = None
+    last_at: float | None = None
+    last_failure: str | None = None
+    last_failure_at: float | None = None
+    last_failure_dispatch: str | None = None
+
+    def quantile_ns(self, quantile: float) -> int:
+        """Nearest-rank quantile of the durations, in nanoseconds."""
+        return min(quantile_ns(self.buckets, quantile), self.max_ns)
+
+    @property
+    def p50_ns(self) -> int:
+        """Median duration in nanoseconds."""
+        return self.quantile_ns(0.50)
+
+    @property
+    def p95_ns(self) -> int:
+        """95th percentile of the durations in nanoseconds."""
+        return self.quantile_ns(0.95)
+
+    @property
+    def p99_ns(self) -> int:
+        """99th percentile of the durations in nanoseconds."""
+        return self.quantile_ns(0.99)
+
+    @property
+    def mean_ns(self) -> int:
+        """Mean duration in nanoseconds."""
+        return self.total_ns // self.count if self.count else 0
+
+    def add(self, other: Totals) -> None:
+        """Take in the totals of another window or process for the same subject."""
+        self.count += other.count
+        self.failures += other.failures
+        self.slow += other.slow
+        self.blocking += other.blocking
+        self.not_run += other.not_run
+        self.total_ns += other.total_ns
+        self.max_ns = max(self.max_ns, other.max_ns)
+        merge(self.buckets, other.buckets)
+        self.app = self.app or other.app
+        self.path = self.path or other.path
+        self.line = self.line or other.line
+        self.last_at = max(filter(None, (self.last_at, other.last_at)), default=None)
+        if (other.last_failure_at or 0) > (self.last_failure_at or 0):
+            self.last_failure = other.last_failure
+            self.last_failure_at = other.last_failure_at
+            self.last_failure_dispatch = other.last_failure_dispatch
+
+
+@dataclass(slots=True)
+class Batch:
+    """All that one process writes in one flush.
+
+    ``totals`` are cumulative for their window: writing the same row again replaces it, so a lost batch heals
+    with the next one. ``amendments`` may name dispatches that were never stored; these are passed over.
+    """
+
+    process: Process
+    dispatches: Sequence[Dispatch] = ()
+    amendments: Sequence[Amendment] = ()
+    requests: Sequence[Request] = ()
+    totals: Sequence[Totals] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchFilter:
+    """Which dispatches to read; an unset field does not restrict.
+
+    ``signal``, ``sender`` and ``receiver`` match without regard to case anywhere in the name; with a ``*`` they are
+    patterns for the whole name. ``exact_receiver`` matches one receiver's whole name. ``app`` matches the app of a
+    receiver. ``outcome`` matches a dispatch with at least one such receiver call; "failed" matches raised and
+    swallowed. ``slow`` keeps slow and critical ones. ``min_ms`` is in milliseconds.
+    """
+
+    signal: str = ""
+    sender: str = ""
+    receiver: str = ""
+    exact_receiver: str = ""
+    exact_signal: str = ""
+    exact_sender: str = ""
+    app: str = ""
+    outcome: Outcome | str = ""
+    min_ms: float = 0.0
+    slow: bool = False
+    failed: bool = False
+    origin_id: str = ""
+    process: str = ""
+    trace_id: str = ""
+
+
+class Store(ABC):
+    """Where processes put what they saw and dashboards read it.
+
+    Every method may be called from any thread. A method that cannot do its work raises StoreError.
+    """
+
+    @property
+    @abstractmethod
+    def location(self) -> str:
+        """Where the data is, for a person: a file's path, an address without password, or "this process"."""
+
+    @abstractmethod
+    def write(self, batch: Batch) -> None:
+        """Store a batch, and announce its process, in one transaction."""
+
+    @abstractmethod
+    def cursor(self) -> str:
+        """A token that changes whenever something was written, by any process."""
+
+    @abstractmethod
+    def dispatches(self, where: DispatchFilter, limit: int = 50) -> list[Dispatch]:
+        """Stored dispatches that match, newest first."""
+
+    @abstractmethod
+    def tree(self, root_id: str, limit: int = 500) -> list[Dispatch]:
+        """The stored dispatches under one outermost dispatch, itself included, in order of their start."""
+
+    @abstractmethod
+    def dispatch(self, dispatch_id: str) -> Dispatch | None:
+        """One dispatch, or None if it was not stored or has left the ring."""
+
+    @abstractmethod
+    def requests(self, limit: int = 50, *, path: str = "", slow_ms: float = 0.0) -> list[Request]:
+        """Stored requests, newest first; ``path`` matches anywhere, ``slow_ms`` is a least duration."""
+
+    @abstractmethod
+    def request(self, request_id: str) -> Request | None:
+        """One request, or None if it was not stored or has left the ring."""
+
+    @abstractmethod
+    def totals(self, kind: SubjectKind, since: float | None = None, key: str | None = None) -> list[Totals]:
+        """Totals per subject, added up over all processes.
+
+        Over the processes' lives, or, with ``since`` (seconds since the epoch), over the windows that had not ended
+        then. With ``key``, of one subject only. Without order.
+        """
+
+    @abstractmethod
+    def history(self, kind: SubjectKind, key: str, since: float) -> list[Totals]:
+        """One subject's totals window by window since a time, added up over processes, oldest first."""
+
+    @abstractmethod
+    def processes(self) -> list[Process]:
+        """The processes that have reported, newest report first; those long gone are left out."""
+
+    def running(self) -> list[RunningCall]:
+        """Receiver calls that had begun and not ended when their process last reported, longest first."""
+        calls = [call for process in self.processes() for call in process.running]
+        return sorted(calls, key=lambda call: call.running_ns, reverse=True)
+
+    @abstractmethod
+    def clear(self) -> None:
+        """Forget everything."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of files and connections of this process; a later call opens them again."""
+
+
+def merged(rows: Iterable[Totals]) -> list[Totals]:
+    """Add up totals of the same subject; the sum's window is the first one's."""
+    by_key: dict[str, Totals] = {}
+    for row in rows:
+        if row.key in by_key:
+            by_key[row.key].add(row)
+        else:
+            mine = Totals(kind=row.kind, key=row.key, window=row.window)
+            mine.add(row)
+            by_key[row.key] = mine
+    return list(by_key.values())

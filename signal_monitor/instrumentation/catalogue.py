@@ -1,0 +1,190 @@
+"""Names of the signals and receivers seen so far, found once each and kept without keeping the objects alive."""
+
+from __future__ import annotations
+
+import fnmatch
+import sys
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from django.dispatch import Signal
+
+from signal_monitor import names
+
+from .tally import Tally
+
+Hook = Callable[[], None]
+
+
+@dataclass(slots=True)
+class Limits:
+    """From how many nanoseconds something is slow: in general, and by pattern of a dotted name."""
+
+    slow_ns: int = 100_000_000
+    overrides: Mapping[str, int] | None = None
+    spanless: tuple[str, ...] = ()
+
+    def slow_ns_of(self, name: str) -> int:
+        """The limit for a signal or receiver; the first pattern that matches decides."""
+        for pattern, limit in (self.overrides or {}).items():
+            if fnmatch.fnmatchcase(name, pattern):
+                return limit
+        return self.slow_ns
+
+    def spanned(self, signal: str) -> bool:
+        """Whether a signal's dispatches get spans."""
+        return not any(fnmatch.fnmatchcase(signal, pattern) for pattern in self.spanless)
+
+
+class SignalInfo:
+    """What is known about one signal, while it lives."""
+
+    __slots__ = ("_orphans", "after", "before", "name", "ref", "seen", "slow_ns", "spanned")
+
+    def __init__(self, signal: Signal, name: str, limits: Limits) -> None:
+        self.name = name
+        self.slow_ns = limits.slow_ns_of(name)
+        self.spanned = limits.spanned(name)
+        self.before: Hook | None = None
+        self.after: Hook | None = None
+        self.seen: set[str] = set()
+        self._orphans = Tally()
+        self.ref: weakref.ref[Signal] = weakref.ref(signal)
+
+    def count_orphan(self) -> None:
+        """Note a dispatch that found no receiver."""
+        self._orphans.add()
+
+    def forget_orphans(self) -> None:
+        """Count from nothing again."""
+        self._orphans = Tally()
+
+    @property
+    def orphans(self) -> int:
+        """How many dispatches found no receiver."""
+        return self._orphans.value
+
+
+class ReceiverInfo:
+    """What is known about one receiver: names and numbers only."""
+
+    __slots__ = ("line", "module", "name", "path", "ref", "slow_ns")
+
+    def __init__(self, receiver: object, limits: Limits) -> None:
+        self.name = names.receiver_name(receiver)
+        self.module = names.receiver_module(receiver)
+        source = names.receiver_source(receiver)
+        self.path = source.path if source else None
+        self.line = source.line if source else None
+        self.slow_ns = limits.slow_ns_of(self.name)
+        self.ref: Callable[[], object] | None = None
+
+
+class Catalogue:
+    """Signals and receivers by identity; an entry goes when its object dies, so a reused id never misleads."""
+
+    def __init__(self) -> None:
+        self.limits = Limits()
+        self._signals: dict[int, SignalInfo] = {}
+        self._receivers: dict[int, ReceiverInfo] = {}
+        self._births: dict[int, tuple[str, int]] = {}
+        self._named: dict[int, str] = {}
+        self._modules_seen = 0
+        self._looked_at = 0.0
+        self._forgotten_orphans: dict[str, int] = {}
+
+    def configure(self, limits: Limits) -> None:
+        """Use other limits from now on, for what is known already too."""
+        self.limits = limits
+        for info in list(self._signals.values()):
+            info.slow_ns, info.spanned = limits.slow_ns_of(info.name), limits.spanned(info.name)
+        self._receivers.clear()
+
+    def note_birth(self, signal: Signal, module: str, line: int) -> None:
+        """Remember where a signal was made, in case no module ever names it."""
+        key = id(signal)
+        self._named.pop(key, None)  # the name of another that died
+        self._births[key] = (module, line)
+        weakref.finalize(signal, self._births.pop, key, None).atexit = False
+
+    def signal(self, signal: Signal) -> SignalInfo:
+        """What is known about a signal."""
+        info = self._signals.get(id(signal))
+        return info if info is not None else self._learn_signal(signal)
+
+    def _learn_signal(self, signal: Signal) -> SignalInfo:
+        key = id(signal)
+        info = SignalInfo(signal, self._name_of(signal), self.limits)
+        self._signals[key] = info
+        weakref.finalize(signal, self._forget_signal, key).atexit = False
+        return info
+
+    def _forget_signal(self, key: int) -> None:
+        info = self._signals.pop(key, None)
+        if info is not None and info.orphans:
+            self._forgotten_orphans[info.name] = self._forgotten_orphans.get(info.name, 0) + info.orphans
+
+    def _name_of(self, signal: Signal) -> str:
+        key = id(signal)
+        if key not in self._named and self._may_look_again():
+            self._named = names.named_instances(Signal)
+        if key in self._named:
+            return self._named[key]
+        module, line = self._births.get(key, (type(signal).__module__, 0))
+        return names.unnamed_signal(module, line, type(signal))
+
+    def _may_look_again(self) -> bool:
+        """Whether modules were loaded since the last look through them, or a second has passed: a look takes 10 ms."""
+        grown, now = len(sys.modules) != self._modules_seen, monotonic()
+        if grown or now - self._looked_at > 1.0:
+            self._modules_seen, self._looked_at = len(sys.modules), now
+            return True
+        return False
+
+    def receiver(self, receiver: object) -> ReceiverInfo:
+        """What is known about a receiver; for a bound method, about its function."""
+        target = getattr(receiver, "__func__", receiver) if type(receiver) is _METHOD else receiver
+        info = self._receivers.get(id(target))
+        if info is not None and info.ref is not None and info.ref() is target:
+            return info
+        return self._learn_receiver(target)
+
+    def _learn_receiver(self, target: object) -> ReceiverInfo:
+        info = ReceiverInfo(target, self.limits)
+        try:
+            info.ref = weakref.ref(target)
+        except TypeError:
+            return info
+        if len(self._receivers) > 10_000:  # receivers made on the fly
+            self._receivers.clear()
+        self._receivers[id(target)] = info
+        return info
+
+    def orphans(self) -> dict[str, int]:
+        """Dispatches that found no receiver, by signal; signals without any are left out."""
+        counts = dict(self._forgotten_orphans)
+        for info in list(self._signals.values()):
+            if info.orphans:
+                counts[info.name] = counts.get(info.name, 0) + info.orphans
+        return counts
+
+    def signals(self) -> Iterator[SignalInfo]:
+        """The signals that were dispatched so far and still live."""
+        yield from list(self._signals.values())
+
+    def reset(self) -> None:
+        """Start counting anew, as in a forked child."""
+        self._forgotten_orphans.clear()
+        for info in list(self._signals.values()):
+            info.forget_orphans()
+
+
+class _Sample:
+    def method(self) -> None: ...
+
+
+_METHOD: Any = type(_Sample().method)
+catalogue = Catalogue()

@@ -1,0 +1,216 @@
+"""The four send methods: Django's own loops, with a note before and after each receiver.
+
+They are written out, not wrapped around Django's, so that one frame stands between the sender and a receiver, as with
+Django's own. What differs between Django versions is read off ``django.dispatch.dispatcher`` once, at import.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from asgiref.sync import async_to_sync, sync_to_async
+from django.dispatch import dispatcher
+
+from .dispatch import UNOBSERVED, observe, orphaned
+
+if TYPE_CHECKING:
+    from django.dispatch import Signal
+
+    Responses = list[tuple[Any, Any]]
+
+# Django 6.1 runs async receivers in a task group of its own, after the synchronous ones; up to 6.0 both run at once.
+SEQUENTIAL = hasattr(dispatcher, "_run_parallel")
+run_parallel: Any = getattr(dispatcher, "_run_parallel", asyncio.gather)
+NO_RECEIVERS = dispatcher.NO_RECEIVERS
+
+
+def send(self: Signal, sender: Any, **named: Any) -> Responses:
+    if not self.receivers or self.sender_receivers_cache.get(sender) is NO_RECEIVERS:
+        orphaned(self)
+        return []
+    responses: Responses = []
+    sync_receivers, async_receivers = self._live_receivers(sender)
+    observation = observe(self, sender, "send", sync_receivers, async_receivers) or UNOBSERVED
+    try:
+        for receiver in sync_receivers:
+            observation.begin_next()
+            response = receiver(signal=self, sender=sender, **named)
+            responses.append((receiver, response))
+        observation.returned()
+        if async_receivers:
+
+            async def asend() -> Any:
+                async_responses = await run_parallel(
+                    *(
+                        observation.watch(offset)(receiver(signal=self, sender=sender, **named))
+                        for offset, receiver in enumerate(async_receivers)
+                    )
+                )
+                return zip(async_receivers, async_responses, strict=False)
+
+            responses.extend(async_to_sync(asend)())
+    except BaseException as error:
+        observation.fail(error)
+        raise
+    finally:
+        observation.finish()
+    return responses
+
+
+async def asend(self: Signal, sender: Any, **named: Any) -> Responses:
+    if not self.receivers or self.sender_receivers_cache.get(sender) is NO_RECEIVERS:
+        orphaned(self)
+        return []
+    sync_receivers, async_receivers = self._live_receivers(sender)
+    observation = observe(self, sender, "asend", sync_receivers, async_receivers) or UNOBSERVED
+    if sync_receivers:
+
+        @sync_to_async
+        def sync_send() -> Responses:
+            responses: Responses = []
+            previous = observation.enter_thread()
+            try:
+                for receiver in sync_receivers:
+                    observation.begin_next()
+                    response = receiver(signal=self, sender=sender, **named)
+                    responses.append((receiver, response))
+                observation.returned()
+            except BaseException as error:
+                observation.interrupt(error)
+                raise
+            finally:
+                observation.leave_thread(previous)
+            return responses
+
+    else:
+
+        async def sync_send() -> Responses:
+            return []
+
+    calls = (
+        observation.watch(offset)(receiver(signal=self, sender=sender, **named))
+        for offset, receiver in enumerate(async_receivers)
+    )
+    try:
+        if SEQUENTIAL:
+            responses = await sync_send()
+            async_responses = await run_parallel(*calls)
+        else:
+            responses, async_responses = await asyncio.gather(sync_send(), run_parallel(*calls))
+        responses.extend(zip(async_receivers, async_responses, strict=False))
+    except BaseException as error:
+        observation.fail(error)
+        raise
+    finally:
+        observation.finish()
+    return responses
+
+
+def send_robust(self: Signal, sender: Any, **named: Any) -> Responses:
+    if not self.receivers or self.sender_receivers_cache.get(sender) is NO_RECEIVERS:
+        orphaned(self)
+        return []
+    responses: Responses = []
+    sync_receivers, async_receivers = self._live_receivers(sender)
+    observation = observe(self, sender, "send_robust", sync_receivers, async_receivers) or UNOBSERVED
+    try:
+        for receiver in sync_receivers:
+            observation.begin_next()
+            try:
+                response = receiver(signal=self, sender=sender, **named)
+            except Exception as err:  # noqa: BLE001 - Django's own: a robust send answers the error
+                observation.swallow(err)
+                self._log_robust_failure(receiver, err)  # type: ignore[attr-defined]
+                responses.append((receiver, err))
+            else:
+                responses.append((receiver, response))
+        observation.returned()
+        if async_receivers:
+
+            async def asend_and_wrap_exception(offset: int, receiver: Any) -> Any:
+                try:
+                    response = await observation.watch(offset)(receiver(signal=self, sender=sender, **named))
+                except Exception as err:  # noqa: BLE001 - Django's own
+                    observation.refuse(len(sync_receivers) + offset, "swallowed", err)
+                    self._log_robust_failure(receiver, err)  # type: ignore[attr-defined]
+                    return err
+                return response
+
+            async def asend() -> Any:
+                async_responses = await run_parallel(
+                    *(asend_and_wrap_exception(offset, receiver) for offset, receiver in enumerate(async_receivers))
+                )
+                return zip(async_receivers, async_responses, strict=False)
+
+            responses.extend(async_to_sync(asend)())
+    except BaseException as error:
+        observation.fail(error)
+        raise
+    finally:
+        observation.finish()
+    return responses
+
+
+async def asend_robust(self: Signal, sender: Any, **named: Any) -> Responses:
+    if not self.receivers or self.sender_receivers_cache.get(sender) is NO_RECEIVERS:
+        orphaned(self)
+        return []
+    sync_receivers, async_receivers = self._live_receivers(sender)
+    observation = observe(self, sender, "asend_robust", sync_receivers, async_receivers) or UNOBSERVED
+    if sync_receivers:
+
+        @sync_to_async
+        def sync_send() -> Responses:
+            responses: Responses = []
+            previous = observation.enter_thread()
+            try:
+                for receiver in sync_receivers:
+                    observation.begin_next()
+                    try:
+                        response = receiver(signal=self, sender=sender, **named)
+                    except Exception as err:  # noqa: BLE001 - Django's own
+                        observation.swallow(err)
+                        self._log_robust_failure(receiver, err)  # type: ignore[attr-defined]
+                        responses.append((receiver, err))
+                    else:
+                        responses.append((receiver, response))
+                observation.returned()
+            except BaseException as error:
+                observation.interrupt(error)
+                raise
+            finally:
+                observation.leave_thread(previous)
+            return responses
+
+    else:
+
+        async def sync_send() -> Responses:
+            return []
+
+    async def asend_and_wrap_exception(offset: int, receiver: Any) -> Any:
+        try:
+            response = await observation.watch(offset)(receiver(signal=self, sender=sender, **named))
+        except Exception as err:  # noqa: BLE001 - Django's own
+            observation.refuse(len(sync_receivers) + offset, "swallowed", err)
+            self._log_robust_failure(receiver, err)  # type: ignore[attr-defined]
+            return err
+        return response
+
+    calls = (asend_and_wrap_exception(offset, receiver) for offset, receiver in enumerate(async_receivers))
+    try:
+        if SEQUENTIAL:
+            responses = await sync_send()
+            async_responses = await run_parallel(*calls)
+        else:
+            responses, async_responses = await asyncio.gather(sync_send(), run_parallel(*calls))
+        responses.extend(zip(async_receivers, async_responses, strict=False))
+    except BaseException as error:
+        observation.fail(error)
+        raise
+    finally:
+        observation.finish()
+    return responses
+
+
+METHODS = {"send": send, "asend": asend, "send_robust": send_robust, "asend_robust": asend_robust}

@@ -1,0 +1,207 @@
+"""From what the hot path noted to records: names, wall-clock times, text of stacks. Runs in the worker."""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import django
+
+from .instrumentation.capture import Lines, RawFailure, stack_lines
+from .records import Amendment, Dispatch, Failure, Frame, ReceiverCall, RunningCall, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import FrameType
+
+    from .instrumentation.cells import Cell
+    from .instrumentation.dispatch import ActiveDispatch, LateCall, Position
+    from .process import ThisProcess
+
+CRITICAL_FACTOR = 10
+DJANGO = f"{Path(django.__file__).parent}{os.sep}"
+LIBRARIES = tuple({f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "purelib", "platlib")})
+
+
+def severity(duration_ns: int, slow_ns: int) -> Severity:
+    """How bad a duration is; ten times the limit is critical."""
+    if duration_ns < slow_ns:
+        return "normal"
+    return "critical" if duration_ns >= CRITICAL_FACTOR * slow_ns else "slow"
+
+
+def frames(lines: Lines) -> tuple[Frame, ...]:
+    """The lines of a stack as text."""
+    return tuple(Frame(code.co_filename, line or 0, code.co_qualname) for code, line in lines)
+
+
+def failure(raw: RawFailure | None) -> Failure | None:
+    """An exception as text."""
+    return None if raw is None else Failure(raw.type, raw.message, frames(raw.lines))
+
+
+def call_site(stack: Sequence[Frame]) -> Frame | None:
+    """The innermost line of the application's own code; failing that, the innermost outside Django."""
+    for foreign in (LIBRARIES, (DJANGO,)):
+        own = [frame for frame in stack if not frame.path.startswith(foreign)]
+        if own:
+            return own[-1]
+    return stack[-1] if stack else None
+
+
+class Expander:
+    """Makes the records of one process.
+
+    ``apps`` are the names of the installed applications.
+    """
+
+    def __init__(self, process: ThisProcess, apps: Sequence[str] = ()) -> None:
+        self.process = process
+        self._apps = sorted(apps, key=len, reverse=True)
+        self._app_by_module: dict[str, str | None] = {}
+        self._epoch_ns = 0
+        self.set_clock()
+
+    def set_clock(self) -> None:
+        """Compare the two clocks anew; the wall clock may have been set since."""
+        self._epoch_ns = time.time_ns() - time.perf_counter_ns()
+
+    def dispatch_id(self, number: int) -> str:
+        """The id of one of this process's dispatches."""
+        return f"{self.process.id}-{number:x}"
+
+    def wall_clock(self, reading_ns: int) -> float:
+        """A reading of the monotonic clock as seconds since the epoch."""
+        return (self._epoch_ns + reading_ns) / 1e9
+
+    def app_of(self, module: str) -> str | None:
+        """The installed application that a module belongs to."""
+        if module not in self._app_by_module:
+            self._app_by_module[module] = next(
+                (app for app in self._apps if module == app or module.startswith(f"{app}.")), None
+            )
+        return self._app_by_module[module]
+
+    def dispatch(self, raw: ActiveDispatch) -> Dispatch:
+        """The record of a dispatch that has ended."""
+        duration_ns = raw.ended_ns - raw.started_ns
+        stack = frames(raw.lines)
+        spans = cast("Any", raw.trace)
+        return Dispatch(
+            id=self.dispatch_id(raw.number),
+            root_id=self.dispatch_id(raw.root_number),
+            signal=raw.signal.name,
+            sender=raw.sender,
+            method=raw.method,
+            started_at=self.wall_clock(raw.started_ns),
+            duration_ns=duration_ns,
+            calls=tuple(self.call(raw, index) for index in range(len(raw.receivers))),
+            parent_id=None if raw.parent_number is None else self.dispatch_id(raw.parent_number),
+            parent_index=raw.parent_index,
+            depth=raw.depth,
+            severity=severity(duration_ns, raw.signal.slow_ns),
+            origin_kind=raw.origin.kind if raw.origin else None,
+            origin_id=raw.origin.id if raw.origin else None,
+            process=self.process.id,
+            thread=raw.thread,
+            trace_id=spans.trace_id_hex if spans else None,
+            span_id=spans.span_id_hex if spans else None,
+            in_transaction=raw.in_transaction,
+            blocked_loop=raw.blocked_loop,
+            call_site=call_site(stack),
+            stack=stack,
+            failure=failure(raw.failure),
+        )
+
+    def call(self, raw: ActiveDispatch, index: int) -> ReceiverCall:
+        """The record of one receiver call of a dispatch."""
+        info, started = raw.receivers[index], raw.starts[index]
+        duration_ns = (raw.ends[index] or raw.ended_ns) - started if started else 0
+        spans = cast("Any", raw.trace)
+        return ReceiverCall(
+            receiver=info.name,
+            index=index,
+            outcome=raw.outcomes.get(index, "ok"),
+            offset_ns=started - raw.started_ns if started else 0,
+            duration_ns=duration_ns,
+            is_async=raw.is_async(index),
+            severity=severity(duration_ns, info.slow_ns),
+            failure=failure(raw.failures.get(index)),
+            app=self.app_of(info.module),
+            path=info.path,
+            line=info.line,
+            span_id=spans.receiver_span_id_hex(index) if spans else None,
+        )
+
+    def late(self, late: LateCall) -> tuple[Amendment, ReceiverCall]:
+        """What became of a receiver call after its dispatch, and that call as it now stands."""
+        raw, index = late.dispatch, late.index
+        info = raw.receivers[index]
+        duration_ns = late.ended_ns - raw.starts[index]
+        amendment = Amendment(
+            dispatch_id=self.dispatch_id(raw.number),
+            index=index,
+            duration_ns=duration_ns,
+            outcome="late",
+            severity=severity(duration_ns, info.slow_ns),
+            failure=failure(late.failure),
+        )
+        call = ReceiverCall(
+            receiver=info.name,
+            index=index,
+            outcome="late",
+            offset_ns=raw.starts[index] - raw.started_ns,
+            duration_ns=duration_ns,
+            is_async=raw.is_async(index),
+            severity=amendment.severity,
+            failure=amendment.failure,
+            app=self.app_of(info.module),
+            path=info.path,
+            line=info.line,
+        )
+        return amendment, call
+
+    def running(self, position: Position, cell: Cell, threads: Mapping[int, FrameType]) -> RunningCall | None:
+        """The record of a receiver call that has begun and not ended; None if it has ended meanwhile."""
+        raw, index = position.dispatch, position.index
+        if index < 0 or index >= len(raw.receivers) or raw.ends[index] or not raw.starts[index]:
+            return None
+        running_ns = time.perf_counter_ns() - raw.starts[index]
+        info = raw.receivers[index]
+        level = severity(running_ns, info.slow_ns)
+        return RunningCall(
+            dispatch_id=self.dispatch_id(raw.number),
+            signal=raw.signal.name,
+            sender=raw.sender,
+            method=raw.method,
+            receiver=info.name,
+            index=index,
+            started_at=self.wall_clock(raw.starts[index]),
+            running_ns=running_ns,
+            depth=raw.depth,
+            process=self.process.id,
+            thread=cell.thread_name,
+            origin_kind=raw.origin.kind if raw.origin else None,
+            origin_id=raw.origin.id if raw.origin else None,
+            is_async=raw.is_async(index),
+            severity=level,
+            stack=frames(_standing(position, threads.get(cell.thread))) if level != "normal" else (),
+        )
+
+
+def _standing(position: Position, thread: FrameType | None) -> Lines:
+    """Where a receiver call stands: its coroutine's awaits, or its thread's stack."""
+    awaited: Any = position.awaited
+    if awaited is None:
+        return stack_lines(thread)
+    lines: list[Any] = []
+    while awaited is not None and len(lines) < 30:
+        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
+        if frame is not None:
+            lines.append((frame.f_code, frame.f_lineno))
+        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
+    return tuple(lines)

@@ -1,0 +1,99 @@
+"""Totals and quantiles per receiver, signal and sender: over the process's life and minute by minute."""
+
+from __future__ import annotations
+
+import time
+
+from signal_monitor.histograms import bucket_of
+from signal_monitor.instrumentation.dispatch import DispatchTrace
+from signal_monitor.records import Amendment, Dispatch, Failure, ReceiverCall, Severity, SubjectKind
+from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, Totals
+
+from .base import BaseObserver
+
+MAX_SUBJECTS = 2_000
+OTHER = "(other)"
+"""Stands for all subjects beyond MAX_SUBJECTS of a kind."""
+
+Key = tuple[SubjectKind, str, int]
+
+
+class Statistics(BaseObserver):
+    """Adds every dispatch up; the totals are cumulative, so a batch that was lost heals with the next."""
+
+    def __init__(self) -> None:
+        self._totals: dict[Key, Totals] = {}
+        self._changed: set[Key] = set()
+        self._subjects: dict[SubjectKind, set[str]] = {"receiver": set(), "signal": set(), "sender": set()}
+
+    def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
+        """Add a dispatch to its signal and sender, its calls to their receivers."""
+        failing = dispatch.failure or next((call.failure for call in dispatch.calls if call.failure), None)
+        subjects: tuple[tuple[SubjectKind, str], ...] = (("signal", dispatch.signal), ("sender", dispatch.sender))
+        for kind, key in subjects:
+            for totals in self._both(kind, key, dispatch.started_at):
+                self._add(totals, dispatch.duration_ns, dispatch.severity, dispatch.started_at)
+                if failing is not None:
+                    _note_failure(totals, failing, dispatch.started_at, dispatch.id)
+        for call in dispatch.calls:
+            if call.outcome != "late":  # it still runs: counted when it ends
+                self._add_call(call, dispatch.id, dispatch.started_at + call.offset_ns / 1e9)
+
+    def amend(self, amendment: Amendment, call: ReceiverCall) -> None:
+        """Count a late call now that its time is known."""
+        self._add_call(call, amendment.dispatch_id, time.time())
+
+    def _add_call(self, call: ReceiverCall, dispatch_id: str, at: float) -> None:
+        for totals in self._both("receiver", call.receiver, at):
+            totals.app, totals.path, totals.line = call.app, call.path, call.line
+            if call.outcome == "not_run":
+                totals.not_run += 1
+                continue
+            self._add(totals, call.duration_ns, call.severity, at)
+            totals.blocking += not call.is_async
+            if call.failure is not None and call.failed:
+                _note_failure(totals, call.failure, at, dispatch_id)
+
+    def _add(self, totals: Totals, duration_ns: int, severity: Severity, at: float) -> None:
+        totals.count += 1
+        totals.total_ns += duration_ns
+        totals.max_ns = max(totals.max_ns, duration_ns)
+        totals.slow += severity != "normal"
+        totals.last_at = max(at, totals.last_at or 0)
+        bucket = bucket_of(duration_ns)
+        totals.buckets[bucket] = totals.buckets.get(bucket, 0) + 1
+
+    def _both(self, kind: SubjectKind, key: str, at: float) -> tuple[Totals, Totals]:
+        """The totals of a subject's life, and of the window that a time falls into."""
+        known = self._subjects[kind]
+        if key not in known:
+            if len(known) >= MAX_SUBJECTS:
+                key = OTHER
+            known.add(key)
+        window = int(at) // WINDOW_SECONDS * WINDOW_SECONDS
+        return self._get(kind, key, LIFE), self._get(kind, key, window)
+
+    def _get(self, kind: SubjectKind, key: str, window: int) -> Totals:
+        place = (kind, key, window)
+        totals = self._totals.get(place)
+        if totals is None:
+            totals = self._totals[place] = Totals(kind=kind, key=key, window=window)
+        self._changed.add(place)
+        return totals
+
+    def fill(self, batch: Batch) -> None:
+        """Store what changed since the last batch, and let go of the windows that are over."""
+        batch.totals = [self._totals[place] for place in self._changed]
+        self._changed.clear()
+        over = int(time.time()) - 2 * WINDOW_SECONDS
+        for place in [place for place in self._totals if place[2] != LIFE and place[2] < over]:
+            del self._totals[place]
+
+    def forget(self) -> None:
+        """Begin anew, in a forked child."""
+        self.__init__()  # type: ignore[misc]
+
+
+def _note_failure(totals: Totals, failure: Failure, at: float, dispatch_id: str) -> None:
+    totals.failures += 1
+    totals.last_failure, totals.last_failure_at, totals.last_failure_dispatch = failure.summary, at, dispatch_id

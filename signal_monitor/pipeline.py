@@ -1,0 +1,180 @@
+"""From the queue to the observers: one worker thread, alive after fork, flushed at exit."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from .expansion import Expander
+from .faults import contained
+from .instrumentation.catalogue import catalogue
+from .instrumentation.cells import forget_other_threads, suppress
+from .instrumentation.dispatch import ActiveDispatch, DispatchTrace, LateCall
+from .instrumentation.origins import Origin
+from .instrumentation.outbox import Outbox, outbox
+from .records import Amendment, Dispatch, ReceiverCall
+
+CHUNK = 512
+BUSY_SECONDS = 0.1
+IDLE_SECONDS = 0.25
+EXIT_SECONDS = 1.0
+
+
+class Observer(Protocol):
+    """What is told about finished dispatches, in the worker thread; observers do not know each other."""
+
+    def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
+        """A dispatch has ended."""
+
+    def amend(self, amendment: Amendment, call: ReceiverCall) -> None:
+        """A receiver call has ended after its dispatch."""
+
+    def close(self, origin: Origin) -> None:
+        """A request, task or command has ended."""
+
+    def tick(self) -> None:
+        """The queue is empty for now."""
+
+    def flush(self) -> None:
+        """Hand over all that waits: a reader wants to see it, or the process is about to end."""
+
+    def end(self) -> None:
+        """The process, or the observation of it, is about to end."""
+
+    def forget(self) -> None:
+        """Begin anew: this is a forked child, and what was seen is the parent's."""
+
+
+class Pipeline:
+    """Drains the queue into the observers, in their order."""
+
+    def __init__(self, expander: Expander, observers: Sequence[Observer], queue: Outbox = outbox) -> None:
+        self.expander = expander
+        self.observers = observers
+        self._queue = queue
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._stopping = False
+
+    def start(self) -> None:
+        """Start the worker, unless it runs."""
+        if self._thread is None or not self._thread.is_alive():
+            self._stopping = False
+            self._wake.clear()
+            self._thread = threading.Thread(target=self._run, name="signal_monitor", daemon=True)
+            self._thread.start()
+
+    def stop(self, timeout: float = EXIT_SECONDS) -> None:
+        """Deliver what is queued, for at most ``timeout`` seconds, and end the worker."""
+        thread, self._thread = self._thread, None
+        self._stopping = True
+        self._wake.set()
+        if thread is not None:
+            thread.join(timeout)
+
+    def flush(self) -> None:
+        """Deliver what is queued now, in the calling thread."""
+        with suppress(), self._lock:
+            self._drain()
+            self._each("flush", lambda observer: observer.flush())
+
+    def restart_in_child(self) -> None:
+        """Begin anew in a forked child, where the worker and the lock's holder do not exist."""
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._thread = None
+        for observer in self.observers:
+            observer.forget()
+        self.start()
+
+    def _run(self) -> None:
+        with suppress():
+            while not self._stopping:
+                with self._lock:
+                    busy = self._drain()
+                    self._each("tick", lambda observer: observer.tick())
+                self._wake.wait(BUSY_SECONDS if busy else IDLE_SECONDS)
+        self.flush()
+        with suppress():
+            self._each("end", lambda observer: observer.end())
+
+    def _drain(self) -> bool:
+        """Deliver in chunks, between which the dispatching threads get their turn."""
+        self.expander.set_clock()
+        deadline = time.monotonic() + EXIT_SECONDS
+        busy = False
+        while items := self._queue.take(CHUNK):
+            busy = True
+            for item in items:
+                self._deliver(item)
+            if time.monotonic() > deadline:
+                break
+        return busy
+
+    @contained("the worker", None)
+    def _deliver(self, item: object) -> None:
+        if isinstance(item, ActiveDispatch):
+            record, trace = self.expander.dispatch(item), item.trace
+            self._each("observe", lambda observer: observer.observe(record, trace))
+        elif isinstance(item, LateCall):
+            amendment, call = self.expander.late(item)
+            self._each("amend", lambda observer: observer.amend(amendment, call))
+        elif isinstance(item, Origin):
+            self._each("close", lambda observer: observer.close(item))
+
+    def _each(self, what: str, tell: Callable[[Observer], None]) -> None:
+        for observer in self.observers:
+            contained(f"{type(observer).__name__}.{what}", None)(tell)(observer)
+
+
+class _Running:
+    """The pipeline of this process, if it has one."""
+
+    pipeline: Pipeline | None = None
+
+
+def run(pipeline: Pipeline) -> None:
+    """Make a pipeline the process's own and start it; the one before is stopped."""
+    if _Running.pipeline is not None:
+        _Running.pipeline.stop()
+    _Running.pipeline = pipeline
+    pipeline.start()
+
+
+def flush() -> None:
+    """Deliver what is queued now, if a pipeline runs."""
+    if _Running.pipeline is not None:
+        _Running.pipeline.flush()
+
+
+def stop() -> None:
+    """Stop the process's pipeline."""
+    if _Running.pipeline is not None:
+        _Running.pipeline.stop()
+        _Running.pipeline = None
+
+
+def stop_before_others_at_exit() -> None:
+    """Be the first to run at exit, where exporters that take our spans end too: what is registered last runs first."""
+    atexit.unregister(stop)
+    atexit.register(stop)
+
+
+@contained("the start in a forked child", None)
+def _after_fork() -> None:
+    forget_other_threads()
+    outbox.clear()
+    catalogue.reset()
+    if _Running.pipeline is not None:
+        _Running.pipeline.restart_in_child()
+
+
+stop_before_others_at_exit()
+with contextlib.suppress(AttributeError):  # not on every platform
+    os.register_at_fork(after_in_child=_after_fork)

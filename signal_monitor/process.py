@@ -1,0 +1,114 @@
+"""This process, as the dashboard names it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+import socket
+import sys
+import time
+from collections import deque
+from importlib import metadata
+from pathlib import Path
+
+import django
+
+from .faults import faults
+from .instrumentation.catalogue import catalogue
+from .instrumentation.dispatch import overriding, probes
+from .instrumentation.outbox import outbox
+from .records import Process, RunningCall
+
+RATE_SECONDS = 5.0
+
+
+class ThisProcess:
+    """Who this process is, and its counts."""
+
+    def __init__(self) -> None:
+        self.id = ""
+        self.dispatches = 0
+        self.dropped: dict[str, int] = {}
+        self._recent: deque[tuple[float, int]] = deque()
+        self.renew()
+
+    def renew(self) -> None:
+        """Be another process: the counts start at nothing. For a forked child."""
+        self.id = secrets.token_hex(4)
+        self.dispatches = 0
+        self.dropped = {}
+        self.started_at = time.time()
+        self._recent.clear()
+
+    def drop(self, reason: str, count: int) -> None:
+        """Count records that were lost."""
+        if count:
+            self.dropped[reason] = self.dropped.get(reason, 0) + count
+
+    def rate(self) -> float:
+        """Dispatches per second over the last RATE_SECONDS."""
+        now = time.monotonic()
+        self._recent.append((now, self.dispatches))
+        while len(self._recent) > 2 and now - self._recent[1][0] >= RATE_SECONDS:
+            self._recent.popleft()
+        since, count = self._recent[0]
+        return (self.dispatches - count) / (now - since) if now > since else 0.0
+
+    def describe(self, running: tuple[RunningCall, ...], *, ended: bool = False) -> Process:
+        """The record of this process as it is now."""
+        now = time.time()
+        dropped = dict(self.dropped)
+        if outbox.dropped:
+            dropped["queue full"] = outbox.dropped
+        return Process(
+            id=self.id,
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            title=title(sys.argv),
+            started_at=self.started_at,
+            seen_at=now,
+            ended_at=now if ended else None,
+            rate=self.rate(),
+            dispatches=self.dispatches,
+            queue_length=len(outbox),
+            dropped=dropped,
+            orphans=catalogue.orphans(),
+            faults=faults.count,
+            last_fault=faults.last,
+            versions=VERSIONS,
+            path_mode=path_mode(),
+            running=running,
+        )
+
+
+def title(arguments: list[str]) -> str:
+    """What a process is, from its command line: the program and its first words, without options and their values."""
+    if not arguments or not arguments[0]:
+        return "python"
+    program = Path(arguments[0])
+    name = program.parent.name if program.name == "__main__.py" else program.name
+    words = [word for word in arguments[1:] if not word.startswith("-") and "=" not in word and "/" not in word]
+    return " ".join([name, *words[:2]])[:80]
+
+
+def path_mode() -> str:
+    """How sends are observed: by our own loops, also around other classes' methods, or not at all."""
+    if not probes.enabled:
+        return "off"
+    return f"general, with {len(overriding)} overriding classes" if overriding else "general"
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+VERSIONS = {
+    "python": platform.python_version(),
+    "django": django.get_version(),
+    "signal_monitor": _version("django-signal-monitor"),
+    "opentelemetry": _version("opentelemetry-api"),
+}

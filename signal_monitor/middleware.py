@@ -1,0 +1,196 @@
+"""What each request spent in signals: a ledger, a Server-Timing header, one log line for a slow one.
+
+List it first in ``MIDDLEWARE``. ``request_started`` and ``request_finished`` are sent outside every middleware; hooks
+on these two signals open and close the ledger, so that their receivers are in it too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, cast
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
+from django.core.signals import request_finished, request_started
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import NoReverseMatch, reverse
+from opentelemetry import trace
+
+from .conf import get_config
+from .faults import contained
+from .instrumentation import suppress
+from .instrumentation.catalogue import catalogue
+from .instrumentation.origins import current_origin
+from .instrumentation.outbox import outbox
+from .ledger import LedgerTotals, RequestOrigin, add_up
+
+PATH = f"{__name__}.SignalMonitorMiddleware"
+MAX_ENTRIES = 10
+MAX_BYTES = 1_024
+
+logger = logging.getLogger("signal_monitor.requests")
+
+GetResponse = Callable[[HttpRequest], Any]
+
+
+class SignalMonitorMiddleware:
+    """Tells which request the dispatches belong to; works under WSGI and ASGI."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if self.is_async:
+            return self._acall(request)
+        with _observed(request) as origin:
+            response = self.get_response(request)
+            _answered(request, response, origin)
+        return cast("HttpResponseBase", response)
+
+    async def _acall(self, request: HttpRequest) -> HttpResponseBase:
+        with _observed(request) as origin:
+            response = await self.get_response(request)
+            _answered(request, response, origin)
+        return cast("HttpResponseBase", response)
+
+
+@contextlib.contextmanager
+def _observed(request: HttpRequest) -> Iterator[RequestOrigin | None]:
+    """Keep the ledger while a request is answered; the dashboard's own requests are left unobserved."""
+    origin = _claim(request)
+    if origin is None or origin.ignored:
+        with suppress():
+            yield None
+        return
+    try:
+        yield origin
+    finally:
+        origin.ended_ns = origin.ended_ns or origin.started_ns + origin.duration_ns
+        if not origin.framed:
+            close_request()
+
+
+@contained("the start of a request", None)
+def _claim(request: HttpRequest) -> RequestOrigin | None:
+    origin = current_origin.get()
+    if not isinstance(origin, RequestOrigin) or origin.claimed:
+        origin = RequestOrigin(framed=False)
+        current_origin.set(origin)
+    origin.claimed = True
+    origin.method, origin.path = request.method or "", request.path
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        origin.trace_id, origin.span_id = f"{context.trace_id:032x}", f"{context.span_id:016x}"
+    held, origin.held = origin.held, None
+    origin.ignored = _is_ours(request.path)
+    if not origin.ignored:
+        for dispatch in held or ():
+            outbox.append(dispatch)
+    return origin
+
+
+def _is_ours(path: str) -> bool:
+    try:
+        return path.startswith(reverse("signal_monitor:overview"))
+    except NoReverseMatch:
+        return False
+
+
+@contained("the end of a request", None)
+def _answered(request: HttpRequest, response: HttpResponseBase, origin: RequestOrigin | None) -> None:
+    if origin is None:
+        return
+    origin.ended_ns = origin.started_ns + origin.duration_ns
+    origin.status = response.status_code
+    if request.resolver_match is not None:
+        origin.view = request.resolver_match.view_name or request.resolver_match._func_path  # noqa: SLF001
+    config = get_config()
+    slow = bool(config.REQUEST_SLOW_MS) and origin.duration_ns >= config.REQUEST_SLOW_MS * 1e6
+    timing = _wants_timing(request, enabled=config.SERVER_TIMING)
+    if not timing and not (slow and settings.DEBUG):
+        return
+    totals = add_up(origin)
+    if timing:
+        others = response.headers.get("Server-Timing")
+        value = server_timing(origin.dispatch_count, totals)
+        response.headers["Server-Timing"] = f"{others}, {value}" if others else value
+    if slow and settings.DEBUG:
+        _log(origin, totals)
+
+
+def _wants_timing(request: HttpRequest, *, enabled: bool | None) -> bool:
+    """Whether this client may see timings: in DEBUG, or staff that the view has loaded; no lazy user is evaluated."""
+    if enabled is not None:
+        return enabled
+    user = request.__dict__.get("_cached_user")
+    return settings.DEBUG or bool(user is not None and user.is_active and user.is_staff)
+
+
+def server_timing(dispatch_count: int, totals: LedgerTotals) -> str:
+    """The header's value: one total, then the slowest receivers; at most MAX_ENTRIES entries and MAX_BYTES bytes.
+
+    Durations are milliseconds; descriptions are quoted strings. Source: W3C Server Timing, section 3.
+    """
+    entries = [_entry("signals", totals.signal_ns, f"{dispatch_count} dispatches, {totals.receiver_count} receivers")]
+    size = len(entries[0])
+    for number, row in enumerate(totals.receivers[: MAX_ENTRIES - 1], start=1):
+        calls = f" ({row.calls} calls)" if row.calls > 1 else ""
+        entry = _entry(f"receiver-{number}", row.total_ns, f"{row.receiver}{calls}")
+        size += len(entry) + len(", ")
+        if size > MAX_BYTES:
+            break
+        entries.append(entry)
+    return ", ".join(entries)
+
+
+def _entry(name: str, duration_ns: int, description: str) -> str:
+    plain = "".join(char if " " <= char <= "~" else "?" for char in description)
+    quoted = plain.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{name};dur={duration_ns / 1e6:.2f};desc="{quoted}"'
+
+
+def _log(origin: RequestOrigin, totals: LedgerTotals) -> None:
+    slowest = totals.receivers[0] if totals.receivers else None
+    logger.warning(
+        "%s %s took %.0f ms, %.0f ms of it in %d dispatches to %d receivers%s",
+        origin.method,
+        origin.path,
+        origin.duration_ns / 1e6,
+        totals.signal_ns / 1e6,
+        origin.dispatch_count,
+        totals.receiver_count,
+        f"; most in {slowest.receiver}, {slowest.total_ns / 1e6:.0f} ms" if slowest else "",
+    )
+
+
+def open_request() -> None:
+    """A request begins; ``request_started`` is about to be dispatched."""
+    current_origin.set(RequestOrigin(framed=True, hold=PATH in settings.MIDDLEWARE))
+
+
+def close_request() -> None:
+    """A request has ended; ``request_finished`` was dispatched."""
+    origin = current_origin.get()
+    current_origin.set(None)
+    if not isinstance(origin, RequestOrigin) or origin.ignored:
+        return
+    held, origin.held = origin.held, None
+    for dispatch in held or ():  # the middleware never saw it: a static file of the development server
+        dispatch.origin = None
+        outbox.append(dispatch)
+    if origin.claimed:
+        outbox.append(origin)
+
+
+def hook_requests() -> None:
+    """Open and close ledgers with the two signals that frame every request."""
+    catalogue.signal(request_started).before = open_request
+    catalogue.signal(request_finished).after = close_request

@@ -1,0 +1,89 @@
+"""The one room that knows all others: wires the observers to the pipeline, then instruments."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from django.apps import AppConfig, apps
+from django.core.signals import setting_changed
+from django.db import connections
+
+from . import conf, pipeline
+from .conf import Config, get_config
+from .expansion import Expander
+from .instrumentation import instrument, uninstrument
+from .instrumentation.catalogue import Limits, catalogue
+from .instrumentation.dispatch import probes
+from .instrumentation.outbox import outbox
+from .middleware import hook_requests
+from .observers.history import History
+from .observers.requests import Requests
+from .observers.spans import Spans
+from .observers.spool import Spool
+from .observers.statistics import Statistics
+from .process import ThisProcess
+from .running import running_calls
+from .stores import forget_store, get_store
+
+
+class SignalMonitorConfig(AppConfig):
+    """Begins to observe when the module is imported, and to deliver when all apps are ready."""
+
+    name = "signal_monitor"
+    verbose_name = "Signal monitor"
+
+    def ready(self) -> None:
+        """Wire everything up."""
+        from . import checks  # noqa: F401 - registers the system checks
+
+        setting_changed.connect(_reconfigure, dispatch_uid="signal_monitor")
+        start(get_config())
+
+
+def start(config: Config) -> None:
+    """Observe as configured, and deliver to a pipeline of this process."""
+    if not config.ENABLED:
+        uninstrument()
+        return
+    catalogue.configure(
+        Limits(
+            slow_ns=config.slow_ns,
+            overrides={pattern: int(limit * 1e6) for pattern, limit in config.SLOW_MS_OVERRIDES.items()},
+            spanless=config.SPANS_IGNORE,
+        )
+    )
+    outbox.size = config.QUEUE_SIZE
+    pipeline.run(build(config))
+    hook_requests()
+    probes.in_transaction = _in_transaction
+    instrument()
+
+
+def build(config: Config) -> pipeline.Pipeline:
+    """The observers, in their order, and the pipeline that tells them."""
+    process = ThisProcess()
+    expander = Expander(process, [app.name for app in apps.get_app_configs()])
+    stored = (
+        Statistics(),
+        History(config.SAMPLE_PER_SECOND),
+        Requests(process, int(config.REQUEST_SLOW_MS * 1e6), config.SAMPLE_PER_SECOND),
+    )
+    spool = Spool(process, get_store(), stored, partial(running_calls, expander))
+    spans = [Spans(expander, need_parent=config.SPANS_NEED_PARENT)] if config.SPANS else []
+    return pipeline.Pipeline(expander, [*stored, *spans, spool])
+
+
+def _in_transaction() -> bool:
+    """Whether a transaction is open on a connection that this thread uses."""
+    return any(connection.in_atomic_block for connection in connections.all(initialized_only=True))
+
+
+def _reconfigure(*, setting: str, **kwargs: object) -> None:
+    """Follow a change of the setting, as tests make it."""
+    if setting == conf.SETTING:
+        conf.forget(setting=setting)
+        forget_store()
+        start(get_config())
+
+
+instrument()

@@ -41,8 +41,8 @@ class Config:
     SPANS_NEED_PARENT: only under a recording span.
     SPANS_IGNORE: patterns of signal names that get no span.
     TRACE_URL: a link to a trace, with {trace_id} and {span_id}; "" hides such links.
-    ACCESS: dotted path of a callable that takes a request, or a websocket's scope, and says whether it may look; ""
-    means active staff, and in DEBUG also clients on this machine.
+    ACCESS: dotted path of a callable that takes an HttpRequest (for a websocket, one made of its handshake) and says
+    whether it may look; "" means active staff, and in DEBUG also clients on this machine.
     """
 
     ENABLED: bool = True

@@ -55,12 +55,22 @@ class Pipeline:
 
     def __init__(self, expander: Expander, observers: Sequence[Observer], queue: Outbox = outbox) -> None:
         self.expander = expander
-        self.observers = observers
+        self.observers = list(observers)
         self._queue = queue
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._stopping = False
+
+    def add(self, observer: Observer) -> None:
+        """Tell one more observer from now on, after the others."""
+        with self._lock:
+            self.observers.append(observer)
+
+    def remove(self, observer: Observer) -> None:
+        """Tell an observer no more."""
+        with self._lock:
+            self.observers.remove(observer)
 
     def start(self) -> None:
         """Start the worker, unless it runs."""
@@ -145,6 +155,11 @@ def run(pipeline: Pipeline) -> None:
         _Running.pipeline.stop()
     _Running.pipeline = pipeline
     pipeline.start()
+
+
+def current() -> Pipeline | None:
+    """The pipeline of this process, if it has one."""
+    return _Running.pipeline
 
 
 def flush() -> None:

@@ -29,12 +29,12 @@ class Spool(BaseObserver):
     def __init__(
         self,
         process: ThisProcess,
-        store: Store,
+        get_store: Callable[[], Store],
         sources: Sequence[BaseObserver],
         running: Callable[[], tuple[RunningCall, ...]],
     ) -> None:
         self._process = process
-        self._store = store
+        self._get_store = get_store
         self._sources = sources
         self._running = running
         self._were_running = False
@@ -57,7 +57,6 @@ class Spool(BaseObserver):
     def end(self) -> None:
         """Write for the last time, and say that the process has ended."""
         self._write(only_news=False, ended=True)
-        self._store.close()
 
     def forget(self) -> None:
         """Be another process's spool."""
@@ -76,7 +75,7 @@ class Spool(BaseObserver):
             return
         self._written_at, self._were_running = now, bool(running)
         try:
-            self._store.write(batch)
+            self._get_store().write(batch)
         except StoreError as error:
             self._process.drop("store", len(batch.dispatches) + len(batch.amendments) + len(batch.requests))
             self._complain(error)

@@ -1,0 +1,227 @@
+"""A connection to the store's file that survives threads, forks, and the loss of the file."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+from weakref import WeakSet
+
+from signal_monitor.stores.base import StoreError
+from signal_monitor.stores.encoding import DamagedError
+from signal_monitor.stores.location import make_safe
+from signal_monitor.stores.matching import matches
+from signal_monitor.stores.schema import is_current, make_tables
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 0.25
+"""How long a statement, or the beginning of a write, waits for another process's lock."""
+TURN_SECONDS = 2.0
+"""How long a thread waits for the other threads of its process."""
+OPEN_SECONDS = 2.0
+"""How long opening goes on trying: many processes may make the tables at once."""
+BUSY_CODES = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+CORRUPT_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+# No sync at all: the data outlives the death of any process, and after a power cut a broken file is moved aside,
+# for the store is a cache. A checkpoint would otherwise wait for the disk on every thousand pages.
+PRAGMAS = """
+PRAGMA synchronous = OFF;
+PRAGMA foreign_keys = ON;
+PRAGMA wal_autocheckpoint = 1000;
+PRAGMA journal_size_limit = 8388608;
+"""
+
+logger = logging.getLogger("signal_monitor")
+
+_connectors: WeakSet[Connector] = WeakSet()
+# Connections that a child of a fork found open. SQLite must not even close them there, so nothing may drop them.
+_inherited: list[sqlite3.Connection] = []
+
+
+class Connector:
+    """Opens the file when it is needed, and lends the connection to one thread at a time."""
+
+    def __init__(self, path: Path, wait: float = BUSY_SECONDS) -> None:
+        self.path = path
+        self._wait = wait
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._opened_before = False
+        self._held_for_fork = False
+        _connectors.add(self)
+
+    def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What the work gives, tried once more on a new connection where the old one or the file was no good."""
+        with self._turn():
+            try:
+                try:
+                    return work(self._open())
+                except (sqlite3.Error, DamagedError) as error:
+                    if _code(error) in BUSY_CODES:
+                        raise
+                    self._recover(error)
+                    return work(self._open())
+            except (sqlite3.Error, DamagedError, OSError) as error:
+                raise StoreError(f"The signal monitor's file {self.path} cannot be used: {error}.") from error
+
+    def close(self) -> None:
+        """Close the connection; the next work opens it again."""
+        with self._turn():
+            self._discard()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if self._pid != os.getpid():
+            self._forget_inherited()
+        if not self._lock.acquire(timeout=TURN_SECONDS):
+            raise StoreError(f"The signal monitor's file {self.path} is in use by another thread.")
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None or self._file != _identity(self.path):
+            self._discard()
+            self._connection = self._opened()
+        return self._connection
+
+    def _opened(self) -> sqlite3.Connection:
+        make_safe(self.path)
+        deadline = time.monotonic() + OPEN_SECONDS
+        while True:
+            try:
+                return self._try_to_open()
+            except sqlite3.DatabaseError as error:
+                if time.monotonic() > deadline or _code(error) not in BUSY_CODES + CORRUPT_CODES:
+                    raise
+                if _code(error) in CORRUPT_CODES:
+                    self._move_aside(error)
+                    make_safe(self.path)
+            # The change to WAL does not wait for others, as other statements do.
+            time.sleep(0.01)
+
+    def _try_to_open(self) -> sqlite3.Connection:
+        self._file = _identity(self.path)
+        # Any thread may use and close it: the lock sees to it that one at a time does.
+        connection = sqlite3.connect(self.path, timeout=self._wait, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._opened_before = True
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.create_function("matches", 2, matches, deterministic=True)
+        connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        connection.executescript(PRAGMAS)
+        if not is_current(connection):
+            # Two versions side by side would throw away each other's tables for ever: the one started last wins.
+            if self._opened_before and _has_tables(connection):
+                raise StoreError(f"Another version of the signal monitor now uses {self.path}: restart this process.")
+            make_tables(connection)
+
+    def _recover(self, error: sqlite3.Error | DamagedError) -> None:
+        self._discard()
+        if _code(error) in CORRUPT_CODES:
+            self._move_aside(error)
+
+    def _move_aside(self, error: Exception) -> None:
+        if self._file != _identity(self.path):
+            return  # Another process has already done so.
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+        aside = f"{self.path}.corrupt-{stamp}"
+        self.path.replace(aside)
+        for suffix in ("-wal", "-shm"):
+            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+        logger.warning(
+            "The signal monitor's file was damaged (%s). It is now %s, and a new one is begun.", error, aside
+        )
+
+    def _discard(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    # A connection opened before a fork poisons the child: SQLite takes the parent's locks for the child's own, and
+    # the parent, thinking itself the last, deletes the log that the child writes to. So none is open while forking.
+
+    def before_fork(self) -> None:
+        """Close the connection, once the thread that uses it is done."""
+        self._held_for_fork = self._lock.acquire(timeout=TURN_SECONDS)
+        if self._held_for_fork:
+            self._discard()
+
+    def after_fork_in_parent(self) -> None:
+        """Let the threads go on."""
+        if self._held_for_fork:
+            self._lock.release()
+
+    def _forget_inherited(self) -> None:
+        # The lock may be held by a thread that this process does not have.
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+        if self._connection is not None:
+            _inherited.append(self._connection)
+            self._connection = None
+
+
+def begin(connection: sqlite3.Connection) -> None:
+    """Begin to write on a connection that does not wait by itself.
+
+    SQLite's own waits grow to a tenth of a second each, so that on a busy file a few would never find it free.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if _code(error) not in BUSY_CODES or time.monotonic() > deadline:
+                raise
+        else:
+            return
+        time.sleep(0.002)
+
+
+def _code(error: Exception) -> int:
+    """SQLite's primary error code, or 0."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file is at the path now, if any."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _has_tables(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
+
+
+def _before_fork() -> None:
+    for connector in list(_connectors):
+        connector.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for connector in list(_connectors):
+        connector.after_fork_in_parent()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent)

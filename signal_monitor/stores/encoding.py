@@ -1,0 +1,101 @@
+"""Records as compact JSON: lists of values in the order of the record's fields, without names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any, TypeVar
+
+from signal_monitor.records import Dispatch, Failure, Frame, Process, ReceiverCall, Request, RunningCall
+
+R = TypeVar("R")
+Decoder = Callable[[Any], Any]
+
+RECORD_TYPES = (Frame, Failure, ReceiverCall, Dispatch, Request, RunningCall, Process)
+
+
+class DamagedError(Exception):
+    """A stored text is not a record of this version."""
+
+
+def field_names(record_type: type) -> list[str]:
+    """The names of a record's fields, in the order in which they are stored."""
+    return [item.name for item in fields(record_type)]
+
+
+_values: Mapping[type, Callable[[Any], tuple[object, ...]]] = {
+    record_type: attrgetter(*field_names(record_type)) for record_type in RECORD_TYPES
+}
+# ASCII only: an error's message may hold lone surrogates, which UTF-8 cannot carry.
+_encoder = json.JSONEncoder(
+    default=lambda record: _values[type(record)](record), separators=(",", ":"), check_circular=False
+)
+
+
+def encode(record: Dispatch | Request | Process) -> str:
+    """The record as text."""
+    return _encoder.encode(record)
+
+
+def _record(record_type: type[R], **parts: Decoder) -> Callable[[list[Any]], R]:
+    """A decoder for a record; ``parts`` are the decoders of those fields that JSON does not give back as they were."""
+    places = [(field_names(record_type).index(name), decoder) for name, decoder in parts.items()]
+
+    def decode_record(values: list[Any]) -> R:
+        for place, decoder in places:
+            values[place] = decoder(values[place])
+        return record_type(*values)
+
+    return decode_record
+
+
+def _optional(decoder: Decoder) -> Decoder:
+    return lambda value: None if value is None else decoder(value)
+
+
+def _several(decoder: Decoder) -> Decoder:
+    return lambda values: tuple(map(decoder, values))
+
+
+_frame = _record(Frame)
+_frames = _several(_frame)
+_failure = _optional(_record(Failure, traceback=_frames))
+_call = _record(ReceiverCall, failure=_failure)
+_decoders: Mapping[type, Decoder] = {
+    Dispatch: _record(Dispatch, calls=_several(_call), call_site=_optional(_frame), stack=_frames, failure=_failure),
+    Request: _record(Request),
+    Process: _record(Process, running=_several(_record(RunningCall, stack=_frames))),
+}
+
+
+def decode(record_type: type[R], text: str) -> R:
+    """The record that ``encode`` made a text of; raises DamagedError if it is none."""
+    try:
+        record: R = _decoders[record_type](json.loads(text))
+    except (ValueError, TypeError, IndexError) as error:
+        raise DamagedError(f"not a {record_type.__name__}: {text[:80]!r}") from error
+    return record
+
+
+def encode_buckets(buckets: Mapping[int, int]) -> str | None:
+    """A histogram as "bucket,count,bucket,count"; two such texts with a comma between them are their sum."""
+    return ",".join(f"{bucket},{count}" for bucket, count in buckets.items()) or None
+
+
+def decode_buckets(text: str | None) -> dict[int, int]:
+    """The sum of the histograms in a text; raises DamagedError if it holds none."""
+    buckets: dict[int, int] = {}
+    try:
+        numbers = json.loads(f"[{text or ''}]")
+        for bucket, count in zip(numbers[::2], numbers[1::2], strict=True):
+            buckets[bucket] = buckets.get(bucket, 0) + count
+    except (ValueError, TypeError) as error:
+        raise DamagedError(f"not a histogram: {text!r:.80}") from error
+    return buckets
+
+
+def column(text: str) -> str:
+    """The text as a database column can hold it: what UTF-8 cannot carry is written as an escape."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()

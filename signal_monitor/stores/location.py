@@ -1,0 +1,113 @@
+"""Where the store's file is: the same place for every process of a project, and safe from other users."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import sys
+import tempfile
+from pathlib import Path
+
+from django.conf import settings
+
+from signal_monitor.stores.base import StoreError
+
+URL_PREFIX = "sqlite:///"
+DIRECTORY = ".signal_monitor"
+FILE = "store.sqlite3"
+ROOT_MARKS = ("manage.py", "pyproject.toml")
+ADVICE = 'or choose another file with SIGNAL_MONITOR["STORE"] = "sqlite:////absolute/path"'
+
+
+def find_path(url: str) -> Path:
+    """The file that a STORE setting of "sqlite" or "sqlite:////absolute/path" means."""
+    if url.startswith(URL_PREFIX):
+        return Path(url.removeprefix(URL_PREFIX))
+    root = project_root()
+    directory = root / DIRECTORY
+    if _is_writable(directory if os.path.lexists(directory) else root):
+        return directory / FILE
+    digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
+    return _cache_directory() / f"django-signal-monitor-{digest}" / FILE
+
+
+def project_root() -> Path:
+    """The directory of the nearest manage.py or pyproject.toml, upwards from BASE_DIR or the settings module."""
+    start = _start()
+    for directory in (start, *start.parents):
+        if any((directory / mark).is_file() for mark in ROOT_MARKS):
+            return directory
+    return start
+
+
+def _start() -> Path:
+    base = getattr(settings, "BASE_DIR", None)
+    # A relative BASE_DIR means another directory in every process that was started elsewhere.
+    if isinstance(base, str | Path) and Path(base).is_absolute():
+        return Path(base).resolve()
+    # Settings that were given to settings.configure() have no module.
+    module = sys.modules.get(getattr(settings, "SETTINGS_MODULE", None) or "")
+    file = getattr(module, "__file__", None)
+    return Path(file).resolve().parent if file else Path.cwd()
+
+
+def _is_writable(directory: Path) -> bool:
+    return os.access(directory, os.W_OK | os.X_OK)
+
+
+def _cache_directory() -> Path:
+    chosen = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if chosen.is_absolute():
+        return chosen
+    try:
+        home = Path.home()
+    except RuntimeError as error:
+        raise StoreError(f"There is no home directory for the signal monitor's file: set HOME, {ADVICE}.") from error
+    return home / "Library" / "Caches" if sys.platform == "darwin" else home / ".cache"
+
+
+def make_safe(path: Path) -> None:
+    """Make the file and its directory where they are missing; raise StoreError where another user could reach in."""
+    try:
+        _make_directory(path.parent)
+        _refuse_foreign(path.parent)
+        if not os.path.lexists(path):
+            _make_file(path)
+        _refuse_foreign(path)
+    except OSError as error:
+        raise StoreError(
+            f"The signal monitor's file {path} cannot be made: {error}. Make it writable, {ADVICE}."
+        ) from error
+
+
+def _make_directory(directory: Path) -> None:
+    if os.path.lexists(directory):
+        return
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if directory.name == DIRECTORY:
+        (directory / ".gitignore").write_text("*\n", encoding="utf-8")
+
+
+def _make_file(path: Path) -> None:
+    # Made elsewhere and linked into place: to close a file that a connection of this process has open would take away
+    # that connection's locks, as POSIX wants it.
+    handle, made = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    os.close(handle)
+    try:
+        os.link(made, path)
+    except FileExistsError:
+        pass  # Another process was first.
+    finally:
+        Path(made).unlink()
+
+
+def _refuse_foreign(path: Path) -> None:
+    found = path.lstat()
+    if stat.S_ISLNK(found.st_mode):
+        raise StoreError(f"{path} is a symbolic link, which the signal monitor does not follow: remove it, {ADVICE}.")
+    if found.st_uid != os.geteuid():
+        raise StoreError(
+            f"{path} belongs to the user with id {found.st_uid}, this process to {os.geteuid()}: "
+            f"run both as one user, remove it, {ADVICE}."
+        )

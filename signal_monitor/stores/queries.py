@@ -1,0 +1,207 @@
+"""The statements of the SQLite store; all text is ours, all values are parameters."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Any, Literal
+
+from signal_monitor.records import Dispatch, Request, SubjectKind
+from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, DispatchFilter, Totals
+from signal_monitor.stores.encoding import column, decode_buckets, encode, encode_buckets
+from signal_monitor.stores.matching import min_ns, outcomes
+from signal_monitor.stores.retention import ring_of
+from signal_monitor.stores.schema import TOTALS_FIELDS
+
+Row = tuple[Any, ...]
+Term = tuple[str, list[Any]]
+"""One condition and the values for its question marks."""
+Query = tuple[str, list[Any]]
+
+# The plus keeps SQLite from walking all windows in the order of the second index only to spare itself a sort.
+Group = Literal["+key", '+"window"']
+BY_KEY: Group = "+key"
+BY_WINDOW: Group = '+"window"'
+SUMS = (
+    'kind, key, min("window"), sum(count), sum(failures), sum(slow), sum(blocking), sum(not_run), sum(total_ns), '
+    "max(max_ns), group_concat(buckets), max(app), max(path), max(line), max(last_at)"
+)
+_NAMES = ", ".join(f'"{name}"' for name in TOTALS_FIELDS)
+
+PUT_DISPATCH = "INSERT OR REPLACE INTO dispatches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+PUT_PAYLOAD = "INSERT INTO payloads VALUES (?, ?)"
+PUT_CALL = "INSERT INTO calls VALUES (?, ?, ?, ?, ?)"
+PUT_REQUEST = "INSERT OR REPLACE INTO requests (id, path, started_at, duration_ns, payload) VALUES (?, ?, ?, ?, ?)"
+PUT_PROCESS = "INSERT OR REPLACE INTO processes VALUES (?, ?, ?)"
+# Replacing would delete the row and its place in the second index, many times a minute for nothing.
+PUT_TOTALS = (
+    f"INSERT INTO totals (process, {_NAMES}) "  # noqa: S608 - our own text
+    f"VALUES (?{', ?' * len(TOTALS_FIELDS)}) ON CONFLICT DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in TOTALS_FIELDS[3:])
+)
+PRUNE_DISPATCHES = (
+    "DELETE FROM dispatches WHERE ring = ? AND seq <= "
+    "(SELECT seq FROM dispatches WHERE ring = ? ORDER BY seq DESC LIMIT 1 OFFSET ?)"
+)
+PRUNE_REQUESTS = "DELETE FROM requests WHERE seq <= (SELECT seq FROM requests ORDER BY seq DESC LIMIT 1 OFFSET ?)"
+ONE_DISPATCH = "SELECT payload FROM dispatches JOIN payloads USING (seq) WHERE id = ?"
+TREE = (
+    "SELECT payload FROM dispatches JOIN payloads USING (seq) WHERE root_id = ? ORDER BY started_at, depth, seq LIMIT ?"
+)
+TO_AMEND = "SELECT seq, payload FROM dispatches JOIN payloads USING (seq) WHERE id = ?"
+ONE_REQUEST = "SELECT payload FROM requests WHERE id = ?"
+PROCESSES = "SELECT payload FROM processes ORDER BY seen_at DESC"
+GONE_PROCESSES = "SELECT id FROM processes WHERE seen_at < ?"
+# By kind, as the primary key begins with it, which makes this three short looks and not a walk through the table.
+PRUNE_WINDOWS = (
+    "DELETE FROM totals WHERE kind IN ('receiver', 'signal', 'sender') AND \"window\" > 0 AND \"window\" < ?"
+)
+
+_totals_columns = attrgetter(*TOTALS_FIELDS)
+
+
+def dispatch_row(seq: int, dispatch: Dispatch) -> Row:
+    """The dispatch as PUT_DISPATCH takes it."""
+    return (
+        seq,
+        column(dispatch.id),
+        column(dispatch.root_id),
+        column(dispatch.signal),
+        column(dispatch.sender),
+        dispatch.started_at,
+        dispatch.duration_ns,
+        ring_of(dispatch),
+        dispatch.severity != "normal",
+        dispatch.depth,
+        column(dispatch.process),
+        _nullable(dispatch.origin_id),
+        _nullable(dispatch.trace_id),
+    )
+
+
+def call_rows(seq: int, dispatch: Dispatch) -> list[Row]:
+    """The dispatch's receiver calls as PUT_CALL takes them."""
+    return [
+        (seq, position, column(call.receiver), column(call.app or ""), call.outcome)
+        for position, call in enumerate(dispatch.calls)
+    ]
+
+
+def request_row(request: Request) -> Row:
+    """The request as PUT_REQUEST takes it."""
+    return column(request.id), column(request.path), request.started_at, request.duration_ns, encode(request)
+
+
+def totals_row(process: str, totals: Totals) -> Row:
+    """The totals as PUT_TOTALS takes them."""
+    return process, *map(_value, _totals_columns(totals))
+
+
+def _value(value: object) -> object:
+    if isinstance(value, dict):
+        return encode_buckets(value)
+    return column(value) if isinstance(value, str) else value
+
+
+def _nullable(text: str | None) -> str | None:
+    return None if text is None else column(text)
+
+
+def select_totals(kind: SubjectKind, since: float | None, key: str | None, by: Group) -> Query:
+    """Totals added up by subject or by window, as ``totals_of`` takes them; adding up here is thrice as fast."""
+    text, values = _all_of(_totals_terms(kind, since, key))
+    query = f"SELECT {SUMS} FROM {_totals_by(key)} WHERE {text} GROUP BY {by} ORDER BY {by}"  # noqa: S608 - our own text
+    return query, values
+
+
+def select_failures(kind: SubjectKind, since: float | None, key: str | None, by: Group) -> Query:
+    """The newest failure in each of the groups of ``select_totals`` that has one."""
+    text, values = _all_of([*_totals_terms(kind, since, key), ("last_failure_at > ?", [0])])
+    # With a lone max(), SQLite takes the other columns from the row that has the maximum.
+    query = (
+        f"SELECT {by}, last_failure, max(last_failure_at), last_failure_dispatch "  # noqa: S608 - our own text
+        f"FROM {_totals_by(key)} WHERE {text} GROUP BY {by}"
+    )
+    return query, values
+
+
+def totals_of(row: Row, failure: Row) -> Totals:
+    """The totals in a row of ``select_totals``, with those of the columns of ``select_failures`` that belong to it."""
+    *numbers, buckets, app, path, line, last_at = row
+    values = [*numbers, decode_buckets(buckets), app, path, line, last_at, *failure]
+    return Totals(*values)
+
+
+def _totals_by(key: str | None) -> str:
+    """The table, with the index that SQLite would not choose: without statistics it takes all windows to be few."""
+    return "totals" if key is None else "totals INDEXED BY totals_by_key"
+
+
+def _totals_terms(kind: SubjectKind, since: float | None, key: str | None) -> list[Term]:
+    terms: list[Term] = [("kind = ?", [kind])]
+    if since is None:
+        terms.append(('"window" = ?', [LIFE]))
+    else:
+        terms.append(('"window" > ? AND "window" <> ?', [since - WINDOW_SECONDS, LIFE]))
+    if key is not None:
+        terms.append(("key = ?", [column(key)]))
+    return terms
+
+
+def select_dispatches(where: DispatchFilter, limit: int) -> Query:
+    """The payloads of the dispatches that the filter lets through, newest first."""
+    terms = _given(_dispatch_terms(where))
+    call_terms = _given(_call_terms(where))
+    if call_terms:
+        text, values = _all_of(call_terms)
+        exists = f"EXISTS (SELECT 1 FROM calls WHERE calls.seq = dispatches.seq AND {text})"  # noqa: S608 - our own text
+        terms.append((exists, values))
+    text, values = _all_of(terms)
+    # CROSS JOIN, for SQLite keeps to its order: walk the index by start, look up the payload of what matches.
+    return (
+        f"SELECT payload FROM dispatches CROSS JOIN payloads USING (seq) WHERE {text} "  # noqa: S608 - our own text
+        "ORDER BY started_at DESC, dispatches.seq DESC LIMIT ?",
+        [*values, limit],
+    )
+
+
+def select_requests(path: str, slow_ms: float, limit: int) -> Query:
+    """The payloads of the requests to matching paths that took that long, newest first."""
+    terms: list[Term] = [("matches(?, path)", [column(path)]), ("duration_ns >= ?", [min_ns(slow_ms)])]
+    text, values = _all_of(_given(terms))
+    query = f"SELECT payload FROM requests WHERE {text} ORDER BY started_at DESC, seq DESC LIMIT ?"  # noqa: S608 - our own text
+    return query, [*values, limit]
+
+
+def _dispatch_terms(where: DispatchFilter) -> list[Term]:
+    return [
+        ("matches(?, signal)", [column(where.signal)]),
+        ("matches(?, sender)", [column(where.sender)]),
+        ("signal = ?", [column(where.exact_signal)]),
+        ("sender = ?", [column(where.exact_sender)]),
+        ("duration_ns >= ?", [min_ns(where.min_ms)]),
+        ("slow = ?", [where.slow]),
+        ("(ring = 'failed') = ?", [where.failed]),
+        ("origin_id = ?", [column(where.origin_id)]),
+        ("process = ?", [column(where.process)]),
+        ("trace_id = ?", [column(where.trace_id)]),
+    ]
+
+
+def _call_terms(where: DispatchFilter) -> list[Term]:
+    allowed = outcomes(where)
+    return [
+        ("matches(?, receiver)", [column(where.receiver)]),
+        ("receiver = ?", [column(where.exact_receiver)]),
+        ("matches(?, app)", [column(where.app)]),
+        (f"outcome IN ({', '.join('?' * len(allowed))})", list(allowed)),
+    ]
+
+
+def _given(terms: list[Term]) -> list[Term]:
+    """The terms of the fields that are set."""
+    return [(text, values) for text, values in terms if any(values)]
+
+
+def _all_of(terms: list[Term]) -> Query:
+    text = " AND ".join(text for text, _values in terms) or "1"
+    return text, [value for _text, values in terms for value in values]

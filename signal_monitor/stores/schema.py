@@ -1,0 +1,95 @@
+"""The tables of the SQLite store, and how a file comes to have them."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+import zlib
+from dataclasses import fields
+
+from signal_monitor.stores.base import StoreError, Totals
+from signal_monitor.stores.encoding import RECORD_TYPES, field_names
+
+VERSION = 1
+APPLICATION_ID = 0x53474D4E
+"""Marks a file as ours: "SGMN"."""
+
+# Payloads have a table of their own, so that a filter reads narrow rows only.
+TABLES = """
+CREATE TABLE state (epoch TEXT NOT NULL, changes INTEGER NOT NULL);
+CREATE TABLE dispatches (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, root_id TEXT NOT NULL, signal TEXT NOT NULL, sender TEXT NOT NULL,
+    started_at REAL NOT NULL, duration_ns INTEGER NOT NULL, ring TEXT NOT NULL, slow INTEGER NOT NULL,
+    depth INTEGER NOT NULL, process TEXT NOT NULL, origin_id TEXT, trace_id TEXT
+);
+CREATE INDEX dispatches_by_start ON dispatches (started_at);
+CREATE INDEX dispatches_by_root ON dispatches (root_id);
+CREATE INDEX dispatches_by_ring ON dispatches (ring, seq);
+CREATE INDEX dispatches_by_origin ON dispatches (origin_id) WHERE origin_id IS NOT NULL;
+CREATE TABLE payloads (
+    seq INTEGER PRIMARY KEY REFERENCES dispatches ON DELETE CASCADE, payload TEXT NOT NULL
+);
+CREATE TABLE calls (
+    seq INTEGER NOT NULL REFERENCES dispatches ON DELETE CASCADE, position INTEGER NOT NULL, receiver TEXT NOT NULL,
+    app TEXT NOT NULL, outcome TEXT NOT NULL, PRIMARY KEY (seq, position)
+) WITHOUT ROWID;
+CREATE TABLE requests (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, started_at REAL NOT NULL,
+    duration_ns INTEGER NOT NULL, payload TEXT NOT NULL
+);
+CREATE INDEX requests_by_start ON requests (started_at);
+CREATE TABLE totals (
+    process TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, "window" INTEGER NOT NULL, count INTEGER NOT NULL,
+    failures INTEGER NOT NULL, slow INTEGER NOT NULL, blocking INTEGER NOT NULL, not_run INTEGER NOT NULL,
+    total_ns INTEGER NOT NULL, max_ns INTEGER NOT NULL, buckets TEXT, app TEXT, path TEXT, line INTEGER,
+    last_at REAL, last_failure TEXT, last_failure_at REAL, last_failure_dispatch TEXT,
+    PRIMARY KEY (kind, "window", key, process)
+) WITHOUT ROWID;
+CREATE INDEX totals_by_key ON totals (kind, key, "window");
+CREATE TABLE processes (id TEXT PRIMARY KEY, seen_at REAL NOT NULL, payload TEXT NOT NULL) WITHOUT ROWID;
+"""
+TABLE_NAMES = ("state", "calls", "payloads", "dispatches", "requests", "totals", "processes")
+TOTALS_FIELDS = [item.name for item in fields(Totals)]
+
+
+def _fingerprint() -> int:
+    """Version and hash in one number: payloads are read by position, so the fields of the records count as well."""
+    records = [(record_type.__name__, field_names(record_type)) for record_type in RECORD_TYPES]
+    # SQLite keeps a signed number of 32 bits.
+    return zlib.crc32(repr((VERSION, TABLES, records, TOTALS_FIELDS)).encode()) >> 1 or 1
+
+
+FINGERPRINT = _fingerprint()
+
+
+def is_current(connection: sqlite3.Connection) -> bool:
+    """Whether the file has the tables of this version."""
+    return _pragma(connection, "user_version") == FINGERPRINT
+
+
+def make_tables(connection: sqlite3.Connection) -> None:
+    """Give the file our tables, throwing away what another version left: the store is a cache, not a record."""
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        if is_current(connection):
+            return
+        _refuse_foreign(connection)
+        for name in TABLE_NAMES:
+            connection.execute(f"DROP TABLE IF EXISTS {name}")
+        for statement in filter(str.strip, TABLES.split(";")):
+            connection.execute(statement)
+        connection.execute("INSERT INTO state VALUES (?, 0)", (uuid.uuid4().hex,))
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {FINGERPRINT}")
+
+
+def _refuse_foreign(connection: sqlite3.Connection) -> None:
+    """Never drop the tables of a database that somebody named by mistake."""
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables and _pragma(connection, "application_id") != APPLICATION_ID:
+        raise StoreError('SIGNAL_MONITOR["STORE"] names a database of something else; choose a file of its own.')
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    (value,) = connection.execute(f"PRAGMA {name}").fetchone()
+    return int(value)

@@ -1,0 +1,167 @@
+"""The store of a host: one SQLite file that every process of the project writes to and reads from."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from signal_monitor.conf import get_config
+from signal_monitor.records import Amendment, Dispatch, Process, Request, SubjectKind
+from signal_monitor.stores import queries
+from signal_monitor.stores.base import Batch, DispatchFilter, Store, Totals
+from signal_monitor.stores.connector import Connector, begin
+from signal_monitor.stores.encoding import DamagedError, column, decode, encode
+from signal_monitor.stores.location import find_path
+from signal_monitor.stores.retention import PROCESSES_KEPT_SECONDS, RINGS, WINDOWS_KEPT_SECONDS, amended
+from signal_monitor.stores.schema import TABLE_NAMES, is_current
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class SqliteStore(Store):
+    """Keeps what all processes of the host wrote in one file, which outlives them."""
+
+    def __init__(self, url: str) -> None:
+        path = find_path(url)
+        self._location = str(path)
+        # Two, so that a page does not wait for a flush that waits for another process's lock.
+        self._reader = Connector(path)
+        self._writer = Connector(path, wait=0.0)
+
+    @property
+    def location(self) -> str:
+        """The file's path."""
+        return self._location
+
+    def write(self, batch: Batch) -> None:
+        """Store a batch, and announce its process, in one transaction."""
+        self._change(lambda connection: _write(connection, batch))
+
+    def _change(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        def transaction(connection: sqlite3.Connection) -> None:
+            with connection:
+                begin(connection)
+                if not is_current(connection):
+                    raise DamagedError("another version has made its tables there")
+                work(connection)
+                connection.execute("UPDATE state SET changes = changes + 1")
+
+        self._writer.run(transaction)
+
+    def _read(self, make: Callable[[Any], T], text: str, values: Sequence[object] = ()) -> list[T]:
+        return self._reader.run(lambda connection: [make(row) for row in connection.execute(text, values)])
+
+    def _records(self, record_type: type[R], text: str, values: Sequence[object] = ()) -> list[R]:
+        return self._read(lambda row: decode(record_type, row[0]), text, values)
+
+    def cursor(self) -> str:
+        """The number of writes since the file was made, and which file that is."""
+        (token,) = self._read(lambda row: f"{row[0]}-{row[1]}", "SELECT epoch, changes FROM state")
+        return token
+
+    def dispatches(self, where: DispatchFilter, limit: int = 50) -> list[Dispatch]:
+        """Stored dispatches that match, newest first."""
+        return self._records(Dispatch, *queries.select_dispatches(where, limit))
+
+    def tree(self, root_id: str, limit: int = 500) -> list[Dispatch]:
+        """The stored dispatches under one outermost dispatch, in order of their start."""
+        return self._records(Dispatch, queries.TREE, (column(root_id), limit))
+
+    def dispatch(self, dispatch_id: str) -> Dispatch | None:
+        """One dispatch, or None if it is not there."""
+        return _only(self._records(Dispatch, queries.ONE_DISPATCH, (column(dispatch_id),)))
+
+    def requests(self, limit: int = 50, *, path: str = "", slow_ms: float = 0.0) -> list[Request]:
+        """Stored requests, newest first."""
+        return self._records(Request, *queries.select_requests(path, slow_ms, limit))
+
+    def request(self, request_id: str) -> Request | None:
+        """One request, or None if it is not there."""
+        return _only(self._records(Request, queries.ONE_REQUEST, (column(request_id),)))
+
+    def totals(self, kind: SubjectKind, since: float | None = None, key: str | None = None) -> list[Totals]:
+        """Totals per subject, over the processes' lives or over the windows since a time."""
+        return self._totals(kind, since, key, queries.BY_KEY)
+
+    def history(self, kind: SubjectKind, key: str, since: float) -> list[Totals]:
+        """One subject's totals window by window, oldest first."""
+        return self._totals(kind, since, key, queries.BY_WINDOW)
+
+    def _totals(self, kind: SubjectKind, since: float | None, key: str | None, by: queries.Group) -> list[Totals]:
+        def read(connection: sqlite3.Connection) -> list[Totals]:
+            found = connection.execute(*queries.select_failures(kind, since, key, by))
+            failures = {group: columns for group, *columns in found}
+            rows = connection.execute(*queries.select_totals(kind, since, key, by))
+            return [queries.totals_of(row, failures.get(row[place], ())) for row in rows]
+
+        place = 1 if by == queries.BY_KEY else 2
+        return self._reader.run(read)
+
+    def processes(self) -> list[Process]:
+        """The processes that have reported, newest report first."""
+        return self._records(Process, queries.PROCESSES)
+
+    def clear(self) -> None:
+        """Forget everything, for every process that uses the file."""
+        self._change(_clear)
+
+    def close(self) -> None:
+        """Close this process's connections; a later call opens them again."""
+        self._reader.close()
+        self._writer.close()
+
+
+def _only(found: list[R]) -> R | None:
+    return found[0] if found else None
+
+
+def _write(connection: sqlite3.Connection, batch: Batch) -> None:
+    process = batch.process
+    connection.execute(queries.PUT_PROCESS, (column(process.id), process.seen_at, encode(process)))
+    _put_dispatches(connection, batch.dispatches)
+    for amendment in batch.amendments:
+        _amend(connection, amendment)
+    connection.executemany(queries.PUT_REQUEST, map(queries.request_row, batch.requests))
+    process_id = column(process.id)
+    connection.executemany(queries.PUT_TOTALS, (queries.totals_row(process_id, totals) for totals in batch.totals))
+    _prune(connection, process.seen_at)
+
+
+def _put_dispatches(connection: sqlite3.Connection, dispatches: Sequence[Dispatch]) -> None:
+    # No other process can take these numbers, for the transaction is an immediate one.
+    (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM dispatches").fetchone()
+    by_id = {dispatch.id: dispatch for dispatch in dispatches}
+    numbered = list(enumerate(by_id.values(), start=last + 1))
+    connection.executemany(queries.PUT_DISPATCH, (queries.dispatch_row(*item) for item in numbered))
+    connection.executemany(queries.PUT_PAYLOAD, ((seq, encode(dispatch)) for seq, dispatch in numbered))
+    connection.executemany(queries.PUT_CALL, (row for item in numbered for row in queries.call_rows(*item)))
+
+
+def _amend(connection: sqlite3.Connection, amendment: Amendment) -> None:
+    found = connection.execute(queries.TO_AMEND, (column(amendment.dispatch_id),)).fetchone()
+    if found is None:
+        return
+    seq, payload = found
+    dispatch = amended(decode(Dispatch, payload), amendment)
+    connection.execute(queries.PUT_DISPATCH, queries.dispatch_row(seq, dispatch))
+    connection.execute(queries.PUT_PAYLOAD, (seq, encode(dispatch)))
+    connection.executemany(queries.PUT_CALL, queries.call_rows(seq, dispatch))
+
+
+def _prune(connection: sqlite3.Connection, now: float) -> None:
+    size = get_config().HISTORY_SIZE
+    for ring in RINGS:
+        connection.execute(queries.PRUNE_DISPATCHES, (ring, ring, size))
+    connection.execute(queries.PRUNE_REQUESTS, (size,))
+    connection.execute(queries.PRUNE_WINDOWS, (now - WINDOWS_KEPT_SECONDS,))
+    gone = connection.execute(queries.GONE_PROCESSES, (now - PROCESSES_KEPT_SECONDS,)).fetchall()
+    connection.executemany("DELETE FROM totals WHERE process = ?", gone)
+    connection.executemany("DELETE FROM processes WHERE id = ?", gone)
+
+
+def _clear(connection: sqlite3.Connection) -> None:
+    for name in TABLE_NAMES:
+        if name != "state":
+            connection.execute(f"DELETE FROM {name}")  # noqa: S608 - our own text

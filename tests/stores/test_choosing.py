@@ -1,0 +1,60 @@
+"""Which store a process gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from signal_monitor.conf import get_config
+from signal_monitor.stores import forget_store, get_store
+from signal_monitor.stores.memory import MemoryStore
+from signal_monitor.stores.sqlite import SqliteStore
+from tests.stores.making import dispatch, write
+
+
+@pytest.fixture(autouse=True)
+def _no_store() -> Iterator[None]:
+    forget_store()
+    get_config.cache_clear()
+    yield
+    forget_store()
+    get_config.cache_clear()
+
+
+def choose(settings: Settings, url: str) -> None:
+    settings.SIGNAL_MONITOR = {"STORE": url}
+    get_config.cache_clear()
+
+
+def test_same_store_each_time(settings: Settings) -> None:
+    choose(settings, "memory")
+    store = get_store()
+    assert isinstance(store, MemoryStore)
+    assert get_store() is store
+
+
+def test_other_store_when_the_setting_changes(settings: Settings, sqlite_url: str, tmp_path: Path) -> None:
+    choose(settings, "memory")
+    get_store()
+    choose(settings, sqlite_url)
+    store = get_store()
+    assert isinstance(store, SqliteStore)
+    assert store.location == f"{tmp_path}/store/store.sqlite3"
+
+
+def test_nothing_is_made_before_the_first_use(settings: Settings, sqlite_url: str, tmp_path: Path) -> None:
+    choose(settings, sqlite_url)
+    store = get_store()
+    assert list(tmp_path.iterdir()) == []
+    write(store, dispatch())
+    assert Path(store.location).is_file()
+
+
+def test_forget_store_gives_a_new_one(settings: Settings) -> None:
+    choose(settings, "memory")
+    write(get_store(), dispatch())
+    forget_store()
+    assert get_store().dispatch("d1") is None

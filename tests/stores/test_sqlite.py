@@ -1,0 +1,265 @@
+"""What is true of the SQLite store only: many processes, and a file that may be lost, locked or damaged."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from signal_monitor.records import Amendment
+from signal_monitor.stores import Store, StoreError, open_store
+from signal_monitor.stores.base import DispatchFilter
+from tests.stores.making import dispatch, ids, whole_dispatch, write
+
+EVERYTHING = DispatchFilter()
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def store(sqlite_url: str) -> Iterator[Store]:
+    """An SQLite store."""
+    opened = open_store(sqlite_url)
+    yield opened
+    opened.close()
+
+
+def run(script: str, *arguments: str) -> subprocess.Popen[str]:
+    """A process of its own that runs a script with the tests' settings."""
+    start = "import os, sys\nfrom signal_monitor.stores import open_store\n"
+    makers = "from tests.stores.making import *\nfrom signal_monitor.stores.base import DispatchFilter, Totals\n"
+    return subprocess.Popen(
+        [sys.executable, "-W", "error::ResourceWarning", "-c", start + makers + script, *arguments],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(child: subprocess.Popen[str]) -> str:
+    """What a process that ended well printed."""
+    out, errors = child.communicate(timeout=60)
+    assert (child.returncode, errors) == (0, "")
+    return out.strip()
+
+
+WRITER = """
+name, store = sys.argv[2], open_store(sys.argv[1])
+for number in range(40):
+    batch = [dispatch(f"{name}-{number}-{item}", process=name) for item in range(10)]
+    write(store, *batch, process=process(name), totals=[Totals("receiver", "mail", count=number + 1)])
+store.close()
+"""
+
+
+def test_many_processes_write_at_once_and_nothing_is_lost(sqlite_url: str, store: Store) -> None:
+    for writer in [run(WRITER, sqlite_url, f"w{number}") for number in range(4)]:
+        finish(writer)
+    expected = {f"w{writer}-{number}-{item}" for writer in range(4) for number in range(40) for item in range(10)}
+    assert set(ids(store.dispatches(EVERYTHING, limit=10_000))) == expected
+    assert [row.count for row in store.totals("receiver")] == [160]
+    assert len(store.processes()) == 4
+
+
+def test_survives_restart(sqlite_url: str, store: Store) -> None:
+    finish(run("store = open_store(sys.argv[1]); write(store, whole_dispatch()); store.close()", sqlite_url))
+    assert store.dispatch("whole") == whole_dispatch()
+
+
+def test_reader_sees_what_another_process_writes(sqlite_url: str, store: Store) -> None:
+    before = store.cursor()
+    finish(run("store = open_store(sys.argv[1]); write(store, dispatch()); store.close()", sqlite_url))
+    assert store.cursor() != before
+    assert ids(store.dispatches(EVERYTHING)) == ["d1"]
+
+
+FORK = """
+import time
+store = open_store(sys.argv[1])
+write(store, dispatch("before"))
+store.cursor()
+pid = os.fork()
+if pid == 0:
+    write(store, dispatch("child"))
+    time.sleep(0.5)
+    write(store, dispatch("child-late"))
+    assert store.dispatch("parent") is not None
+    store.close()
+    os._exit(0)
+write(store, dispatch("parent"))
+store.close()  # As the last connection does, it would take away the log that the child goes on writing to.
+_pid, status = os.wait()
+print(status, sorted(ids(store.dispatches(DispatchFilter()))))
+store.close()
+"""
+
+
+def test_fork_loses_nothing(sqlite_url: str) -> None:
+    out = finish(run(FORK, sqlite_url))
+    assert out == "0 ['before', 'child', 'child-late', 'parent']"
+
+
+FORK_WHILE_WRITING = """
+import threading
+store, stop = open_store(sys.argv[1]), threading.Event()
+def keep_writing():
+    number = 0
+    while not stop.is_set():
+        write(store, *(dispatch(f"thread-{number}-{item}") for item in range(50)))
+        number += 1
+        stop.wait(0.01)
+thread = threading.Thread(target=keep_writing)
+thread.start()
+failed = 0
+for number in range(20):
+    pid = os.fork()
+    if pid == 0:
+        write(store, dispatch(f"child-{number}", severity="slow"))
+        store.close()
+        os._exit(0)
+    failed += os.waitpid(pid, 0)[1] != 0
+stop.set()
+thread.join()
+print(failed, len(store.dispatches(DispatchFilter(slow=True))))
+store.close()
+"""
+
+
+def test_fork_while_another_thread_writes(sqlite_url: str) -> None:
+    quiet = "import warnings; warnings.simplefilter('ignore', DeprecationWarning)"
+    assert finish(run(quiet + FORK_WHILE_WRITING, sqlite_url)) == "0 20"
+
+
+def test_threads_share_the_store(store: Store) -> None:
+    def work(number: int) -> int:
+        write(store, dispatch(f"d{number}"))
+        return len(store.dispatches(EVERYTHING, limit=1_000))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert min(pool.map(work, range(100))) >= 1
+    assert len(store.dispatches(EVERYTHING, limit=1_000)) == 100
+
+
+def other_connection(store: Store) -> closing[sqlite3.Connection]:
+    return closing(sqlite3.connect(store.location, isolation_level=None))
+
+
+def test_lock_held_by_another_is_an_error_in_bounded_time(store: Store) -> None:
+    write(store, dispatch())
+    with other_connection(store) as other:
+        other.execute("BEGIN IMMEDIATE")
+        started = time.monotonic()
+        with pytest.raises(StoreError, match="locked"):
+            write(store, dispatch("d2"))
+        assert time.monotonic() - started < 1.0
+        assert ids(store.dispatches(EVERYTHING)) == ["d1"]
+    write(store, dispatch("d2"))
+    assert store.dispatch("d2") is not None
+
+
+def test_failed_write_leaves_nothing_behind(store: Store) -> None:
+    write(store, dispatch())
+    with pytest.raises(StoreError):
+        write(store, dispatch("d2"), dispatch("d3", started_at=None))
+    assert ids(store.dispatches(EVERYTHING)) == ["d1"]
+
+
+def test_vanished_file_is_made_anew(store: Store) -> None:
+    write(store, dispatch())
+    Path(store.location).unlink()
+    assert store.dispatches(EVERYTHING) == []
+    write(store, dispatch("d2"))
+    assert ids(store.dispatches(EVERYTHING)) == ["d2"]
+
+
+def test_vanished_directory_is_made_anew(store: Store) -> None:
+    write(store, dispatch())
+    directory = Path(store.location).parent
+    directory.rename(directory.with_name("moved"))
+    write(store, dispatch("d2"))
+    assert ids(store.dispatches(EVERYTHING)) == ["d2"]
+
+
+def corrupt_files(store: Store) -> list[Path]:
+    path = Path(store.location)
+    return list(path.parent.glob(f"{path.name}.corrupt-*"))
+
+
+def test_file_that_is_no_database_is_moved_aside(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    path = Path(store.location)
+    path.parent.mkdir()
+    path.write_bytes(b"no database " * 1_000)
+    with caplog.at_level(logging.WARNING, "signal_monitor"):
+        write(store, dispatch())
+    assert ids(store.dispatches(EVERYTHING)) == ["d1"]
+    assert [found.read_bytes()[:11] for found in corrupt_files(store)] == [b"no database"]
+    assert [record.name for record in caplog.records] == ["signal_monitor"]
+
+
+def test_file_damaged_in_its_middle_is_moved_aside(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    write(store, *(dispatch(f"d{number}") for number in range(500)))
+    store.close()
+    path = Path(store.location)
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+    with caplog.at_level(logging.WARNING, "signal_monitor"):
+        assert store.dispatches(EVERYTHING) == []
+    assert len(corrupt_files(store)) == len(caplog.records) == 1
+    write(store, dispatch())
+    assert ids(store.dispatches(EVERYTHING)) == ["d1"]
+
+
+def test_damaged_row_is_an_error(store: Store) -> None:
+    write(store, dispatch())
+    with other_connection(store) as other:
+        other.execute("UPDATE payloads SET payload = '[1,2'")
+    with pytest.raises(StoreError, match="not a Dispatch"):
+        store.dispatch("d1")
+    with pytest.raises(StoreError):
+        write(store, amendments=[Amendment("d1", 0, 1, "late")])
+    write(store, dispatch("d2"))
+    assert store.dispatch("d2") is not None
+
+
+def test_tables_of_another_version_are_replaced(sqlite_url: str, store: Store) -> None:
+    write(store, dispatch())
+    store.close()
+    with other_connection(store) as other:
+        other.execute("PRAGMA user_version = 1")
+        other.execute("ALTER TABLE dispatches DROP COLUMN slow")
+    with closing(open_store(sqlite_url)) as newcomer:
+        assert newcomer.dispatches(EVERYTHING) == []
+        write(newcomer, dispatch())
+        assert ids(newcomer.dispatches(EVERYTHING)) == ["d1"]
+
+
+def test_process_of_an_older_version_yields(store: Store) -> None:
+    write(store, dispatch())
+    with other_connection(store) as other:
+        other.execute("PRAGMA user_version = 1")
+    with pytest.raises(StoreError, match="restart this process"):
+        write(store, dispatch("d2"))
+    with other_connection(store) as other:
+        assert other.execute("SELECT id FROM dispatches").fetchall() == [("d1",)]
+
+
+def test_database_of_something_else_is_refused(store: Store) -> None:
+    Path(store.location).parent.mkdir()
+    with other_connection(store) as other:
+        other.execute("CREATE TABLE requests (id)")
+    with pytest.raises(StoreError, match="something else"):
+        write(store, dispatch())
+    with other_connection(store) as other:
+        assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("requests",)]
+
+
+def test_location_is_the_file(store: Store, tmp_path: Path) -> None:
+    assert store.location == str(tmp_path / "store" / "store.sqlite3")

@@ -1,0 +1,164 @@
+"""Who may look: nobody, unless a rule says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from importlib import import_module
+from io import BytesIO
+from ipaddress import ip_address
+from typing import Any, Concatenate, ParamSpec, cast
+from urllib.parse import urlencode, urlsplit
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth import REDIRECT_FIELD_NAME, get_user
+from django.contrib.sessions.backends.base import SessionBase
+from django.core.exceptions import DisallowedHost, PermissionDenied
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import SimpleLazyObject
+from django.utils.module_loading import import_string
+from django.views.decorators.cache import never_cache
+
+from signal_monitor.conf import get_config
+from signal_monitor.instrumentation import suppress
+
+P = ParamSpec("P")
+Scope = Mapping[str, Any]
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+# A request that carries one of these came through a proxy: its peer is not its client.
+PROXY_HEADERS = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP")
+
+
+def may_view(asking: HttpRequest | Scope) -> bool:
+    """Whether a request, or a websocket's scope, may see what the monitor knows; blocking.
+
+    For a scope the session and the user are read anew from its cookies each time.
+    """
+    request = asking if isinstance(asking, HttpRequest) else request_of(asking)
+    with suppress():
+        _give_user(request)
+        path = get_config().ACCESS
+        return bool(import_string(path)(request)) if path else _is_staff(request) or _is_local(request)
+
+
+def request_of(scope: Scope) -> HttpRequest:
+    """The request that a websocket's handshake is, as Django reads it.
+
+    Raises UnicodeDecodeError when the query string is malformed.
+    """
+    scheme = "https" if scope.get("scheme") == "wss" else "http"
+    return ASGIRequest({**scope, "type": "http", "method": "GET", "scheme": scheme}, BytesIO())
+
+
+def is_from_own_page(request: HttpRequest) -> bool:
+    """Whether a handshake's Host is allowed, and its Origin has the same host and port.
+
+    Without the first check a name that an attacker points at this server would be its own origin. Browsers always
+    send an Origin with a handshake, so one that is missing is refused.
+    """
+    try:
+        site = urlsplit(f"//{request.get_host()}")
+        origin = urlsplit(request.META.get("HTTP_ORIGIN", ""))
+        return origin.scheme in DEFAULT_PORTS and (site.hostname, _site_port(request, site.port, origin.scheme)) == (
+            origin.hostname,
+            origin.port or DEFAULT_PORTS[origin.scheme],
+        )
+    except (DisallowedHost, ValueError):
+        return False
+
+
+def _site_port(request: HttpRequest, port: int | None, origin_scheme: str) -> int:
+    # A proxy that ends TLS need not say so: then the Origin tells which port the Host leaves out.
+    return port or DEFAULT_PORTS["https" if request.is_secure() else origin_scheme]
+
+
+def _is_staff(request: HttpRequest) -> bool:
+    user = request.user
+    return bool(user.is_authenticated and user.is_active and getattr(user, "is_staff", False))
+
+
+def _is_local(request: HttpRequest) -> bool:
+    if not settings.DEBUG or any(header in request.META for header in PROXY_HEADERS):
+        return False
+    try:
+        address = ip_address(request.META.get("REMOTE_ADDR", ""))
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def _give_user(request: HttpRequest) -> None:
+    """Set a user where no middleware has."""
+    if not hasattr(request, "user"):
+        request.user = cast("Any", SimpleLazyObject(lambda: _read_user(request)))
+
+
+class _Nobody:
+    """The user of a project without django.contrib.auth."""
+
+    is_authenticated = is_active = is_staff = is_superuser = False
+
+
+class _SessionSnapshot(dict[str, Any]):
+    """What a session holds.
+
+    ``get_user`` ends a session that is no longer valid and renews one that was signed with an old key: that needs a
+    response to set the cookie with, which a socket has not.
+    """
+
+    def flush(self) -> None:
+        self.clear()
+
+    def cycle_key(self) -> None:
+        pass
+
+
+def _read_user(request: HttpRequest) -> Any:  # noqa: ANN401 - any class that AUTH_USER_MODEL names
+    if not apps.is_installed("django.contrib.auth"):
+        return _Nobody()
+    cookie = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+    session: SessionBase = import_module(settings.SESSION_ENGINE).SessionStore(cookie)
+    asking = HttpRequest()
+    asking.session = cast("Any", _SessionSnapshot(session.load() if session.session_key else {}))
+    return get_user(asking)
+
+
+def access_required(
+    view: Callable[Concatenate[HttpRequest, P], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+    """Let only those who may look reach a view, and leave unobserved what it does.
+
+    A person who is not logged in is sent to the admin's login, if there is one; everyone else gets a 403. The answers
+    are never cached.
+    """
+
+    @never_cache
+    @wraps(view)
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        with suppress():
+            request.get_host()  # raises DisallowedHost, a 400, for a project without CommonMiddleware
+            return view(request, *args, **kwargs) if may_view(request) else _turn_away(request)
+
+    # LoginRequiredMiddleware must not ask for a login where our rule asks for none.
+    guarded.login_required = False  # type: ignore[attr-defined]
+    return guarded
+
+
+def _turn_away(request: HttpRequest) -> HttpResponseBase:
+    is_navigation = "text/html" in request.headers.get("Accept", "") and "HX-Request" not in request.headers
+    if is_navigation and not request.user.is_authenticated and (login := _login_url()):
+        return HttpResponseRedirect(f"{login}?{urlencode({REDIRECT_FIELD_NAME: request.get_full_path()})}")
+    raise PermissionDenied(
+        "Only active staff may look at the signal monitor, unless SIGNAL_MONITOR['ACCESS'] says otherwise."
+    )
+
+
+def _login_url() -> str:
+    try:
+        return reverse("admin:login")
+    except NoReverseMatch:
+        return ""

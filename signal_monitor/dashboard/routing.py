@@ -1,0 +1,30 @@
+"""Where the websocket of the live pages is."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+from django.urls import NoReverseMatch, get_script_prefix, re_path, reverse
+from django.utils.functional import lazy
+
+from signal_monitor.dashboard.consumers import LiveConsumer
+
+DEFAULT_MOUNT = "/signals/"
+
+
+def mount_path() -> str:
+    """Path of the pages as the project's URLconf mounts them, without the script's prefix: "/signals/"."""
+    try:
+        return "/" + reverse("signal_monitor:overview").removeprefix(get_script_prefix())
+    except NoReverseMatch:
+        return DEFAULT_MOUNT  # the pages are served by another process
+
+
+def _live_pattern() -> str:
+    return f"^{re.escape(mount_path().lstrip('/'))}ws/$"
+
+
+# Lazy: the URLconf is not loaded before the first connection.
+websocket_urlpatterns: list[Any] = [re_path(lazy(_live_pattern, str)(), cast("Any", LiveConsumer.as_asgi()))]
+"""For a router of the project's own, at its top level."""

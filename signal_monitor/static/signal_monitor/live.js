@@ -1,0 +1,202 @@
+/*
+ * Keeps a page live over htmx's websocket extension: acknowledges frames, pauses, holds back what is in use, falls back
+ * to polling. Load it after htmx and its ws extension: <script type="module" src="…/live.js"></script>
+ *
+ * What a page provides:
+ *   <div id="sm-live" data-live hx-ext="ws" ws-connect="/signals/ws/?page=overview&…"
+ *        hx-get="/signals/…the polled fragments…" hx-trigger="sm:poll" hx-swap="none"></div>
+ *                                    one and empty, beside the content: children would inherit its hx-* attributes;
+ *                                    without hx-get there is no polling
+ *   <div id="sm-frame" hidden></div> where the number of the frame lands
+ *   <div id="sm-notice" class="notice" hidden></div> what is wrong with the store, if anything; hidden when nothing is
+ *   [data-live-status]               gets its text, and data-state: connecting, live, held, paused, polling,
+ *                                    reconnecting, denied, gone
+ *   <button data-live-pause>         gets "Pause" or "Resume" and aria-pressed; the key "p" does the same
+ *   anything with an id              is replaced by an element of a frame with that id and hx-swap-oob
+ *
+ * An element that holds the focus (but for a link that was clicked) or part of the selection waits for the next frame.
+ * While paused, or while nobody can see the page, the server is told to draw nothing.
+ */
+
+const POLL_MS = 2000;
+const FAILURES_BEFORE_POLLING = 2;
+const DENIED = 4403;
+const GONE = 4404;
+// The extension comes back after 1006, 1011, 1012 and 1013. A server's limit on a socket's life gives 1000, a server
+// that stops 1001 or 4503, a viewer that did not acknowledge in time (a laptop that slept) 4408.
+const COME_BACK = [1000, 1001, 4408, 4503];
+const COME_BACK_MS = 1000;
+const TEXT = {
+  connecting: "Connecting…",
+  live: "Live",
+  held: "Held",
+  paused: "Paused",
+  polling: "Polling",
+  reconnecting: "Reconnecting…",
+  denied: "Not allowed",
+  gone: "Not available",
+};
+const MOVING = ["live", "held", "polling"];
+
+let socket = null; // what htmx gives to send with, while open
+let opened = false;
+let failures = 0;
+let state = "connecting";
+let paused = false;
+let delivering = false;
+let heldBack = false;
+let pollTimer = 0;
+
+const root = () => document.querySelector("[data-live]");
+const resting = () => paused || document.hidden;
+
+function onLive(name, handle) {
+  document.addEventListener(name, (event) => {
+    if (event.target instanceof Element && event.target.matches("[data-live]")) handle(event);
+  });
+}
+
+function show(next = state) {
+  state = next;
+  const shown = paused && MOVING.includes(state) ? "paused" : state;
+  for (const element of document.querySelectorAll("[data-live-status]")) {
+    element.dataset.state = shown;
+    if (element.textContent !== TEXT[shown]) element.textContent = TEXT[shown];
+  }
+  for (const button of document.querySelectorAll("[data-live-pause]")) {
+    button.setAttribute("aria-pressed", String(paused));
+    button.textContent = paused ? "Resume" : "Pause";
+  }
+}
+
+function say(message) {
+  if (socket) socket.sendImmediately(JSON.stringify(message));
+}
+
+function acknowledge(message, shown) {
+  const frame = /data-frame="(\d+)"/.exec(message.slice(-120));
+  if (frame) say(shown ? { ack: Number(frame[1]) } : { ack: Number(frame[1]), shown: false });
+}
+
+function inUse(element) {
+  const active = document.activeElement;
+  const clickedLink = active && active.matches("a") && !active.matches(":focus-visible");
+  if (active && active !== document.body && !clickedLink && element.contains(active)) return true;
+  const selection = document.getSelection();
+  return Boolean(selection) && !selection.isCollapsed && selection.containsNode(element, true);
+}
+
+function poll() {
+  const element = root();
+  if (element && !resting()) element.dispatchEvent(new CustomEvent("sm:poll"));
+}
+
+function startPolling() {
+  const element = root();
+  if (pollTimer || !element || !element.hasAttribute("hx-get")) return;
+  pollTimer = window.setInterval(poll, POLL_MS);
+  poll();
+}
+
+function stopPolling() {
+  window.clearInterval(pollTimer);
+  pollTimer = 0;
+}
+
+function rest() {
+  say({ paused: resting() });
+  if (pollTimer) poll();
+  show();
+}
+
+function togglePause() {
+  paused = !paused;
+  rest();
+}
+
+function comeBack(wrapper) {
+  window.setTimeout(() => root() && wrapper.reconnect(), COME_BACK_MS * (1 + Math.random()));
+}
+
+function closed(code, wrapper) {
+  if (code === DENIED) return show("denied");
+  if (code === GONE) return show("gone");
+  if (COME_BACK.includes(code)) comeBack(wrapper);
+  failures = opened ? 0 : failures + 1;
+  if (failures >= FAILURES_BEFORE_POLLING) startPolling();
+  if (!pollTimer && state !== "denied") show("reconnecting");
+}
+
+onLive("htmx:wsConnecting", () => {
+  opened = false;
+});
+
+onLive("htmx:wsOpen", (event) => {
+  socket = event.detail.socketWrapper;
+  opened = true;
+  failures = 0;
+  stopPolling();
+  show("live");
+  if (resting()) say({ paused: true });
+});
+
+onLive("htmx:wsClose", (event) => {
+  socket = null;
+  closed(event.detail.event.code, event.detail.socketWrapper);
+});
+
+onLive("htmx:wsBeforeMessage", (event) => {
+  if (resting()) {
+    event.preventDefault();
+    acknowledge(event.detail.message, false);
+    return;
+  }
+  delivering = true;
+  heldBack = false;
+});
+
+onLive("htmx:wsAfterMessage", (event) => {
+  delivering = false;
+  acknowledge(event.detail.message, !heldBack);
+  show(heldBack ? "held" : "live");
+});
+
+// Swaps that the reader asked for, by a filter or a tab, are none of ours: only frames wait.
+document.addEventListener("htmx:oobBeforeSwap", (event) => {
+  if (!delivering || !inUse(event.target)) return;
+  event.preventDefault();
+  heldBack = true;
+});
+
+onLive("htmx:beforeSwap", (event) => {
+  if (resting()) event.preventDefault();
+  delivering = !resting();
+  heldBack = false;
+});
+
+onLive("htmx:afterOnLoad", (event) => {
+  delivering = false;
+  if (pollTimer && event.detail.successful) show(heldBack ? "held" : "polling");
+});
+
+onLive("htmx:responseError", (event) => {
+  const denied = [401, 403].includes(event.detail.xhr.status);
+  if (denied) stopPolling();
+  show(denied ? "denied" : "reconnecting");
+});
+
+onLive("htmx:sendError", () => show("reconnecting"));
+
+document.addEventListener("visibilitychange", rest);
+
+document.addEventListener("click", (event) => {
+  if (event.target instanceof Element && event.target.closest("[data-live-pause]")) togglePause();
+});
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]");
+  if (event.key !== "p" || event.ctrlKey || event.metaKey || event.altKey || typing || !root()) return;
+  togglePause();
+});
+
+show();

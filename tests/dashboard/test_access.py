@@ -1,0 +1,219 @@
+"""Who may look: active staff, in DEBUG clients of this machine, or whoever the project's own rule names."""
+
+from __future__ import annotations
+
+from http.cookies import SimpleCookie
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.sessions.backends.db import SessionStore
+from django.core.exceptions import DisallowedHost, PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
+from pytest_django.fixtures import Settings
+
+from signal_monitor.dashboard.access import access_required, is_from_own_page, may_view, request_of
+from signal_monitor.instrumentation.cells import current_cell
+
+ELSEWHERE = "203.0.113.7"
+BROWSER = "text/html,application/xhtml+xml,*/*;q=0.8"
+
+
+def request_from(address: str = ELSEWHERE, user: object = None, **headers: str) -> HttpRequest:
+    request = RequestFactory().get("/signals/", REMOTE_ADDR=address, headers=headers)
+    request.user = user or AnonymousUser()  # type: ignore[assignment]
+    return request
+
+
+def scope_with(address: str = ELSEWHERE, **headers: str) -> dict[str, Any]:
+    return {
+        "type": "websocket",
+        "path": "/signals/ws/",
+        "query_string": b"page=overview",
+        "client": [address, 50_000],
+        "server": ["127.0.0.1", 8000],
+        "headers": [(name.encode().replace(b"_", b"-"), value.encode()) for name, value in headers.items()],
+    }
+
+
+def scope_of_session(client: Client) -> dict[str, Any]:
+    cookie = SimpleCookie({settings.SESSION_COOKIE_NAME: client.cookies[settings.SESSION_COOKIE_NAME].value})
+    return scope_with(cookie=cookie.output(header="").strip())
+
+
+def only_the_curious(request: HttpRequest) -> bool:
+    return request.headers.get("X-Curious") == "yes"
+
+
+@pytest.fixture
+def staff_scope(client: Client, admin_user: User) -> dict[str, Any]:
+    client.force_login(admin_user)
+    return scope_of_session(client)
+
+
+@pytest.mark.parametrize(
+    ("user", "allowed"),
+    [
+        (AnonymousUser(), False),
+        (User(username="customer"), False),
+        (User(username="editor", is_staff=True), True),
+        (User(username="gone", is_staff=True, is_active=False), False),
+        (User(username="root", is_superuser=True), False),
+    ],
+    ids=["anonymous", "customer", "staff", "inactive staff", "superuser who is not staff"],
+)
+def test_only_active_staff_may_look(user: User | AnonymousUser, *, allowed: bool) -> None:
+    assert may_view(request_from(user=user)) is allowed
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])
+def test_a_local_client_may_look_in_debug(settings: Settings, address: str) -> None:
+    settings.DEBUG = True
+    assert may_view(request_from(address))
+    assert may_view(scope_with(address))
+
+
+@pytest.mark.parametrize("address", [ELSEWHERE, "10.0.0.1", "::2", "", "localhost"])
+def test_another_client_may_not_look_in_debug(settings: Settings, address: str) -> None:
+    settings.DEBUG = True
+    assert not may_view(request_from(address))
+
+
+def test_a_local_client_may_not_look_without_debug() -> None:
+    assert not may_view(request_from("127.0.0.1"))
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Forwarded-Host"])
+def test_a_client_behind_a_local_proxy_is_not_local(settings: Settings, header: str) -> None:
+    settings.DEBUG = True
+    assert not may_view(request_from("127.0.0.1", **{header: ELSEWHERE}))
+    assert not may_view(scope_with("127.0.0.1", **{header.lower(): ELSEWHERE}))
+
+
+def test_a_rule_of_the_project_replaces_ours(settings: Settings) -> None:
+    settings.SIGNAL_MONITOR = {"ACCESS": f"{__name__}.only_the_curious"}
+    assert may_view(request_from(**{"X-Curious": "yes"}))
+    assert may_view(scope_with(x_curious="yes"))
+    assert not may_view(request_from(user=User(is_staff=True)))
+
+
+@pytest.mark.django_db
+def test_the_user_of_a_scope_is_read_from_its_session(staff_scope: dict[str, Any]) -> None:
+    assert may_view(staff_scope)
+
+
+@pytest.mark.django_db
+def test_a_scope_without_a_session_is_refused() -> None:
+    assert not may_view(scope_with(cookie=f"{settings.SESSION_COOKIE_NAME}=nosuchsessionatall"))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("change", [{"is_active": False}, {"is_staff": False}, {"password": "another"}])
+def test_a_user_who_has_lost_access_is_refused_at_the_next_look(
+    staff_scope: dict[str, Any], admin_user: User, change: dict[str, Any]
+) -> None:
+    User.objects.filter(pk=admin_user.pk).update(**change)
+    assert not may_view(staff_scope)
+
+
+@pytest.mark.django_db
+def test_a_session_that_has_ended_is_refused_at_the_next_look(staff_scope: dict[str, Any], client: Client) -> None:
+    client.logout()
+    assert not may_view(staff_scope)
+
+
+@pytest.mark.django_db
+def test_looking_leaves_a_session_alone_that_an_old_key_signed(
+    staff_scope: dict[str, Any], client: Client, settings: Settings
+) -> None:
+    """Django would renew it, under a key that the browser never learns from a socket."""
+    key = client.session.session_key
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "a new one"
+    assert may_view(staff_scope)
+    assert SessionStore().exists(str(key))
+
+
+@pytest.mark.django_db
+def test_looking_leaves_a_session_alone_that_is_not_valid_any_more(
+    staff_scope: dict[str, Any], client: Client, admin_user: User
+) -> None:
+    User.objects.filter(pk=admin_user.pk).update(password="another")
+    may_view(staff_scope)
+    assert SessionStore().exists(str(client.session.session_key))
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "expected"),
+    [
+        ("testserver", "http://testserver", True),
+        ("testserver:8000", "http://testserver:8000", True),
+        ("testserver", "https://testserver", True),
+        ("testserver:443", "https://testserver", True),
+        ("TestServer", "http://testserver:80", True),
+        ("testserver:8000", "http://testserver:8001", False),
+        ("testserver:8000", "http://testserver", False),
+        ("testserver", "http://evil.example", False),
+        ("testserver", "http://testserver.evil.example", False),
+        ("testserver", "ftp://testserver", False),
+        ("testserver", "null", False),
+        ("testserver", "", False),
+        ("testserver", "http://[broken", False),
+        ("testserver", "http://testserver:port", False),
+        ("evil.example", "http://evil.example", False),
+    ],
+)
+def test_a_handshake_comes_from_a_page_of_the_same_host_and_port(host: str, origin: str, *, expected: bool) -> None:
+    assert is_from_own_page(request_of(scope_with(host=host, origin=origin))) is expected
+
+
+def test_a_handshake_without_an_origin_is_refused() -> None:
+    assert not is_from_own_page(request_of(scope_with(host="testserver")))
+
+
+def test_a_page_without_tls_is_not_of_the_same_port_as_a_socket_with_it() -> None:
+    scope = {**scope_with(host="testserver", origin="http://testserver"), "scheme": "wss"}
+    assert not is_from_own_page(request_of(scope))
+
+
+@access_required
+def page(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse(f"suppressed: {current_cell().suppressed}")
+
+
+def test_a_view_answers_staff_unobserved_and_uncached() -> None:
+    response = page(request_from(user=User(is_staff=True)))
+    assert isinstance(response, HttpResponse)
+    assert response.content == b"suppressed: True"
+    assert "no-store" in response.headers["Cache-Control"]
+
+
+def test_a_person_who_is_not_logged_in_is_sent_to_the_login() -> None:
+    response = page(request_from(accept=BROWSER))
+    assert (response.status_code, response.headers["Location"]) == (302, "/admin/login/?next=%2Fsignals%2F")
+
+
+@pytest.mark.parametrize("headers", [{}, {"accept": "application/json"}, {"accept": BROWSER, "HX-Request": "true"}])
+def test_a_program_that_is_not_logged_in_gets_a_403(headers: dict[str, str]) -> None:
+    with pytest.raises(PermissionDenied):
+        page(request_from(**headers))
+
+
+def test_a_customer_gets_a_403() -> None:
+    with pytest.raises(PermissionDenied):
+        page(request_from(user=User(username="customer"), accept=BROWSER))
+
+
+def test_a_project_without_an_admin_turns_everyone_away(settings: Settings) -> None:
+    settings.ROOT_URLCONF = __name__
+    with pytest.raises(PermissionDenied):
+        page(request_from(accept=BROWSER))
+
+
+def test_a_view_checks_the_host_first() -> None:
+    with pytest.raises(DisallowedHost):
+        page(request_from(user=User(is_staff=True), host="evil.example"))
+
+
+urlpatterns: list[object] = []

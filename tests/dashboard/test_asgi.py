@@ -1,0 +1,106 @@
+"""The application answers for HTTP, for the websocket where the pages are mounted, and for servers that ask."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+from channels.routing import URLRouter
+from channels.testing import HttpCommunicator, WebsocketCommunicator
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path
+from pytest_django.fixtures import Settings
+
+from signal_monitor.asgi import Application, Receive, Scope, Send, get_asgi_application
+from signal_monitor.instrumentation.cells import current_cell
+from signal_monitor.routing import websocket_urlpatterns
+
+OWN_PAGE = [(b"host", b"testserver"), (b"origin", b"http://testserver")]
+
+
+def anyone(_request: HttpRequest) -> bool:
+    return True
+
+
+def suppressed(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse(str(current_cell().suppressed))
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """A websocket application of the project's own."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.send", "text": scope["path"]})
+    await receive()
+
+
+monitor_patterns = ([path("", suppressed, name="overview"), path("live/", suppressed)], "signal_monitor")
+urlpatterns = [path("internal/", include(monitor_patterns)), path("shop/", suppressed)]
+
+
+@pytest.fixture(autouse=True)
+def _project(settings: Settings) -> None:
+    settings.ROOT_URLCONF = __name__
+    settings.MIDDLEWARE = []
+    settings.SIGNAL_MONITOR = {"STORE": "memory", "ACCESS": f"{__name__}.anyone"}
+
+
+def socket_at(application: Application, where: str) -> WebsocketCommunicator:
+    return WebsocketCommunicator(application, where, headers=OWN_PAGE)
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"), [("/internal/", b"True"), ("/internal/live/", b"True"), ("/shop/", b"False")]
+)
+async def test_requests_for_the_monitors_pages_are_not_observed(where: str, expected: bytes) -> None:
+    communicator = HttpCommunicator(get_asgi_application(), "GET", where, headers=OWN_PAGE)
+    response = await communicator.get_response()
+    await communicator.wait()
+    assert response["body"] == expected
+
+
+async def test_the_socket_is_where_the_pages_are_mounted() -> None:
+    communicator = socket_at(get_asgi_application(), "/internal/ws/?page=nowhere")
+    accepted, _ = await communicator.connect()
+    assert accepted
+    assert (await communicator.receive_output())["code"] == 4404
+    await communicator.disconnect()
+
+
+@pytest.mark.parametrize("where", ["/signals/ws/", "/internal/ws", "/", "/internal/ws/more/"])
+async def test_other_sockets_are_refused(where: str) -> None:
+    accepted, _ = await socket_at(get_asgi_application(), where).connect()
+    assert not accepted
+
+
+async def test_other_sockets_reach_the_projects_own_application() -> None:
+    communicator = socket_at(get_asgi_application(websocket=echo), "/chat/")
+    await communicator.connect()
+    assert await communicator.receive_from() == "/chat/"
+    await communicator.disconnect()
+
+
+async def test_a_router_of_the_projects_own_can_hold_the_socket() -> None:
+    router = URLRouter([*websocket_urlpatterns, path("chat/", cast("Any", echo))])
+    live = socket_at(router, "/internal/ws/?page=nowhere")
+    assert (await live.connect())[0]
+    await live.disconnect()
+    chat = socket_at(router, "/chat/")
+    assert (await chat.connect())[0]
+    await chat.disconnect()
+
+
+async def test_a_server_that_announces_start_and_end_is_answered() -> None:
+    messages = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+    sent: list[str] = []
+
+    async def receive() -> dict[str, str]:
+        return next(messages)
+
+    async def send(message: dict[str, str]) -> None:
+        sent.append(message["type"])
+
+    async with asyncio.timeout(5):
+        await get_asgi_application()({"type": "lifespan"}, receive, send)
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]

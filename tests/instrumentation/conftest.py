@@ -1,0 +1,16 @@
+"""Fixtures of the instrumentation's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from signal_monitor.testing import Capture, capture_dispatches
+
+
+@pytest.fixture
+def captured() -> Iterator[Capture]:
+    """The dispatches of the test."""
+    with capture_dispatches() as capture:
+        yield capture

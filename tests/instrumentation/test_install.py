@@ -1,0 +1,242 @@
+"""Put on, taken off, and beside others: subclasses with send methods of their own, and other tools."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.dispatch import Signal
+
+from signal_monitor import instrument, uninstrument
+from signal_monitor.instrumentation import is_instrumented
+from signal_monitor.testing import Capture, capture_dispatches
+
+METHODS = ("send", "send_robust", "asend", "asend_robust")
+
+
+@pytest.fixture(autouse=True)
+def _instrumented_again(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    yield
+    monkeypatch.undo()  # other tools go first
+    uninstrument()
+    instrument()
+
+
+def fine(**kwargs: Any) -> str:
+    return "fine"
+
+
+async def afine(**kwargs: Any) -> str:
+    return "afine"
+
+
+def methods(cls: type = Signal) -> dict[str, Any]:
+    return {name: cls.__dict__.get(name) for name in (*METHODS, "__init__", "_live_receivers")}
+
+
+def test_instrument_twice_is_once() -> None:
+    before = methods()
+    instrument()
+    assert methods() == before
+
+    with capture_dispatches() as captured:
+        signal = Signal()
+        signal.connect(fine)
+        signal.send(sender=None)
+    assert len(captured.dispatches) == 1
+
+
+def test_uninstrument_restores_what_was_there() -> None:
+    uninstrument()
+    stock = methods()
+    assert {method.__code__.co_filename.endswith("dispatcher.py") for method in stock.values()} == {True}
+
+    instrument()
+    assert methods()["send"] is not stock["send"]
+    uninstrument()
+    uninstrument()
+
+    assert methods() == stock
+    assert not is_instrumented()
+
+
+def test_uninstrument_leaves_what_another_tool_has_put_over_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = Signal.send
+
+    @functools.wraps(ours)
+    def theirs(self: Signal, sender: Any, **named: Any) -> Any:
+        return ours(self, sender, **named)
+
+    monkeypatch.setattr(Signal, "send", theirs)
+    signal = Signal()
+    signal.connect(fine)
+    with capture_dispatches() as captured:
+        signal.send(sender=1)
+        uninstrument()
+        assert Signal.send is theirs
+        assert signal.send(sender=2) == [(fine, "fine")]
+        instrument()
+        assert signal.send(sender=3) == [(fine, "fine")]
+
+    assert [record.sender for record in captured.dispatches] == ["1", "3"]
+
+
+def test_tool_that_was_there_first_still_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    uninstrument()
+    stock, calls = Signal.send, []
+
+    @functools.wraps(stock)
+    def theirs(self: Signal, sender: Any, **named: Any) -> Any:
+        calls.append(sender)
+        return stock(self, sender, **named)
+
+    monkeypatch.setattr(Signal, "send", theirs)
+    instrument()
+    signal = Signal()
+    signal.connect(fine)
+    with capture_dispatches() as captured:
+        assert signal.send(sender="x") == [(fine, "fine")]
+
+    assert calls == ["x"]
+    assert [[call.outcome for call in record.calls] for record in captured.dispatches] == [["ok"]]
+    uninstrument()
+    assert Signal.send is theirs
+
+
+class Choosy(Signal):
+    """Runs its receivers itself, some of them."""
+
+    def send(self, sender: Any, **named: Any) -> list[tuple[Any, Any]]:
+        chosen = [item for item in self._live_receivers(sender)[0] if not item.__name__.startswith("skip")]
+        return [(item, item(signal=self, sender=sender, **named)) for item in chosen]
+
+    async def asend(self, sender: Any, **named: Any) -> list[tuple[Any, Any]]:
+        sync, asyncs = self._live_receivers(sender)
+        answers = [(item, item(signal=self, sender=sender, **named)) for item in sync]
+        return answers + [(item, await item(signal=self, sender=sender, **named)) for item in asyncs]
+
+
+class Tasklike(Signal):
+    """All four methods call Django's; the robust one answers nothing, by way of the plain one."""
+
+    def send(self, sender: Any, **named: Any) -> Any:
+        return super().send(sender, **named)
+
+    def send_robust(self, sender: Any, **named: Any) -> None:
+        super().send(sender, **named)
+
+    async def asend(self, sender: Any, **named: Any) -> Any:
+        return await super().asend(sender, **named)
+
+    async def asend_robust(self, sender: Any, **named: Any) -> None:
+        await super().asend(sender, **named)
+
+
+class Filtering(Signal):
+    """Finds other receivers than Django would."""
+
+    def _live_receivers(self, sender: Any) -> Any:
+        sync, asyncs = super()._live_receivers(sender)
+        return [item for item in sync if item is not skipped], asyncs
+
+
+def skipped(**kwargs: Any) -> str:
+    return "skipped"
+
+
+def connected(signal: Signal, *receivers: Any) -> Signal:
+    for receiver in receivers:
+        signal.connect(receiver)
+    return signal
+
+
+def test_override_that_runs_the_receivers_itself() -> None:
+    signal = connected(Choosy(), fine, skipped)
+    with capture_dispatches() as captured:
+        answers = signal.send(int, x=1)
+
+    assert answers == [(fine, "fine")]
+    assert answers[0][0] is fine
+    (record,) = captured.dispatches
+    assert (record.sender, record.method) == ("int", "send")
+    assert [(call.receiver, call.outcome) for call in record.calls] == [(f"{__name__}.fine", "ok")]
+
+
+def test_async_override_that_runs_the_receivers_itself() -> None:
+    signal = connected(Choosy(), fine, afine)
+    with capture_dispatches() as captured:
+        answers = asyncio.run(signal.asend(sender=int))
+
+    assert answers == [(fine, "fine"), (afine, "afine")]
+    (record,) = captured.dispatches
+    assert [(call.receiver.rpartition(".")[2], call.is_async) for call in record.calls] == [
+        ("fine", False),
+        ("afine", True),
+    ]
+
+
+def test_failure_inside_an_override() -> None:
+    def failing(**kwargs: Any) -> None:
+        raise ValueError("no")
+
+    with capture_dispatches() as captured, pytest.raises(ValueError, match="no"):
+        connected(Choosy(), fine, failing).send(int)
+
+    (record,) = captured.dispatches
+    assert [call.outcome for call in record.calls] == ["ok", "raised"]
+    assert record.failure is not None
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_overrides_that_call_djangos_are_counted_once(method: str) -> None:
+    signal = connected(Tasklike(), fine)
+    with capture_dispatches() as captured:
+        answer = getattr(signal, method)(sender=int)
+        if method.startswith("a"):
+            answer = asyncio.run(answer)
+
+    assert answer == (None if "robust" in method else [(fine, "fine")])
+    assert [[call.outcome for call in record.calls] for record in captured.dispatches] == [["ok"]]
+
+
+def test_nested_dispatch_of_the_same_overriding_signal_is_counted_too() -> None:
+    signal = Tasklike()
+
+    def again(sender: Any, **kwargs: Any) -> None:
+        if sender == 1:
+            signal.send(2)
+
+    with capture_dispatches() as captured:
+        connected(signal, again).send(1)
+
+    assert [(record.sender, record.depth) for record in captured.dispatches] == [("2", 1), ("1", 0)]
+
+
+def test_own_live_receivers() -> None:
+    signal = connected(Filtering(), fine, skipped)
+    with capture_dispatches() as captured:
+        assert signal.send(sender=None) == [(fine, "fine")]
+        assert signal.has_listeners()
+
+    assert [len(record.calls) for record in captured.dispatches] == [1]
+
+
+def test_class_made_after_instrumenting(captured: Capture) -> None:
+    class Fresh(Signal):
+        def send_robust(self, sender: Any, **named: Any) -> Any:
+            return [(item, item(**named)) for item in self._live_receivers(sender)[0]]
+
+    connected(Fresh(), fine).send_robust(None)
+
+    assert [record.method for record in captured.dispatches] == ["send_robust"]
+
+
+def test_overrides_are_restored() -> None:
+    own = Choosy.__dict__["send"].__wrapped__
+    uninstrument()
+
+    assert Choosy.__dict__["send"] is own
+    assert "_live_receivers" not in Choosy.__dict__

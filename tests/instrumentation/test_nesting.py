@@ -1,0 +1,187 @@
+"""Whose child a dispatch is, on one thread, across threads and among concurrent receivers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.dispatch import Signal
+
+from signal_monitor import suppress
+from signal_monitor.records import Dispatch
+from signal_monitor.testing import Capture
+
+
+def parents(captured: Capture) -> dict[str, tuple[str, int | None, int]]:
+    """By sender: the sender and position of the receiver call it was dispatched in, and its depth."""
+    by_id = {record.id: record for record in captured.dispatches}
+    return {
+        record.sender: (
+            by_id[record.parent_id].sender if record.parent_id else "",
+            record.parent_index,
+            record.depth,
+        )
+        for record in by_id.values()
+    }
+
+
+def relay(signal: Signal, sender: str) -> Any:
+    def receiver(**kwargs: Any) -> None:
+        signal.send(sender=sender)
+
+    return receiver
+
+
+def arelay(signal: Signal, sender: str) -> Any:
+    async def receiver(**kwargs: Any) -> None:
+        await asyncio.sleep(0.002)
+        await signal.asend(sender=sender)
+        await asyncio.sleep(0.002)
+        await signal.asend(sender=f"{sender} again")
+
+    return receiver
+
+
+async def aquiet(**kwargs: Any) -> None:
+    """On Django 6.1, asend with synchronous receivers fails inside concurrent receivers: they share asgiref's context."""
+
+
+def listened(*receivers: Any) -> Signal:
+    signal = Signal()
+    for receiver in receivers or (lambda **kwargs: None,):
+        signal.connect(receiver, weak=False)
+    return signal
+
+
+def test_three_deep(captured: Capture) -> None:
+    inner = listened()
+    middle = listened(relay(inner, "inner"))
+    listened(lambda **kwargs: None, relay(middle, "middle")).send(sender="outer")
+
+    assert parents(captured) == {"outer": ("", None, 0), "middle": ("outer", 1, 1), "inner": ("middle", 0, 2)}
+    assert len({record.root_id for record in captured.dispatches}) == 1
+
+
+def test_siblings_after_a_failure_are_not_nested(captured: Capture) -> None:
+    def failing(**kwargs: Any) -> None:
+        raise ValueError
+
+    signal = listened(failing)
+    for sender in ("first", "second"):
+        signal.send_robust(sender=sender)
+        try:
+            signal.send(sender=f"{sender} plain")
+        except ValueError:
+            pass
+
+    assert {place for place in parents(captured).values()} == {("", None, 0)}
+
+
+def test_concurrent_async_receivers_each_keep_their_own(captured: Capture) -> None:
+    inner = listened(aquiet)
+    outer = listened(arelay(inner, "a"), arelay(inner, "b"), arelay(inner, "c"))
+
+    asyncio.run(outer.asend(sender="outer"))
+
+    assert parents(captured) == {
+        "outer": ("", None, 0),
+        **{name: ("outer", index, 1) for index, sender in enumerate("abc") for name in (sender, f"{sender} again")},
+    }
+
+
+def test_concurrent_dispatches_of_one_loop_are_not_nested(captured: Capture) -> None:
+    inner = listened(aquiet)
+    outer = listened(arelay(inner, "inner"))
+
+    async def main() -> None:
+        await asyncio.gather(outer.asend(sender="one"), outer.asend(sender="two"))
+
+    asyncio.run(main())
+
+    by_id = {record.id: record for record in captured.dispatches}
+    inners = [record for record in by_id.values() if record.sender == "inner"]
+    assert sorted(by_id[record.parent_id or ""].sender for record in inners) == ["one", "two"]
+    assert parents(captured)["one"] == parents(captured)["two"] == ("", None, 0)
+
+
+def test_sync_receivers_of_asend(captured: Capture) -> None:
+    inner = listened()
+
+    asyncio.run(listened(relay(inner, "inner")).asend(sender="outer"))
+
+    assert parents(captured) == {"outer": ("", None, 0), "inner": ("outer", 0, 1)}
+
+
+def test_thread_with_a_copied_context(captured: Capture) -> None:
+    inner = listened()
+
+    def threading_receiver(**kwargs: Any) -> None:
+        context = contextvars.copy_context()
+        thread = threading.Thread(target=context.run, args=(relay(inner, "in thread"),))
+        thread.start()
+        relay(inner, "beside")()
+        thread.join()
+
+    listened(lambda **kwargs: None, threading_receiver).send(sender="outer")
+
+    assert parents(captured) == {
+        "outer": ("", None, 0),
+        "in thread": ("outer", 1, 1),
+        "beside": ("outer", 1, 1),
+    }
+
+
+def test_sync_to_async_inside_an_async_receiver(captured: Capture) -> None:
+    inner = listened()
+
+    async def receiver(**kwargs: Any) -> None:
+        await sync_to_async(relay(inner, "hop"))()
+        inner.send(sender="back")
+
+    asyncio.run(listened(receiver).asend(sender="outer"))
+
+    assert parents(captured) == {"outer": ("", None, 0), "hop": ("outer", 0, 1), "back": ("outer", 0, 1)}
+
+
+def test_suppress_holds_for_all_that_is_dispatched_inside(captured: Capture) -> None:
+    inner = listened()
+    outer = listened(relay(inner, "inner"), arelay(listened(aquiet), "ainner"))
+
+    with suppress():
+        outer.send(sender="hidden")
+        asyncio.run(outer.asend(sender="hidden"))
+        thread = threading.Thread(target=contextvars.copy_context().run, args=(relay(inner, "hidden"),))
+        thread.start()
+        thread.join()
+    inner.send(sender="seen")
+
+    assert [record.sender for record in captured.dispatches] == ["seen"]
+
+
+def test_suppressed_receiver_leaves_its_dispatch_observed(captured: Capture) -> None:
+    inner = listened()
+
+    def quiet(**kwargs: Any) -> None:
+        with suppress():
+            inner.send(sender="hidden")
+
+    listened(quiet, relay(inner, "seen")).send(sender="outer")
+
+    assert parents(captured) == {"outer": ("", None, 0), "seen": ("outer", 1, 1)}
+
+
+def test_recursion_is_as_deep_as_it_is(captured: Capture) -> None:
+    signal = Signal()
+
+    def again(depth: int, **kwargs: Any) -> None:
+        if depth:
+            signal.send(sender=f"level {depth}", depth=depth - 1)
+
+    signal.connect(again)
+    signal.send(sender="level 5", depth=4)
+
+    records: list[Dispatch] = captured.dispatches
+    assert [(record.sender, record.depth) for record in records] == [(f"level {n}", 5 - n) for n in range(1, 6)]

@@ -1,0 +1,76 @@
+"""The settings dict: what is refused, and how."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from pytest_django.fixtures import Settings
+
+from signal_monitor import conf
+from signal_monitor.conf import Config, get_config
+
+
+def test_defaults_are_allowed_values() -> None:
+    config = Config()
+    assert conf.read({item.name: getattr(config, item.name) for item in fields(Config)}) == config
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("ENABLED", 1, "True or False"),
+        ("STORE", "postgres://", '"memory"'),
+        ("STORE", "sqlite:///relative", "absolute"),
+        ("STORE", "sqlite:////", "absolute"),
+        ("SLOW_MS", "100", "milliseconds"),
+        ("SLOW_MS", -1, "milliseconds"),
+        ("SLOW_MS", True, "milliseconds"),
+        ("SLOW_MS", float("nan"), "milliseconds"),
+        ("SLOW_MS_OVERRIDES", {"shop.*": "5"}, "patterns"),
+        ("REQUEST_SLOW_MS", None, "milliseconds"),
+        ("SERVER_TIMING", "yes", "None"),
+        ("QUEUE_SIZE", 0, "1 or more"),
+        ("HISTORY_SIZE", 2.5, "whole number"),
+        ("SAMPLE_PER_SECOND", -1, "whole number"),
+        ("SPANS_IGNORE", "post_init", "list of patterns"),
+        ("TRACE_URL", "http://jaeger/trace", "{trace_id}"),
+        ("TRACE_URL", "http://jaeger/{trace}", "{trace_id}"),
+        ("ACCESS", len, "dotted path"),
+    ],
+)
+def test_wrong_value_is_refused_by_name(key: str, value: Any, allowed: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as caught:
+        conf.read({key: value})
+
+    text = str(caught.value)
+    assert f"SIGNAL_MONITOR['{key}']" in text
+    assert repr(value) in text
+    assert allowed in text
+
+
+def test_unknown_key_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"unknown key 'SLOW'.*SLOW_MS"):
+        conf.read({"SLOW": 5})
+
+
+def test_anything_but_a_dict_is_refused() -> None:
+    with pytest.raises(ImproperlyConfigured, match="must be a dict"):
+        conf.read(["SLOW_MS"])
+
+
+def test_every_setting_is_documented() -> None:
+    text = inspect.getdoc(Config) or ""
+    for item in fields(Config):
+        assert f"\n{item.name}: " in text
+
+
+def test_change_of_the_setting_is_followed(settings: Settings) -> None:
+    settings.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": 7}
+    assert get_config().slow_ns == 7_000_000
+
+    settings.SIGNAL_MONITOR = {"STORE": "memory"}
+    assert get_config().slow_ns == 100_000_000

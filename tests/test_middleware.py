@@ -1,0 +1,247 @@
+"""The ledger of a request, its Server-Timing header and its log line; under WSGI and ASGI."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.signals import request_finished, request_started
+from django.dispatch import Signal
+from django.http import HttpRequest, HttpResponse
+from django.test import AsyncClient, Client, RequestFactory
+from django.urls import path, reverse
+from pytest_django.fixtures import Settings
+
+from signal_monitor import pipeline
+from signal_monitor.instrumentation.origins import current_origin
+from signal_monitor.ledger import LedgerTotals, ReceiverTime, RequestOrigin, add_up
+from signal_monitor.middleware import MAX_BYTES, MAX_ENTRIES, SignalMonitorMiddleware, server_timing
+from signal_monitor.records import Request
+from signal_monitor.stores import get_store
+from signal_monitor.stores.base import DispatchFilter
+from signal_monitor.testing import Capture, capture_dispatches
+from signal_monitor.urls import app_name as dashboard_name
+from tests.urls import urlpatterns as test_urlpatterns
+
+work = Signal()
+
+
+def slow(**kwargs: Any) -> None:
+    time.sleep(0.02)
+
+
+def failing(**kwargs: Any) -> None:
+    raise ValueError("no")
+
+
+def around(sender: Any, **kwargs: Any) -> None:
+    time.sleep(0.002)
+
+
+def working(request: HttpRequest) -> HttpResponse:
+    work.send_robust(sender=working)
+    response = HttpResponse("done")
+    if "cached" in request.GET:
+        response.headers["Server-Timing"] = "cache;dur=1"
+    if "user" in request.GET:
+        assert request.user.is_authenticated
+    return response
+
+
+async def aworking(request: HttpRequest) -> HttpResponse:
+    await asyncio.gather(work.asend_robust(sender=aworking), work.asend_robust(sender=aworking))
+    return HttpResponse("done")
+
+
+urlpatterns = [path("working/", working, name="working"), path("aworking/", aworking), *test_urlpatterns]
+pytestmark = [pytest.mark.urls(__name__), pytest.mark.django_db]
+
+
+@pytest.fixture(autouse=True)
+def _receivers() -> Iterator[None]:
+    for receiver in (slow, failing):
+        work.connect(receiver)
+    yield
+    for receiver in (slow, failing):
+        work.disconnect(receiver)
+
+
+@pytest.fixture
+def captured() -> Iterator[Capture]:
+    with capture_dispatches() as capture:
+        get_store().clear()
+        yield capture
+
+
+def requests() -> list[Request]:
+    pipeline.flush()
+    return get_store().requests()
+
+
+def test_request_is_recorded_with_what_it_dispatched(client: Client, captured: Capture) -> None:
+    client.get("/working/?x=1")
+
+    (request,) = requests()
+    assert (request.method, request.path, request.status, request.view) == ("GET", "/working/", 200, "working")
+    (dispatch,) = captured.of(f"{__name__}.slow")
+    assert (dispatch.origin_kind, dispatch.origin_id) == ("request", request.id)
+    assert request.failed_count == 1
+    assert request.dispatch_count == len([item for item in captured.dispatches if item.origin_id == request.id])
+    assert 20_000_000 <= request.signal_ns <= request.duration_ns
+    assert 0 < request.signal_share <= 1
+
+
+def test_signals_around_the_middleware_belong_to_the_request(client: Client, captured: Capture) -> None:
+    request_started.connect(around)
+    request_finished.connect(around)
+    try:
+        client.get("/working/")
+    finally:
+        request_started.disconnect(around)
+        request_finished.disconnect(around)
+
+    (request,) = requests()
+    framing = captured.of(f"{__name__}.around")
+    assert [item.signal.rpartition(".")[2] for item in framing] == ["request_started", "request_finished"]
+    assert {item.origin_id for item in framing} == {request.id}
+    assert current_origin.get() is None
+
+
+async def test_concurrent_requests_under_asgi_are_kept_apart(captured: Capture) -> None:
+    await asyncio.gather(*(AsyncClient().get("/aworking/") for _ in range(3)))
+
+    found = {item.origin_id for item in captured.of(f"{__name__}.slow")}
+    assert len(found) == 3
+    assert {request.id for request in requests()} == found
+    for request in requests():
+        assert request.signal_ns <= request.duration_ns  # concurrent dispatches are not added up
+        assert request.failed_count == 2
+
+
+def test_own_pages_are_left_unobserved(admin_client: Client, captured: Capture) -> None:
+    request_started.connect(around)
+    try:
+        response = admin_client.get(reverse(f"{dashboard_name}:overview"))
+    finally:
+        request_started.disconnect(around)
+
+    assert response.status_code == 200
+    assert captured.dispatches == []
+    assert requests() == []
+
+
+def test_request_made_by_hand_is_recorded_too(captured: Capture) -> None:
+    SignalMonitorMiddleware(working)(RequestFactory().get("/by-hand/"))
+
+    (request,) = requests()
+    assert request.path == "/by-hand/"
+    assert current_origin.get() is None
+
+
+def test_view_that_raises_is_recorded(captured: Capture) -> None:
+    def raising(request: HttpRequest) -> HttpResponse:
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        SignalMonitorMiddleware(raising)(RequestFactory().get("/raising/"))
+
+    (request,) = requests()
+    assert (request.path, request.status) == ("/raising/", None)
+
+
+ENTRY = re.compile(r'[a-z0-9-]+;dur=[0-9.]+;desc="(?:[^"\\]|\\.)*"')
+
+
+def test_server_timing_in_debug(client: Client, settings: Settings) -> None:
+    settings.DEBUG = True
+    header = client.get("/working/").headers["Server-Timing"]
+
+    total, *entries = ENTRY.findall(header)
+    assert total.startswith("signals;dur=")
+    assert f'desc="{__name__}.slow"' in entries[0]
+    assert re.sub(ENTRY, "", header).strip(", ") == ""
+
+
+def test_server_timing_is_appended_to_what_others_set(client: Client, settings: Settings) -> None:
+    settings.DEBUG = True
+
+    assert client.get("/working/?cached").headers["Server-Timing"].startswith("cache;dur=1, signals;dur=")
+
+
+def test_server_timing_is_for_staff_that_the_view_has_loaded(client: Client, admin_user: User) -> None:
+    assert "Server-Timing" not in client.get("/working/").headers
+
+    client.force_login(admin_user)
+    assert "Server-Timing" not in client.get("/working/").headers  # nobody has evaluated request.user
+    assert "Server-Timing" in client.get("/working/?user").headers
+
+    admin_user.is_staff = False
+    admin_user.save()
+    assert "Server-Timing" not in client.get("/working/?user").headers
+
+
+def test_server_timing_can_be_switched(client: Client, settings: Settings) -> None:
+    settings.SIGNAL_MONITOR = {"STORE": "memory", "SERVER_TIMING": True}
+    assert "Server-Timing" in client.get("/working/").headers
+
+    settings.DEBUG = True
+    settings.SIGNAL_MONITOR = {"STORE": "memory", "SERVER_TIMING": False}
+    assert "Server-Timing" not in client.get("/working/").headers
+
+
+def test_server_timing_is_short_and_quoted() -> None:
+    rows = [ReceiverTime(f'shop.receivers.{"x" * 60}."quoted\\{number}é\n"', 2, 5_000_000) for number in range(40)]
+    value = server_timing(3, LedgerTotals(1, 40, 0, 0, rows))
+
+    entries = ENTRY.findall(value)
+    assert 1 < len(entries) <= MAX_ENTRIES
+    assert len(value.encode()) <= MAX_BYTES
+    assert ", ".join(entries) == value
+    assert value.isascii()
+    assert "\n" not in value
+
+
+def test_slow_request_is_one_line_in_debug(
+    client: Client, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.SIGNAL_MONITOR = {"STORE": "memory", "REQUEST_SLOW_MS": 10}
+    with caplog.at_level(logging.INFO, "signal_monitor.requests"):
+        client.get("/working/")
+        assert "signal_monitor.requests" not in {record.name for record in caplog.records}
+        settings.DEBUG = True
+        client.get("/working/")
+
+    (record,) = [record for record in caplog.records if record.name == "signal_monitor.requests"]
+    assert re.match(r"GET /working/ took \d+ ms, \d+ ms of it in \d+ dispatches", record.getMessage())
+    assert f"{__name__}.slow" in record.getMessage()
+
+
+def test_overlapping_dispatches_are_counted_once() -> None:
+    origin = RequestOrigin(framed=False)
+    start = origin.started_ns
+
+    class Done:
+        depth, starts, ends, receivers, failures = 0, (), (), (), ()
+
+        def __init__(self, begun: int, ended: int) -> None:
+            self.started_ns, self.ended_ns = start + begun, start + ended
+
+    origin.ended_ns = start + 100
+    for times in ((0, 10), (5, 20), (30, 40), (90, 500)):
+        origin.dispatches.append(Done(*times))  # type: ignore[arg-type]
+
+    assert add_up(origin).signal_ns == 20 + 10 + 10
+
+
+def test_stored_dispatches_of_a_request_are_found_by_it(client: Client, captured: Capture) -> None:
+    client.get("/working/")
+
+    (request,) = requests()
+    found = get_store().dispatches(DispatchFilter(origin_id=request.id))
+    assert f"{__name__}.work" in {item.signal for item in found}

@@ -1,0 +1,234 @@
+"""The way from the queue to the observers: bounded, alive after fork, flushed at exit, not felt when it fails."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from typing import Any
+
+import pytest
+from django.dispatch import Signal
+
+from signal_monitor import pipeline
+from signal_monitor.expansion import Expander
+from signal_monitor.faults import faults
+from signal_monitor.instrumentation.dispatch import DispatchTrace
+from signal_monitor.instrumentation.outbox import Outbox, outbox
+from signal_monitor.observers.base import BaseObserver
+from signal_monitor.pipeline import Pipeline
+from signal_monitor.process import ThisProcess, title
+from signal_monitor.records import Dispatch
+from signal_monitor.running import running_calls
+from signal_monitor.testing import capture_dispatches
+
+
+def fine(**kwargs: Any) -> None: ...
+
+
+def connected(*receivers: Any) -> Signal:
+    signal = Signal()
+    for receiver in receivers or (fine,):
+        signal.connect(receiver)
+    return signal
+
+
+def run_script(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a script on a project with our app and a store in a file."""
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", **environment},
+        check=False,
+    )
+
+
+def test_full_queue_drops_and_counts() -> None:
+    queue = Outbox(size=3)
+    for number in range(5):
+        queue.append(number)
+
+    assert queue.take(10) == [0, 1, 2]
+    assert queue.dropped == 2
+
+
+def test_dropped_dispatches_are_told_to_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = outbox.dropped
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox, "size", 0)
+        connected().send(sender=None)
+
+    assert outbox.dropped == before + 1
+    assert ThisProcess().describe(()).dropped["queue full"] == before + 1
+
+
+def test_worker_delivers_without_being_asked() -> None:
+    seen = threading.Event()
+
+    class Watcher(BaseObserver):
+        def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
+            seen.set()
+
+    running = pipeline.current()
+    assert running is not None
+    watcher = Watcher()
+    running.add(watcher)
+    try:
+        connected().send(sender=None)
+        assert seen.wait(5)
+    finally:
+        running.remove(watcher)
+
+
+def test_failing_observer_is_noted_once_and_the_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(BaseObserver):
+        def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
+            raise RuntimeError("broken on purpose")
+
+    running = pipeline.current()
+    assert running is not None
+    broken, before = Broken(), faults.count
+    running.add(broken)
+    try:
+        with caplog.at_level(logging.ERROR, "signal_monitor"), capture_dispatches() as captured:
+            for _ in range(3):
+                connected().send(sender=None)
+            assert len(captured.dispatches) == 3
+    finally:
+        running.remove(broken)
+
+    assert faults.count == before + 3
+    assert faults.last is not None
+    assert faults.last.startswith("Broken.observe: RuntimeError")
+    assert [record.message.startswith("The signal monitor failed in Broken.observe") for record in caplog.records] == [
+        True
+    ]
+
+
+def test_hung_receiver_shows_while_it_hangs_with_its_stack() -> None:
+    release, expander = threading.Event(), Expander(ThisProcess())
+
+    def hanging(**kwargs: Any) -> None:
+        release.wait(10)
+
+    thread = threading.Thread(target=connected(hanging).send, args=("job",), name="hung thread")
+    thread.start()
+    try:
+        time.sleep(0.15)
+        (call,) = [call for call in running_calls(expander) if call.sender == "job"]
+    finally:
+        release.set()
+        thread.join()
+
+    assert call.receiver.endswith("hanging")
+    assert call.running_ns >= 100_000_000
+    assert call.severity == "slow"
+    assert call.thread == "hung thread"
+    assert "hanging" in [frame.function.rpartition(".")[2] for frame in call.stack]
+    assert [call for call in running_calls(expander) if call.sender == "job"] == []
+
+
+async def test_hung_async_receiver_shows_where_it_awaits() -> None:
+    import asyncio
+
+    release, expander = asyncio.Event(), Expander(ThisProcess())
+
+    async def inner() -> None:
+        await release.wait()
+
+    async def hanging(**kwargs: Any) -> None:
+        await inner()
+
+    task = asyncio.create_task(connected(hanging).asend(sender="ajob"))
+    await asyncio.sleep(0.15)
+    (call,) = [call for call in running_calls(expander) if call.sender == "ajob"]
+    release.set()
+    await task
+
+    assert call.is_async
+    assert [frame.function.rpartition(".")[2] for frame in call.stack][:2] == ["hanging", "inner"]
+
+
+def test_stop_ends_the_worker_and_delivers() -> None:
+    queue, seen = Outbox(), []
+
+    class Keeper(BaseObserver):
+        def end(self) -> None:
+            seen.append("ended")
+
+    own = Pipeline(Expander(ThisProcess()), [Keeper()], queue)
+    own.start()
+    own.stop()
+
+    assert seen == ["ended"]
+
+
+COUNT = """
+import django; django.setup()
+from django.dispatch import Signal
+from signal_monitor.stores import get_store
+from signal_monitor import pipeline
+def receiver(**kwargs): pass
+signal = Signal()
+signal.connect(receiver)
+"""
+
+
+def test_exit_delivers_what_is_queued_within_a_second(tmp_path: Any) -> None:
+    store = f"sqlite:///{tmp_path}/store.sqlite3"
+    started = time.monotonic()
+    done = run_script(f"{COUNT}\nfor number in range(2000): signal.send(sender=None)", TESTS_STORE=store)
+    took = time.monotonic() - started
+    assert done.returncode == 0, done.stderr
+    assert took < 30  # it ends at all; how fast is measured elsewhere
+
+    read = run_script(
+        "import django; django.setup()\nfrom signal_monitor.stores import get_store\n"
+        "print(sum(row.count for row in get_store().totals('receiver')), "
+        "[process.ended_at is not None for process in get_store().processes()])",
+        TESTS_STORE=store,
+    )
+    assert read.stdout.strip() == "2000 [True]", read.stderr
+
+
+def test_forked_child_has_a_worker_and_counts_of_its_own(tmp_path: Any) -> None:
+    script = f"""{COUNT}
+import os, time
+for _ in range(3): signal.send(sender="parent")
+pipeline.flush()
+child = os.fork()
+for _ in range(5): signal.send(sender="child" if not child else "parent")
+if child:
+    os.waitpid(child, 0)
+    pipeline.flush()
+    rows = dict((row.key, row.count) for row in get_store().totals("sender") if row.key in ("parent", "child"))
+    print(sorted(rows.items()), len(get_store().processes()))
+else:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and not get_store().totals("sender", key="child"): time.sleep(0.05)
+    os._exit(0)
+"""
+    done = run_script(script, TESTS_STORE=f"sqlite:///{tmp_path}/store.sqlite3", PYTHONWARNINGS="ignore")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[('child', 5), ('parent', 8)] 2"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["/venv/bin/daphne", "-p", "8000", "demo.asgi:application"], "daphne 8000 demo.asgi:application"),
+        (["manage.py", "migrate"], "manage.py migrate"),
+        (["/lib/daphne/__main__.py", "demo.asgi:application"], "daphne demo.asgi:application"),
+        (["manage.py", "shell", "--password=secret", "key=secret"], "manage.py shell"),
+        ([""], "python"),
+        ([], "python"),
+    ],
+)
+def test_title_of_a_process(arguments: list[str], expected: str) -> None:
+    assert title(arguments) == expected

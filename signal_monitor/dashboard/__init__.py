@@ -1,0 +1,1 @@
+"""The pages at ``/signals/``, and the websocket that keeps them live."""

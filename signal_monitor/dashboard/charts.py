@@ -1,0 +1,263 @@
+"""Geometry of the charts; templates draw it as inline SVG, so that a strict content security policy holds."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from signal_monitor.dashboard import formatting
+from signal_monitor.histograms import BUCKETS_PER_OCTAVE, upper_bound_ns
+from signal_monitor.records import Dispatch, Outcome, ReceiverCall
+from signal_monitor.stores.base import WINDOW_SECONDS, Totals
+
+CHART_WIDTH = 480
+HISTOGRAM_HEIGHT = 120
+MINUTES_HEIGHT = 56
+MOST_BINS = 40
+FEWEST_BINS = 12
+MINUTES = 60
+WATERFALL_WIDTH = 1000
+WATERFALL_ROWS = 300
+THINNEST_BAR = 3
+DEEPEST_INDENT = 12
+
+
+@dataclass(frozen=True)
+class Bar:
+    """An upright bar; ``kind`` becomes a class, ``title`` is what it says when pointed at."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    title: str
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A mark on the horizontal axis."""
+
+    x: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Bars over a horizontal axis, with a line at the slow limit where that is in sight."""
+
+    bars: Sequence[Bar]
+    height: int
+    ticks: Sequence[Tick] = ()
+    limit: float | None = None
+    peak: str = ""
+    width: int = CHART_WIDTH
+
+
+@dataclass(frozen=True)
+class WaterfallRow:
+    """A dispatch, or one of its receiver calls, as a bar in time."""
+
+    dispatch: Dispatch
+    call: ReceiverCall | None
+    depth: int
+    offset_ns: float
+    x: float
+    width: float
+
+    @property
+    def outcome(self) -> Outcome:
+        """How it ended."""
+        return self.call.outcome if self.call else self.dispatch.outcome
+
+    @property
+    def severity(self) -> str:
+        """Whether it was slow."""
+        return self.call.severity if self.call else self.dispatch.severity
+
+    @property
+    def duration_ns(self) -> int:
+        """How long it took."""
+        return self.call.duration_ns if self.call else self.dispatch.duration_ns
+
+    @property
+    def indent(self) -> int:
+        """Its depth, as far as the page indents."""
+        return min(self.depth, DEEPEST_INDENT)
+
+
+@dataclass(frozen=True)
+class Waterfall:
+    """Nested dispatches and receiver calls over one span of time."""
+
+    rows: Sequence[WaterfallRow]
+    span_ns: float
+    left_out: int
+    nested: int
+    ticks: Sequence[Tick]
+
+
+@dataclass(frozen=True)
+class _Bins:
+    """Histogram buckets taken together, ``group`` at a time, along a logarithmic axis."""
+
+    group: int
+    first: int
+    last: int
+
+    @property
+    def step(self) -> float:
+        return CHART_WIDTH / (self.last - self.first + 1)
+
+    def lower_ns(self, index: int) -> float:
+        return upper_bound_ns((index - 1) * self.group)
+
+    def x_of(self, duration_ns: float) -> float:
+        return (math.log2(max(duration_ns, 1)) * BUCKETS_PER_OCTAVE / self.group - (self.first - 1)) * self.step
+
+
+def histogram(totals: Totals, limit_ns: int) -> Chart:
+    """How often calls took how long, on a logarithmic axis; the totals must count some."""
+    group = _group_size(max(totals.buckets) - min(totals.buckets))
+    counts: Counter[int] = Counter()
+    for bucket, number in totals.buckets.items():
+        counts[math.ceil(bucket / group)] += number
+    bins = _Bins(group, *_widened(min(counts), max(counts)))
+    peak = max(counts.values())
+    bars = [_bin_bar(bins, index, number, peak, limit_ns) for index, number in sorted(counts.items())]
+    start, end = bins.lower_ns(bins.first), bins.lower_ns(bins.last + 1)
+    ticks = [Tick(bins.x_of(value), formatting.duration(value)) for value in _round_durations(start, end)]
+    limit = bins.x_of(limit_ns) if start < limit_ns < end else None
+    return Chart(bars, HISTOGRAM_HEIGHT, ticks, limit, f"{formatting.count(peak)} in one bar")
+
+
+def _group_size(buckets: int) -> int:
+    group = 2
+    while buckets / group > MOST_BINS:
+        group *= 2
+    return group
+
+
+def _widened(first: int, last: int) -> tuple[int, int]:
+    missing = max(0, FEWEST_BINS - (last - first + 1))
+    return first - missing // 2, last + missing - missing // 2
+
+
+def _bin_bar(bins: _Bins, index: int, number: int, peak: int, limit_ns: int) -> Bar:
+    low, high = bins.lower_ns(index), bins.lower_ns(index + 1)
+    size = max(2.0, number / peak * HISTOGRAM_HEIGHT)
+    title = f"{formatting.duration(low)} to {formatting.duration(high)}: {formatting.count(number)}"
+    x = (index - bins.first) * bins.step
+    return Bar(x + 0.5, HISTOGRAM_HEIGHT - size, bins.step - 1, size, title, "slow" if low >= limit_ns else "")
+
+
+def _round_durations(start: float, end: float) -> list[float]:
+    """Round durations within a range: as few kinds of them as give three."""
+    decades = range(math.floor(math.log10(start)), math.ceil(math.log10(end)) + 1)
+    found: list[float] = []
+    for factors in ((1,), (1, 3), (1, 2, 5)):
+        found = [factor * 10.0**power for power in decades for factor in factors]
+        found = [value for value in found if start * 1.05 < value < end * 0.95]
+        if len(found) > 2:
+            return found
+    return found
+
+
+def calls_per_minute(history: Sequence[Totals]) -> Chart:
+    """Calls in each minute of the last hour, the failed ones at the foot of each bar."""
+    minutes = _by_minute(history)
+    height = MINUTES_HEIGHT
+    peak = max((row.count for row in minutes.values()), default=0) or 1
+    bars = []
+    for x, row in minutes.items():
+        failures = formatting.count(row.failures)
+        title = f"{formatting.clock(row.window)[:5]}: {formatting.count(row.count)}, {failures} failed"
+        size = max(1.5, row.count / peak * height)
+        bars.append(_minute_bar(x, height - size, size, title))
+        if row.failures:
+            failed = max(2.0, row.failures / peak * height)
+            bars.append(_minute_bar(x, height - failed, failed, title, "failed"))
+    return Chart(bars, height, _hour_ticks(), peak=f"{formatting.count(peak)} a minute")
+
+
+def p95_per_minute(history: Sequence[Totals], limit_ns: int) -> Chart:
+    """The p95 of each minute of the last hour, against the slow limit."""
+    minutes = _by_minute(history)
+    height = MINUTES_HEIGHT
+    peak = max((row.p95_ns for row in minutes.values()), default=0) or 1
+    bars = []
+    for x, row in minutes.items():
+        size = max(1.5, row.p95_ns / peak * height)
+        title = f"{formatting.clock(row.window)[:5]}: p95 {formatting.duration(row.p95_ns)}"
+        bars.append(_minute_bar(x, height - size, size, title, "slow" if row.p95_ns >= limit_ns else ""))
+    limit = height - limit_ns / peak * height if limit_ns <= peak else None
+    return Chart(bars, height, _hour_ticks(), limit, formatting.duration(peak))
+
+
+def _minute_bar(x: float, y: float, height: float, title: str, kind: str = "") -> Bar:
+    return Bar(x, y, CHART_WIDTH / MINUTES - 1.5, height, title, kind)
+
+
+def _by_minute(history: Sequence[Totals]) -> dict[float, Totals]:
+    """The windows of the last hour by where they stand on the axis."""
+    newest = int(time.time() // WINDOW_SECONDS) * WINDOW_SECONDS
+    oldest = newest - (MINUTES - 1) * WINDOW_SECONDS
+    step = CHART_WIDTH / MINUTES
+    return {(row.window - oldest) / WINDOW_SECONDS * step: row for row in history if oldest <= row.window <= newest}
+
+
+def _hour_ticks() -> list[Tick]:
+    return [Tick(CHART_WIDTH * part, label) for part, label in ((0.0, "1 h ago"), (0.5, "30 min"), (1.0, "now"))]
+
+
+def waterfall(dispatches: Sequence[Dispatch]) -> Waterfall:
+    """Dispatches and their receiver calls, each under the call that sent it, on one axis of time."""
+    start = min((dispatch.started_at for dispatch in dispatches), default=0.0)
+    span_ns = max((_end_ns(dispatch, start) for dispatch in dispatches), default=0.0) or 1.0
+    rows = [_waterfall_row(dispatch, call, depth, start, span_ns) for dispatch, call, depth in _nested(dispatches)]
+    ticks = [Tick(part * WATERFALL_WIDTH, formatting.duration(span_ns * part)) for part in (0, 0.25, 0.5, 0.75, 1)]
+    return Waterfall(rows[:WATERFALL_ROWS], span_ns, max(0, len(rows) - WATERFALL_ROWS), len(dispatches) - 1, ticks)
+
+
+def _end_ns(dispatch: Dispatch, start: float) -> float:
+    """When a dispatch and its late receivers had ended, in nanoseconds after the start."""
+    lasting = max((call.offset_ns + call.duration_ns for call in dispatch.calls), default=0)
+    return (dispatch.started_at - start) * 1e9 + max(lasting, dispatch.duration_ns)
+
+
+def _nested(dispatches: Sequence[Dispatch]) -> Iterator[tuple[Dispatch, ReceiverCall | None, int]]:
+    """Depth first, without recursion: receivers may nest deeper than Python's stack."""
+    children = _children(dispatches)
+    known = {dispatch.id for dispatch in dispatches}
+    tops = [dispatch for dispatch in dispatches if dispatch.parent_id not in known]
+    waiting: list[tuple[Dispatch, ReceiverCall | None, int]] = [(dispatch, None, 0) for dispatch in reversed(tops)]
+    while waiting:
+        dispatch, call, depth = waiting.pop()
+        yield dispatch, call, depth
+        index = call.index if call else None
+        below = [(child, None, depth + 1) for child in children.pop((dispatch.id, index), ())]
+        calls = [] if call else [(dispatch, own, depth + 1) for own in dispatch.calls]
+        waiting.extend(reversed([*calls, *below]))
+
+
+def _children(dispatches: Sequence[Dispatch]) -> dict[tuple[str | None, int | None], list[Dispatch]]:
+    by_id = {dispatch.id: dispatch for dispatch in dispatches}
+    children: defaultdict[tuple[str | None, int | None], list[Dispatch]] = defaultdict(list)
+    for dispatch in dispatches:
+        parent = by_id.get(dispatch.parent_id or "")
+        sent_by_call = parent and any(call.index == dispatch.parent_index for call in parent.calls)
+        children[dispatch.parent_id, dispatch.parent_index if sent_by_call else None].append(dispatch)
+    return children
+
+
+def _waterfall_row(
+    dispatch: Dispatch, call: ReceiverCall | None, depth: int, start: float, span_ns: float
+) -> WaterfallRow:
+    offset_ns = (dispatch.started_at - start) * 1e9 + (call.offset_ns if call else 0)
+    duration_ns = call.duration_ns if call else dispatch.duration_ns
+    width = max(THINNEST_BAR, duration_ns / span_ns * WATERFALL_WIDTH)
+    x = min(offset_ns / span_ns * WATERFALL_WIDTH, WATERFALL_WIDTH - min(width, WATERFALL_WIDTH))
+    return WaterfallRow(dispatch, call, depth, offset_ns, x, width)

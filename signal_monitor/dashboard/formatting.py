@@ -1,0 +1,114 @@
+"""Numbers, times and names as a person reads them."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import NamedTuple
+
+from django.utils import timezone
+
+NS_PER_MS = 1_000_000
+LONGEST_MODULE = 30
+LONGEST_NAME = 80
+DOTTED_NAME = re.compile(r"[\w<>-]+(\.[\w<>-]+)+")
+
+
+class Name(NamedTuple):
+    """A name in two parts: where it lives, muted on the page, and what it is called."""
+
+    module: str
+    last: str
+
+
+def milliseconds(duration_ns: float) -> float:
+    """A duration in nanoseconds as milliseconds, for machines."""
+    return round(duration_ns / NS_PER_MS, 6)
+
+
+def three_digits(value: float) -> str:
+    """A number with three significant digits, never in exponent form."""
+    if value >= 99.95:
+        return f"{value:,.0f}"
+    if value >= 9.995:
+        return f"{value:.1f}"
+    return f"{value:.2f}"
+
+
+def duration(duration_ns: float) -> str:
+    """A duration with its unit: "38.0 µs", "0.38 ms", "812 ms", "1.24 s", "2 min 5 s"."""
+    if duration_ns <= 0:
+        return "0 ms"
+    if duration_ns < 1e5:
+        return f"{three_digits(duration_ns / 1e3)} µs"
+    if duration_ns < 999.5e6:
+        return f"{three_digits(duration_ns / 1e6)} ms"
+    if duration_ns < 99.95e9:
+        return f"{three_digits(duration_ns / 1e9)} s"
+    return span(duration_ns / 1e9)
+
+
+def span(seconds: float) -> str:
+    """A length of time in its two largest units: "12 s", "2 min 5 s", "3 h 10 min", "4 d 2 h"."""
+    whole = max(0, round(seconds))
+    for unit, size, smaller, smaller_size in (("d", 86_400, "h", 3_600), ("h", 3_600, "min", 60), ("min", 60, "s", 1)):
+        if whole >= size:
+            rest = whole % size // smaller_size
+            return f"{whole // size} {unit} {rest} {smaller}" if rest else f"{whole // size} {unit}"
+    return f"{whole} s"
+
+
+def age(at: float, now: float) -> str:
+    """How long ago a moment was, in its largest unit."""
+    seconds = now - at
+    if seconds < 1:
+        return "just now"
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return f"{int(seconds)} s ago"
+
+
+def local(at: float) -> datetime:
+    """A moment in the time zone of the page."""
+    return datetime.fromtimestamp(at, tz=timezone.get_current_timezone())
+
+
+def moment(at: float) -> str:
+    """A moment with date and time zone."""
+    return local(at).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def clock(at: float) -> str:
+    """A time of day to the millisecond."""
+    return local(at).isoformat(timespec="milliseconds")[11:23]
+
+
+def count(value: float) -> str:
+    """A whole number in groups of three digits, in millions from ten million."""
+    return f"{three_digits(value / 1e6)} M" if value >= 1e7 else f"{value:,.0f}"
+
+
+def rate(per_second: float) -> str:
+    """A rate that still says something when it is small."""
+    if per_second <= 0:
+        return "0"
+    return three_digits(per_second) if per_second < 99.95 else count(per_second)
+
+
+def share(value: float) -> str:
+    """A share of 0 to 1 in percent."""
+    if 0 < value < 0.01:
+        return "under 1 %"
+    return f"{value * 100:.0f} %"
+
+
+def split_name(name: str) -> Name:
+    """A dotted name's module, its middle cut out if long, and its last part; of other text all, its end cut off."""
+    if not DOTTED_NAME.fullmatch(name):
+        return Name("", name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…")
+    module, _, last = name.rpartition(".")
+    if len(module) > LONGEST_MODULE and module.count(".") > 1:
+        first, _, rest = module.partition(".")
+        module = f"{first}…{rest.rpartition('.')[2]}"
+    return Name(f"{module}.", last)

@@ -1,0 +1,113 @@
+"""What a reader may ask of a page, checked by Django's forms: one form per kind of page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from signal_monitor.records import OUTCOMES
+from signal_monitor.stores.base import DispatchFilter
+
+PERIODS = {"5m": ("5 min", 300), "1h": ("1 h", 3600), "all": ("All", None)}
+DEFAULT_PERIOD = "1h"
+SORTS = {"p95": "p95", "total": "Total time", "count": "Count", "failures": "Failures"}
+DEFAULT_SORT = "p95"
+LONGEST_TEXT = 200
+LONGEST_KEY = 1000
+
+
+class _Text(forms.CharField):
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
+        attributes = {"autocomplete": "off", "spellcheck": "false", "placeholder": kwargs.pop("placeholder", "any")}
+        widget = forms.TextInput(attributes)
+        super().__init__(required=False, max_length=LONGEST_TEXT, widget=widget, **kwargs)
+
+
+class _Choice(forms.ChoiceField):
+    def __init__(self, choices: list[tuple[str, str]], *, allowed: str, **kwargs: Any) -> None:  # noqa: ANN401
+        errors = {"invalid_choice": f"“%(value)s” is not known here; choose {allowed}."}
+        super().__init__(required=False, choices=choices, error_messages=errors, **kwargs)
+
+
+class _Milliseconds(forms.FloatField):
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
+        message = "Not a number of milliseconds; write 0 or more, like 250 or 0.5."
+        widget = forms.TextInput({"inputmode": "decimal", "autocomplete": "off", "placeholder": "0"})
+        errors = {"invalid": message, "min_value": message}
+        super().__init__(required=False, min_value=0, widget=widget, error_messages=errors, **kwargs)
+
+
+class PageForm(forms.Form):
+    """Parameters of a page; a bad one is reported and passed over, the others still count."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        kwargs.setdefault("auto_id", "sm-field-%s")
+        super().__init__(*args, **kwargs)
+
+    def given(self) -> dict[str, str]:
+        """The good values that were given, as text in the order of the fields."""
+        self.is_valid()
+        values = ((name, self.cleaned_data.get(name)) for name in self.fields)
+        return {name: _as_text(value) for name, value in values if value not in (None, "")}
+
+
+def _as_text(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+class PeriodForm(PageForm):
+    """A page of totals."""
+
+    period = _Choice([(key, label) for key, (label, _) in PERIODS.items()], allowed="5m, 1h or all")
+
+
+class SortedForm(PeriodForm):
+    """A list of totals."""
+
+    sort = _Choice(list(SORTS.items()), allowed=", ".join(SORTS))
+
+
+class SubjectForm(PeriodForm):
+    """The page of one receiver or signal."""
+
+    name = forms.CharField(max_length=LONGEST_KEY, strip=False)
+
+
+class DispatchForm(PageForm):
+    """The page of one dispatch."""
+
+    dispatch_id = forms.CharField(max_length=LONGEST_TEXT)
+
+
+class RequestForm(PageForm):
+    """The page of one request."""
+
+    request_id = forms.CharField(max_length=LONGEST_TEXT)
+
+
+class RequestsForm(PageForm):
+    """The list of requests."""
+
+    path = _Text(label="Path contains")
+    min_ms = _Milliseconds(label="At least, ms")
+
+
+class LiveForm(PageForm):
+    """The filter of the live table."""
+
+    signal = _Text(label="Signal")
+    sender = _Text(label="Sender")
+    receiver = _Text(label="Receiver")
+    app = _Text(label="App")
+    outcome = _Choice(
+        [("", "any"), ("failed", "failed"), *((outcome, outcome.replace("_", " ")) for outcome in OUTCOMES)],
+        allowed=f"failed, {', '.join(OUTCOMES)}",
+        label="Outcome",
+    )
+    min_ms = _Milliseconds(label="At least, ms")
+
+    def dispatch_filter(self) -> DispatchFilter:
+        """The filter for the store, made of the good values."""
+        self.is_valid()
+        return DispatchFilter(**{name: value for name, value in self.cleaned_data.items() if value})

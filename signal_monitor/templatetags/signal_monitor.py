@@ -1,0 +1,208 @@
+"""Tags and filters of the dashboard's templates; everything they put out is escaped."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import PurePath
+from typing import Any
+from urllib.parse import urlencode
+
+from django import template
+from django.conf import settings
+from django.urls import NoReverseMatch, get_script_prefix, get_urlconf, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from signal_monitor.conf import get_config
+from signal_monitor.dashboard import formatting, sources
+from signal_monitor.records import Dispatch, ReceiverCall
+
+register = template.Library()
+
+WORD_BREAK = SafeString("<wbr>")
+STEPS = re.compile(r"[^._…]*[._…]+|[^._…]+")
+LONGEST_TITLE = 28
+MEANINGS = {
+    "ok": "returned",
+    "raised": "raised, and the exception reached the caller",
+    "swallowed": "raised, and a robust send returned the exception instead of raising it",
+    "cancelled": "was cancelled, because another receiver of the dispatch failed",
+    "late": "ended only after its dispatch had",
+    "not_run": "was not run, because an earlier receiver raised",
+}
+ARGUMENTS = {"dispatch": "dispatch_id", "request": "request_id", "receiver": "name", "signal": "name"}
+
+register.filter("duration", formatting.duration)
+register.filter("span", formatting.span)
+register.filter("count", formatting.count)
+register.filter("rate", formatting.rate)
+register.filter("share", formatting.share)
+register.filter("clock", formatting.clock)
+register.filter("moment", formatting.moment)
+
+
+@register.simple_tag
+def outcomes() -> list[tuple[str, str, str]]:
+    """The outcomes with their labels and meanings, for a legend."""
+    return [(outcome, _label(outcome), meaning) for outcome, meaning in MEANINGS.items()]
+
+
+def _label(outcome: str) -> str:
+    return outcome.replace("_", " ")
+
+
+@register.filter
+def ago(at: float | None) -> SafeString:
+    """A moment as its age, with the moment itself in the title."""
+    if at is None:
+        return format_html("—")
+    absolute = formatting.local(at).isoformat(timespec="milliseconds")
+    title, text = formatting.moment(at), formatting.age(at, time.time())
+    return format_html('<time datetime="{}" title="{}">{}</time>', absolute, title, text)
+
+
+@register.filter
+@lru_cache(maxsize=2048)
+def dotted(name: str) -> SafeString:
+    """A name with its module muted and, where that was shortened, the whole name in the title."""
+    module, last = formatting.split_name(name)
+    muted = format_html('<span class="module">{}</span><wbr>', _breakable(module)) if module else ""
+    return format_html('<span class="name" title="{}">{}<b>{}</b></span>', name, muted, _breakable(last))
+
+
+def _breakable(text: str) -> SafeString:
+    """A name that may go on in the next line after a dot or an underscore."""
+    return format_html_join(WORD_BREAK, "{}", ((step,) for step in STEPS.findall(text)))
+
+
+@register.filter
+def short_name(name: str) -> str:
+    """The last part of a dotted name."""
+    return formatting.split_name(name).last
+
+
+@register.filter
+def filename(path: str) -> str:
+    """The last part of a file's path."""
+    return PurePath(path).name
+
+
+@register.filter
+def setting(value: object) -> str:
+    """A setting's value as a reader would write it down."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {item}" for key, item in value.items()) or "none"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    return "not set" if value in (None, "") else str(value)
+
+
+def _anchor(url: str, content: str) -> SafeString:
+    return format_html('<a href="{}">{}</a>', url, content)
+
+
+def _url(page: str, name: str = "") -> str:
+    """The address of a page; "" for a name that no address can hold."""
+    return _reversed(get_script_prefix(), get_urlconf() or settings.ROOT_URLCONF, page, name)
+
+
+# A frame of the live table has some 250 links, most of them as in the frame before, and Django's reverse is slow.
+@lru_cache(maxsize=4096)
+def _reversed(_prefix: str, _urlconf: str, page: str, name: str) -> str:
+    try:
+        return reverse(f"signal_monitor:{page}", kwargs={ARGUMENTS[page]: name} if page in ARGUMENTS else None)
+    except NoReverseMatch:
+        return ""
+
+
+@register.simple_tag
+def link(page: str, name: str, text: str | None = None) -> SafeString | str:
+    """A link to the page of a dispatch, request, receiver or signal; bare text for a name that no URL can hold."""
+    content = dotted(name) if text is None else text
+    url = _url(page, name)
+    return _anchor(url, content) if url else content
+
+
+@register.simple_tag
+def dispatch_url(dispatch_id: str) -> str:
+    """The address of a dispatch."""
+    return _url("dispatch", dispatch_id)
+
+
+@register.simple_tag
+def live_link(text: str | None = None, **where: str) -> SafeString:
+    """A link to the live page with a filter; shows the filter's value unless given a text."""
+    content = dotted(next(iter(where.values()))) if text is None else text
+    return _anchor(f"{_url('live')}?{urlencode(where)}", content)
+
+
+@register.simple_tag(takes_context=True)
+def process_link(context: dict[str, Any], process: str) -> SafeString:
+    """A link to a process on the health page, by its title where the store still knows it."""
+    title = context["titles"].get(process, process)
+    shown = title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"
+    return format_html('<a href="{}#process-{}" title="{} ({})">{}</a>', _url("health"), process, title, process, shown)
+
+
+@register.simple_tag(takes_context=True)
+def with_params(context: dict[str, Any], **changes: str) -> str:
+    """The page's query string with some parameters changed, those of its path left out."""
+    params = {**context["params"], **changes}
+    return "?" + urlencode({key: value for key, value in params.items() if value and key not in ARGUMENTS.values()})
+
+
+@register.filter
+def badge(call: Dispatch | ReceiverCall | Any) -> SafeString:  # noqa: ANN401
+    """The outcome as a badge, and another one when it was slow."""
+    title = f"The receiver {MEANINGS[call.outcome]}."
+    marks = [("outcome-" + call.outcome, title, _label(call.outcome))]
+    if call.severity != "normal":
+        limit = formatting.duration(get_config().slow_ns * (10 if call.severity == "critical" else 1))
+        title = f"{call.severity.capitalize()}: from {limit} unless set otherwise."
+        marks.append((call.severity, title, call.severity))
+    return format_html_join(" ", '<span class="badge {}" title="{}">{}</span>', marks)
+
+
+METER = (
+    '<svg class="meter {}" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">'
+    '<rect class="track" width="100" height="4"/><rect class="fill" width="{}" height="4"/></svg>'
+)
+
+
+@register.simple_tag
+def meter(duration_ns: float, name: str) -> SafeString:
+    """A bar that is full at the slow limit of a receiver or signal."""
+    limit_ns = sources.limit_ns(name)
+    level = "critical" if duration_ns >= limit_ns * 10 else "slow" if duration_ns >= limit_ns else "normal"
+    return _meter(level, duration_ns / limit_ns if limit_ns else 1.0)
+
+
+@register.simple_tag
+def share_meter(value: float) -> SafeString:
+    """A bar for a share of 0 to 1."""
+    return _meter("share", value)
+
+
+def _meter(kind: str, filled: float) -> SafeString:
+    return format_html(METER, kind, f"{min(1.0, max(0.0, filled)) * 100:.1f}")
+
+
+@register.filter
+def slowest(dispatch: Dispatch) -> ReceiverCall | None:
+    """The receiver call that took longest."""
+    return max(dispatch.calls, key=lambda call: call.duration_ns, default=None)
+
+
+@register.filter
+def first_failure(dispatch: Dispatch) -> ReceiverCall | None:
+    """The first receiver call that failed."""
+    return next((call for call in dispatch.calls if call.failed), None)
+
+
+@register.filter
+def is_slow(duration_ns: float, name: str) -> bool:
+    """Whether a duration has reached the slow limit of a receiver or signal."""
+    return duration_ns >= sources.limit_ns(name)

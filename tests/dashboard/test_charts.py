@@ -1,0 +1,134 @@
+"""Charts: bars stand where the numbers say, whatever the numbers are."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from signal_monitor.dashboard import charts
+from signal_monitor.records import ReceiverCall
+from signal_monitor.stores.base import WINDOW_SECONDS, Totals
+from tests.dashboard.examples import MS, SEND_MAIL, dispatch, failed_order, totals
+
+LIMIT_NS = 100 * MS
+
+
+def of_durations(*durations_ms: float) -> Totals:
+    return totals(SEND_MAIL, *durations_ms)[0]
+
+
+@pytest.mark.parametrize("durations_ms", [(0.000001,), (5.0,), (1.0, 1.01), (0.001, 3_600_000.0)])
+def test_histogram_stays_inside_its_frame(durations_ms: tuple[float, ...]) -> None:
+    chart = charts.histogram(of_durations(*durations_ms), LIMIT_NS)
+
+    assert all(bar.x >= 0 and bar.x + bar.width <= chart.width for bar in chart.bars)
+    assert all(bar.y >= 0 and bar.y + bar.height <= chart.height for bar in chart.bars)
+
+
+def test_histogram_marks_the_bars_over_the_limit() -> None:
+    chart = charts.histogram(of_durations(10, 20, 500), LIMIT_NS)
+
+    assert [bar.kind for bar in chart.bars] == ["", "", "slow"]
+    assert chart.limit is not None
+    assert chart.bars[1].x < chart.limit < chart.bars[2].x
+
+
+def test_histogram_bar_is_as_high_as_its_share_of_the_peak() -> None:
+    chart = charts.histogram(of_durations(1, 1, 1, 1, 50), LIMIT_NS)
+
+    tall, low = chart.bars
+    assert tall.height == chart.height
+    assert low.height == pytest.approx(chart.height / 4)
+
+
+def test_histogram_labels_its_axis_with_rising_round_durations() -> None:
+    ticks = charts.histogram(of_durations(1, 1000), LIMIT_NS).ticks
+
+    assert "100 ms" in [tick.label for tick in ticks]
+    assert all(left.x < right.x for left, right in pairwise(ticks))
+
+
+def minutes_ago(number: int, **fields: int) -> Totals:
+    window = (int(time.time() // WINDOW_SECONDS) - number) * WINDOW_SECONDS
+    return replace(of_durations(10, 10, 10, 10), window=window, **fields)  # type: ignore[arg-type]
+
+
+def test_calls_per_minute_puts_the_present_minute_last_and_leaves_out_older_than_an_hour() -> None:
+    chart = charts.calls_per_minute([minutes_ago(60), minutes_ago(59), minutes_ago(0)])
+
+    assert [round(bar.x) for bar in chart.bars] == [0, 472]
+
+
+def test_calls_per_minute_draws_failures_at_the_foot() -> None:
+    whole, failed = charts.calls_per_minute([minutes_ago(1, failures=1)]).bars
+
+    assert failed.kind == "failed"
+    assert failed.height == pytest.approx(whole.height / 4)
+    assert failed.y + failed.height == whole.y + whole.height
+
+
+def test_p95_per_minute_draws_the_limit_only_where_it_is_in_sight() -> None:
+    fast = charts.p95_per_minute([minutes_ago(1)], LIMIT_NS)
+    slow = charts.p95_per_minute([minutes_ago(1)], 5 * MS)
+
+    assert fast.limit is None
+    assert slow.limit == pytest.approx(slow.height / 2, rel=0.05)
+    assert [bar.kind for bar in slow.bars] == ["slow"]
+
+
+def test_charts_of_no_history_are_empty() -> None:
+    assert charts.calls_per_minute([]).bars == []
+    assert charts.p95_per_minute([], LIMIT_NS).bars == []
+
+
+def test_waterfall_puts_a_nested_dispatch_under_the_call_that_sent_it() -> None:
+    outer = failed_order(started_at=1000.0)
+    inner = dispatch("inner", parent_id="failed", parent_index=1, depth=1, started_at=1000.16)
+
+    rows = charts.waterfall([outer, inner]).rows
+
+    shown = [(row.dispatch.id, row.call.index if row.call else None, row.depth) for row in rows]
+    assert shown == [
+        ("failed", None, 0),
+        ("failed", 0, 1),
+        ("failed", 1, 1),
+        ("inner", None, 2),
+        ("inner", 0, 3),
+        ("failed", 2, 1),
+    ]
+
+
+def test_waterfall_bars_follow_the_clock() -> None:
+    rows = charts.waterfall([failed_order(started_at=1000.0)]).rows
+
+    assert [(row.x, row.width) for row in rows[:3]] == [(0, 1000), (0, 750), (750, 250)]
+
+
+def test_waterfall_of_a_late_receiver_reaches_to_its_end() -> None:
+    late = ReceiverCall(SEND_MAIL, 0, "late", duration_ns=400 * MS)
+    waterfall = charts.waterfall([dispatch("d1", late, duration_ns=100 * MS)])
+
+    assert waterfall.span_ns == 400 * MS
+    assert [row.width for row in waterfall.rows] == [250, 1000]
+
+
+def test_waterfall_shows_a_dispatch_whose_parent_was_not_stored() -> None:
+    rows = charts.waterfall([dispatch("d2", parent_id="not stored", depth=3)]).rows
+
+    assert [(row.dispatch.id, row.depth) for row in rows] == [("d2", 0), ("d2", 1)]
+
+
+def test_waterfall_of_deep_nesting_needs_no_recursion() -> None:
+    chain = [
+        dispatch(f"d{depth}", parent_id=f"d{depth - 1}" if depth else None, parent_index=0, depth=depth)
+        for depth in range(2000)
+    ]
+
+    waterfall = charts.waterfall(chain)
+
+    assert len(waterfall.rows) == charts.WATERFALL_ROWS
+    assert waterfall.left_out == 4000 - charts.WATERFALL_ROWS
+    assert max(row.indent for row in waterfall.rows) == charts.DEEPEST_INDENT

@@ -1,0 +1,160 @@
+"""``manage.py demo``: the whole demo, started and stopped as one."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+import socket
+import sys
+import tempfile
+import time
+import webbrowser
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+from urllib.request import ProxyHandler, build_opener
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from demo.home.processes import Child, Children, StopRequest
+from demo.home.seeding import PASSWORD, USERNAME, seed
+
+ROOT = Path(__file__).resolve().parents[4]
+ANSWER_SECONDS = 60.0
+POLL_SECONDS = 0.2
+LOUD = 2
+
+
+class Command(BaseCommand):
+    """Migrates, seeds, then runs the site and some traffic until it is told to stop."""
+
+    help = "Run the demo site with some traffic until Ctrl-C; --verbosity 2 shows what the processes log."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen at (127.0.0.1)")
+        parser.add_argument("--port", type=int, default=8000, help="port to listen at (8000); 0 takes any free one")
+        parser.add_argument("--no-traffic", action="store_false", dest="traffic", help="leave the clicking to me")
+        parser.add_argument("--open", action="store_true", help="open the dashboard in a browser")
+
+    def handle(self, *args: object, **options: Any) -> None:  # noqa: ANN401 - Django's signature
+        """Run until Ctrl-C, SIGTERM, or the end of a child."""
+        host, loud = options["host"], options["verbosity"] >= LOUD
+        port = find_port(host, options["port"])
+        call_command("migrate", interactive=False, verbosity=options["verbosity"] - 1)
+        seed()
+        stop = StopRequest()
+        with tempfile.TemporaryDirectory(prefix="signal-monitor-demo-") as directory:
+            logs, environ = None if loud else Path(directory), child_environ(host, loud=loud)
+            with Children(environ=environ, cwd=ROOT, log_directory=logs) as children:
+                self.run(children, stop, host, port, options)
+
+    def run(self, children: Children, stop: StopRequest, host: str, port: int, options: dict[str, Any]) -> None:
+        """Start the children, say where they are, and watch over them."""
+        url = site_url(host, port)
+        site = children.start("site", site_command(host, port))
+        if not wait_for_answer(url, site, stop):
+            return
+        if options["traffic"]:
+            children.start("traffic", [*manage_command("traffic"), "--url", url, "--pitfalls", "--verbosity", "0"])
+        self.announce(url, host)
+        if options["open"]:
+            webbrowser.open(f"{url}signals/")
+        while not stop:
+            if ended := children.first_ended():
+                raise CommandError(describe_end(ended))
+            time.sleep(POLL_SECONDS)
+        self.stdout.write("Stopping.")
+
+    def announce(self, url: str, host: str) -> None:
+        """Print where to look."""
+        self.stdout.write(
+            f"\nThe demo is running; Ctrl-C stops it.\n\n"
+            f"  Site       {self.style.SUCCESS(url)}\n"
+            f"  Dashboard  {self.style.SUCCESS(f'{url}signals/')}\n"
+            f"  Log in as  {USERNAME}, password {PASSWORD}\n"
+        )
+        if not is_loopback(host):
+            self.stdout.write(self.style.WARNING("Whoever can reach this address can log in as an administrator."))
+        self.stdout.flush()
+
+
+def find_port(host: str, port: int) -> int:
+    """The port, or a free one for 0; CommandError when nobody can listen there."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            found: int = listener.getsockname()[1]
+    except (OSError, OverflowError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            message = f"Port {port} on {host} is taken. Choose another one with --port, for example --port {port + 1}."
+            raise CommandError(message) from error
+        raise CommandError(f"Cannot listen on port {port} of {host}: {error}") from error
+    return found
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def site_url(host: str, port: int) -> str:
+    """Where a browser on this machine finds the site."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - no address is bound here
+    return f"http://[{reachable}]:{port}/" if ":" in reachable else f"http://{reachable}:{port}/"
+
+
+def site_command(host: str, port: int) -> list[str]:
+    """Daphne, without a log line per request."""
+    return [sys.executable, "-m", "daphne", "-v", "0", "-b", host, "-p", str(port), "demo.asgi:application"]
+
+
+def manage_command(name: str) -> list[str]:
+    """A management command of this project."""
+    return [sys.executable, str(ROOT / "manage.py"), name]
+
+
+def child_environ(host: str, *, loud: bool) -> dict[str, str]:
+    """This process's environment, and what the children must know beyond it."""
+    hosts = ",".join(filter(None, [os.environ.get("DEMO_ALLOWED_HOSTS", ""), "" if is_loopback(host) else host]))
+    return {
+        "DEMO_LOG_LEVEL": "INFO" if loud else "WARNING",
+        **os.environ,
+        "DEMO_ALLOWED_HOSTS": hosts,
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def wait_for_answer(url: str, site: Child, stop: StopRequest) -> bool:
+    """Wait until the site answers; False if told to stop before, CommandError if it ends or takes too long."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while not stop:
+        if site.returncode is not None:
+            raise CommandError(describe_end(site))
+        if answers(url):
+            return True
+        if time.monotonic() > deadline:
+            raise CommandError(f"The site has not answered at {url} for {ANSWER_SECONDS:.0f} seconds.\n{site.tail()}")
+        time.sleep(POLL_SECONDS)
+    return False
+
+
+def answers(url: str) -> bool:
+    """Whether the site serves its front page."""
+    try:
+        with build_opener(ProxyHandler({})).open(url, timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def describe_end(child: Child) -> str:
+    """Say that a child has ended, and what it said last."""
+    return f"The {child.name} process has ended (exit code {child.returncode}).\n{child.tail()}".rstrip()

@@ -1,0 +1,1 @@
+"""Classic mistakes with signals, to make on purpose."""

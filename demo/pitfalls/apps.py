@@ -1,0 +1,15 @@
+"""The pitfalls app."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class PitfallsConfig(AppConfig):
+    """Classic mistakes with signals, to make on purpose."""
+
+    name = "demo.pitfalls"
+
+    def ready(self) -> None:
+        """Connect the receivers."""
+        from demo.pitfalls import receivers  # noqa: F401 - connects on import, once models are loaded

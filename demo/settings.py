@@ -1,0 +1,125 @@
+"""Settings of the demo site, to run on one's own machine.
+
+Environment variables that change them:
+
+* ``DEMO_DATABASE``: the SQLite file (``db.sqlite3`` in the project's root).
+* ``DEMO_DEBUG``: 0 turns DEBUG off.
+* ``DEMO_SECRET_KEY``: instead of the key that is kept beside the database.
+* ``DEMO_ALLOWED_HOSTS``: host names, separated by commas, besides those of this machine.
+* ``DEMO_LOG_LEVEL``: of the demo's own log lines (INFO).
+* ``DEMO_STORE``: where the monitor keeps what it saw, as in ``SIGNAL_MONITOR["STORE"]``.
+* ``DEMO_TRACE_URL``: where to look a trace up, as in ``SIGNAL_MONITOR["TRACE_URL"]``.
+* ``OTEL_EXPORTER_OTLP_ENDPOINT`` and the other standard ones: where to send traces.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from demo import secret_key, telemetry
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATABASE = Path(os.environ.get("DEMO_DATABASE", BASE_DIR / "db.sqlite3"))
+
+DEBUG = os.environ.get("DEMO_DEBUG", "1").lower() not in {"", "0", "false", "no", "off"}
+SECRET_KEY = os.environ.get("DEMO_SECRET_KEY") or secret_key.read_or_make(Path(f"{DATABASE}.secret_key"))
+ALLOWED_HOSTS = [
+    ".localhost",
+    "127.0.0.1",
+    "[::1]",
+    *filter(None, os.environ.get("DEMO_ALLOWED_HOSTS", "").split(",")),
+]
+
+INSTALLED_APPS = [
+    "daphne",
+    "signal_monitor",
+    "demo.home",
+    "demo.todos",
+    "demo.accounts",
+    "demo.pitfalls",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "django_htmx",
+]
+
+MIDDLEWARE = [
+    "signal_monitor.middleware.SignalMonitorMiddleware",
+    "demo.middleware.content_security_policy",
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "demo.urls"
+ASGI_APPLICATION = "demo.asgi.application"
+WSGI_APPLICATION = "demo.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Several processes write: readers do not wait for them (WAL), and a transaction that will write takes its turn
+# when it begins, because SQLite fails at once, without waiting, where a reading one turns into a writing one.
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": DATABASE,
+        "OPTIONS": {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        },
+    },
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "accounts:login"
+LOGIN_REDIRECT_URL = "accounts:profile"
+LOGOUT_REDIRECT_URL = "home:index"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {"django": {"handlers": []}, "demo": {"level": os.environ.get("DEMO_LOG_LEVEL", "INFO")}},
+    "root": {"handlers": ["console"]},
+}
+
+SIGNAL_MONITOR = {
+    "STORE": os.environ.get("DEMO_STORE", "sqlite"),
+    "TRACE_URL": telemetry.trace_url(),
+}

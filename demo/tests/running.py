@@ -1,0 +1,75 @@
+"""The demo as its users start it: ``manage.py demo`` in a process of its own, with data of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 60.0
+
+
+def eventually(condition: Callable[[], object], seconds: float = START_SECONDS) -> bool:
+    """Whether the condition came true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def demo_environ(directory: Path) -> dict[str, str]:
+    """An environment with a database and a store of the test's own."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "demo.settings",
+        "DEMO_DATABASE": str(directory / "db.sqlite3"),
+        "DEMO_STORE": f"sqlite:///{directory / 'signals' / 'store.sqlite3'}",
+    }
+
+
+def demo_line(*arguments: str) -> list[str]:
+    """The command line."""
+    return [sys.executable, str(ROOT / "manage.py"), "demo", *arguments]
+
+
+class Demo:
+    """A running ``manage.py demo``."""
+
+    def __init__(self, directory: Path, *arguments: str, environ: Mapping[str, str]) -> None:
+        self._directory = directory
+        self._output = directory / "output.txt"
+        line, environ = demo_line("--port", "0", *arguments), {**demo_environ(directory), **environ}
+        with self._output.open("wb") as stream:
+            self.process = subprocess.Popen(line, env=environ, stdout=stream, stderr=stream)
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text()
+
+    def wait_for_url(self) -> str:
+        assert eventually(lambda: "Dashboard" in self.output or self.process.poll() is not None), self.output
+        found = re.search(r"Site +(\S+)", self.output)
+        assert found, self.output
+        return found[1]
+
+    def children(self) -> list[int]:
+        listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout  # noqa: S607
+        pairs = (line.split() for line in listing.splitlines())
+        return [int(pid) for pid, parent in pairs if int(parent) == self.process.pid]
+
+    def count(self, query: str) -> int:
+        with closing(sqlite3.connect(self._directory / "db.sqlite3")) as connection:
+            return int(connection.execute(query).fetchone()[0])
+
+    def end(self, number: int) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(30)

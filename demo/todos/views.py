@@ -1,0 +1,61 @@
+"""The page of todos."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from demo.todos.forms import TodoForm
+from demo.todos.models import Todo
+
+SHOWN = 50
+MARKS = {"complete": Todo.mark_complete, "done": Todo.mark_done, "undone": Todo.mark_undone}
+
+
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    """The list, open todos first, and a line to add one."""
+    return _render_list(request, TodoForm())
+
+
+@require_POST
+def add(request: HttpRequest) -> HttpResponse:
+    """Add a todo to the list one sees."""
+    form = TodoForm(request.POST, instance=Todo(owner=request.user if request.user.is_authenticated else None))
+    if not form.is_valid():
+        return _render_list(request, form, status=422)
+    messages.success(request, f"Added: {form.save()}")
+    return redirect("todos:index")
+
+
+@require_POST
+def mark(request: HttpRequest, pk: int, how: str) -> HttpResponse:
+    """Mark a todo complete, done or undone; what is complete stays so."""
+    if how not in MARKS:
+        raise Http404
+    todo = get_object_or_404(Todo.objects.of(request.user).exclude(status=Todo.Status.COMPLETE), pk=pk)
+    MARKS[how](todo)
+    messages.success(request, f"Marked {how}: {todo}")
+    return redirect("todos:index")
+
+
+@require_POST
+def delete(request: HttpRequest, pk: int) -> HttpResponse:
+    """Delete a todo."""
+    todo = get_object_or_404(Todo.objects.of(request.user), pk=pk)
+    todo.delete()
+    messages.success(request, f"Deleted: {todo}")
+    return redirect("todos:index")
+
+
+def _render_list(request: HttpRequest, form: TodoForm, status: int = 200) -> HttpResponse:
+    todos = Todo.objects.of(request.user)
+    context = {
+        "form": form,
+        "todos": todos[:SHOWN],
+        "count": todos.count(),
+        "open_count": todos.filter(status=Todo.Status.OPEN).count(),
+    }
+    return render(request, "todos/index.html", context, status=status)

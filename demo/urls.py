@@ -1,0 +1,19 @@
+"""Pages of the demo site, and the dashboard under ``/signals/``."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+urlpatterns = [
+    path("", include("demo.home.urls")),
+    path("todos/", include("demo.todos.urls")),
+    path("accounts/", include("demo.accounts.urls")),
+    path("pitfalls/", include("demo.pitfalls.urls")),
+    path("signals/", include("signal_monitor.urls")),
+    path("admin/", admin.site.urls),
+    # Pages that name no icon, as the admin's, make a browser ask for this one.
+    path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}demo/favicon.svg")),
+]

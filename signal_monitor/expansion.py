@@ -6,10 +6,7 @@ import os
 import sysconfig
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-
-import django
 
 from .instrumentation.capture import Lines, RawFailure, stack_lines
 from .records import Amendment, Dispatch, Failure, Frame, ReceiverCall, RunningCall, Severity
@@ -23,8 +20,9 @@ if TYPE_CHECKING:
     from .process import ThisProcess
 
 CRITICAL_FACTOR = 10
-DJANGO = f"{Path(django.__file__).parent}{os.sep}"
-LIBRARIES = tuple({f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "purelib", "platlib")})
+STDLIB = f"{sysconfig.get_path('stdlib')}{os.sep}"
+LIBRARIES = (STDLIB, *{f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib")})
+SERVERS = tuple(f"{os.sep}{name}{os.sep}" for name in ("django", "asgiref", "channels", "daphne", "twisted", "uvicorn"))
 
 
 def severity(duration_ns: int, slow_ns: int) -> Severity:
@@ -45,12 +43,15 @@ def failure(raw: RawFailure | None) -> Failure | None:
 
 
 def call_site(stack: Sequence[Frame]) -> Frame | None:
-    """The innermost line of the application's own code; failing that, the innermost outside Django."""
-    for foreign in (LIBRARIES, (DJANGO,)):
-        own = [frame for frame in stack if not frame.path.startswith(foreign)]
-        if own:
-            return own[-1]
-    return stack[-1] if stack else None
+    """The innermost line of the application's own code; failing that, of an installed one that is no framework.
+
+    None where only the framework or the server was at work, as around ``request_started``.
+    """
+    files = [frame for frame in reversed(stack) if not frame.path.startswith(("<", STDLIB))]
+    own = next((frame for frame in files if not frame.path.startswith(LIBRARIES)), None)
+    if own is not None:
+        return own
+    return next((frame for frame in files if not any(server in frame.path for server in SERVERS)), None)
 
 
 class Expander:

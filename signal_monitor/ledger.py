@@ -111,7 +111,7 @@ def _covered(intervals: Iterable[tuple[int, int]]) -> int:
     """Length of the union of intervals."""
     covered = reached = 0
     for start, end in sorted(intervals):
-        if end > reached:
+        if end > max(start, reached):  # one that began after the response has no part in it
             covered += end - max(start, reached)
             reached = end
     return covered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import platform
 import secrets
@@ -88,7 +89,11 @@ def title(arguments: list[str]) -> str:
         return "python"
     program = Path(arguments[0])
     name = program.parent.name if program.name == "__main__.py" else program.name
-    words = [word for word in arguments[1:] if not word.startswith("-") and "=" not in word and "/" not in word]
+    words = [
+        word
+        for before, word in itertools.pairwise(arguments)
+        if not before.startswith("-") and not word.startswith("-") and "=" not in word and "/" not in word
+    ]
     return " ".join([name, *words[:2]])[:80]
 
 

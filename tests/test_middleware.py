@@ -233,7 +233,7 @@ def test_overlapping_dispatches_are_counted_once() -> None:
             self.started_ns, self.ended_ns = start + begun, start + ended
 
     origin.ended_ns = start + 100
-    for times in ((0, 10), (5, 20), (30, 40), (90, 500)):
+    for times in ((0, 10), (5, 20), (30, 40), (90, 500), (600, 700)):
         origin.dispatches.append(Done(*times))  # type: ignore[arg-type]
 
     assert add_up(origin).signal_ns == 20 + 10 + 10

@@ -172,12 +172,12 @@ def test_error_messages(error: BaseException, message: str | None) -> None:
 
 
 def test_error_whose_args_are_computed() -> None:
-    class Lazy(Exception):
+    class LazyError(Exception):
         @property
         def args(self) -> Any:  # type: ignore[override]
             raise AssertionError
 
-    assert names.error_message(Lazy("plain")) == "plain"
+    assert names.error_message(LazyError("plain")) == "plain"
 
 
 def test_signals_are_named_by_the_module_that_defines_them() -> None:

@@ -222,7 +222,7 @@ else:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["/venv/bin/daphne", "-p", "8000", "demo.asgi:application"], "daphne 8000 demo.asgi:application"),
+        (["/venv/bin/daphne", "-p", "8000", "demo.asgi:application"], "daphne demo.asgi:application"),
         (["manage.py", "migrate"], "manage.py migrate"),
         (["/lib/daphne/__main__.py", "demo.asgi:application"], "daphne demo.asgi:application"),
         (["manage.py", "shell", "--password=secret", "key=secret"], "manage.py shell"),

@@ -147,7 +147,7 @@ def test_cancelled_with_its_dispatch(captured: Capture) -> None:
 def test_receiver_that_does_not_take_the_arguments(captured: Capture) -> None:
     """The call of an async receiver fails before there is anything to await."""
 
-    async def demanding(created: bool, **kwargs: Any) -> None:
+    async def demanding(created: int, **kwargs: Any) -> None:
         raise AssertionError("never runs")
 
     with pytest.raises(TypeError, match="created"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import copy
 import functools
@@ -189,10 +190,8 @@ def test_sender_is_freed_after_a_failing_send() -> None:
     reference = weakref.ref(sender)
     gc.disable()
     try:
-        try:
+        with contextlib.suppress(ValueError):
             signal.send(sender=sender)
-        except ValueError:
-            pass
         del sender
         assert reference() is None
     finally:

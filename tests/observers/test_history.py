@@ -14,9 +14,17 @@ from signal_monitor.stores.base import Batch
 def dispatch(number: int, root: int | None = None, severity: Severity = "normal", *calls: ReceiverCall) -> Dispatch:
     root = number if root is None else root
     return Dispatch(
-        id=f"p-{number}", root_id=f"p-{root}", signal="shop.paid", sender="None", method="send", started_at=float(number),
-        duration_ns=1, depth=0 if root == number else 1, severity=severity, calls=calls,
-    )  # fmt: skip
+        id=f"p-{number}",
+        root_id=f"p-{root}",
+        signal="shop.paid",
+        sender="None",
+        method="send",
+        started_at=float(number),
+        duration_ns=1,
+        depth=0 if root == number else 1,
+        severity=severity,
+        calls=calls,
+    )
 
 
 def chosen(observer: History) -> list[str]:

@@ -15,13 +15,17 @@ from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, Totals
 NOW = time.time()
 
 
-def dispatch(
-    *calls: ReceiverCall, sender: str = "shop.Order", duration_ns: int = 5_000_000, at: float = NOW
-) -> Dispatch:
+def dispatch(*calls: ReceiverCall, sender: str = "shop.Order", at: float = NOW) -> Dispatch:
     return Dispatch(
-        id="p-1", root_id="p-1", signal="shop.paid", sender=sender, method="send", started_at=at, duration_ns=duration_ns,
+        id="p-1",
+        root_id="p-1",
+        signal="shop.paid",
+        sender=sender,
+        method="send",
+        started_at=at,
+        duration_ns=5_000_000,
         calls=calls,
-    )  # fmt: skip
+    )
 
 
 def call(receiver: str = "shop.mail", **fields: object) -> ReceiverCall:

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from django.conf import settings as project_settings
+from django.core import checks
+from pytest_django.fixtures import Settings
+
+from signal_monitor.checks import MIDDLEWARE, TAG, check_setup
+from tests.servers import ROOT
+
+
+def messages() -> dict[str, checks.CheckMessage]:
+    return {message.id or "": message for message in check_setup(None)}
+
+
+def test_checks_are_registered() -> None:
+    assert checks.registry.registry.tag_exists(TAG)
+
+
+def test_nothing_to_say_about_these_settings() -> None:
+    assert checks.run_checks(tags=[TAG]) == []
+
+
+def test_every_message_says_what_to_do(settings: Settings, tmp_path: Path) -> None:
+    settings.INSTALLED_APPS = ["demo.todos", "signal_monitor", "django.contrib.contenttypes", "django.contrib.auth"]
+    settings.MIDDLEWARE = []
+    settings.ASGI_APPLICATION = None
+    settings.ROOT_URLCONF = "demo.todos.urls"
+    settings.SIGNAL_MONITOR = {"STORE": f"sqlite:///{a_file(tmp_path)}/store.sqlite3"}
+    found = messages()
+    assert sorted(found) == [f"signal_monitor.W00{number}" for number in (1, 2, 3, 4, 5, 7, 8)]
+    assert all(message.hint for message in found.values())
+
+
+def test_wrong_settings_end_the_check_command_and_are_named() -> None:
+    command = [sys.executable, "-m", "django", "check", "--settings=tests.settings"]
+    result = subprocess.run(
+        command, env={**os.environ, "TESTS_STORE": "postgres"}, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode != 0
+    assert "ImproperlyConfigured: SIGNAL_MONITOR['STORE'] is 'postgres'; it must be" in result.stderr
+
+
+def test_nothing_is_checked_while_switched_off(settings: Settings) -> None:
+    settings.MIDDLEWARE = []
+    settings.SIGNAL_MONITOR = {"ENABLED": False}
+    assert check_setup(None) == []
+
+
+def test_apps_before_the_monitor_are_named(settings: Settings) -> None:
+    settings.INSTALLED_APPS = ["demo.todos", *(app for app in project_settings.INSTALLED_APPS if app != "demo.todos")]
+    (message,) = check_setup(None)
+    assert message.id == "signal_monitor.W001"
+    assert message.msg.startswith("demo.todos ")
+
+
+def test_daphne_and_djangos_own_apps_may_come_first(settings: Settings) -> None:
+    django = [app for app in project_settings.INSTALLED_APPS if app.startswith("django.")]
+    others = [app for app in project_settings.INSTALLED_APPS if app not in {"daphne", "signal_monitor", *django}]
+    settings.INSTALLED_APPS = ["daphne", *django, "signal_monitor", *others]
+    assert check_setup(None) == []
+
+
+def test_middleware_inside_another_is_told_which(settings: Settings) -> None:
+    outer = "django.middleware.common.CommonMiddleware"
+    settings.MIDDLEWARE = [outer, MIDDLEWARE]
+    (message,) = check_setup(None)
+    assert message.id == "signal_monitor.W006"
+    assert repr(outer) in message.msg
+
+
+def test_urls_elsewhere_are_found(settings: Settings) -> None:
+    settings.ROOT_URLCONF = "tests.urls_elsewhere"
+    assert check_setup(None) == []
+
+
+def test_store_below_a_file_cannot_be_made(settings: Settings, tmp_path: Path) -> None:
+    settings.SIGNAL_MONITOR = {"STORE": f"sqlite:///{a_file(tmp_path)}/store.sqlite3"}
+    (message,) = check_setup(None)
+    assert message.id == "signal_monitor.W007"
+    assert str(a_file(tmp_path)) in message.msg
+
+
+def test_store_that_is_a_symbolic_link_is_refused(settings: Settings, tmp_path: Path) -> None:
+    link = tmp_path / "store.sqlite3"
+    link.symlink_to(a_file(tmp_path))
+    settings.SIGNAL_MONITOR = {"STORE": f"sqlite:///{link}"}
+    (message,) = check_setup(None)
+    assert message.id == "signal_monitor.W007"
+    assert "symbolic link" in message.msg
+
+
+def test_checking_makes_no_file(settings: Settings, tmp_path: Path) -> None:
+    settings.SIGNAL_MONITOR = {"STORE": f"sqlite:///{tmp_path}/new/store.sqlite3"}
+    assert check_setup(None) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def a_file(directory: Path) -> Path:
+    path = directory / "a file"
+    path.touch()
+    return path

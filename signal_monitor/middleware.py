@@ -66,16 +66,17 @@ class SignalMonitorMiddleware:
 def _observed(request: HttpRequest) -> Iterator[RequestOrigin | None]:
     """Keep the ledger while a request is answered; the dashboard's own requests are left unobserved."""
     origin = _claim(request)
-    if origin is None or origin.ignored:
-        with suppress():
-            yield None
-        return
     try:
-        yield origin
+        if origin is None or origin.ignored:
+            with suppress():
+                yield None
+        else:
+            yield origin
     finally:
-        origin.ended_ns = origin.ended_ns or origin.started_ns + origin.duration_ns
-        if not origin.framed:
-            close_request()
+        if origin is not None:
+            origin.ended_ns = origin.ended_ns or origin.started_ns + origin.duration_ns
+            if not origin.framed:
+                close_request()
 
 
 @contained("the start of a request", None)

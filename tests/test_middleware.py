@@ -136,6 +136,14 @@ def test_own_pages_are_left_unobserved(admin_client: Client, captured: Capture) 
     assert requests() == []
 
 
+def test_own_page_asked_for_by_hand_leaves_nothing_behind(captured: Capture) -> None:
+    SignalMonitorMiddleware(working)(RequestFactory().get(reverse(f"{dashboard_name}:overview")))
+
+    assert current_origin.get() is None
+    work.send_robust(sender="after")
+    assert [item.sender for item in captured.dispatches] == ["after"]
+
+
 def test_request_made_by_hand_is_recorded_too(captured: Capture) -> None:
     SignalMonitorMiddleware(working)(RequestFactory().get("/by-hand/"))
 

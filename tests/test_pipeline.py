@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import subprocess
@@ -22,9 +23,10 @@ from signal_monitor.instrumentation.outbox import Outbox, outbox
 from signal_monitor.observers.base import BaseObserver
 from signal_monitor.pipeline import Pipeline
 from signal_monitor.process import ThisProcess, title
-from signal_monitor.records import Dispatch
+from signal_monitor.records import Dispatch, RunningCall
 from signal_monitor.running import running_calls
 from signal_monitor.testing import capture_dispatches
+from tests.servers import wait_until
 
 
 def fine(**kwargs: Any) -> None: ...
@@ -111,6 +113,10 @@ def test_failing_observer_is_noted_once_and_the_others_go_on(caplog: pytest.LogC
     ]
 
 
+def of_sender(sender: str, expander: Expander) -> list[RunningCall]:
+    return [call for call in running_calls(expander) if call.sender == sender]
+
+
 def test_hung_receiver_shows_while_it_hangs_with_its_stack() -> None:
     release, expander = threading.Event(), Expander(ThisProcess())
 
@@ -120,22 +126,20 @@ def test_hung_receiver_shows_while_it_hangs_with_its_stack() -> None:
     thread = threading.Thread(target=connected(hanging).send, args=("job",), name="hung thread")
     thread.start()
     try:
-        time.sleep(0.15)
-        (call,) = [call for call in running_calls(expander) if call.sender == "job"]
+        assert wait_until(lambda: any(call.severity == "slow" for call in of_sender("job", expander)))
+        (call,) = of_sender("job", expander)
     finally:
         release.set()
         thread.join()
 
     assert call.receiver.endswith("hanging")
-    assert call.running_ns >= 100_000_000
-    assert call.severity == "slow"
+    assert call.running_ns >= 100_000_000  # it is slow, and says by how much
     assert call.thread == "hung thread"
     assert "hanging" in [frame.function.rpartition(".")[2] for frame in call.stack]
-    assert [call for call in running_calls(expander) if call.sender == "job"] == []
+    assert of_sender("job", expander) == []
 
 
 async def test_hung_async_receiver_shows_where_it_awaits() -> None:
-    import asyncio
 
     release, expander = asyncio.Event(), Expander(ThisProcess())
 
@@ -146,8 +150,10 @@ async def test_hung_async_receiver_shows_where_it_awaits() -> None:
         await inner()
 
     task = asyncio.create_task(connected(hanging).asend(sender="ajob"))
-    await asyncio.sleep(0.15)
-    (call,) = [call for call in running_calls(expander) if call.sender == "ajob"]
+    assert await asyncio.to_thread(
+        wait_until, lambda: any(call.severity == "slow" for call in of_sender("ajob", expander))
+    )
+    (call,) = of_sender("ajob", expander)
     release.set()
     await task
 

@@ -364,9 +364,13 @@ def orphaned(signal: Signal) -> None:
     """Count a dispatch that found no receiver."""
     if not probes.enabled or current_cell().suppressed:
         return
-    catalogue.signal(signal).count_orphan()
+    info = catalogue.signal(signal)
+    info.count_orphan()
     if type(signal) in overriding:
         claim(signal)
+    for hook in (info.before, info.after):
+        if hook is not None:
+            hook()
 
 
 class OverriddenSend:

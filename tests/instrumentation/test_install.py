@@ -125,13 +125,13 @@ class Tasklike(Signal):
     def send(self, sender: Any, **named: Any) -> Any:
         return super().send(sender, **named)
 
-    def send_robust(self, sender: Any, **named: Any) -> None:
+    def send_robust(self, sender: Any, **named: Any) -> None:  # type: ignore[override]
         super().send(sender, **named)
 
     async def asend(self, sender: Any, **named: Any) -> Any:
         return await super().asend(sender, **named)
 
-    async def asend_robust(self, sender: Any, **named: Any) -> None:
+    async def asend_robust(self, sender: Any, **named: Any) -> None:  # type: ignore[override]
         await super().asend(sender, **named)
 
 

@@ -128,6 +128,13 @@ class Dispatch:
         return next((outcome for outcome in WORST_FIRST if outcome in seen), "ok")
 
     @property
+    def own_failure(self) -> Failure | None:
+        """What reached the caller and is not, as it is, the failure of one of the receivers."""
+        if any(call.failure == self.failure for call in self.calls):
+            return None
+        return self.failure
+
+    @property
     def failed(self) -> bool:
         """Whether an exception reached the caller or a receiver's exception was swallowed."""
         return self.failure is not None or any(call.failed for call in self.calls)

@@ -9,7 +9,7 @@ from django.conf import settings as project_settings
 from django.core import checks
 from pytest_django.fixtures import Settings
 
-from signal_monitor.checks import MIDDLEWARE, TAG, check_setup
+from signal_monitor.checks import MIDDLEWARE, TAG, _try_store, check_setup
 from tests.servers import ROOT
 
 
@@ -94,9 +94,8 @@ def test_store_that_is_a_symbolic_link_is_refused(settings: Settings, tmp_path: 
     assert "symbolic link" in message.msg
 
 
-def test_checking_makes_no_file(settings: Settings, tmp_path: Path) -> None:
-    settings.SIGNAL_MONITOR = {"STORE": f"sqlite:///{tmp_path}/new/store.sqlite3"}
-    assert check_setup(None) == []
+def test_trying_a_store_makes_no_file(tmp_path: Path) -> None:
+    _try_store(f"sqlite:///{tmp_path}/new/store.sqlite3")
     assert list(tmp_path.iterdir()) == []
 
 

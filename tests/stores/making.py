@@ -12,7 +12,7 @@ FRAMES = (Frame("/site/shop/views.py", 12, "buy"), Frame("/site/shop/models.py",
 FAILURE = Failure("shop.errors.Denied", "no stock of 'Käse' \udc80", FRAMES)
 
 
-def process(process_id: str = "p1", **values: Any) -> Process:  # noqa: ANN401 - any field
+def process(process_id: str = "p1", **values: Any) -> Process:
     """A process that reported just now."""
     defaults: dict[str, Any] = {
         "id": process_id,
@@ -25,13 +25,13 @@ def process(process_id: str = "p1", **values: Any) -> Process:  # noqa: ANN401 -
     return Process(**defaults | values)
 
 
-def call(receiver: str = "shop.receivers.mail", **values: Any) -> ReceiverCall:  # noqa: ANN401 - any field
+def call(receiver: str = "shop.receivers.mail", **values: Any) -> ReceiverCall:
     """A receiver call that ran well."""
     defaults: dict[str, Any] = {"receiver": receiver, "index": 0, "duration_ns": 5_000_000, "app": "shop"}
     return ReceiverCall(**defaults | values)
 
 
-def dispatch(dispatch_id: str = "d1", **values: Any) -> Dispatch:  # noqa: ANN401 - any field
+def dispatch(dispatch_id: str = "d1", **values: Any) -> Dispatch:
     """An ordinary dispatch of one receiver call."""
     defaults: dict[str, Any] = {
         "id": dispatch_id,
@@ -107,7 +107,7 @@ def whole_process() -> Process:
     )
 
 
-def request(request_id: str = "r1", **values: Any) -> Request:  # noqa: ANN401 - any field
+def request(request_id: str = "r1", **values: Any) -> Request:
     """A request that spent half its time in signals."""
     defaults: dict[str, Any] = {
         "id": request_id,
@@ -122,7 +122,7 @@ def request(request_id: str = "r1", **values: Any) -> Request:  # noqa: ANN401 -
     return Request(**defaults | values)
 
 
-def write(store: Store, *dispatches: Dispatch, **values: Any) -> None:  # noqa: ANN401 - any field
+def write(store: Store, *dispatches: Dispatch, **values: Any) -> None:
     """Write one batch."""
     defaults: dict[str, Any] = {"process": process(), "dispatches": dispatches}
     store.write(Batch(**defaults | values))

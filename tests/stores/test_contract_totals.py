@@ -13,7 +13,7 @@ from tests.stores.making import NOW, process, whole_process, write
 WINDOW = int(NOW) // WINDOW_SECONDS * WINDOW_SECONDS
 
 
-def receiver_totals(key: str = "shop.receivers.mail", **values: Any) -> Totals:  # noqa: ANN401 - any field
+def receiver_totals(key: str = "shop.receivers.mail", **values: Any) -> Totals:
     return Totals("receiver", key, **values)
 
 

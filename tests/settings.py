@@ -1,0 +1,21 @@
+"""Settings for the tests, and for the sites that tests start: the demo site's, with a few pages more.
+
+A started site is told through the environment what is its own: the database, the store and whether it debugs.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("DEMO_SECRET_KEY", "for tests only")
+os.environ.setdefault("DEMO_DATABASE", ":memory:")
+
+from demo.settings import *  # noqa: F403 - the demo reads its environment when it is imported
+
+DEBUG = os.environ.get("TESTS_DEBUG") == "1"
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "testserver"]
+ROOT_URLCONF = "tests.urls"
+ASGI_APPLICATION = "tests.asgi.application"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+SIGNAL_MONITOR = {"STORE": os.environ.get("TESTS_STORE", "memory")}

@@ -1,0 +1,14 @@
+"""The demo site's pages, the monitor's among them, and pages that make traffic as a test wants it."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from demo.urls import urlpatterns as demo_urlpatterns
+from tests import views
+
+urlpatterns = [
+    *demo_urlpatterns,
+    path("send/", views.send, name="send"),
+    path("asend/", views.asend, name="asend"),
+]

@@ -21,6 +21,8 @@ MIDDLEWARE = "signal_monitor.middleware.SignalMonitorMiddleware"
 
 # These may come first: daphne has to, and Django's connect their few receivers in their own modules.
 MAY_PRECEDE = ("daphne", "channels", "django.")
+# These have to be outermost: the span of a request is the parent of its dispatches' spans.
+MAY_SURROUND = ("opentelemetry.",)
 
 
 @register(TAG)
@@ -65,6 +67,16 @@ def check_channels() -> Iterator[CheckMessage]:
         )
 
 
+def check_htmx() -> Iterator[CheckMessage]:
+    """The pages' htmx comes from django-htmx."""
+    if not apps.is_installed("django_htmx"):
+        yield Warning(
+            "'django_htmx' is not in INSTALLED_APPS: the pages have no htmx, and cannot be shown.",
+            hint="Add 'django_htmx' to INSTALLED_APPS.",
+            id="signal_monitor.W009",
+        )
+
+
 def check_asgi_application() -> Iterator[CheckMessage]:
     """There is an ASGI application for daphne to run."""
     if not getattr(settings, "ASGI_APPLICATION", None):
@@ -86,9 +98,11 @@ def check_middleware() -> Iterator[CheckMessage]:
             hint=f"Put {MIDDLEWARE!r} first in MIDDLEWARE.",
             id="signal_monitor.W005",
         )
-    elif settings.MIDDLEWARE[0] != MIDDLEWARE:
+        return
+    outer = [name for name in settings.MIDDLEWARE if not name.startswith(MAY_SURROUND)]
+    if outer[0] != MIDDLEWARE:
         yield Warning(
-            f"The monitor's middleware comes after {settings.MIDDLEWARE[0]!r}: what the middleware before it "
+            f"The monitor's middleware comes after {outer[0]!r}: what the middleware before it "
             "dispatches is not attributed to requests.",
             hint=f"Put {MIDDLEWARE!r} first in MIDDLEWARE.",
             id="signal_monitor.W006",
@@ -142,6 +156,7 @@ CHECKS: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
     check_app_order,
     check_daphne,
     check_channels,
+    check_htmx,
     check_asgi_application,
     check_middleware,
     check_store,

@@ -9,7 +9,7 @@ from django.conf import settings as project_settings
 from django.core import checks
 from pytest_django.fixtures import Settings
 
-from signal_monitor.checks import MIDDLEWARE, TAG, _try_store, check_setup
+from signal_monitor.checks import MIDDLEWARE, TAG, _try_store, check_middleware, check_setup
 from tests.servers import ROOT
 
 
@@ -32,7 +32,7 @@ def test_every_message_says_what_to_do(settings: Settings, tmp_path: Path) -> No
     settings.ROOT_URLCONF = "demo.todos.urls"
     settings.SIGNAL_MONITOR = {"STORE": f"sqlite:///{a_file(tmp_path)}/store.sqlite3"}
     found = messages()
-    assert sorted(found) == [f"signal_monitor.W00{number}" for number in (1, 2, 3, 4, 5, 7, 8)]
+    assert sorted(found) == [f"signal_monitor.W00{number}" for number in (1, 2, 3, 4, 5, 7, 8, 9)]
     assert all(message.hint for message in found.values())
 
 
@@ -71,6 +71,11 @@ def test_middleware_inside_another_is_told_which(settings: Settings) -> None:
     (message,) = check_setup(None)
     assert message.id == "signal_monitor.W006"
     assert repr(outer) in message.msg
+
+
+def test_tracing_middleware_may_be_outermost(settings: Settings) -> None:
+    settings.MIDDLEWARE = ["opentelemetry.instrumentation.django.middleware.otel_middleware._Middleware", MIDDLEWARE]
+    assert list(check_middleware()) == []
 
 
 def test_urls_elsewhere_are_found(settings: Settings) -> None:

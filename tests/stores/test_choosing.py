@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -45,12 +46,11 @@ def test_other_store_when_the_setting_changes(settings: Settings, sqlite_url: st
     assert store.location == f"{tmp_path}/store/store.sqlite3"
 
 
-def test_nothing_is_made_before_the_first_use(settings: Settings, sqlite_url: str, tmp_path: Path) -> None:
-    choose(settings, sqlite_url)
-    store = get_store()
-    assert list(tmp_path.iterdir()) == []
-    write(store, dispatch())
-    assert Path(store.location).is_file()
+def test_nothing_is_made_before_the_first_use(sqlite_url: str, tmp_path: Path) -> None:
+    with closing(open_store(sqlite_url)) as store:
+        assert list(tmp_path.iterdir()) == []
+        write(store, dispatch())
+        assert Path(store.location).is_file()
 
 
 def test_forget_store_gives_a_new_one(settings: Settings) -> None:

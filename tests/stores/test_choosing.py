@@ -10,7 +10,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from signal_monitor.conf import get_config
-from signal_monitor.stores import forget_store, get_store
+from signal_monitor.stores import forget_store, get_store, open_store
 from signal_monitor.stores.memory import MemoryStore
 from signal_monitor.stores.sqlite import SqliteStore
 from tests.stores.making import dispatch, write

@@ -6,7 +6,7 @@ import logging
 import os
 import sqlite3
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -81,4 +81,4 @@ def _trace_queries() -> None:
     from opentelemetry.instrumentation.dbapi import trace_integration
 
     # Django connects through sqlite3.dbapi2; whoever connects through sqlite3 itself, as the monitor, stays untraced.
-    trace_integration(sqlite3.dbapi2, "connect", "sqlite", capture_parameters=False)
+    trace_integration(cast("Any", sqlite3.dbapi2), "connect", "sqlite", capture_parameters=False)

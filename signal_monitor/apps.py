@@ -22,6 +22,7 @@ from .observers.spans import Spans
 from .observers.spool import Spool
 from .observers.statistics import Statistics
 from .process import ThisProcess
+from .queries import query_counting
 from .running import running_calls
 from .stores import forget_store, get_store
 
@@ -44,6 +45,7 @@ def start(config: Config) -> None:
     """Observe as configured, and deliver to a pipeline of this process."""
     if not config.ENABLED:
         uninstrument()
+        query_counting.stop()
         return
     catalogue.configure(
         Limits(
@@ -56,6 +58,10 @@ def start(config: Config) -> None:
     pipeline.run(build(config))
     hook_requests()
     probes.in_transaction = _in_transaction
+    if config.COUNT_QUERIES:
+        query_counting.start()
+    else:
+        query_counting.stop()
     instrument()
 
 

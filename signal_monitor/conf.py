@@ -37,6 +37,7 @@ class Config:
     HISTORY_SIZE: dispatches kept one by one, and as many again of the slow and of the failed ones.
     SAMPLE_PER_SECOND: how many ordinary dispatches a process stores one by one each second; slow and failed ones are
     always stored.
+    COUNT_QUERIES: count the database queries of each receiver.
     SPANS: emit OpenTelemetry spans.
     SPANS_NEED_PARENT: only under a recording span.
     SPANS_IGNORE: patterns of signal names that get no span.
@@ -54,6 +55,7 @@ class Config:
     QUEUE_SIZE: int = 10_000
     HISTORY_SIZE: int = 2_000
     SAMPLE_PER_SECOND: int = 50
+    COUNT_QUERIES: bool = True
     SPANS: bool = True
     SPANS_NEED_PARENT: bool = True
     SPANS_IGNORE: tuple[str, ...] = UNSPANNED
@@ -109,6 +111,7 @@ _RULES: dict[str, Rule] = {
     "QUEUE_SIZE": _SIZE,
     "HISTORY_SIZE": _SIZE,
     "SAMPLE_PER_SECOND": ("a whole number, 0 or more", lambda value: type(value) is int and value >= 0),
+    "COUNT_QUERIES": _SWITCH,
     "SPANS": _SWITCH,
     "SPANS_NEED_PARENT": _SWITCH,
     "SPANS_IGNORE": ("a list of patterns", _is_patterns),

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from .instrumentation.capture import Lines, RawFailure, stack_lines
+from .instrumentation.dispatch import probes
 from .records import Amendment, Dispatch, Failure, Frame, ReceiverCall, RunningCall, Severity
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ class Expander:
         info, started = raw.receivers[index], raw.starts[index]
         duration_ns = (raw.ends[index] or raw.ended_ns) - started if started else 0
         spans = cast("Any", raw.trace)
+        queries = raw.queries.get(index, (0, 0)) if probes.counts_queries and started else (None, None)
         return ReceiverCall(
             receiver=info.name,
             index=index,
@@ -135,6 +137,8 @@ class Expander:
             app=self.app_of(info.module),
             path=info.path,
             line=info.line,
+            queries=queries[0],
+            query_ns=queries[1],
             span_id=spans.receiver_span_id_hex(index) if spans else None,
         )
 

@@ -66,6 +66,15 @@ def current_cell() -> Cell:
     return cell
 
 
+def standing_position() -> Position | None:
+    """The receiver call that this thread or task is in, if it is one of a dispatch that has not ended."""
+    cell = _cell.get()
+    if cell is None or cell.suppressed:
+        return None
+    position = cell.top
+    return None if position is None or position.dispatch.ended_ns else position
+
+
 def enter_cell(cell: Cell) -> Cell | None:
     """Make a cell the current one; answers the cell to put back."""
     previous = _cell.get()

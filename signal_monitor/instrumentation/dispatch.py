@@ -79,6 +79,7 @@ class ActiveDispatch:
         "outcomes",
         "parent_index",
         "parent_number",
+        "queries",
         "receivers",
         "root_number",
         "sender",
@@ -116,6 +117,7 @@ class ActiveDispatch:
         self.origin: Origin | None = current_origin.get()
         self.trace: DispatchTrace | None = None
         self.in_transaction: bool | None = None
+        self.queries: dict[int, tuple[int, int]] = {}
         # A plain send on the thread of a running loop holds that loop up until its last receiver has returned.
         self.blocked_loop = method in _PLAIN and asyncio._get_running_loop() is not None  # noqa: SLF001
         self._place(cell.top)
@@ -151,6 +153,11 @@ class ActiveDispatch:
             self.outcomes[index] = outcome
         if error is not None:
             self.failures[index] = failure_of(error)
+
+    def note_query(self, index: int, duration_ns: int) -> None:
+        """Count a query that a receiver call ran itself."""
+        count, total_ns = self.queries.get(index, (0, 0))
+        self.queries[index] = (count + 1, total_ns + duration_ns)
 
     def finish(self) -> None:
         """Note that the dispatch has ended, and queue it."""
@@ -401,6 +408,7 @@ class Probes:
 
     def __init__(self) -> None:
         self.enabled = False
+        self.counts_queries = False
         self.in_transaction: Callable[[], bool] | None = None
         self.open_trace: Callable[[ActiveDispatch], DispatchTrace | None] | None = None
 

@@ -8,7 +8,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from .expansion import Expander
 from .faults import contained
@@ -25,8 +24,11 @@ IDLE_SECONDS = 0.25
 EXIT_SECONDS = 1.0
 
 
-class Observer(Protocol):
-    """What is told about finished dispatches, in the worker thread; observers do not know each other."""
+class Observer:
+    """What is told about finished dispatches, in the worker thread; this one does nothing with it.
+
+    Observers do not know each other.
+    """
 
     def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
         """A dispatch has ended."""

@@ -38,6 +38,10 @@ class History(BaseObserver):
 
     def __init__(self, sample_per_second: int) -> None:
         self._sampler = Sampler(sample_per_second)
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: what waits is the parent's."""
         self._waiting: OrderedDict[str, Tree] = OrderedDict()
         self._waiting_count = 0
         self._chosen: list[Dispatch] = []
@@ -80,10 +84,6 @@ class History(BaseObserver):
     def flush(self) -> None:
         """Wait for nothing any more."""
         self._decide_old(0.0)
-
-    def forget(self) -> None:
-        """Begin anew, in a forked child."""
-        self.__init__(self._sampler.per_second)  # type: ignore[misc]
 
 
 def is_notable(dispatch: Dispatch) -> bool:

@@ -22,6 +22,10 @@ class Statistics(BaseObserver):
     """Adds every dispatch up; the totals are cumulative, so a batch that was lost heals with the next."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: these totals are the parent's, and cumulative."""
         self._totals: dict[Key, Totals] = {}
         self._changed: set[Key] = set()
         self._subjects: dict[SubjectKind, set[str]] = {"receiver": set(), "signal": set(), "sender": set()}
@@ -88,10 +92,6 @@ class Statistics(BaseObserver):
         over = int(time.time()) - 2 * WINDOW_SECONDS
         for place in [place for place in self._totals if place[2] != LIFE and place[2] < over]:
             del self._totals[place]
-
-    def forget(self) -> None:
-        """Begin anew, in a forked child."""
-        self.__init__()  # type: ignore[misc]
 
 
 def _note_failure(totals: Totals, failure: Failure, at: float, dispatch_id: str) -> None:

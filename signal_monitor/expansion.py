@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from .instrumentation.capture import Lines, RawFailure, stack_lines
-from .instrumentation.dispatch import probes
+from .instrumentation.probes import probes
 from .records import Amendment, Dispatch, Failure, Frame, ReceiverCall, RunningCall, Severity
 
 if TYPE_CHECKING:

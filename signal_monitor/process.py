@@ -17,8 +17,9 @@ import django
 
 from .faults import faults
 from .instrumentation.catalogue import catalogue
-from .instrumentation.dispatch import overriding, probes
+from .instrumentation.observation import overriding
 from .instrumentation.outbox import outbox
+from .instrumentation.probes import probes
 from .records import Process, RunningCall
 
 RATE_SECONDS = 5.0

@@ -15,7 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import ConnectionHandler
 
 from .instrumentation.cells import standing_position
-from .instrumentation.dispatch import probes
+from .instrumentation.probes import probes
 
 Execute = Callable[[str, Any, bool, dict[str, Any]], Any]
 

@@ -14,7 +14,8 @@ from signal_monitor.records import METHODS
 
 from . import overrides, sends
 from .catalogue import catalogue
-from .dispatch import overriding, probes
+from .observation import overriding
+from .probes import probes
 
 _MISSING = object()
 

@@ -22,7 +22,9 @@ from signal_monitor.records import Method
 
 from . import sends
 from .catalogue import catalogue
-from .dispatch import Observation, OverriddenSend, Position, begin, overridden_send, overriding, probes
+from .dispatch import Position
+from .observation import Observation, OverriddenSend, begin, overridden_send, overriding
+from .probes import probes
 from .stepping import SteppedCoroutine
 
 if TYPE_CHECKING:

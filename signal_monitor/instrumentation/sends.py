@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from asgiref.sync import async_to_sync, sync_to_async
 from django.dispatch import dispatcher
 
-from .dispatch import UNOBSERVED, observe, orphaned
+from .observation import UNOBSERVED, observe, orphaned
 
 if TYPE_CHECKING:
     from django.dispatch import Signal

@@ -24,7 +24,8 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode
 from signal_monitor.expansion import Expander
 from signal_monitor.faults import contained
 from signal_monitor.instrumentation.catalogue import ReceiverInfo
-from signal_monitor.instrumentation.dispatch import ActiveDispatch, DispatchTrace, probes
+from signal_monitor.instrumentation.dispatch import ActiveDispatch, DispatchTrace
+from signal_monitor.instrumentation.probes import probes
 from signal_monitor.pipeline import stop_before_others_at_exit
 from signal_monitor.records import Amendment, Dispatch, ReceiverCall
 

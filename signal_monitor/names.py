@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 
 MAX_LENGTH = 200
+MAX_WRAPPERS = 20
 _CLASS_DICT = type.__dict__["__dict__"]
 _CLASS_QUALNAME = type.__dict__["__qualname__"]
 _MODULE_DICT: Any = vars(types.ModuleType)["__dict__"]
@@ -52,10 +53,11 @@ def function_name(function: types.FunctionType | types.BuiltinFunctionType) -> s
 
 
 def receiver_name(receiver: object) -> str:
-    """Qualified name of a receiver of any kind.
+    """Qualified name of a receiver of any kind, seen through ``functools.wraps``.
 
     A bound method is named by its function, a partial by what it calls, any other object by its class.
     """
+    receiver = unwrapped(receiver)
     kind = type(receiver)
     if issubclass(kind, _FUNCTIONS):
         return function_name(cast("types.FunctionType", receiver))
@@ -74,6 +76,7 @@ def receiver_module(receiver: object) -> str:
     if function is not None:
         module = function.__module__
     else:
+        receiver = unwrapped(receiver)
         cls = receiver if issubclass(type(receiver), type) else type(receiver)
         module = _CLASS_DICT.__get__(cls).get("__module__")
     return module if type(module) is str else ""
@@ -83,16 +86,18 @@ def receiver_source(receiver: object) -> Source | None:
     """Where a receiver is written, seen through ``functools.wraps``; None for what is not written in Python."""
     function = _function_of(receiver)
     if function is None:
-        call = inspect.getattr_static(type(receiver), "__call__", None)
+        call = inspect.getattr_static(type(unwrapped(receiver)), "__call__", None)
         function = call if isinstance(call, types.FunctionType) else None
-    if function is None:
-        return None
-    for _ in range(20):  # wrappers may wrap each other in a circle
-        wrapped = function.__dict__.get("__wrapped__")
-        if type(wrapped) is not types.FunctionType:
+    return Source(function.__code__.co_filename, function.__code__.co_firstlineno) if function is not None else None
+
+
+def unwrapped(receiver: object) -> object:
+    """What a function that ``functools.wraps`` made stands for: a decorator's, or another monitoring tool's."""
+    for _ in range(MAX_WRAPPERS):  # wrappers may wrap each other in a circle
+        if type(receiver) is not types.FunctionType or "__wrapped__" not in receiver.__dict__:
             break
-        function = wrapped
-    return Source(function.__code__.co_filename, function.__code__.co_firstlineno)
+        receiver = receiver.__dict__["__wrapped__"]
+    return receiver
 
 
 def _partial_target(receiver: object) -> object:
@@ -101,17 +106,16 @@ def _partial_target(receiver: object) -> object:
 
 def _function_of(receiver: object) -> types.FunctionType | None:
     """The Python function behind a function, method or partial."""
-    for _ in range(20):
+    for _ in range(MAX_WRAPPERS):
+        receiver = unwrapped(receiver)
         kind = type(receiver)
-        if kind is types.FunctionType:
-            return cast("types.FunctionType", receiver)
         if issubclass(kind, types.MethodType):
             receiver = cast("types.MethodType", receiver).__func__
         elif issubclass(kind, functools.partial):
             receiver = _partial_target(receiver)
         else:
-            return None
-    return None
+            break
+    return receiver if type(receiver) is types.FunctionType else None
 
 
 def sender_name(sender: object) -> str:

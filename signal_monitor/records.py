@@ -130,9 +130,11 @@ class Dispatch:
     @property
     def own_failure(self) -> Failure | None:
         """What reached the caller and is not, as it is, the failure of one of the receivers."""
-        if any(call.failure == self.failure for call in self.calls):
+        mine = self.failure
+        shown = [call.failure for call in self.calls if call.outcome == "raised" and call.failure is not None]
+        if mine is not None and any((item.type, item.message) == (mine.type, mine.message) for item in shown):
             return None
-        return self.failure
+        return mine
 
     @property
     def failed(self) -> bool:
@@ -142,7 +144,10 @@ class Dispatch:
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
-    """What became of a receiver call after its dispatch had ended."""
+    """What became of a receiver call after its dispatch had ended.
+
+    ``replaces`` is the outcome that was recorded then: late, or not_run where the call had not begun.
+    """
 
     dispatch_id: str
     index: int
@@ -150,6 +155,7 @@ class Amendment:
     outcome: Outcome
     severity: Severity = "normal"
     failure: Failure | None = None
+    replaces: Outcome = "late"
 
 
 @dataclass(frozen=True, slots=True)

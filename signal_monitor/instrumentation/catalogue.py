@@ -153,14 +153,12 @@ class Catalogue:
         return self._learn_receiver(target)
 
     def _learn_receiver(self, target: object) -> ReceiverInfo:
-        info = ReceiverInfo(target, self.limits)
+        info, key = ReceiverInfo(target, self.limits), id(target)
         try:
-            info.ref = weakref.ref(target)
+            info.ref = weakref.ref(target, lambda _: self._receivers.pop(key, None))
         except TypeError:
             return info
-        if len(self._receivers) > 10_000:  # receivers made on the fly
-            self._receivers.clear()
-        self._receivers[id(target)] = info
+        self._receivers[key] = info
         return info
 
     def orphans(self) -> dict[str, int]:

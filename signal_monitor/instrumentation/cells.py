@@ -82,9 +82,21 @@ def enter_cell(cell: Cell) -> Cell | None:
     return previous
 
 
-def leave_cell(previous: Cell | None) -> None:
-    """Put back what enter_cell answered."""
+def leave_cell(previous: Cell | None) -> Cell | None:
+    """Put back what enter_cell answered; answers the cell that was left."""
+    left = _cell.get()
     _cell.set(previous)
+    return left
+
+
+def renew_cell() -> None:
+    """Give this thread or task a cell that no other shares: a request begins.
+
+    A cell that was made before tasks were parted is in all their contexts. A thread that such a task hands work to
+    would take what another task's send is doing at that moment for its own parent.
+    """
+    cell = current_cell()
+    _cell.set(Cell(cell.top, suppressed=cell.suppressed))
 
 
 @contextlib.contextmanager

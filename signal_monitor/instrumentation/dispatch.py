@@ -26,10 +26,16 @@ class DispatchTrace(Protocol):
     """The spans of one dispatch, as the hot path needs them."""
 
     def enter(self, index: int) -> object:
-        """Make the span of a receiver call the current one; answers what ``leave`` wants."""
+        """Make the span of a synchronous receiver's call the current one; answers what ``leave`` wants."""
 
-    def leave(self, token: object) -> None:
-        """Make current again what was current before ``enter``."""
+    def leave(self, entered: object) -> None:
+        """Make the span current again that was before ``enter``; what else the receiver has set stays."""
+
+    def resume(self, index: int, left: object) -> object:
+        """Make current what an async receiver had when it paused, or its span; answers what ``pause`` wants."""
+
+    def pause(self, outer: object) -> object:
+        """Make current what was before ``resume``; answers what the receiver leaves."""
 
     def end(self, dispatch: ActiveDispatch) -> None:
         """The dispatch has ended."""
@@ -125,6 +131,21 @@ class ActiveDispatch:
             self.root_number, self.depth = outer.root_number, outer.depth + 1
             self.parent_number, self.parent_index = outer.number, parent.index
 
+    @property
+    def is_robust(self) -> bool:
+        """Whether exceptions of receivers are answered to the caller."""
+        return self.method in _ROBUST
+
+    def add(self, receiver: object, *, is_async: bool) -> int:
+        """Note a receiver that was not known when the dispatch began; answers its position."""
+        index = len(self.receivers)
+        self.receivers += (catalogue.receiver(receiver),)
+        self.starts.append(0)
+        self.ends.append(0)
+        if is_async and self.async_calls is not None:
+            self.async_calls.add(index)
+        return index
+
     def is_async(self, index: int) -> bool:
         """Whether a receiver call is one of an async receiver."""
         return index >= self.sync_count if self.async_calls is None else index in self.async_calls
@@ -176,6 +197,7 @@ class ActiveDispatch:
 
 
 _PLAIN = frozenset({"send", "send_robust"})
+_ROBUST = frozenset({"send_robust", "asend_robust"})
 MAX_SEEN = 1_000
 
 

@@ -131,4 +131,6 @@ def _born(signal: Signal) -> None:
         frame = frame.f_back
     catalogue.note_birth(signal, frame.f_globals.get("__name__", ""), frame.f_lineno)
     if probes.enabled and not installed.knows(type(signal)):
-        installed.instrument(type(signal))
+        for cls in reversed(type(signal).__mro__):
+            if issubclass(cls, Signal) and not installed.knows(cls):
+                installed.instrument(cls)

@@ -16,8 +16,9 @@ from .capture import failure_of
 from .catalogue import ReceiverInfo, catalogue
 from .cells import Cell, current_cell, enter_cell, leave_cell
 from .dispatch import ActiveDispatch, Position
+from .outbox import outbox
 from .probes import probes
-from .stepping import SteppedCoroutine
+from .stepping import SteppedCoroutine, awaited
 
 if TYPE_CHECKING:
     from django.dispatch import Signal
@@ -25,25 +26,35 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+def _itself(awaitable: T) -> T:
+    return awaitable
+
+
 class Observation:
     """Notes the receiver calls of one dispatch on behalf of a send method."""
 
-    __slots__ = ("cell", "dispatch", "position", "span", "watched")
+    __slots__ = ("cell", "dispatch", "in_thread", "outer", "position", "span", "watched")
 
     def __init__(self, dispatch: ActiveDispatch, cell: Cell) -> None:
         self.dispatch = dispatch
         self.cell = cell
+        self.outer = cell.top
         self.position = Position(dispatch, -1, cell.top)
+        self.in_thread = False
         self.span: object = None
         self.watched = -1
 
-    def begin_next(self) -> None:
+    @contained("the start of a receiver call", None, in_send=True)
+    def begin_next(self, receiver: object) -> None:
         """A synchronous receiver is about to be called; the one before it, if any, has returned."""
         position, dispatch = self.position, self.dispatch
         if position.index >= 0:
             self.close_current()
+        if dispatch.async_calls is None and position.index + 1 < dispatch.sync_count:
+            position.index += 1
+        else:
+            position.index = dispatch.add(receiver, is_async=False)
         self.cell.top = position
-        position.index += 1
         if dispatch.trace is not None:
             self.span = dispatch.trace.enter(position.index)
         dispatch.starts[position.index] = perf_counter_ns()
@@ -52,7 +63,7 @@ class Observation:
         """The last synchronous receiver has returned, or there was none."""
         if self.position.index >= 0:
             self.close_current()
-        self.cell.top = self.position.outer
+        self.cell.top = self.outer
 
     def swallow(self, error: Exception) -> None:
         """The synchronous receiver has raised, and a robust send answers the error."""
@@ -62,9 +73,9 @@ class Observation:
         """An exception has ended the run of the synchronous receivers."""
         if self.cell.top is self.position:
             self.close_current("raised", error)
-            self.cell.top = self.position.outer
+            self.cell.top = self.outer
 
-    @contained("the end of a receiver call", None)
+    @contained("the end of a receiver call", None, in_send=True)
     def close_current(self, outcome: Outcome = "ok", error: BaseException | None = None) -> None:
         """Note the end of the synchronous receiver's call, unless it is noted already."""
         dispatch, index = self.dispatch, self.position.index
@@ -74,49 +85,70 @@ class Observation:
         if dispatch.trace is not None:
             dispatch.trace.leave(self.span)
 
-    @contained("a dispatch's failure", None)
+    @contained("a dispatch's failure", None, in_send=True)
     def fail(self, error: BaseException) -> None:
         """An exception is leaving the send method."""
-        self.interrupt(error)
+        if not self.in_thread:  # else the receivers run on in their thread, whatever ends the dispatch here
+            self.interrupt(error)
+        self.refuse("raised", error)
+        if isinstance(error, asyncio.CancelledError | GeneratorExit):
+            return  # the dispatch was given up, nothing in it has failed
         dispatch = self.dispatch
-        if self.watched >= 0:
-            self.refuse(self.watched, "raised", error)
         known = dispatch.failures.get(self.position.index)
         same = known is not None and dispatch.outcomes[self.position.index] == "raised"
         dispatch.failure = known if same else failure_of(error)
 
-    def refuse(self, index: int, outcome: Outcome, error: BaseException) -> None:
-        """The call of an async receiver has raised before there was anything to await."""
-        dispatch = self.dispatch
-        if not dispatch.starts[index]:
-            dispatch.starts[index] = perf_counter_ns()
-            dispatch.close(index, outcome, error)
+    @contained("a refused call", None, in_send=True)
+    def refuse(self, outcome: Outcome, error: BaseException) -> None:
+        """The call of an async receiver has raised, if there was nothing to await yet."""
+        index, self.watched = self.watched, -1
+        if index >= 0:
+            self.dispatch.starts[index] = perf_counter_ns()
+            self.dispatch.close(index, outcome, error)
 
-    @contained("the end of a dispatch", None)
+    @contained("the end of a dispatch", None, in_send=True)
     def finish(self) -> None:
         """The send method returns or raises."""
         self.dispatch.finish()
         if self.dispatch.signal.after is not None:
             self.dispatch.signal.after()
 
-    def watch(self, offset: int) -> Callable[[Any], Any]:
+    @contained("an async receiver", _itself, in_send=True)
+    def watch(self, offset: int, receiver: object) -> Callable[[Any], Any]:
         """What to put around the awaitable of the async receiver at an offset among the async ones."""
-        self.watched = index = self.dispatch.sync_count + offset
+        dispatch = self.dispatch
+        index = dispatch.sync_count + offset
+        if dispatch.async_calls is not None or index >= len(dispatch.receivers):
+            index = dispatch.add(receiver, is_async=True)
+        self.watched = index
         return lambda awaitable: self._stepped(awaitable, index)
 
     def _stepped(self, awaitable: Any, index: int) -> Any:  # noqa: ANN401
         self.watched = -1
-        if asyncio.iscoroutine(awaitable):
-            return SteppedCoroutine(awaitable, Position(self.dispatch, index, self.position.outer))
-        return awaitable
+        if asyncio.isfuture(awaitable):
+            self.dispatch.starts[index] = perf_counter_ns()
+            awaitable.add_done_callback(lambda future: self._future_done(future, index))
+            return awaitable
+        coroutine = awaitable if asyncio.iscoroutine(awaitable) else awaited(awaitable)
+        return SteppedCoroutine(coroutine, Position(self.dispatch, index, self.outer))
+
+    @contained("the end of an async receiver", None, in_send=True)
+    def _future_done(self, future: asyncio.Future[Any], index: int) -> None:
+        error = None if future.cancelled() else future.exception()
+        if error is None:
+            self.dispatch.close(index, "cancelled" if future.cancelled() else "ok")
+        else:
+            self.dispatch.close(index, "swallowed" if self.dispatch.is_robust else "raised", error)
 
     def enter_thread(self) -> Cell | None:
         """The synchronous receivers are about to run in this thread, which is not the sender's."""
-        self.cell = Cell(self.position.outer)
+        self.in_thread = True
+        self.cell = Cell(self.outer)
         return enter_cell(self.cell)
 
     def leave_thread(self, previous: Cell | None) -> None:
         """The synchronous receivers have run."""
+        self.in_thread = False
         leave_cell(previous)
 
 
@@ -124,11 +156,16 @@ class Unobserved:
     """Stands in for an Observation where a dispatch is not observed."""
 
     __slots__ = ()
+    cell = Cell()
+    outer: Position | None = None
 
-    def begin_next(self) -> None:
+    def begin_next(self, receiver: object) -> None:
         """Nothing to note."""
 
-    returned = finish = begin_next
+    def returned(self) -> None:
+        """Nothing to note."""
+
+    finish = returned
 
     def swallow(self, error: Exception) -> None:
         """Nothing to note."""
@@ -138,10 +175,10 @@ class Unobserved:
 
     fail = interrupt
 
-    def refuse(self, index: int, outcome: Outcome, error: BaseException) -> None:
+    def refuse(self, outcome: Outcome, error: BaseException) -> None:
         """Nothing to note."""
 
-    def watch(self, offset: int) -> Callable[[T], T]:
+    def watch(self, offset: int, receiver: object) -> Callable[[T], T]:
         """Leaves the awaitable as it is."""
         return _itself
 
@@ -153,18 +190,23 @@ class Unobserved:
         """Nothing to leave."""
 
 
-def _itself(awaitable: T) -> T:
-    return awaitable
-
-
 UNOBSERVED = Unobserved()
 
 
-@contained("the start of a dispatch", None)
+@contained("the start of a dispatch", None, in_send=True)
 def observe(
     signal: Signal, sender: object, method: Method, sync_receivers: Sequence[object], async_receivers: Sequence[object]
 ) -> Observation | None:
-    """Begin to observe a dispatch whose receivers are known; None where there is nothing to observe."""
+    """Begin to observe a dispatch; None where there is nothing to observe.
+
+    Receivers that an overriding ``_live_receivers`` gives in anything but lists are learned as they are called: an
+    iterator must be left to the send method.
+    """
+    if type(sync_receivers) is not list or type(async_receivers) is not list:
+        observation = begin(signal, sender, method, (), 0)
+        if observation is not None:
+            observation.dispatch.async_calls = set()
+        return observation
     if not sync_receivers and not async_receivers:
         orphaned(signal)
         return None
@@ -187,12 +229,12 @@ def begin(
     dispatch = ActiveDispatch(info, sender_name(sender), method, receivers, sync_count, cell)
     if probes.in_transaction is not None:
         dispatch.in_transaction = probes.in_transaction()
-    if probes.open_trace is not None and info.spanned:
+    if probes.open_trace is not None and info.spanned and not outbox.is_full:
         dispatch.trace = probes.open_trace(dispatch)
     return Observation(dispatch, cell)
 
 
-@contained("the count of orphans", None)
+@contained("the count of orphans", None, in_send=True)
 def orphaned(signal: Signal) -> None:
     """Count a dispatch that found no receiver."""
     if not probes.enabled or current_cell().suppressed:
@@ -223,7 +265,13 @@ overridden_send: ContextVar[OverriddenSend | None] = ContextVar("signal_monitor_
 
 
 def claim(signal: Signal) -> None:
-    """Let a send method that an overriding one has called record the dispatch, so that it is counted once."""
-    outer = overridden_send.get()
-    if outer is not None and outer.signal_id == id(signal):
-        outer.claimed = True
+    """Let a send method that an overriding one has called record the dispatch, so that it is counted once.
+
+    A dispatch that a receiver of the overriding one makes is another: by then a receiver is known, or stands between.
+    """
+    running = overridden_send.get()
+    if running is None or running.signal_id != id(signal):
+        return
+    outer = running.observation
+    if not outer.dispatch.receivers and not outer.dispatch.ended_ns and current_cell().top is outer.outer:
+        running.claimed = True

@@ -22,6 +22,11 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._items)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the next item would be dropped."""
+        return len(self._items) >= self.size
+
     def append(self, item: object) -> None:
         """Queue an item, or count it as dropped when the queue is full."""
         if len(self._items) < self.size:

@@ -12,7 +12,8 @@ import inspect
 import sys
 from collections.abc import Callable
 from contextvars import Token
-from types import FunctionType
+from time import perf_counter_ns
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from django.dispatch import dispatcher
@@ -21,7 +22,7 @@ from signal_monitor.faults import contained
 from signal_monitor.records import Method
 
 from . import sends
-from .catalogue import catalogue
+from .cells import current_cell
 from .dispatch import Position
 from .observation import Observation, OverriddenSend, begin, overridden_send, overriding
 from .probes import probes
@@ -37,39 +38,50 @@ class ObservedReceiver:
     """Stands in for a receiver while an overriding send method runs: calls it, and looks and compares like it."""
 
     def __init__(self, receiver: Callable[..., Any], observation: Observation) -> None:
+        functools.update_wrapper(self, receiver)
         self.__wrapped__ = receiver
         self._observation = observation
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:  # noqa: ANN401
+        """What ``isinstance`` asks."""
+        return type(self.__wrapped__)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         observation = self._observation
-        dispatch = observation.dispatch
-        if dispatch.ended_ns:
+        if observation.dispatch.ended_ns:
             return self.__wrapped__(*args, **kwargs)
-        index = len(dispatch.receivers)
-        dispatch.receivers += (catalogue.receiver(self.__wrapped__),)
-        dispatch.starts.append(0)
-        dispatch.ends.append(0)
-        if inspect.iscoroutinefunction(self.__wrapped__):
-            if dispatch.async_calls is not None:
-                dispatch.async_calls.add(index)
-            call = Position(dispatch, index, observation.position.outer)
+        is_async = inspect.iscoroutinefunction(self.__wrapped__)
+        index = observation.dispatch.add(self.__wrapped__, is_async=is_async)
+        call = Position(observation.dispatch, index, observation.outer)
+        if is_async:
             return SteppedCoroutine(self.__wrapped__(*args, **kwargs), call)
-        observation.position.index = index - 1
-        observation.begin_next()
+        return self._run(call, args, kwargs)
+
+    def _run(self, call: Position, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401
+        # In whatever thread the send method calls it: the cell is that thread's.
+        dispatch, cell = call.dispatch, current_cell()
+        before, cell.top = cell.top, call
+        span = dispatch.trace.enter(call.index) if dispatch.trace is not None else None
+        dispatch.starts[call.index] = perf_counter_ns()
         try:
-            return self.__wrapped__(*args, **kwargs)
-        except Exception as error:
-            robust = dispatch.method in {"send_robust", "asend_robust"}
-            observation.close_current("swallowed" if robust else "raised", error)
+            response = self.__wrapped__(*args, **kwargs)
+        except BaseException as error:
+            dispatch.close(call.index, "raised", error)
             raise
+        else:
+            dispatch.close(call.index)
         finally:
-            observation.returned()
+            cell.top = before
+            if dispatch.trace is not None:
+                dispatch.trace.leave(span)
+        return response
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         return getattr(self.__wrapped__, name)
 
     def __eq__(self, other: object) -> bool:
-        return self.__wrapped__ == (other.__wrapped__ if isinstance(other, ObservedReceiver) else other)
+        return self.__wrapped__ == (other.__wrapped__ if type(other) is ObservedReceiver else other)
 
     def __hash__(self) -> int:
         return hash(self.__wrapped__)
@@ -83,7 +95,7 @@ def observed_override(original: Any, method: Method) -> Callable[..., Any]:  # n
         async def aoverride(self: Signal, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
             running, token = _enter(self, args, kwargs, method)
             try:
-                return _receivers_given_back(await original.__get__(self)(*args, **kwargs))
+                return receivers_given_back(await _bound(original, self)(*args, **kwargs))
             except BaseException as error:
                 _fail(running, error)
                 raise
@@ -95,15 +107,23 @@ def observed_override(original: Any, method: Method) -> Callable[..., Any]:  # n
     @functools.wraps(original)
     def override(self: Signal, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         running, token = _enter(self, args, kwargs, method)
+        answer: Any = None
         try:
-            return _receivers_given_back(original.__get__(self)(*args, **kwargs))
+            answer = _bound(original, self)(*args, **kwargs)
+            return receivers_given_back(answer)
         except BaseException as error:
             _fail(running, error)
             raise
         finally:
-            _leave(running, token)
+            _leave(running, token, is_deferred=inspect.iscoroutine(answer) or inspect.isgenerator(answer))
 
     return override
+
+
+def _bound(original: Any, signal: Signal) -> Any:  # noqa: ANN401
+    """The method as an attribute of the signal; a callable that is no descriptor is called as it is."""
+    bind = getattr(type(original), "__get__", None)
+    return original if bind is None else bind(original, signal, type(signal))
 
 
 def observed_live_receivers(cls: type[Signal]) -> Callable[..., Any]:
@@ -115,14 +135,22 @@ def observed_live_receivers(cls: type[Signal]) -> Callable[..., Any]:
         running = overridden_send.get()
         if running is None or running.claimed or running.signal_id != id(self):
             return found
-        if sys._getframe(1).f_code in _OWN_CODES:  # noqa: SLF001 - Django's own send methods observe by themselves
+        if _caller() in _OWN_CODES:  # these observe by themselves
             return found
         return _stand_ins(found, running.observation)
 
     return _live_receivers
 
 
-@contained("stand-ins for receivers", None)
+def _caller() -> CodeType:
+    """Who asks for receivers, seen through any number of ``_live_receivers`` that call each other."""
+    frame = sys._getframe(1)  # noqa: SLF001 - the documented way to a frame
+    while frame.f_back is not None and frame.f_code.co_name == "_live_receivers":
+        frame = frame.f_back
+    return frame.f_code
+
+
+@contained("stand-ins for receivers", None, in_send=True)
 def _stand_ins_of(found: Any, observation: Observation) -> Any:  # noqa: ANN401
     return tuple([ObservedReceiver(receiver, observation) for receiver in group] for group in found)
 
@@ -132,31 +160,38 @@ def _stand_ins(found: Any, observation: Observation) -> Any:  # noqa: ANN401
     return (_stand_ins_of(found, observation) or found) if is_pair else found
 
 
-def _receivers_given_back(answer: Any) -> Any:  # noqa: ANN401
+def receivers_given_back(answer: Any) -> Any:  # noqa: ANN401
     """The answer of a send method with the receivers themselves in place of their stand-ins."""
-    if type(answer) is list:
-        for index, item in enumerate(answer):
-            if type(item) is tuple and len(item) == 2 and type(item[0]) is ObservedReceiver:
-                answer[index] = (item[0].__wrapped__, item[1])
+    kind = type(answer)
+    if kind is ObservedReceiver:
+        return answer.__wrapped__
+    if kind is list:
+        answer[:] = [receivers_given_back(item) for item in answer]
+    elif kind is dict:
+        items = [(receivers_given_back(key), receivers_given_back(value)) for key, value in answer.items()]
+        answer.clear()
+        answer.update(items)
+    elif kind is tuple and any(type(item) in _HOLDERS for item in answer):
+        return tuple(receivers_given_back(item) for item in answer)
+    elif kind is set and any(type(item) is ObservedReceiver for item in answer):
+        return {receivers_given_back(item) for item in answer}
     return answer
 
 
+_HOLDERS = {ObservedReceiver, list, dict, tuple, set}
 Entered = tuple[OverriddenSend | None, Token[OverriddenSend | None] | None]
 
 
-@contained("the start of an overriding send", (None, None))
+@contained("the start of an overriding send", (None, None), in_send=True)
 def _enter(signal: Signal, args: tuple[Any, ...], kwargs: dict[str, Any], method: Method) -> Entered:
     if not probes.enabled:
         return None, None
     sender = args[0] if args else kwargs.get("sender")
-    outer = overridden_send.get()
     observation = begin(signal, sender, method, (), 0)
     if observation is None:
         return None, None
     observation.dispatch.async_calls = set()
     running = OverriddenSend(observation, signal)
-    if outer is not None and outer.signal_id == running.signal_id and not outer.observation.dispatch.receivers:
-        outer.claimed = True
     return running, overridden_send.set(running)
 
 
@@ -165,15 +200,21 @@ def _fail(running: OverriddenSend | None, error: BaseException) -> None:
         running.observation.fail(error)
 
 
-@contained("the end of an overriding send", None)
-def _leave(running: OverriddenSend | None, token: Token[OverriddenSend | None] | None) -> None:
+@contained("the end of an overriding send", None, in_send=True)
+def _leave(
+    running: OverriddenSend | None, token: Token[OverriddenSend | None] | None, *, is_deferred: bool = False
+) -> None:
     if running is None:
         return
     if token is not None:
         overridden_send.reset(token)
     dispatch = running.observation.dispatch
-    if running.claimed:
+    if running.claimed or is_deferred:  # what is awaited or iterated later records itself
         return
+    if dispatch.failure is None:
+        for index, outcome in dispatch.outcomes.items():
+            if outcome == "raised":  # and the send method has kept it to itself
+                dispatch.outcomes[index] = "swallowed"
     if dispatch.receivers or dispatch.failure is not None:
         running.observation.finish()
     else:
@@ -181,14 +222,20 @@ def _leave(running: OverriddenSend | None, token: Token[OverriddenSend | None] |
 
 
 def overrides_of(cls: type[Signal]) -> dict[str, Any]:
-    """The send methods that a class has of its own and that are neither Django's nor ours, by name."""
+    """The send methods that a class has of its own, or of a mixin, and that are neither Django's nor ours, by name."""
     return {
         name: method
         for name in sends.METHODS
-        if (method := cls.__dict__.get(name)) is not None
-        and not is_djangos(method)
-        and not hasattr(method, "_signal_monitor")
+        if (method := _own(cls, name)) is not None and not is_djangos(method) and not hasattr(method, "_signal_monitor")
     }
+
+
+def _own(cls: type[Signal], name: str) -> Any:  # noqa: ANN401
+    """The method that a class would use, if no other kind of signal above it defines it."""
+    owner = next((base for base in cls.__mro__ if name in base.__dict__), None)
+    if owner is None or (owner is not cls and issubclass(owner, dispatcher.Signal)):
+        return None
+    return owner.__dict__[name]
 
 
 def is_djangos(method: object) -> bool:

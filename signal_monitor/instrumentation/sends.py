@@ -34,7 +34,7 @@ def send(self: Signal, sender: Any, **named: Any) -> Responses:
     observation = observe(self, sender, "send", sync_receivers, async_receivers) or UNOBSERVED
     try:
         for receiver in sync_receivers:
-            observation.begin_next()
+            observation.begin_next(receiver)
             response = receiver(signal=self, sender=sender, **named)
             responses.append((receiver, response))
         observation.returned()
@@ -43,7 +43,7 @@ def send(self: Signal, sender: Any, **named: Any) -> Responses:
             async def asend() -> Any:
                 async_responses = await run_parallel(
                     *(
-                        observation.watch(offset)(receiver(signal=self, sender=sender, **named))
+                        observation.watch(offset, receiver)(receiver(signal=self, sender=sender, **named))
                         for offset, receiver in enumerate(async_receivers)
                     )
                 )
@@ -54,6 +54,7 @@ def send(self: Signal, sender: Any, **named: Any) -> Responses:
         observation.fail(error)
         raise
     finally:
+        observation.cell.top = observation.outer  # whatever else fails, as when no stack is left
         observation.finish()
     return responses
 
@@ -72,7 +73,7 @@ async def asend(self: Signal, sender: Any, **named: Any) -> Responses:
             previous = observation.enter_thread()
             try:
                 for receiver in sync_receivers:
-                    observation.begin_next()
+                    observation.begin_next(receiver)
                     response = receiver(signal=self, sender=sender, **named)
                     responses.append((receiver, response))
                 observation.returned()
@@ -80,6 +81,7 @@ async def asend(self: Signal, sender: Any, **named: Any) -> Responses:
                 observation.interrupt(error)
                 raise
             finally:
+                observation.cell.top = observation.outer
                 observation.leave_thread(previous)
             return responses
 
@@ -89,7 +91,7 @@ async def asend(self: Signal, sender: Any, **named: Any) -> Responses:
             return []
 
     calls = (
-        observation.watch(offset)(receiver(signal=self, sender=sender, **named))
+        observation.watch(offset, receiver)(receiver(signal=self, sender=sender, **named))
         for offset, receiver in enumerate(async_receivers)
     )
     try:
@@ -116,7 +118,7 @@ def send_robust(self: Signal, sender: Any, **named: Any) -> Responses:
     observation = observe(self, sender, "send_robust", sync_receivers, async_receivers) or UNOBSERVED
     try:
         for receiver in sync_receivers:
-            observation.begin_next()
+            observation.begin_next(receiver)
             try:
                 response = receiver(signal=self, sender=sender, **named)
             except Exception as err:  # noqa: BLE001 - Django's own: a robust send answers the error
@@ -130,9 +132,9 @@ def send_robust(self: Signal, sender: Any, **named: Any) -> Responses:
 
             async def asend_and_wrap_exception(offset: int, receiver: Any) -> Any:
                 try:
-                    response = await observation.watch(offset)(receiver(signal=self, sender=sender, **named))
+                    response = await observation.watch(offset, receiver)(receiver(signal=self, sender=sender, **named))
                 except Exception as err:  # noqa: BLE001 - Django's own
-                    observation.refuse(len(sync_receivers) + offset, "swallowed", err)
+                    observation.refuse("swallowed", err)
                     self._log_robust_failure(receiver, err)  # type: ignore[attr-defined]
                     return err
                 return response
@@ -148,6 +150,7 @@ def send_robust(self: Signal, sender: Any, **named: Any) -> Responses:
         observation.fail(error)
         raise
     finally:
+        observation.cell.top = observation.outer  # whatever else fails, as when no stack is left
         observation.finish()
     return responses
 
@@ -166,7 +169,7 @@ async def asend_robust(self: Signal, sender: Any, **named: Any) -> Responses:
             previous = observation.enter_thread()
             try:
                 for receiver in sync_receivers:
-                    observation.begin_next()
+                    observation.begin_next(receiver)
                     try:
                         response = receiver(signal=self, sender=sender, **named)
                     except Exception as err:  # noqa: BLE001 - Django's own
@@ -180,6 +183,7 @@ async def asend_robust(self: Signal, sender: Any, **named: Any) -> Responses:
                 observation.interrupt(error)
                 raise
             finally:
+                observation.cell.top = observation.outer
                 observation.leave_thread(previous)
             return responses
 
@@ -190,9 +194,9 @@ async def asend_robust(self: Signal, sender: Any, **named: Any) -> Responses:
 
     async def asend_and_wrap_exception(offset: int, receiver: Any) -> Any:
         try:
-            response = await observation.watch(offset)(receiver(signal=self, sender=sender, **named))
+            response = await observation.watch(offset, receiver)(receiver(signal=self, sender=sender, **named))
         except Exception as err:  # noqa: BLE001 - Django's own
-            observation.refuse(len(sync_receivers) + offset, "swallowed", err)
+            observation.refuse("swallowed", err)
             self._log_robust_failure(receiver, err)  # type: ignore[attr-defined]
             return err
         return response

@@ -2,13 +2,14 @@
 
 Django 6.1 runs the async receivers of one dispatch in one shared context, so what is current can not be set around
 ``await receiver()``: the receivers would see each other's, and the caller would keep the last. It is set here while the
-coroutine is being stepped, and only then, which is right on every version.
+coroutine is being stepped, and only then, which is right on every version. What the receiver itself makes current is
+taken up again at its next step.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +26,13 @@ if TYPE_CHECKING:
 class SteppedCoroutine(Coroutine[Any, Any, Any]):
     """A receiver's coroutine with its call as the current one whenever it runs."""
 
-    __slots__ = ("__weakref__", "_call", "_cell", "_coroutine")
+    __slots__ = ("__weakref__", "_call", "_cell", "_coroutine", "_left")
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any], call: Position) -> None:
         self._coroutine = coroutine
         self._call = call
         self._cell: Cell | None = None
+        self._left: object = None
         call.awaited = coroutine
 
     def send(self, value: Any) -> Any:  # noqa: ANN401
@@ -74,26 +76,26 @@ class SteppedCoroutine(Coroutine[Any, Any, Any]):
         # cr_frame, cr_code, __qualname__ and the like, which asyncio reads to print a task.
         return getattr(self._coroutine, name)
 
-    @contained("a step of an async receiver", None)
+    @contained("a step of an async receiver", None, in_send=True)
     def _enter(self) -> tuple[Cell | None, object] | None:
         dispatch, index = self._call.dispatch, self._call.index
         if self._cell is None:
             self._cell = Cell(self._call)
             dispatch.starts[index] = perf_counter_ns()
-        token = dispatch.trace.enter(index) if dispatch.trace is not None else None
-        return enter_cell(self._cell), token
+        outer = dispatch.trace.resume(index, self._left) if dispatch.trace is not None else None
+        return enter_cell(self._cell), outer
 
-    @contained("a step of an async receiver", None)
+    @contained("a step of an async receiver", None, in_send=True)
     def _leave(self, entered: tuple[Cell | None, object] | None) -> None:
         if entered is None:
             return
-        previous, token = entered
-        leave_cell(previous)
+        previous, outer = entered
+        self._cell = leave_cell(previous)  # the receiver's own, or one of a block that it suppresses
         trace = self._call.dispatch.trace
         if trace is not None:
-            trace.leave(token)
+            self._left = trace.pause(outer)
 
-    @contained("the end of an async receiver", None)
+    @contained("the end of an async receiver", None, in_send=True)
     def _end(self, error: BaseException) -> None:
         call = self._call
         call.awaited = None
@@ -106,5 +108,9 @@ def _outcome(error: BaseException, dispatch: ActiveDispatch) -> Outcome:
         return "ok"
     if isinstance(error, asyncio.CancelledError | GeneratorExit):
         return "cancelled"
-    robust = dispatch.method in {"send_robust", "asend_robust"}
-    return "swallowed" if robust and isinstance(error, Exception) else "raised"
+    return "swallowed" if dispatch.is_robust and isinstance(error, Exception) else "raised"
+
+
+async def awaited(awaitable: Awaitable[Any]) -> Any:  # noqa: ANN401
+    """A coroutine for an awaitable of another kind, so that it can be stepped."""
+    return await awaitable

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Iterator
+from types import FunctionType
 from typing import Any
 
 import pytest
@@ -240,3 +242,133 @@ def test_overrides_are_restored() -> None:
 
     assert Choosy.__dict__["send"] is own
     assert "_live_receivers" not in Choosy.__dict__
+
+
+class Sorted(Signal):
+    """Orders and filters its receivers by where they are defined, as plugin systems do."""
+
+    def send(self, sender: Any, **named: Any) -> Any:
+        found = sorted(self._live_receivers(sender)[0], key=lambda item: (item.__module__, item.__name__))
+        return {item: item(signal=self, sender=sender, **named) for item in found if isinstance(item, FunctionType)}
+
+
+def test_stand_ins_pass_for_their_receivers() -> None:
+    def elsewhere(**kwargs: Any) -> str:
+        return "elsewhere"
+
+    elsewhere.__module__ = "aaa"
+    with capture_dispatches() as captured:
+        answer: Any = connected(Sorted(), fine, elsewhere).send(None)
+
+    assert list(answer.items()) == [(elsewhere, "elsewhere"), (fine, "fine")]
+    assert [type(item) for item in answer] == [FunctionType, FunctionType]
+    assert [call.receiver.rpartition(".")[2] for call in captured.dispatches[0].calls] == ["elsewhere", "fine"]
+
+
+class Plugin:
+    """A mixin that knows nothing of signals."""
+
+    def send(self, sender: Any, **named: Any) -> Any:
+        return super().send(sender, **named)  # type: ignore[misc]
+
+
+def test_override_in_a_base_class_or_mixin_made_after_instrumenting() -> None:
+    class Base(Signal):
+        def send(self, sender: Any, **named: Any) -> Any:
+            return [(item, item(**named)) for item in self._live_receivers(sender)[0]]
+
+    class Leaf(Base):
+        pass
+
+    class Mixed(Plugin, Signal):
+        pass
+
+    with capture_dispatches() as captured:
+        assert connected(Leaf(), fine).send(None) == [(fine, "fine")]
+        assert connected(Mixed(), fine).send(None) == [(fine, "fine")]
+
+    assert [[call.outcome for call in record.calls] for record in captured.dispatches] == [["ok"], ["ok"]]
+
+
+def test_two_overrides_above_each_other_are_counted_once() -> None:
+    class Leaf(Tasklike):
+        def send(self, sender: Any, **named: Any) -> Any:
+            return super().send(sender, **named)
+
+    with capture_dispatches() as captured:
+        connected(Leaf(), fine).send(None)
+
+    assert [[call.receiver for call in record.calls] for record in captured.dispatches] == [[f"{__name__}.fine"]]
+
+
+def test_recursion_through_an_override_that_runs_the_receivers_itself() -> None:
+    signal = Choosy()
+
+    def again(level: int, **kwargs: Any) -> None:
+        if level:
+            signal.send(f"level {level}", level=level - 1)
+
+    with capture_dispatches() as captured:
+        connected(signal, again).send("level 3", level=2)
+
+    assert [(record.sender, record.depth) for record in captured.dispatches] == [
+        ("level 1", 2),
+        ("level 2", 1),
+        ("level 3", 0),
+    ]
+
+
+def test_override_that_swallows() -> None:
+    def failing(**kwargs: Any) -> None:
+        raise KeyboardInterrupt
+
+    class Quiet(Signal):
+        def send(self, sender: Any, **named: Any) -> Any:
+            for item in self._live_receivers(sender)[0]:
+                with contextlib.suppress(BaseException):
+                    item(**named)
+
+    with capture_dispatches() as captured:
+        connected(Quiet(), failing, fine).send(None)
+
+    assert [[call.outcome for call in record.calls] for record in captured.dispatches] == [["swallowed", "ok"]]
+
+
+def test_async_override_that_is_a_plain_function() -> None:
+    class Plain(Signal):
+        def asend(self, sender: Any, **named: Any) -> Any:
+            return super().asend(sender, **named)
+
+    with capture_dispatches() as captured:
+        assert asyncio.run(connected(Plain(), fine).asend(None)) == [(fine, "fine")]
+
+    assert len(captured.dispatches) == 1
+
+
+def test_callable_that_is_no_descriptor() -> None:
+    class Caller:
+        def __call__(self, *args: Any, **kwargs: Any) -> str:
+            return "called"
+
+    class Odd(Signal):
+        send = Caller()  # type: ignore[assignment]
+
+    assert connected(Odd(), fine).send(None) == "called"  # type: ignore[comparison-overlap]
+
+
+class Lazy(Signal):
+    """Gives its receivers as iterators."""
+
+    def _live_receivers(self, sender: Any) -> Any:
+        sync, asyncs = super()._live_receivers(sender)
+        return filter(None, sync), iter(asyncs)
+
+
+@pytest.mark.parametrize("method", ["send", "send_robust"])
+def test_receivers_given_by_an_iterator(method: str) -> None:
+    with capture_dispatches() as captured:
+        assert getattr(connected(Lazy(), fine, skipped), method)(None) == [(fine, "fine"), (skipped, "skipped")]
+
+    assert [[call.receiver.rpartition(".")[2] for call in record.calls] for record in captured.dispatches] == [
+        ["fine", "skipped"]
+    ]

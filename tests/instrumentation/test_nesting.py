@@ -8,10 +8,12 @@ import contextvars
 import threading
 from typing import Any
 
+import pytest
 from asgiref.sync import sync_to_async
 from django.dispatch import Signal
 
 from signal_monitor import suppress
+from signal_monitor.middleware import close_request, open_request
 from signal_monitor.records import Dispatch
 from signal_monitor.testing import Capture
 
@@ -184,3 +186,65 @@ def test_recursion_is_as_deep_as_it_is(captured: Capture) -> None:
 
     records: list[Dispatch] = captured.dispatches
     assert [(record.sender, record.depth) for record in records] == [(f"level {n}", 5 - n) for n in range(1, 6)]
+
+
+def test_recursion_error_leaves_no_dispatch_behind(captured: Capture) -> None:
+    signal = Signal()
+
+    def endless(**kwargs: Any) -> None:
+        signal.send(sender="endless")
+
+    signal.connect(endless)
+    with pytest.raises(RecursionError):
+        signal.send(sender="endless")
+    listened().send(sender="after")
+
+    (after,) = [record for record in captured.dispatches if record.sender == "after"]
+    assert (after.depth, after.parent_id) == (0, None)
+
+
+async def test_thread_of_one_request_is_not_the_child_of_anothers_send(captured: Capture) -> None:
+    """A cell from before the requests is in all their contexts; each request gets one of its own."""
+    listened().send(sender="at start-up")
+    inside, leave = threading.Event(), threading.Event()
+
+    def holding(**kwargs: Any) -> None:
+        inside.set()
+        leave.wait(5)
+
+    blocking, inner = listened(holding), listened()
+
+    async def one() -> None:
+        open_request()
+        await asyncio.sleep(0.02)
+        blocking.send(sender="one")
+        close_request()
+
+    async def other() -> None:
+        open_request()
+
+        def work() -> None:
+            inside.wait(5)
+            inner.send(sender="other")
+            leave.set()
+
+        await asyncio.to_thread(work)
+        close_request()
+
+    await asyncio.gather(asyncio.create_task(one()), asyncio.create_task(other()))
+
+    assert parents(captured)["other"] == ("", None, 0)
+
+
+async def test_suppressed_block_of_an_async_receiver_holds_across_awaits(captured: Capture) -> None:
+    inner = listened(aquiet)
+
+    async def receiver(**kwargs: Any) -> None:
+        with suppress():
+            await asyncio.sleep(0)
+            await inner.asend(sender="hidden")
+        await inner.asend(sender="seen")
+
+    await listened(receiver).asend(sender="outer")
+
+    assert {record.sender for record in captured.dispatches} == {"outer", "seen"}

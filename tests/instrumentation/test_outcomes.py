@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+from asgiref.sync import markcoroutinefunction
 from django.dispatch import Signal
 
 from signal_monitor.instrumentation.sends import SEQUENTIAL
@@ -237,3 +238,63 @@ def test_call_site_of_the_first_the_slow_and_the_failed(captured: Capture) -> No
     )
     assert second.call_site is None
     assert failed.call_site is not None
+
+
+def test_sync_receivers_of_a_cancelled_asend_are_late_not_blamed(captured: Capture) -> None:
+    inner = signal_with(fine)
+
+    def slow_sync(**kwargs: Any) -> None:
+        time.sleep(0.05)
+        inner.send(sender="nested")
+
+    def next_sync(**kwargs: Any) -> None:
+        time.sleep(0.01)
+
+    async def main() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(signal_with(slow_sync, next_sync).asend(sender="outer"), 0.02)
+        await asyncio.to_thread(time.sleep, 0.15)
+
+    asyncio.run(main())
+
+    records = {record.sender: record for record in captured.dispatches}
+    assert outcomes(records["outer"]) == {
+        "slow_sync": "late",
+        "next_sync": "not_run",
+    }
+    assert not records["outer"].failed
+    assert all(call.duration_ns >= 0 for call in records["outer"].calls)
+    assert (records["nested"].parent_id, records["nested"].depth) == (records["outer"].id, 1)
+    assert [(item.index, item.replaces, item.outcome) for item in captured.amendments] == [
+        (0, "late", "late"),
+        (1, "not_run", "late"),
+    ]
+    assert captured.amendments[0].duration_ns >= 50_000_000
+
+
+@pytest.mark.parametrize("method", ["asend", "asend_robust"])
+def test_receiver_that_answers_a_future(captured: Capture, method: str) -> None:
+    async def work() -> str:
+        await asyncio.sleep(0.01)
+        return "done"
+
+    def receiver(**kwargs: Any) -> Any:
+        return asyncio.ensure_future(work())
+
+    async def main() -> Any:
+        signal = Signal()
+        signal.connect(markcoroutinefunction(receiver))
+        return await getattr(signal, method)(sender=None)
+
+    assert asyncio.run(main()) == [(receiver, "done")]
+    (call,) = only(captured).calls
+    assert call.outcome == "ok"
+    assert call.duration_ns >= 10_000_000
+
+
+def test_failure_of_an_async_receiver_is_not_also_the_dispatchs_own(captured: Capture) -> None:
+    with pytest.raises(KeyError):
+        dispatch(signal_with(afailing), "asend")
+
+    assert only(captured).failure is not None
+    assert only(captured).own_failure is None

@@ -121,14 +121,15 @@ class Expander:
 
     def call(self, raw: ActiveDispatch, index: int) -> ReceiverCall:
         """The record of one receiver call of a dispatch."""
-        info, started = raw.receivers[index], raw.starts[index]
+        outcome = raw.outcomes.get(index, "ok")
+        info, started = raw.receivers[index], raw.starts[index] if outcome != "not_run" else 0
         duration_ns = (raw.ends[index] or raw.ended_ns) - started if started else 0
         spans = cast("Any", raw.trace)
         queries = raw.queries.get(index, (0, 0)) if probes.counts_queries and started else (None, None)
         return ReceiverCall(
             receiver=info.name,
             index=index,
-            outcome=raw.outcomes.get(index, "ok"),
+            outcome=outcome,
             offset_ns=started - raw.started_ns if started else 0,
             duration_ns=duration_ns,
             is_async=raw.is_async(index),
@@ -152,6 +153,7 @@ class Expander:
             index=index,
             duration_ns=duration_ns,
             outcome="late",
+            replaces=raw.outcomes.get(index, "late"),
             severity=severity(duration_ns, info.slow_ns),
             failure=failure(late.failure),
         )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import multiprocessing.util
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from .expansion import Expander
-from .faults import contained
+from .faults import contained, faults
 from .instrumentation.catalogue import catalogue
 from .instrumentation.cells import forget_other_threads, suppress
 from .instrumentation.dispatch import ActiveDispatch, DispatchTrace, LateCall
@@ -60,18 +61,19 @@ class Pipeline:
         self.observers = list(observers)
         self._queue = queue
         self._lock = threading.Lock()
+        self._holder: int | None = None
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._stopping = False
 
     def add(self, observer: Observer) -> None:
         """Tell one more observer from now on, after the others."""
-        with self._lock:
+        with self._alone():
             self.observers.append(observer)
 
     def remove(self, observer: Observer) -> None:
         """Tell an observer no more."""
-        with self._lock:
+        with self._alone():
             self.observers.remove(observer)
 
     def start(self) -> None:
@@ -91,14 +93,32 @@ class Pipeline:
             thread.join(timeout)
 
     def flush(self) -> None:
-        """Deliver what is queued now, in the calling thread."""
-        with suppress(), self._lock:
-            self._drain()
-            self._each("flush", lambda observer: observer.flush())
+        """Deliver what is queued now, in the calling thread.
+
+        Nothing is done where that thread is already delivering: in an exporter, a log handler, a signal handler.
+        """
+        with suppress(), self._alone() as alone:
+            if alone:
+                self._drain()
+                self._each("flush", lambda observer: observer.flush())
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """One thread at a time delivers; False where the calling one is at it already."""
+        if self._holder == threading.get_ident():
+            yield False
+            return
+        with self._lock:
+            self._holder = threading.get_ident()
+            try:
+                yield True
+            finally:
+                self._holder = None
 
     def restart_in_child(self) -> None:
         """Begin anew in a forked child, where the worker and the lock's holder do not exist."""
         self._lock = threading.Lock()
+        self._holder = None
         self._wake = threading.Event()
         self._thread = None
         for observer in self.observers:
@@ -108,13 +128,22 @@ class Pipeline:
     def _run(self) -> None:
         with suppress():
             while not self._stopping:
-                with self._lock:
-                    busy = self._drain()
-                    self._each("tick", lambda observer: observer.tick())
+                busy = self._work()
                 self._wake.wait(BUSY_SECONDS if busy else IDLE_SECONDS)
         self.flush()
         with suppress():
             self._each("end", lambda observer: observer.end())
+
+    def _work(self) -> bool:
+        """One round of the worker; whether there was anything to do. Nothing ends the worker but stop()."""
+        try:
+            with self._alone():
+                busy = self._drain()
+                self._each("tick", lambda observer: observer.tick())
+        except BaseException as error:  # noqa: BLE001 - a SystemExit of an exporter must not end the observation
+            faults.note("the worker", error)
+            return True
+        return busy
 
     def _drain(self) -> bool:
         """Deliver in chunks, between which the dispatching threads get their turn."""
@@ -192,6 +221,12 @@ def _after_fork() -> None:
         _Running.pipeline.restart_in_child()
 
 
+def _end_with_multiprocessing(_module: object) -> None:
+    # A child that multiprocessing has forked ends without atexit, but with these.
+    multiprocessing.util.Finalize(None, stop, exitpriority=0)
+
+
 stop_before_others_at_exit()
+multiprocessing.util.register_after_fork(_Running, _end_with_multiprocessing)
 with contextlib.suppress(AttributeError):  # not on every platform
     os.register_at_fork(after_in_child=_after_fork)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Iterator
 
 from .expansion import Expander
-from .instrumentation.cells import live_cells
+from .instrumentation.cells import Cell, live_cells
+from .instrumentation.dispatch import Position
 from .records import RunningCall
 
 NOTABLE_NS = 50_000_000
@@ -14,14 +17,28 @@ NOTABLE_NS = 50_000_000
 
 def running_calls(expander: Expander) -> tuple[RunningCall, ...]:
     """The receiver calls of this process that have been running for a while, longest first."""
-    found: dict[tuple[str, int], RunningCall] = {}
+    standing = [(position, cell) for cell in live_cells() for position in _positions(cell) if _is_notable(position)]
+    if not standing:
+        return ()
     threads = sys._current_frames()  # noqa: SLF001 - the documented way to another thread's stack
-    for cell in live_cells():
-        position = cell.top
-        while position is not None:
-            key = (expander.dispatch_id(position.dispatch.number), position.index)
-            call = None if key in found else expander.running(position, cell, threads)
-            if call is not None and call.running_ns >= NOTABLE_NS:
-                found[key] = call
-            position = position.outer
+    try:
+        calls = [expander.running(position, cell, threads) for position, cell in standing]
+    finally:
+        threads.clear()  # it holds this very frame too: a circle that would keep the application's locals alive
+    found = {(call.dispatch_id, call.index): call for call in calls if call is not None}
     return tuple(sorted(found.values(), key=lambda call: call.running_ns, reverse=True))
+
+
+def _positions(cell: Cell) -> Iterator[Position]:
+    """The receiver calls that a thread or task stands in, innermost first."""
+    position = cell.top
+    while position is not None:
+        yield position
+        position = position.outer
+
+
+def _is_notable(position: Position) -> bool:
+    dispatch, index = position.dispatch, position.index
+    if not 0 <= index < len(dispatch.starts) or dispatch.ends[index] or not dispatch.starts[index]:
+        return False
+    return time.perf_counter_ns() - dispatch.starts[index] >= NOTABLE_NS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import textwrap
 import threading
 import time
+import weakref
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from django.dispatch import Signal
 from signal_monitor import pipeline
 from signal_monitor.expansion import Expander
 from signal_monitor.faults import faults
+from signal_monitor.instrumentation import dispatch as dispatching
 from signal_monitor.instrumentation.dispatch import DispatchTrace
 from signal_monitor.instrumentation.outbox import Outbox, outbox
 from signal_monitor.observers.base import BaseObserver
@@ -239,3 +242,103 @@ else:
 )
 def test_title_of_a_process(arguments: list[str], expected: str) -> None:
     assert title(arguments) == expected
+
+
+def test_alarm_of_the_application_is_not_swallowed() -> None:
+    """A soft time limit that strikes while the monitor's code runs belongs to the application."""
+    script = """
+import django; django.setup()
+import signal as os_signal
+from django.dispatch import Signal
+class TooLong(Exception): pass
+def alarm(*args): raise TooLong
+os_signal.signal(os_signal.SIGALRM, alarm)
+def receiver(**kwargs): pass
+signal = Signal(); signal.connect(receiver)
+missed = 0
+for _ in range(200):
+    os_signal.setitimer(os_signal.ITIMER_REAL, 0.0005)
+    try:
+        for _ in range(20000): signal.send(sender=None)
+    except TooLong: continue
+    missed += 1
+print(missed)
+"""
+    done = run_script(script)
+    assert done.stdout.strip() == "0", done.stderr
+
+
+def test_worker_outlives_whatever_an_observer_raises() -> None:
+    class Leaving(BaseObserver):
+        def tick(self) -> None:
+            raise SystemExit
+
+    queue, seen = Outbox(), threading.Event()
+
+    class Keeper(BaseObserver):
+        def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
+            seen.set()
+
+    own = Pipeline(Expander(ThisProcess()), [Leaving(), Keeper()], queue)
+    own.start()
+    try:
+        time.sleep(0.1)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(dispatching, "outbox", queue)
+            connected().send(sender=None)
+        assert seen.wait(5)
+    finally:
+        own.stop()
+
+
+def test_flush_inside_a_delivery_does_nothing() -> None:
+    class Flushing(BaseObserver):
+        def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
+            pipeline.flush()
+
+    running = pipeline.current()
+    assert running is not None
+    flushing = Flushing()
+    running.add(flushing)
+    try:
+        with capture_dispatches() as captured:
+            connected().send(sender=None)
+            assert len(captured.dispatches) == 1
+    finally:
+        running.remove(flushing)
+
+
+def test_looking_for_what_runs_keeps_nothing_alive() -> None:
+    class Precious:
+        pass
+
+    release, expander, gone = threading.Event(), Expander(ThisProcess()), []
+
+    def hanging(**kwargs: Any) -> None:
+        precious = Precious()
+        gone.append(weakref.ref(precious))
+        release.wait(10)
+
+    gc.disable()
+    try:
+        thread = threading.Thread(target=connected(hanging).send, args=("gone",))
+        thread.start()
+        assert wait_until(lambda: bool(of_sender("gone", expander)))
+        release.set()
+        thread.join()
+        assert gone[0]() is None
+    finally:
+        gc.enable()
+
+
+def test_child_of_multiprocessing_delivers_at_its_end(tmp_path: Any) -> None:
+    script = f"""{COUNT}
+import multiprocessing
+def work():
+    for _ in range(7): signal.send(sender="child")
+process = multiprocessing.get_context("fork").Process(target=work)
+process.start(); process.join()
+print([row.count for row in get_store().totals("sender", key="child")])
+"""
+    done = run_script(script, TESTS_STORE=f"sqlite:///{tmp_path}/store.sqlite3", PYTHONWARNINGS="ignore")
+    assert done.stdout.strip() == "[7]", done.stderr

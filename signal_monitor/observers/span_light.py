@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from opentelemetry.sdk.trace import Event
-from opentelemetry.trace import Link, Span, SpanContext, Status, StatusCode
+from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event, SpanLimits
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode
 
 from signal_monitor.names import class_name
 
 
 class LightSpan(Span):
-    """Current while a receiver runs; holds what the receiver's own code adds to the current span."""
+    """Current while a receiver runs; holds what the receiver's own code adds, within the SDK's limits."""
 
-    def __init__(self, context: SpanContext) -> None:
+    kind = SpanKind.INTERNAL
+
+    def __init__(self, context: SpanContext, parent: SpanContext, resource: Resource, limits: SpanLimits) -> None:
         self._context = context
+        self._limits = limits
+        self.parent = parent
+        self.resource = resource
+        self.start_time = time.time_ns()
+        self.end_time: int | None = None
         self.name: str | None = None
-        self.attributes: dict[str, Any] = {}
-        self.events: list[Event] = []
-        self.links: list[Link] = []
-        self.status: Status | None = None
+        self.attributes = self._bounded(limits.max_span_attributes, limits.max_span_attribute_length)
+        self.events: deque[Event] = deque(maxlen=limits.max_events)
+        self.links: deque[Link] = deque(maxlen=limits.max_links)
+        self.status = Status()
         self.ended = False
+
+    def _bounded(self, count: int | None, length: int | None, values: Any = None) -> BoundedAttributes:  # noqa: ANN401
+        return BoundedAttributes(count, values, immutable=False, max_value_len=length)
 
     def get_span_context(self) -> SpanContext:
         """The ids, for children and for injected headers."""
@@ -35,27 +48,33 @@ class LightSpan(Span):
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Keep attributes until the span is written."""
-        self.attributes.update(attributes)
+        for key, value in attributes.items():
+            self.set_attribute(key, value)
 
     def set_attribute(self, key: str, value: Any) -> None:  # noqa: ANN401
         """Keep an attribute until the span is written."""
-        self.attributes[key] = value
+        if not self.ended:
+            self.attributes[key] = value
 
     def add_event(self, name: str, attributes: Any = None, timestamp: int | None = None) -> None:  # noqa: ANN401
         """Keep an event, at the present time unless told otherwise (nanoseconds since the epoch)."""
-        self.events.append(Event(name, attributes, timestamp or time.time_ns()))
+        bounded = self._bounded(self._limits.max_event_attributes, self._limits.max_attribute_length, attributes)
+        self.events.append(Event(name, bounded, timestamp or time.time_ns()))
 
     def add_link(self, context: SpanContext, attributes: Any = None) -> None:  # noqa: ANN401
         """Keep a link to another span."""
-        self.links.append(Link(context, attributes))
+        bounded = self._bounded(self._limits.max_link_attributes, self._limits.max_attribute_length, attributes)
+        self.links.append(Link(context, bounded))
 
     def update_name(self, name: str) -> None:
         """Name the span otherwise."""
         self.name = name
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
-        """Let the receiver's own judgement stand in place of ours."""
-        self.status = status if isinstance(status, Status) else Status(status, description)
+        """Let the receiver's own judgement stand in place of ours; as in the SDK, OK is final."""
+        given = status if isinstance(status, Status) else Status(status, description)
+        if self.status.status_code is not StatusCode.OK and given.status_code is not StatusCode.UNSET:
+            self.status = given
 
     def record_exception(
         self,

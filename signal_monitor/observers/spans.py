@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace as otel
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, Tracer
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor, Tracer
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, Sampler
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -76,19 +77,45 @@ class Trace:
         span = self.receivers.get(index)
         return f"{span.get_span_context().span_id:016x}" if span is not None else None
 
-    @contained("a receiver's span", None)
+    @contained("a receiver's span", None, in_send=True)
     def enter(self, index: int) -> object:
-        """Make the span of a receiver call current, in the calling thread or task."""
+        """Make the span of a synchronous receiver's call current."""
+        outer = otel_context.get_current()
+        otel_context.attach(otel.set_span_in_context(self._span_of(index)))
+        return outer, index
+
+    @contained("a receiver's span", None, in_send=True)
+    def leave(self, entered: Any) -> None:  # noqa: ANN401 - what enter answered, or None where it failed
+        """Make the outer span current again; baggage and whatever else the receiver has attached stays."""
+        if entered is None:
+            return
+        outer, index = entered
+        current = otel_context.get_current()
+        if otel.get_current_span(current) is not self.receivers[index]:
+            return  # the receiver has attached a span of its own for its caller
+        kept = otel.set_span_in_context(otel.get_current_span(outer), current)
+        otel_context.attach(outer if _same_but_span(outer, current) else kept)
+
+    @contained("an async receiver's span", None, in_send=True)
+    def resume(self, index: int, left: Any) -> object:  # noqa: ANN401 - what pause answered, or None at the first step
+        """Make current what an async receiver had when it paused, or its span."""
+        outer = otel_context.get_current()
+        otel_context.attach(otel.set_span_in_context(self._span_of(index)) if left is None else left)
+        return outer
+
+    @contained("an async receiver's span", None, in_send=True)
+    def pause(self, outer: Any) -> object:  # noqa: ANN401 - what resume answered, or None where it failed
+        """Make current what was before, and answer what the receiver leaves."""
+        left = otel_context.get_current()
+        if outer is not None:
+            otel_context.attach(outer)
+        return left
+
+    def _span_of(self, index: int) -> Span:
         span = self.receivers.get(index)
         if span is None:
             span = self.receivers[index] = self._receiver_span(index)
-        return otel_context.attach(otel.set_span_in_context(span))
-
-    @contained("a receiver's span", None)
-    def leave(self, token: object) -> None:
-        """Make current again what was current before."""
-        if token is not None:
-            otel_context.detach(token)  # type: ignore[arg-type]
+        return span
 
     def end(self, dispatch: ActiveDispatch) -> None:
         """Take over the times and names; nothing else of the dispatch is needed any more."""
@@ -97,21 +124,32 @@ class Trace:
 
     def _receiver_span(self, index: int) -> Span:
         if self.light:
-            return LightSpan(child_context(self.tracer, self.span.get_span_context()))
+            return light_span(self.tracer, self.span.get_span_context())
         infos = self._dispatch.receivers if self._dispatch is not None else self._infos
         name = receiver_name(infos[index].name)
         return self._tracer.start_span(name, context=otel.set_span_in_context(self.span), start_time=time.time_ns())
 
 
-def child_context(tracer: Tracer, parent: SpanContext) -> SpanContext:
-    """The context of a new span under a sampled parent."""
-    return SpanContext(
+def _same_but_span(one: Context, other: Context) -> bool:
+    """Whether two contexts hold the same, but for the current span."""
+    keys = {*one, *other} - {_SPAN_KEY}
+    return all(one.get(key) is other.get(key) for key in keys)
+
+
+# The key under which the API keeps the current span: whatever a context with a span has more than an empty one.
+_SPAN_KEY = next(iter(otel.set_span_in_context(otel.INVALID_SPAN, Context())))
+
+
+def light_span(tracer: Any, parent: SpanContext) -> LightSpan:  # noqa: ANN401 - the SDK's, with its private limits
+    """A new span under a sampled parent."""
+    context = SpanContext(
         parent.trace_id,
         tracer.id_generator.generate_span_id(),
         is_remote=False,
         trace_flags=parent.trace_flags,
         trace_state=parent.trace_state,
     )
+    return LightSpan(context, parent, tracer.resource, getattr(tracer, "_span_limits", None) or SpanLimits())
 
 
 class Tracing:
@@ -124,7 +162,7 @@ class Tracing:
         self._processors: object = None
         self._light = False
 
-    @contained("the start of a trace", None)
+    @contained("the start of a trace", None, in_send=True)
     def open(self, dispatch: ActiveDispatch) -> Trace | None:
         """The spans of a dispatch that begins now; None where it gets none."""
         parent = otel.get_current_span()
@@ -136,7 +174,7 @@ class Tracing:
         self._look_at(provider)
         context = parent.get_span_context()
         if self._light and context.is_valid and context.trace_flags.sampled:
-            span: Span = LightSpan(child_context(self._tracer, context))  # type: ignore[arg-type]
+            span: Span = light_span(self._tracer, context)
             trace = Trace(self._tracer, dispatch, span, light=True)
         else:
             span = self._tracer.start_span(dispatch_name(dispatch.signal.name))
@@ -259,16 +297,19 @@ def _write(
             span.set_status(status)
         span.end(times_ns[1])
         return
+    for key, value in attributes.items():
+        if key not in span.attributes:  # the receiver's own word stands
+            span.attributes[key] = value
     finished = ReadableSpan(
         name=span.name or name,
         context=span.get_span_context(),
         parent=parent,
         resource=trace.tracer.resource,
-        attributes={**attributes, **span.attributes},
+        attributes=span.attributes,
         events=span.events,
         links=span.links,
         kind=SpanKind.INTERNAL,
-        status=span.status or status,
+        status=status if span.status.status_code is StatusCode.UNSET else span.status,
         start_time=times_ns[0],
         end_time=times_ns[1],
         instrumentation_scope=InstrumentationScope(SCOPE, "", SCHEMA_URL),

@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 from django.db.models.signals import post_init
 from django.dispatch import Signal
-from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+from opentelemetry import baggage, context, trace
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, TraceIdRatioBased
 from opentelemetry.trace import StatusCode
 
 from signal_monitor import pipeline
+from signal_monitor.instrumentation.outbox import outbox
 from signal_monitor.instrumentation.sends import SEQUENTIAL
 from signal_monitor.observers.span_light import LightSpan
 from signal_monitor.testing import capture_dispatches
@@ -340,3 +341,69 @@ def test_late_receiver_has_its_span_when_it_ends(provide: Any) -> None:
     ended = [span for name, span in spans.finished().items() if name.endswith("late")]
     assert [(span.attributes or {})["django.signal.receiver.outcome"] for span in ended] == ["late"] * (not SEQUENTIAL)
     assert all((span.end_time or 0) - (span.start_time or 0) >= 25_000_000 for span in ended)
+
+
+@pytest.mark.parametrize("method", ["send", "asend"])
+def test_baggage_and_spans_of_a_receiver_hold_across_awaits(spans: Spans, method: str) -> None:
+    seen = []
+
+    async def receiver(**kwargs: Any) -> None:
+        token = context.attach(baggage.set_baggage("who", "me"))
+        with spans.tracer.start_as_current_span("outer"):
+            await asyncio.sleep(0.001)
+            with spans.tracer.start_as_current_span("inner"):
+                await asyncio.sleep(0.001)
+                seen.append(baggage.get_baggage("who"))
+        context.detach(token)
+
+    async def other(**kwargs: Any) -> None:
+        for _ in range(4):
+            await asyncio.sleep(0.0005)
+            seen.append(baggage.get_baggage("who"))
+
+    signal = connected(receiver, other)
+    with spans.tracer.start_as_current_span("request"):
+        if method == "send":
+            signal.send(sender=None)
+        else:
+            asyncio.run(signal.asend(sender=None))
+
+    assert spans.parents()["inner"] == "outer"
+    assert seen.count("me") == 1
+
+
+def test_baggage_that_a_sync_receiver_leaves_stays(spans: Spans) -> None:
+    def receiver(**kwargs: Any) -> None:
+        context.attach(baggage.set_baggage("who", "me"))
+
+    with spans.tracer.start_as_current_span("request") as request:
+        connected(receiver, fine).send(sender=None)
+        assert baggage.get_baggage("who") == "me"
+        assert trace.get_current_span() is request
+
+
+def test_limits_and_final_status_are_the_sdks(provide: Any) -> None:
+    spans = provide(TracerProvider(span_limits=SpanLimits(max_span_attributes=20), shutdown_on_exit=False))
+
+    def receiver(**kwargs: Any) -> None:
+        span = trace.get_current_span()
+        span.set_attributes({f"key {number}": number for number in range(100)})
+        span.set_status(StatusCode.OK)
+        span.set_status(StatusCode.ERROR)
+
+    with spans.tracer.start_as_current_span("request"):
+        connected(receiver).send(sender=None)
+
+    (span,) = [span for name, span in spans.finished().items() if name.endswith("receiver")]
+    assert len(span.attributes or {}) <= 20
+    assert (span.attributes or {})["django.signal.receiver.outcome"] == "ok"
+    assert span.status.status_code is StatusCode.OK
+
+
+def test_full_queue_gives_out_no_span_ids(provide: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    spans = provide()
+    monkeypatch.setattr(outbox, "size", 0)
+    with spans.tracer.start_as_current_span("request"):
+        connected(work(spans.tracer, "sql")).send(sender=None)
+
+    assert spans.parents() == {"request": "", "sql": "request"}

@@ -11,3 +11,6 @@ class BaseObserver(Observer):
 
     def fill(self, batch: Batch) -> None:
         """Add to a batch what this observer wants stored, each thing once."""
+
+    def refused(self, batch: Batch) -> None:
+        """The store did not take the batch."""

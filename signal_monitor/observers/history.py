@@ -25,12 +25,14 @@ class Tree:
         self.dispatches: list[Dispatch] = []
         self.notable = False
 
-    def add(self, dispatch: Dispatch) -> None:
-        """Take in a dispatch; beyond MAX_TREE only slow and failed ones, and the outermost."""
+    def add(self, dispatch: Dispatch) -> bool:
+        """Take in a dispatch; beyond MAX_TREE only slow and failed ones, and the outermost. Whether it was taken."""
         notable = is_notable(dispatch)
         self.notable = self.notable or notable
-        if notable or not dispatch.depth or len(self.dispatches) < MAX_TREE:
+        taken = notable or not dispatch.depth or len(self.dispatches) < MAX_TREE
+        if taken:
             self.dispatches.append(dispatch)
+        return taken
 
 
 class History(BaseObserver):
@@ -52,8 +54,7 @@ class History(BaseObserver):
         tree = self._waiting.get(dispatch.root_id)
         if tree is None:
             tree = self._waiting[dispatch.root_id] = Tree()
-        tree.add(dispatch)
-        self._waiting_count += 1
+        self._waiting_count += tree.add(dispatch)
         if dispatch.id == dispatch.root_id:
             self._decide(dispatch.root_id)
         elif self._waiting_count > MAX_WAITING:
@@ -65,7 +66,7 @@ class History(BaseObserver):
 
     def _decide(self, root_id: str) -> None:
         tree = self._waiting.pop(root_id)
-        self._waiting_count = max(0, self._waiting_count - len(tree.dispatches))
+        self._waiting_count -= len(tree.dispatches)
         if tree.notable or self._sampler.take(len(tree.dispatches)):
             self._chosen.extend(tree.dispatches)
 
@@ -79,7 +80,9 @@ class History(BaseObserver):
         """Store what was chosen."""
         self._decide_old(PATIENCE_SECONDS)
         batch.dispatches, self._chosen = self._chosen, []
-        batch.amendments, self._amendments = self._amendments, []
+        waiting = {dispatch.id for tree in self._waiting.values() for dispatch in tree.dispatches}
+        batch.amendments = [item for item in self._amendments if item.dispatch_id not in waiting]
+        self._amendments = [item for item in self._amendments if item.dispatch_id in waiting]
 
     def flush(self) -> None:
         """Wait for nothing any more."""

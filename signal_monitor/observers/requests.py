@@ -26,6 +26,7 @@ class Requests(BaseObserver):
         if not isinstance(origin, RequestOrigin):
             return
         request = self._record(origin)
+        origin.dispatches.clear()  # what still holds the request holds no more than that
         slow = request.duration_ns >= self._slow_ns
         if slow or request.failed_count or request.slow_count or self._sampler.take():
             self._ended.append(request)

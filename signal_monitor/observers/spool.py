@@ -78,6 +78,8 @@ class Spool(BaseObserver):
             self._get_store().write(batch)
         except StoreError as error:
             self._process.drop("store", len(batch.dispatches) + len(batch.amendments) + len(batch.requests))
+            for source in self._sources:
+                source.refused(batch)
             self._complain(error)
 
     def _complain(self, error: StoreError) -> None:

@@ -32,20 +32,26 @@ class Statistics(BaseObserver):
 
     def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
         """Add a dispatch to its signal and sender, its calls to their receivers."""
+        # Counted when it ends: the window in which it began may be over, and let go.
+        ended_at = dispatch.started_at + dispatch.duration_ns / 1e9
         failing = dispatch.failure or next((call.failure for call in dispatch.calls if call.failure), None)
         subjects: tuple[tuple[SubjectKind, str], ...] = (("signal", dispatch.signal), ("sender", dispatch.sender))
         for kind, key in subjects:
-            for totals in self._both(kind, key, dispatch.started_at):
-                self._add(totals, dispatch.duration_ns, dispatch.severity, dispatch.started_at)
+            for totals in self._both(kind, key, ended_at):
+                self._add(totals, dispatch.duration_ns, dispatch.severity, ended_at)
                 if failing is not None:
-                    _note_failure(totals, failing, dispatch.started_at, dispatch.id)
+                    _note_failure(totals, failing, ended_at, dispatch.id)
         for call in dispatch.calls:
             if call.outcome != "late":  # it still runs: counted when it ends
-                self._add_call(call, dispatch.id, dispatch.started_at + call.offset_ns / 1e9)
+                self._add_call(call, dispatch.id, ended_at)
 
     def amend(self, amendment: Amendment, call: ReceiverCall) -> None:
         """Count a late call now that its time is known."""
-        self._add_call(call, amendment.dispatch_id, time.time())
+        now = time.time()
+        self._add_call(call, amendment.dispatch_id, now)
+        if amendment.replaces == "not_run":
+            for totals in self._both("receiver", call.receiver, now):
+                totals.not_run = max(0, totals.not_run - 1)
 
     def _add_call(self, call: ReceiverCall, dispatch_id: str, at: float) -> None:
         for totals in self._both("receiver", call.receiver, at):
@@ -84,6 +90,13 @@ class Statistics(BaseObserver):
             totals = self._totals[place] = Totals(kind=kind, key=key, window=window)
         self._changed.add(place)
         return totals
+
+    def refused(self, batch: Batch) -> None:
+        """Store the totals of a lost batch with the next one."""
+        self._changed.update((row.kind, row.key, row.window) for row in batch.totals if self._is_kept(row))
+
+    def _is_kept(self, row: Totals) -> bool:
+        return (row.kind, row.key, row.window) in self._totals
 
     def fill(self, batch: Batch) -> None:
         """Store what changed since the last batch, and let go of the windows that are over."""

@@ -7,7 +7,7 @@ import pytest
 from signal_monitor.observers import history
 from signal_monitor.observers.history import History
 from signal_monitor.process import ThisProcess
-from signal_monitor.records import Dispatch, Failure, ReceiverCall, Severity
+from signal_monitor.records import Amendment, Dispatch, Failure, ReceiverCall, Severity
 from signal_monitor.stores.base import Batch
 
 
@@ -79,3 +79,28 @@ def test_huge_tree_keeps_what_is_notable(monkeypatch: pytest.MonkeyPatch) -> Non
     observer.observe(dispatch(1, 1, "slow"), None)
 
     assert chosen(observer) == ["p-2", "p-3", "p-7", "p-1"]
+
+
+def test_amendment_waits_for_its_dispatch() -> None:
+    observer, call = History(sample_per_second=10), ReceiverCall("shop.mail", 0, outcome="late")
+    observer.observe(dispatch(2, 1, "normal", call), None)
+    observer.amend(Amendment("p-2", 0, 5, "late"), call)
+
+    batch = Batch(process=ThisProcess().describe(()))
+    observer.fill(batch)
+    assert (batch.dispatches, batch.amendments) == ([], [])
+
+    observer.flush()
+    observer.fill(batch)
+    assert ([item.id for item in batch.dispatches], len(batch.amendments)) == (["p-2"], 1)
+
+
+def test_left_out_dispatches_do_not_count_as_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "MAX_TREE", 2)
+    monkeypatch.setattr(history, "MAX_WAITING", 5)
+    observer = History(sample_per_second=10)
+    for number in range(3, 50):
+        observer.observe(dispatch(number, 1), None)
+    observer.observe(dispatch(100, 2, "slow"), None)
+
+    assert chosen(observer) == []  # both trees still wait

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -111,3 +112,20 @@ def test_unbounded_senders_share_one_row(monkeypatch: pytest.MonkeyPatch) -> Non
     rows = {key: row.count for (key, window), row in totals_of(observer, "sender").items() if window == LIFE}
     assert len(rows) == 11
     assert rows[OTHER] == 40
+
+
+def test_totals_of_a_lost_batch_come_with_the_next() -> None:
+    observer = Statistics()
+    observer.observe(dispatch(call()), None)
+    lost = Batch(process=ThisProcess().describe(()))
+    observer.fill(lost)
+    observer.refused(lost)
+
+    assert totals_of(observer, "receiver")["shop.mail", LIFE].count == 1
+
+
+def test_long_dispatch_counts_in_the_minute_of_its_end() -> None:
+    observer = Statistics()
+    observer.observe(replace(dispatch(at=NOW - 600), duration_ns=600 * 10**9), None)
+
+    assert ("shop.paid", int(NOW) // WINDOW_SECONDS * WINDOW_SECONDS) in totals_of(observer, "signal")

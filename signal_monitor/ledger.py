@@ -18,7 +18,7 @@ class RequestOrigin(Origin):
     """A request under way; ``claimed`` once the middleware has said which one it is.
 
     ``framed`` ones were begun by ``request_started`` and end with ``request_finished``; the others, made by hand in
-    tests and scripts, end with their response.
+    tests and scripts, end with their response. ``outer`` is the request whose view makes this one, as test clients do.
     """
 
     __slots__ = (
@@ -26,6 +26,7 @@ class RequestOrigin(Origin):
         "ended_ns",
         "framed",
         "method",
+        "outer",
         "path",
         "span_id",
         "started_at",
@@ -38,6 +39,7 @@ class RequestOrigin(Origin):
     def __init__(self, *, framed: bool, hold: bool = False) -> None:
         super().__init__("request", secrets.token_hex(8), hold=hold)
         self.framed = framed
+        self.outer: Origin | None = None
         self.claimed = False
         self.method = self.path = ""
         self.view: str | None = None

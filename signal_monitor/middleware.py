@@ -22,6 +22,8 @@ from .conf import get_config
 from .faults import contained
 from .instrumentation import suppress
 from .instrumentation.catalogue import catalogue
+from .instrumentation.cells import renew_cell
+from .instrumentation.dispatch import ActiveDispatch
 from .instrumentation.origins import current_origin
 from .instrumentation.outbox import outbox
 from .ledger import LedgerTotals, RequestOrigin, add_up
@@ -83,18 +85,17 @@ def _observed(request: HttpRequest) -> Iterator[RequestOrigin | None]:
 def _claim(request: HttpRequest) -> RequestOrigin | None:
     origin = current_origin.get()
     if not isinstance(origin, RequestOrigin) or origin.claimed:
-        origin = RequestOrigin(framed=False)
-        current_origin.set(origin)
+        origin = _opened(framed=False)
     origin.claimed = True
     origin.method, origin.path = request.method or "", request.path
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
         origin.trace_id, origin.span_id = f"{context.trace_id:032x}", f"{context.span_id:016x}"
-    held, origin.held = origin.held, None
     origin.ignored = _is_ours(request.path)
-    if not origin.ignored:
-        for dispatch in held or ():
-            outbox.append(dispatch)
+    if origin.ignored:
+        origin.held = None
+    else:
+        origin.release(outbox.append)
     return origin
 
 
@@ -132,7 +133,7 @@ def _wants_timing(request: HttpRequest, *, enabled: bool | None) -> bool:
     if enabled is not None:
         return enabled
     user = request.__dict__.get("_cached_user")
-    return settings.DEBUG or bool(user is not None and user.is_active and user.is_staff)
+    return settings.DEBUG or bool(getattr(user, "is_active", False) and getattr(user, "is_staff", False))
 
 
 def server_timing(dispatch_count: int, totals: LedgerTotals) -> str:
@@ -174,19 +175,39 @@ def _log(origin: RequestOrigin, totals: LedgerTotals) -> None:
 
 def open_request() -> None:
     """A request begins; ``request_started`` is about to be dispatched."""
-    current_origin.set(RequestOrigin(framed=True, hold=PATH in settings.MIDDLEWARE))
+    renew_cell()
+    _opened(framed=True, hold=PATH in settings.MIDDLEWARE)
+
+
+def _opened(*, framed: bool, hold: bool = False) -> RequestOrigin:
+    """A new request, the current one from now on."""
+    origin, around = RequestOrigin(framed=framed, hold=hold), current_origin.get()
+    if isinstance(around, RequestOrigin):
+        around.release(_unclaimed)
+        # One that has no answer yet is being answered right now, and its view makes this one; any other was left over.
+        origin.outer = around if around.claimed and not around.ended_ns else None
+    else:
+        origin.outer = around
+    current_origin.set(origin)
+    return origin
+
+
+def _unclaimed(dispatch: ActiveDispatch) -> None:
+    """Deliver what belongs to no request that the middleware saw: a static file of the development server."""
+    dispatch.origin = None
+    outbox.append(dispatch)
 
 
 def close_request() -> None:
     """A request has ended; ``request_finished`` was dispatched."""
     origin = current_origin.get()
-    current_origin.set(None)
-    if not isinstance(origin, RequestOrigin) or origin.ignored:
+    if not isinstance(origin, RequestOrigin):
         return
-    held, origin.held = origin.held, None
-    for dispatch in held or ():  # the middleware never saw it: a static file of the development server
-        dispatch.origin = None
-        outbox.append(dispatch)
+    current_origin.set(origin.outer)
+    origin.closed = True
+    if origin.ignored:
+        return
+    origin.release(_unclaimed)
     if origin.claimed:
         outbox.append(origin)
 

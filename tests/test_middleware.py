@@ -19,9 +19,9 @@ from django.urls import path, reverse
 from pytest_django.fixtures import Settings
 
 from signal_monitor import pipeline
-from signal_monitor.instrumentation.origins import current_origin
+from signal_monitor.instrumentation.origins import HELD_SIZE, current_origin
 from signal_monitor.ledger import LedgerTotals, ReceiverTime, RequestOrigin, add_up
-from signal_monitor.middleware import MAX_BYTES, MAX_ENTRIES, SignalMonitorMiddleware, server_timing
+from signal_monitor.middleware import MAX_BYTES, MAX_ENTRIES, SignalMonitorMiddleware, close_request, server_timing
 from signal_monitor.records import Request
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import DispatchFilter
@@ -59,7 +59,12 @@ async def aworking(request: HttpRequest) -> HttpResponse:
     return HttpResponse("done")
 
 
-urlpatterns = [path("working/", working, name="working"), path("aworking/", aworking), *test_urlpatterns]
+urlpatterns = [
+    path("working/", working, name="working"),
+    path("aworking/", aworking),
+    path("nesting/", lambda request: nesting(request)),
+    *test_urlpatterns,
+]
 pytestmark = [pytest.mark.urls(__name__), pytest.mark.django_db]
 
 
@@ -142,6 +147,53 @@ def test_own_page_asked_for_by_hand_leaves_nothing_behind(captured: Capture) -> 
     assert current_origin.get() is None
     work.send_robust(sender="after")
     assert [item.sender for item in captured.dispatches] == ["after"]
+
+
+def nesting(request: HttpRequest) -> HttpResponse:
+    Client().get("/working/")
+    work.send_robust(sender=nesting)
+    return HttpResponse("done")
+
+
+def test_request_made_inside_a_view_is_one_of_its_own(client: Client, captured: Capture) -> None:
+    client.get("/nesting/")
+
+    by_path = {request.path: request.id for request in requests()}
+    assert set(by_path) == {"/nesting/", "/working/"}
+    senders = {item.sender.rpartition(".")[2]: item.origin_id for item in captured.of(f"{__name__}.slow")}
+    assert senders == {"working": by_path["/working/"], "nesting": by_path["/nesting/"]}
+
+
+def test_request_that_nobody_claims_holds_nothing_back(captured: Capture) -> None:
+    """A loop that sends ``request_started`` to renew its connections, and never ``request_finished``."""
+    request_started.send(sender="loop")
+    for _ in range(HELD_SIZE):
+        work.send_robust(sender="loop")
+    close_request()
+
+    assert len(captured.of(f"{__name__}.slow")) == HELD_SIZE
+    assert current_origin.get() is None
+
+
+def test_dispatch_after_the_request_is_attributed_and_not_added(client: Client, captured: Capture) -> None:
+    origins: list[Any] = []
+
+    def remember(**kwargs: Any) -> None:
+        origins.append(current_origin.get())
+
+    request_finished.connect(remember)
+    try:
+        client.get("/working/")
+    finally:
+        request_finished.disconnect(remember)
+    token = current_origin.set(origins[0])
+    work.send_robust(sender="afterwards")
+    current_origin.reset(token)
+
+    (request,) = requests()
+    (late,) = [item for item in captured.dispatches if item.sender == "afterwards"]
+    assert late.origin_id == request.id
+    assert not origins[0].dispatches
 
 
 def test_request_made_by_hand_is_recorded_too(captured: Capture) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 
 from django.apps import AppConfig, apps
@@ -13,8 +14,8 @@ from .conf import Config, get_config
 from .expansion import Expander
 from .instrumentation import instrument, uninstrument
 from .instrumentation.catalogue import Limits, catalogue
-from .instrumentation.dispatch import probes
 from .instrumentation.outbox import outbox
+from .instrumentation.probes import probes
 from .middleware import hook_requests
 from .observers.history import History
 from .observers.requests import Requests
@@ -62,6 +63,10 @@ def start(config: Config) -> None:
         query_counting.start()
     else:
         query_counting.stop()
+    if "celery" in sys.modules:  # the project uses it
+        from .contrib import celery  # an optional dependency
+
+        celery.connect()
     instrument()
 
 

@@ -19,3 +19,7 @@ ASGI_APPLICATION = "tests.asgi.application"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 SIGNAL_MONITOR = {"STORE": os.environ.get("TESTS_STORE", "memory")}
+
+# Tests leave no message for a demo that runs beside them; those that have a worker start it with the demo's settings.
+CELERY_BROKER_URL = "memory://"
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {}

@@ -1,0 +1,47 @@
+"""Dispatches inside a Celery task belong to that task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery.signals import task_postrun, task_prerun
+
+from signal_monitor.faults import contained
+from signal_monitor.instrumentation.origins import Origin, current_origin
+
+UID = "signal_monitor"
+
+
+class TaskOrigin(Origin):
+    """A task under way; ``outer`` is what it runs in, where it runs at once in the process that called it."""
+
+    __slots__ = ("outer", "task_id")
+
+    def __init__(self, name: str, task_id: str, outer: Origin | None) -> None:
+        super().__init__("task", f"{name}[{task_id[:8]}]")
+        self.task_id = task_id
+        self.outer = outer
+
+
+@contained("the start of a task", None)
+def _begin(task_id: str, task: Any, **_kwargs: object) -> None:  # noqa: ANN401 - Celery's tasks have no type
+    current_origin.set(TaskOrigin(task.name, task_id, current_origin.get()))
+
+
+@contained("the end of a task", None)
+def _end(task_id: str, **_kwargs: object) -> None:
+    origin = current_origin.get()
+    if isinstance(origin, TaskOrigin) and origin.task_id == task_id:
+        current_origin.set(origin.outer)
+
+
+def connect() -> None:
+    """Follow the tasks of this process; calling it again changes nothing."""
+    task_prerun.connect(_begin, weak=False, dispatch_uid=UID)
+    task_postrun.connect(_end, weak=False, dispatch_uid=UID)
+
+
+def disconnect() -> None:
+    """Follow them no more."""
+    task_prerun.disconnect(dispatch_uid=UID)
+    task_postrun.disconnect(dispatch_uid=UID)

@@ -1,0 +1,88 @@
+"""Dispatches inside a task belong to the task; tasks run at once here, by a worker in the demo's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from celery import Celery
+from django.dispatch import Signal
+
+from signal_monitor.contrib import celery as contrib
+from signal_monitor.instrumentation.origins import Origin, current_origin
+from signal_monitor.testing import capture_dispatches
+
+application = Celery("tests", set_as_current=False)
+application.conf.task_always_eager = True
+worked = Signal()
+
+
+def receiver(**kwargs: Any) -> None: ...
+
+
+@application.task(name="tests.work")  # type: ignore[untyped-decorator]
+def work(again: int = 0) -> None:
+    worked.send(sender=f"level {again}")
+    if again:
+        work.delay(again - 1)
+    worked.send(sender=f"level {again} after")
+
+
+@application.task(name="tests.fail")  # type: ignore[untyped-decorator]
+def fail() -> None:
+    worked.send(sender="failing")
+    raise ValueError("no")
+
+
+@pytest.fixture(autouse=True)
+def _followed() -> Iterator[None]:
+    contrib.connect()
+    contrib.connect()
+    worked.connect(receiver)
+    yield
+    worked.disconnect(receiver)
+
+
+def test_dispatch_in_a_task_belongs_to_it() -> None:
+    with capture_dispatches() as captured:
+        task_id = work.delay().id
+
+    assert {(item.origin_kind, item.origin_id) for item in captured.dispatches} == {
+        ("task", f"tests.work[{task_id[:8]}]")
+    }
+    assert current_origin.get() is None
+
+
+def test_task_inside_a_task_gives_back_what_was_around_it() -> None:
+    with capture_dispatches() as captured:
+        work.delay(1)
+
+    by_sender = {item.sender: item.origin_id for item in captured.dispatches}
+    assert by_sender["level 1"] == by_sender["level 1 after"] != by_sender["level 0"]
+
+
+def test_task_run_at_once_in_a_request_gives_the_request_back() -> None:
+    around = Origin("request", "abc")
+    token = current_origin.set(around)
+    try:
+        work.delay()
+        assert current_origin.get() is around
+    finally:
+        current_origin.reset(token)
+
+
+def test_failing_task_ends_too() -> None:
+    with capture_dispatches() as captured, pytest.raises(ValueError, match="no"):
+        fail.apply(throw=True)
+
+    assert [item.origin_kind for item in captured.dispatches] == ["task"]
+    assert current_origin.get() is None
+
+
+def test_disconnected_tasks_are_not_followed() -> None:
+    contrib.disconnect()
+    with capture_dispatches() as captured:
+        work.delay()
+
+    assert {item.origin_kind for item in captured.dispatches} == {None}

@@ -1,0 +1,30 @@
+"""The demo's task queue: ``celery -A demo worker`` runs what the site and its commands queue."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from celery import Celery
+from celery.signals import worker_process_init, worker_ready
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "demo.settings")
+
+app = Celery("demo")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@worker_process_init.connect
+def trace(**_kwargs: object) -> None:
+    """Send traces from the process that runs the tasks, for exporters do not outlive a fork."""
+    from demo import telemetry
+
+    telemetry.configure()
+
+
+@worker_ready.connect
+def tell_readiness(**_kwargs: object) -> None:
+    """Make the file that whoever has started this worker waits for."""
+    if path := os.environ.get("DEMO_WORKER_READY_FILE"):
+        Path(path).touch()

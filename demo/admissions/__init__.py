@@ -1,0 +1,1 @@
+"""Cohorts of students, and how each student stands."""

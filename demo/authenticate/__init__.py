@@ -1,0 +1,1 @@
+"""People are invited to the academy, and accept."""

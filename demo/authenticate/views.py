@@ -1,0 +1,43 @@
+"""The page to invite people, and to accept for them."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from demo.authenticate.forms import InvitationForm
+from demo.authenticate.models import ProfileAcademy
+
+SHOWN = 20
+
+
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    """The newest invitations, and a form to invite one more."""
+    return _render_invitations(request, InvitationForm())
+
+
+@require_POST
+def invite(request: HttpRequest) -> HttpResponse:
+    """Invite someone."""
+    form = InvitationForm(request.POST)
+    if not form.is_valid():
+        return _render_invitations(request, form, status=422)
+    messages.success(request, f"Invited: {form.save()}")
+    return redirect("authenticate:index")
+
+
+@require_POST
+def accept(request: HttpRequest, pk: int) -> HttpResponse:
+    """Accept an invitation, as the link in a mail would."""
+    profile = get_object_or_404(ProfileAcademy, pk=pk, status=ProfileAcademy.Status.INVITED)
+    profile.accept()
+    messages.success(request, f"{profile.first_name} has accepted, as user {profile.user}.")
+    return redirect("authenticate:index")
+
+
+def _render_invitations(request: HttpRequest, form: InvitationForm, status: int = 200) -> HttpResponse:
+    profiles = ProfileAcademy.objects.select_related("user")[:SHOWN]
+    return render(request, "authenticate/index.html", {"form": form, "profiles": profiles}, status=status)

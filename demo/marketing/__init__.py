@@ -1,0 +1,1 @@
+"""What marketing makes of the other apps' signals, much of it in the task queue."""

@@ -1,0 +1,35 @@
+"""The page with a button that queues a task."""
+
+from __future__ import annotations
+
+import os
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+from kombu.exceptions import OperationalError
+
+from demo.application.models import FinishedTask
+from demo.application.tasks import do_some_task
+
+SHOWN = 12
+
+
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    """The tasks that are done, newest first."""
+    context = {"finished": FinishedTask.objects.all()[:SHOWN], "site_process_id": os.getpid()}
+    return render(request, "application/index.html", context)
+
+
+@require_POST
+def queue(request: HttpRequest) -> HttpResponse:
+    """Queue the task, and do not wait for it."""
+    try:
+        task_id = do_some_task.delay().id
+    except (OperationalError, OSError) as error:  # of a broker that is a server, and of one that is a directory
+        messages.error(request, f"The task queue cannot be reached: {error}.")
+    else:
+        messages.success(request, f"Queued: do_some_task {task_id[:8]}. Reload in a moment to see it done.")
+    return redirect("application:index")

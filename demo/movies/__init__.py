@@ -1,0 +1,1 @@
+"""A movie search, in the request or in the task queue."""

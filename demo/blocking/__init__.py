@@ -1,0 +1,1 @@
+"""What the visitor waits for, and what a task queue can take off them."""

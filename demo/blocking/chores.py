@@ -1,0 +1,28 @@
+"""The chores of a publication: the same work, whoever does it."""
+
+from __future__ import annotations
+
+import time
+
+from demo.blocking.models import Chore, Publication
+from demo.blocking.signals import chore_done
+
+CHORE_SECONDS = 0.02
+CHORES = (
+    "index_for_search",
+    "warm_front_page",
+    "resize_cover",
+    "build_feed",
+    "update_sitemap",
+    "count_words",
+    "find_related",
+    "ping_partners",
+    "post_to_channel",
+    "write_audit_log",
+)
+
+
+def do_chore(publication: Publication, name: str) -> None:
+    """Do a chore: sleeps, as if on a slow service, and keeps that it was done."""
+    time.sleep(CHORE_SECONDS)
+    chore_done.send(sender=Chore, chore=Chore.objects.create(publication=publication, name=name))

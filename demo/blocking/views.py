@@ -1,0 +1,71 @@
+"""One signal with ten receivers, beside the same work in ten tasks."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+from kombu.exceptions import OperationalError
+
+from demo.blocking.chores import CHORE_SECONDS, CHORES
+from demo.blocking.models import Publication
+from demo.blocking.signals import article_published, article_queued
+
+SIGNALS = {Publication.How.SIGNAL: article_published, Publication.How.TASKS: article_queued}
+REFRESH_SECONDS = 1
+PATIENCE = timedelta(seconds=10)
+GIVE_UP = timedelta(minutes=2)
+# Of a broker that is a server, and of one that is a directory.
+QUEUE_ERRORS = (OperationalError, OSError)
+
+
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    """Both ways side by side, with what the last press of each came to."""
+    last = {how.value: Publication.objects.filter(how=how, waited_ms__isnull=False).first() for how in Publication.How}
+    queued = last[Publication.How.TASKS]
+    waiting_since = timezone.now() - queued.published_at if queued and not queued.finished_at else None
+    context = {
+        **last,
+        "chores": CHORES,
+        "chore_ms": CHORE_SECONDS * 1_000,
+        "longest_ms": max([1.0, *(one.waited_ms or 0.0 for one in last.values() if one)]),
+        "late": waiting_since is not None and waiting_since > PATIENCE,
+    }
+    response = render(request, "blocking/index.html", context)
+    if waiting_since is not None and waiting_since < GIVE_UP:
+        # With its address: a browser whose own has a fragment (#tasks) would jump there and not reload.
+        response.headers["Refresh"] = f"{REFRESH_SECONDS}; url={reverse('blocking:index')}"
+    return response
+
+
+@require_POST
+def publish(request: HttpRequest, how: str) -> HttpResponse:
+    """Publish an article, and measure how long the signal keeps its sender waiting."""
+    if how not in Publication.How:
+        raise Http404(f"Nobody publishes by {how!r}.")
+    try:
+        publication = _publish(Publication.How(how))
+    except QUEUE_ERRORS as error:
+        messages.error(request, f"The task queue cannot be reached: {error}.")
+    else:
+        messages.info(
+            request, f"Published by {publication.get_how_display()}: you waited {publication.waited_ms:.1f} ms."
+        )
+    return redirect(f"{reverse('blocking:index')}#{how}")
+
+
+def _publish(how: Publication.How) -> Publication:
+    publication = Publication.objects.create(how=how)
+    started_ns = time.perf_counter_ns()
+    SIGNALS[how].send(sender=Publication, publication=publication)
+    publication.waited_ms = (time.perf_counter_ns() - started_ns) / 1e6
+    publication.save(update_fields=["waited_ms"])
+    Publication.objects.forget_old()
+    return publication

@@ -1,0 +1,26 @@
+"""The blocking page in a browser; apart from the others, because Playwright's event loop keeps them from the ORM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from demo.tests.running import Demo
+from tests import servers
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+chromium = servers.chromium
+
+
+def test_page_follows_the_worker_without_a_click(start: Callable[..., Demo], chromium: Browser) -> None:
+    url = start("--no-traffic").wait_for_url()
+    page = chromium.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.goto(f"{url}blocking/")
+    page.get_by_role("button", name="Publish and go on").click()
+    page.locator("#tasks", has_text="10 of 10 chores done by the worker, the last one").wait_for()
+    page.close()
+    assert complaints == []

@@ -1,10 +1,10 @@
-"""Presses in the admin."""
+"""Presses, and the rows of the mistakes, in the admin."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 
-from demo.pitfalls.models import Press
+from demo.pitfalls.models import Certificate, Course, CourseUser, Draft, Lookup, Payment, Press
 
 
 @admin.register(Press)
@@ -13,3 +13,15 @@ class PressAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the 
 
     list_display = ("pitfall", "waited_ms", "at")
     list_filter = ("pitfall",)
+
+
+@admin.register(CourseUser)
+class CourseUserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # the same
+    """Members, by their course."""
+
+    list_display = ("name", "course")
+    list_filter = ("course",)
+    list_select_related = ("course",)
+
+
+admin.site.register((Certificate, Course, Draft, Lookup, Payment))

@@ -1,0 +1,1 @@
+"""A package whose receivers nobody imports."""

@@ -1,0 +1,61 @@
+"""A supplier who does not answer the telephone."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from demo.pitfalls.models import Press
+from demo.pitfalls.signals import supplier_called
+
+PATIENCE_SECONDS = 15.0
+
+
+class Supplier:
+    """One call at a time, in a thread of its own: as in life only the caller hangs, and here nobody has to be that."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._let_go = threading.Event()
+        self._caller: threading.Thread | None = None
+        self._called_at = 0.0
+
+    def call(self) -> bool:
+        """Begin a call; False when another one hangs already."""
+        with self._lock:
+            if self.hanging:
+                return False
+            self._let_go.clear()
+            self._called_at = time.monotonic()
+            self._caller = threading.Thread(target=_send, name="calls-supplier", daemon=True)
+            self._caller.start()
+            return True
+
+    def wait_for_answer(self) -> None:
+        """Wait until somebody lets go, but no longer than PATIENCE_SECONDS."""
+        self._let_go.wait(PATIENCE_SECONDS)
+
+    def let_go(self) -> None:
+        """End the call."""
+        with self._lock:
+            caller = self._caller
+            self._let_go.set()
+        if caller is not None:
+            caller.join(1.0)
+
+    @property
+    def hanging(self) -> bool:
+        """Whether a call has begun and not ended."""
+        return self._caller is not None and self._caller.is_alive()
+
+    @property
+    def hanging_seconds(self) -> float:
+        """For how long the present call has been hanging; 0 when there is none."""
+        return time.monotonic() - self._called_at if self.hanging else 0.0
+
+
+def _send() -> None:
+    supplier_called.send(sender=Press)
+
+
+supplier = Supplier()

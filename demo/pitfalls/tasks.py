@@ -1,0 +1,13 @@
+"""Tasks of the pitfalls app."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from demo.pitfalls.models import CourseUser, Lookup
+
+
+@shared_task
+def welcome_member(member_id: int) -> None:
+    """Look for a new member, to welcome them; keep whether they were there."""
+    Lookup.objects.keep(member_id=member_id, found=CourseUser.objects.filter(pk=member_id).exists())

@@ -1,0 +1,39 @@
+"""The pitfalls on the running demo: a real ASGI server, a real worker, and a dashboard that answers all the while."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from demo.home.browser import Browser
+from demo.pitfalls.catalogue import PITFALLS
+from demo.tests.running import Demo, eventually
+
+
+def dispatches(browser: Browser, receiver: str) -> list[dict[str, Any]]:
+    """The dispatches of a receiver that have reached the dashboard."""
+    path = f"/signals/api/live/?receiver=demo.pitfalls.receivers.{receiver}"
+    found: list[dict[str, Any]] = json.loads(browser.get(path).text)["dispatches"]
+    return found
+
+
+def hanging(browser: Browser) -> list[dict[str, Any]]:
+    """The receiver calls that hang, with their stacks."""
+    running = json.loads(browser.get("/signals/api/overview/").text)["running"]
+    return [row for row in running if row["receiver"].endswith(".wait_for_supplier") and row["stack"]]
+
+
+def test_every_button_works_on_the_running_demo(start: Callable[..., Demo]) -> None:
+    browser = Browser(start("--no-traffic").wait_for_url())
+    for pitfall in PITFALLS:
+        browser.get("/pitfalls/")
+        assert f"{pitfall.title}: you waited" in browser.post(f"/pitfalls/{pitfall.slug}/").text
+    assert eventually(lambda: hanging(browser), 10)
+    assert "Let it go" in browser.get("/pitfalls/").text
+    browser.post("/pitfalls/hangs/let-go/")
+    assert eventually(lambda: dispatches(browser, "wait_for_supplier"), 10)
+    assert eventually(lambda: not hanging(browser), 10)
+    assert [each["blocked_loop"] for each in dispatches(browser, "compare_quotes")] == [True]
+    assert [each["in_transaction"] for each in dispatches(browser, "queue_welcome")] == [True]
+    assert eventually(lambda: "and did not find it." in browser.get("/pitfalls/").text, 20)

@@ -8,6 +8,9 @@ Environment variables that change them:
 * ``DEMO_ALLOWED_HOSTS``: host names, separated by commas, besides those of this machine.
 * ``DEMO_LOG_LEVEL``: of the demo's own log lines (INFO).
 * ``DEMO_STORE``: where the monitor keeps what it saw, as in ``SIGNAL_MONITOR["STORE"]``.
+* ``DEMO_BROKER_DIR``: where the task queue keeps its messages (``.celery`` in the project's root).
+* ``CELERY_BROKER_URL``: another broker instead of that directory, such as ``redis://localhost:6379/0``.
+* ``OMDB_API_KEY``: looks movies up at OMDb instead of in the bundled catalogue.
 * ``DEMO_TRACE_URL``: where to look a trace up, as in ``SIGNAL_MONITOR["TRACE_URL"]``.
 * ``OTEL_EXPORTER_OTLP_ENDPOINT`` and the other standard ones: where to send traces.
 """
@@ -16,8 +19,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
-from demo import secret_key, telemetry
+import django
+
+from demo import broker, secret_key, telemetry
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATABASE = Path(os.environ.get("DEMO_DATABASE", BASE_DIR / "db.sqlite3"))
@@ -37,6 +43,12 @@ INSTALLED_APPS = [
     "demo.home",
     "demo.todos",
     "demo.accounts",
+    "demo.authenticate",
+    "demo.admissions",
+    "demo.marketing",
+    "demo.application",
+    "demo.movies",
+    "demo.blocking",
     "demo.pitfalls",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -46,6 +58,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "channels",
     "django_htmx",
+    "rest_framework",
 ]
 
 MIDDLEWARE = [
@@ -109,6 +122,38 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+
+# Mail goes to the console; Django 6.0 and 6.1 each spell a setting of it anew.
+CONSOLE_BACKEND = "django.core.mail.backends.console.EmailBackend"
+SERVER_EMAIL = DEFAULT_FROM_EMAIL = "demo@example.org"
+ADMINS: list[Any] = ["admin@example.org"] if django.VERSION >= (6, 0) else [("Admin", "admin@example.org")]
+if django.VERSION >= (6, 1):
+    MAILERS = {"default": {"BACKEND": CONSOLE_BACKEND}}
+else:
+    EMAIL_BACKEND = CONSOLE_BACKEND
+
+REST_FRAMEWORK = {
+    # JSON alone: the browsable API's inline scripts would not get past the Content-Security-Policy.
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+}
+
+CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or f"{broker.SCHEME}://localhost"
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    broker.options(Path(os.environ.get("DEMO_BROKER_DIR", BASE_DIR / ".celery")))
+    if CELERY_BROKER_URL.startswith(f"{broker.SCHEME}:")
+    else {}
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# One message at a time, and no control messages, which would pile up in the directory.
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+# What a task did stands in the tables of its app.
+CELERY_TASK_IGNORE_RESULT = True
+# Django's LOGGING is for the worker, too.
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Mail that is printed to the console goes there as it is.
+CELERY_WORKER_REDIRECT_STDOUTS = False
 
 LOGGING = {
     "version": 1,

@@ -32,8 +32,8 @@ def trace_url() -> str:
 def configure() -> None:
     """Send traces if an endpoint is named, unless someone (``opentelemetry-instrument``) has seen to it before.
 
-    For the servers, before they load their middleware. Commands have no requests to trace, and their queries alone
-    would be a trace each.
+    For the servers, before they load their middleware, and for the worker. Commands have no requests to trace, and
+    their queries alone would be a trace each.
     """
     if not endpoint():
         return
@@ -50,6 +50,7 @@ def _configure() -> None:
         trace.set_tracer_provider(_make_provider())
         _trace_requests()
         _trace_queries()
+        _trace_tasks()
 
 
 def _make_provider() -> TracerProvider:
@@ -82,3 +83,9 @@ def _trace_queries() -> None:
 
     # Django connects through sqlite3.dbapi2; whoever connects through sqlite3 itself, as the monitor, stays untraced.
     trace_integration(cast("Any", sqlite3.dbapi2), "connect", "sqlite", capture_parameters=False)
+
+
+def _trace_tasks() -> None:
+    from opentelemetry.instrumentation.celery import CeleryInstrumentor
+
+    CeleryInstrumentor().instrument()

@@ -13,13 +13,20 @@ from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from demo.home.visitors import NAME_PREFIX, Visitor
+from demo.admissions.models import Cohort
+from demo.authenticate.models import ProfileAcademy
+from demo.home.errands import NAME_PREFIX
+from demo.home.visitors import Visitor
+from demo.marketing.models import CohortTask, FormEntry
+from demo.movies.models import SearchTerm
 from demo.todos.models import Todo
 
 RATE_PER_VISITOR = 1.0
 MOST_VISITORS = 16
-USERS_KEPT = 40
+USERS_KEPT = 60
 TODOS_KEPT = 200
+COHORTS_KEPT = 20
+ROWS_KEPT = 100
 FAILURES_IN_A_ROW = 20
 
 
@@ -78,13 +85,19 @@ class Crowd:
 
 
 def tidy() -> None:
-    """Forget all but the newest visitors and their newest todos, and sessions that are over."""
-    visitors = User.objects.filter(username__startswith=NAME_PREFIX)
-    visitors.exclude(pk__in=_newest(visitors, USERS_KEPT)).delete()
-    todos = Todo.objects.filter(owner__username__startswith=NAME_PREFIX)
-    todos.exclude(pk__in=_newest(todos, TODOS_KEPT)).delete()
+    """Forget all but the newest visitors and what is newest of theirs, and sessions that are over."""
+    _keep_newest(User.objects.filter(username__startswith=NAME_PREFIX), USERS_KEPT)
+    _keep_newest(Todo.objects.filter(owner__username__startswith=NAME_PREFIX), TODOS_KEPT)
+    _keep_newest(Cohort.objects.filter(slug__startswith=NAME_PREFIX), COHORTS_KEPT)
+    for rows in (
+        ProfileAcademy.objects.filter(email__startswith=NAME_PREFIX),
+        FormEntry.objects.filter(email__startswith=NAME_PREFIX),
+        CohortTask.objects.filter(cohort_user__user__username__startswith=NAME_PREFIX),
+        SearchTerm.objects.filter(text__startswith=NAME_PREFIX),
+    ):
+        _keep_newest(rows, ROWS_KEPT)
     Session.objects.filter(expire_date__lt=timezone.now()).delete()
 
 
-def _newest(rows: QuerySet[Any], number: int) -> list[int]:
-    return list(rows.order_by("-pk").values_list("pk", flat=True)[:number])
+def _keep_newest(rows: QuerySet[Any], number: int) -> None:
+    rows.exclude(pk__in=list(rows.order_by("-pk").values_list("pk", flat=True)[:number])).delete()

@@ -33,10 +33,14 @@ class Child:
         text = self._log.read_text(encoding="utf-8", errors="replace") if self._log else ""
         return "\n".join(text.splitlines()[-TAIL_LINES:])
 
-    def signal(self, number: int) -> None:
-        """Send a signal to it and to all that it has started."""
+    def terminate(self) -> None:
+        """Ask it to end; how to end what it has started is its own affair."""
+        self._process.terminate()
+
+    def kill_group(self) -> None:
+        """Kill it and all that it has started."""
         with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group of the dead
-            os.killpg(self._process.pid, number)
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def wait(self, seconds: float) -> None:
         """Wait for its end, at most so long."""
@@ -86,10 +90,10 @@ class Children:
         """Ask the children to end, the last one first, and kill what has not done so in time."""
         while self._children:
             child = self._children.pop()
-            child.signal(signal.SIGTERM)
+            child.terminate()
             child.wait(GRACE_SECONDS)
             # Its group, even if it has ended itself: what it had started may not have.
-            child.signal(signal.SIGKILL)
+            child.kill_group()
             child.wait(GRACE_SECONDS)
 
 

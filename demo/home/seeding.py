@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from django.contrib.auth.models import User
 
+from demo.admissions.models import Cohort
+from demo.admissions.serializers import CohortSerializer
+from demo.authenticate.models import ProfileAcademy
+from demo.marketing.models import FormEntry
 from demo.todos.models import Todo
 
 USERNAME = PASSWORD = "demo"  # noqa: S105 - printed for everyone to use
@@ -17,16 +21,19 @@ SHARED_TODOS = (
     "Mark this todo done, and see who received it",
     "Ask the pitfalls for a slow report",
 )
+COHORT = {"slug": "first-cohort", "name": "First cohort", "kickoff_date": "2027-01-11"}
+INVITED = {"first_name": "Katherine", "email": "katherine@example.org"}
 OWN_TODOS = ("Water the plants", "Read the waterfall of a dispatch", "Move a slow receiver into a task queue")
 
 
 def seed() -> None:
-    """Make the user ``demo``, a few neighbours, and todos for all."""
+    """Make the user ``demo``, a few neighbours, todos for all, and an academy to start from."""
     _seed_demo_user()
     for username, (display_name, bio) in NEIGHBOURS.items():
         _seed_neighbour(username, display_name, bio)
     if not Todo.objects.filter(owner=None).exists():
         _seed_todos(None, SHARED_TODOS)
+    _seed_academy()
 
 
 def _seed_demo_user() -> None:
@@ -52,3 +59,14 @@ def _seed_neighbour(username: str, display_name: str, bio: str) -> None:
 def _seed_todos(owner: User | None, titles: tuple[str, ...]) -> None:
     for title in titles:
         Todo.objects.create(owner=owner, title=title)
+
+
+def _seed_academy() -> None:
+    if not Cohort.objects.filter(slug=COHORT["slug"]).exists():
+        serializer = CohortSerializer(data=COHORT)
+        serializer.is_valid(raise_exception=True)
+        serializer.save()
+    # An invitation to accept, and an e-mail that waits to be bound to whoever accepts it.
+    if not ProfileAcademy.objects.filter(email=INVITED["email"]).exists():
+        ProfileAcademy.objects.create(**INVITED)
+        FormEntry.objects.create(**INVITED)

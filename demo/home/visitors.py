@@ -5,16 +5,25 @@ from __future__ import annotations
 import random
 import re
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from http.cookiejar import CookieJar
-from urllib.parse import urlencode, urljoin
-from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_opener
+from collections.abc import Callable
 
+from demo.home.browser import Browser
+from demo.home.errands import NAME_PREFIX, Errands
 from demo.pitfalls.catalogue import PITFALLS
 
-NAME_PREFIX = "visitor-"
-TIMEOUT_SECONDS = 20.0
+PAGES = (
+    "/",
+    "/todos/",
+    "/todos/?from=mail",
+    "/accounts/login/",
+    "/academy/invitations/",
+    "/academy/cohorts/",
+    "/academy/marketing/",
+    "/tasks/",
+    "/movies/",
+    "/blocking/",
+    "/pitfalls/",
+)
 TODO_FORM = re.compile(r'action="(/todos/\d+/(?:done|undone|complete|delete)/)"')
 TITLES = (
     "Buy oat milk",
@@ -28,46 +37,15 @@ TITLES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What came back, after redirects."""
-
-    url: str
-    text: str
-
-
-class Browser:
-    """Fetches pages and posts forms, with the cookies of one visitor."""
-
-    def __init__(self, site: str) -> None:
-        self._site = site
-        self._cookies = CookieJar()
-        # No proxy: the site is on this machine, whatever the environment says of the way out.
-        self._opener = build_opener(ProxyHandler({}), HTTPCookieProcessor(self._cookies))
-
-    def get(self, path: str) -> Page:
-        """Fetch a page; OSError when the site does not answer, or answers with an error."""
-        return self._open(path, None)
-
-    def post(self, path: str, fields: Mapping[str, str] | None = None) -> Page:
-        """Post a form of a page that was fetched before."""
-        token = next((cookie.value for cookie in self._cookies if cookie.name == "csrftoken"), None)
-        return self._open(path, urlencode({**(fields or {}), "csrfmiddlewaretoken": token or ""}).encode())
-
-    def _open(self, path: str, body: bytes | None) -> Page:
-        request = Request(urljoin(self._site, path), body)  # noqa: S310 - an address of the site
-        with self._opener.open(request, timeout=TIMEOUT_SECONDS) as response:
-            return Page(response.url, response.read().decode())
-
-
 class Visitor:
-    """Someone who looks around, signs up, and keeps a list of todos."""
+    """Someone who looks around, signs up, keeps a list of todos, and has errands elsewhere on the site."""
 
     def __init__(self, site: str, *, pitfalls: bool, choice: random.Random) -> None:
         self._browser = Browser(site)
         self._pitfalls = pitfalls
         self._choice = choice
         self._name = f"{NAME_PREFIX}{secrets.token_hex(4)}"
+        self.errands = Errands(self._browser, self._name, choice)
         self._password = secrets.token_urlsafe(12)
         self._has_account = False
         self._logged_in = False
@@ -88,7 +66,7 @@ class Visitor:
 
     def browse(self) -> None:
         """Look at a page that is there for everyone."""
-        self._browser.get(self._choice.choice(("/", "/todos/", "/todos/?from=mail", "/pitfalls/", "/accounts/login/")))
+        self._browser.get(self._choice.choice(PAGES))
 
     def sign_up(self) -> None:
         """Open an account, and be logged in."""
@@ -139,7 +117,8 @@ class Visitor:
         self._browser.post(f"/pitfalls/{self._choice.choice(PITFALLS).slug}/")
 
     def _guest_actions(self) -> dict[Callable[[], None], float]:
-        return {self.browse: 5, self.log_in if self._has_account else self.sign_up: 1}
+        account = self.log_in if self._has_account else self.sign_up
+        return {self.browse: 5, account: 2, self.errands.leave_email: 1, self.errands.search_movie: 1}
 
     def _member_actions(self) -> dict[Callable[[], None], float]:
         return {
@@ -148,5 +127,13 @@ class Visitor:
             self.save_profile: 2,
             self.add_todo: 5,
             self.change_todo: 9,
+            self.errands.invite: 3,
+            self.errands.accept: 3,
+            self.errands.keep_cohort: 3,
+            self.errands.add_student: 2,
+            self.errands.change_status: 4,
+            self.errands.queue_task: 4,
+            self.errands.search_movie: 4,
+            self.errands.publish: 1,
             self.log_out: 1,
         }

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from pytest_django.fixtures import Settings
 
 from demo.tests.running import Demo
+from demo.tests.working import Worker
 from signal_monitor import pipeline
 from signal_monitor.records import Dispatch
 from signal_monitor.stores import get_store
@@ -42,6 +43,11 @@ def recorded(settings: Settings) -> Recorded:
     return read
 
 
+def pid_of(dispatch: Dispatch) -> int:
+    """The process that a recorded dispatch ran in."""
+    return next(process.pid for process in get_store().processes() if process.id == dispatch.process)
+
+
 @pytest.fixture
 def member(db: None) -> User:
     """Someone with an account, password "secret"."""
@@ -61,3 +67,11 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
     for demo in started:
         if demo.process.poll() is None:
             demo.end(signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    """A Celery worker for the tests of one module."""
+    running = Worker(tmp_path_factory.mktemp("worker"))
+    yield running
+    running.end()

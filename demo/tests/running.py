@@ -27,12 +27,13 @@ def eventually(condition: Callable[[], object], seconds: float = START_SECONDS) 
 
 
 def demo_environ(directory: Path) -> dict[str, str]:
-    """An environment with a database and a store of the test's own."""
+    """An environment with a database, a store and a broker of the test's own."""
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "CELERY_BROKER_URL"},
         "DJANGO_SETTINGS_MODULE": "demo.settings",
         "DEMO_DATABASE": str(directory / "db.sqlite3"),
         "DEMO_STORE": f"sqlite:///{directory / 'signals' / 'store.sqlite3'}",
+        "DEMO_BROKER_DIR": str(directory / "broker"),
     }
 
 
@@ -47,9 +48,10 @@ class Demo:
     def __init__(self, directory: Path, *arguments: str, environ: Mapping[str, str]) -> None:
         self._directory = directory
         self._output = directory / "output.txt"
-        line, environ = demo_line("--port", "0", *arguments), {**demo_environ(directory), **environ}
+        self._environ = {**demo_environ(directory), **environ}
         with self._output.open("wb") as stream:
-            self.process = subprocess.Popen(line, env=environ, stdout=stream, stderr=stream)
+            line = demo_line("--port", "0", *arguments)
+            self.process = subprocess.Popen(line, env=self._environ, stdout=stream, stderr=stream)
 
     @property
     def output(self) -> str:
@@ -61,10 +63,18 @@ class Demo:
         assert found, self.output
         return found[1]
 
-    def children(self) -> list[int]:
+    def children(self, of: int | None = None) -> list[int]:
+        """Its children, or those of one of them, in the order in which they were started."""
         listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout  # noqa: S607
         pairs = (line.split() for line in listing.splitlines())
-        return [int(pid) for pid, parent in pairs if int(parent) == self.process.pid]
+        return [int(pid) for pid, parent in pairs if int(parent) == (of or self.process.pid)]
+
+    def manage(self, *arguments: str) -> str:
+        """Run a management command beside it, and return what that prints."""
+        line = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        ended = subprocess.run(line, env=self._environ, capture_output=True, text=True, timeout=60, check=False)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
 
     def count(self, query: str) -> int:
         with closing(sqlite3.connect(self._directory / "db.sqlite3")) as connection:

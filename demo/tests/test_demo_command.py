@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
 
+from demo.home.browser import Browser
 from demo.tests.running import Demo, demo_environ, demo_line, eventually
 
 
@@ -38,13 +39,35 @@ def test_demo_serves_site_with_traffic_until_sigterm(start: Callable[..., Demo])
     assert fetch(f"{url}signals/")
     assert eventually(lambda: demo.count("SELECT COUNT(*) FROM auth_user WHERE username LIKE 'visitor-%'"))
     children = demo.children()
-    assert len(children) == 2
+    assert len(children) == 3
     assert demo.end(signal.SIGTERM) == 0
     assert not any(map(is_alive, children))
 
 
-def test_demo_stops_on_ctrl_c(start: Callable[..., Demo]) -> None:
+def test_demo_runs_a_worker_that_ends_with_it(start: Callable[..., Demo]) -> None:
     demo = start("--no-traffic")
+    browser = Browser(demo.wait_for_url())
+    browser.get("/tasks/")
+    browser.post("/tasks/queue/")
+    assert eventually(lambda: demo.count("SELECT COUNT(*) FROM application_finishedtask"))
+    site, worker = demo.children()
+    pid = demo.count("SELECT process_id FROM application_finishedtask")
+    assert [pid] == demo.children(of=worker)
+    assert demo.end(signal.SIGTERM) == 0
+    assert not any(map(is_alive, [site, worker, pid]))
+
+
+def test_demo_fails_when_its_worker_dies(start: Callable[..., Demo]) -> None:
+    demo = start("--no-traffic")
+    demo.wait_for_url()
+    _, worker = demo.children()
+    os.kill(worker, signal.SIGKILL)
+    assert demo.process.wait(30) == 1
+    assert "The worker process has ended (exit code -9)." in demo.output
+
+
+def test_demo_stops_on_ctrl_c(start: Callable[..., Demo]) -> None:
+    demo = start("--no-traffic", "--no-worker")
     demo.wait_for_url()
     (site,) = demo.children()
     assert demo.end(signal.SIGINT) == 0
@@ -53,7 +76,7 @@ def test_demo_stops_on_ctrl_c(start: Callable[..., Demo]) -> None:
 
 
 def test_demo_fails_when_a_child_dies(start: Callable[..., Demo]) -> None:
-    demo = start("--no-traffic")
+    demo = start("--no-traffic", "--no-worker")
     demo.wait_for_url()
     os.kill(demo.children()[0], signal.SIGKILL)
     assert demo.process.wait(30) == 1

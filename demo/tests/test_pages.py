@@ -10,11 +10,37 @@ from django.test import AsyncClient, Client, RequestFactory
 from django.utils.module_loading import import_string
 from pytest_django.fixtures import Settings
 
+from demo.admissions.models import Cohort, CohortUser
 from demo.middleware import HEADER, policy
 from demo.pitfalls.catalogue import PITFALLS
 from demo.todos.models import Todo
 
-PAGES = ["/", "/todos/", "/accounts/login/", "/accounts/sign-up/", "/accounts/profile/", "/pitfalls/"]
+PAGES = [
+    "/",
+    "/todos/",
+    "/accounts/login/",
+    "/accounts/sign-up/",
+    "/accounts/profile/",
+    "/academy/invitations/",
+    "/academy/cohorts/",
+    "/academy/cohorts/evening/",
+    "/academy/api/cohorts/",
+    "/academy/marketing/",
+    "/tasks/",
+    "/movies/",
+    "/blocking/",
+    "/pitfalls/",
+]
+LINKED = [
+    "/todos/",
+    "/accounts/sign-up/",
+    "/academy/invitations/",
+    "/movies/",
+    "/tasks/",
+    "/blocking/",
+    "/pitfalls/",
+    "/signals/",
+]
 INLINE = re.compile(r"<style|<script|\sstyle=|\son[a-z]+=|javascript:", re.IGNORECASE)
 POLICY = (
     "default-src 'self'; connect-src 'self' ws://testserver; object-src 'none'; "
@@ -26,6 +52,8 @@ POLICY = (
 def test_page_is_there_and_has_nothing_inline(client: Client, member: User, path: str) -> None:
     client.force_login(member)
     Todo.objects.create(title="Water the plants", owner=member)
+    cohort = Cohort.objects.create(slug="evening", name="Evening class")
+    CohortUser.objects.create(cohort=cohort, user=member)
     response = client.get(path)
     assert response.status_code == 200
     assert not INLINE.search(response.text)
@@ -36,6 +64,7 @@ def test_page_has_the_policy(client: Client, member: User, path: str) -> None:
     member.is_staff = True
     member.save()
     client.force_login(member)
+    Cohort.objects.create(slug="evening", name="Evening class")
     assert client.get(path).headers[HEADER] == POLICY
 
 
@@ -66,17 +95,33 @@ def test_policy_never_repeats_a_host_that_is_not_allowed() -> None:
 
 def test_home_leads_to_apps_and_dashboard(client: Client) -> None:
     page = client.get("/").text
-    assert all(f'href="{path}"' in page for path in ("/todos/", "/accounts/sign-up/", "/pitfalls/", "/signals/"))
+    assert all(f'href="{path}"' in page for path in LINKED)
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("path", "app"), [("/todos/", "demo.todos"), ("/accounts/sign-up/", "demo.accounts")])
-def test_page_lists_the_receivers_behind_it(client: Client, path: str, app: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "app", "count"),
+    [
+        ("/todos/", "demo.todos", 5),
+        ("/accounts/sign-up/", "demo.accounts", 5),
+        ("/academy/invitations/", "demo.marketing", 4),
+        ("/academy/cohorts/", "demo.marketing", 4),
+        ("/academy/marketing/", "demo.marketing", 4),
+        ("/tasks/", "demo.application", 1),
+    ],
+)
+def test_page_lists_the_receivers_behind_it(client: Client, path: str, app: str, count: int) -> None:
     names = re.findall(r'href="/signals/receivers/([^"]+)/"', client.get(path).text)
-    assert len(names) == 5
+    assert len(names) == count
     assert all(name.startswith(f"{app}.receivers.") and callable(import_string(name)) for name in names)
 
 
-@pytest.mark.parametrize("pitfall", PITFALLS, ids=lambda pitfall: pitfall.slug)
+def test_navigation_says_where_one_is(client: Client, member: User) -> None:
+    page = client.get("/academy/marketing/").text
+    assert re.findall(r'<a href="([^"]+)" aria-current="page">', page) == ["/academy/invitations/"]
+    assert "aria-current" not in client.get("/").text
+
+
+@pytest.mark.parametrize("pitfall", [one for one in PITFALLS if one.culprit], ids=lambda pitfall: pitfall.slug)
 def test_culprits_exist(pitfall: object) -> None:
     assert callable(import_string(pitfall.culprit))  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ import tempfile
 import time
 import webbrowser
 from argparse import ArgumentParser
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
@@ -28,14 +29,15 @@ LOUD = 2
 
 
 class Command(BaseCommand):
-    """Migrates, seeds, then runs the site and some traffic until it is told to stop."""
+    """Migrates, seeds, then runs the site, a worker and some traffic until it is told to stop."""
 
-    help = "Run the demo site with some traffic until Ctrl-C; --verbosity 2 shows what the processes log."
+    help = "Run the demo site with a worker and some traffic until Ctrl-C; --verbosity 2 shows what the processes log."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
         parser.add_argument("--host", default="127.0.0.1", help="address to listen at (127.0.0.1)")
         parser.add_argument("--port", type=int, default=8000, help="port to listen at (8000); 0 takes any free one")
+        parser.add_argument("--no-worker", action="store_false", dest="worker", help="leave queued tasks in the queue")
         parser.add_argument("--no-traffic", action="store_false", dest="traffic", help="leave the clicking to me")
         parser.add_argument("--open", action="store_true", help="open the dashboard in a browser")
 
@@ -47,15 +49,19 @@ class Command(BaseCommand):
         seed()
         stop = StopRequest()
         with tempfile.TemporaryDirectory(prefix="signal-monitor-demo-") as directory:
-            logs, environ = None if loud else Path(directory), child_environ(host, loud=loud)
+            ready_file = Path(directory) / "worker-is-ready"
+            logs, environ = None if loud else Path(directory), child_environ(host, ready_file, loud=loud)
             with Children(environ=environ, cwd=ROOT, log_directory=logs) as children:
-                self.run(children, stop, host, port, options)
+                self.run(children, stop, site_url(host, port), ready_file, {**options, "port": port})
 
-    def run(self, children: Children, stop: StopRequest, host: str, port: int, options: dict[str, Any]) -> None:
+    def run(self, children: Children, stop: StopRequest, url: str, ready_file: Path, options: dict[str, Any]) -> None:
         """Start the children, say where they are, and watch over them."""
-        url = site_url(host, port)
-        site = children.start("site", site_command(host, port))
-        if not wait_for_answer(url, site, stop):
+        host, loud = options["host"], options["verbosity"] >= LOUD
+        site = children.start("site", site_command(host, options["port"]))
+        worker = children.start("worker", worker_command(loud=loud)) if options["worker"] else None
+        if not wait_for(f"has not answered at {url}", lambda: answers(url), site, stop):
+            return
+        if worker and not wait_for("has not become ready", ready_file.exists, worker, stop):
             return
         if options["traffic"]:
             children.start("traffic", [*manage_command("traffic"), "--url", url, "--pitfalls", "--verbosity", "0"])
@@ -116,32 +122,41 @@ def site_command(host: str, port: int) -> list[str]:
     return [sys.executable, "-m", "daphne", "-v", "0", "-b", host, "-p", str(port), "demo.asgi:application"]
 
 
+def worker_command(*, loud: bool) -> list[str]:
+    """A Celery worker that runs one task at a time, and has nobody to gossip with."""
+    level = "INFO" if loud else "WARNING"
+    alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    celery = [sys.executable, "-m", "celery", "--quiet", "-A", "demo"]
+    return [*celery, "worker", "--pool", "prefork", "--concurrency", "1", "--loglevel", level, *alone]
+
+
 def manage_command(name: str) -> list[str]:
     """A management command of this project."""
     return [sys.executable, str(ROOT / "manage.py"), name]
 
 
-def child_environ(host: str, *, loud: bool) -> dict[str, str]:
+def child_environ(host: str, ready_file: Path, *, loud: bool) -> dict[str, str]:
     """This process's environment, and what the children must know beyond it."""
     hosts = ",".join(filter(None, [os.environ.get("DEMO_ALLOWED_HOSTS", ""), "" if is_loopback(host) else host]))
     return {
         "DEMO_LOG_LEVEL": "INFO" if loud else "WARNING",
         **os.environ,
         "DEMO_ALLOWED_HOSTS": hosts,
+        "DEMO_WORKER_READY_FILE": str(ready_file),
         "PYTHONUNBUFFERED": "1",
     }
 
 
-def wait_for_answer(url: str, site: Child, stop: StopRequest) -> bool:
-    """Wait until the site answers; False if told to stop before, CommandError if it ends or takes too long."""
+def wait_for(complaint: str, ready: Callable[[], bool], child: Child, stop: StopRequest) -> bool:
+    """Wait until a child is ready; False if told to stop before, CommandError if it ends or takes too long."""
     deadline = time.monotonic() + ANSWER_SECONDS
     while not stop:
-        if site.returncode is not None:
-            raise CommandError(describe_end(site))
-        if answers(url):
+        if child.returncode is not None:
+            raise CommandError(describe_end(child))
+        if ready():
             return True
         if time.monotonic() > deadline:
-            raise CommandError(f"The site has not answered at {url} for {ANSWER_SECONDS:.0f} seconds.\n{site.tail()}")
+            raise CommandError(f"The {child.name} {complaint} for {ANSWER_SECONDS:.0f} seconds.\n{child.tail()}")
         time.sleep(POLL_SECONDS)
     return False
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from demo.home.browser import Browser
 from demo.home.crowd import Crowd, tidy
 from demo.home.processes import StopRequest
-from demo.home.visitors import Browser
 
 POLL_SECONDS = 0.2
 TIDY_SECONDS = 20.0

@@ -59,6 +59,7 @@ def start(config: Config) -> None:
     pipeline.run(build(config))
     hook_requests()
     probes.in_transaction = _in_transaction
+    probes.keeps_messages = config.ERROR_MESSAGES
     if config.COUNT_QUERIES:
         query_counting.start()
     else:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Warning, register  # noqa: A004 - Django's name for it
 from django.urls import NoReverseMatch, reverse
+from django.utils.module_loading import import_string
 
 from signal_monitor.conf import get_config
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import StoreError
-from signal_monitor.stores.location import find_path
+from signal_monitor.stores.location import DIRECTORY, find_path, project_root
 
 TAG = "signal_monitor"
 MIDDLEWARE = "signal_monitor.middleware.SignalMonitorMiddleware"
@@ -90,6 +93,36 @@ def check_asgi_application() -> Iterator[CheckMessage]:
         )
 
 
+def check_asgi_module() -> Iterator[CheckMessage]:
+    """The ASGI application has the monitor's websocket; its module is read, not run."""
+    name = getattr(settings, "ASGI_APPLICATION", None)
+    spec = find_spec(name.rpartition(".")[0]) if name else None
+    if spec is None or spec.origin is None:
+        return
+    text = Path(spec.origin).read_text(encoding="utf-8", errors="replace")
+    if not any(word in text for word in ("signal_monitor", "ProtocolTypeRouter", "URLRouter")):
+        yield Warning(
+            f"{name} is Django's own application: it refuses websockets, and the live pages poll.",
+            hint=f"In {spec.origin}, import get_asgi_application from signal_monitor.asgi instead.",
+            id="signal_monitor.W010",
+        )
+
+
+def check_access() -> Iterator[CheckMessage]:
+    """The rule that says who may look can be called."""
+    path = get_config().ACCESS
+    try:
+        fine = not path or callable(import_string(path))
+    except ImportError as error:
+        fine, path = False, f"{path}: {error}"
+    if not fine:
+        yield Warning(
+            f"SIGNAL_MONITOR['ACCESS'] names nothing that can be called, so that nobody can look: {path}",
+            hint="Give the dotted path of a callable that takes a request and says whether it may look.",
+            id="signal_monitor.W011",
+        )
+
+
 def check_middleware() -> Iterator[CheckMessage]:
     """The middleware is there, around all others."""
     if MIDDLEWARE not in settings.MIDDLEWARE:
@@ -118,6 +151,19 @@ def check_store() -> Iterator[CheckMessage]:
             f"The store cannot be used, so the pages stay empty: {error}",
             hint='Set SIGNAL_MONITOR["STORE"] to "sqlite:///" and the absolute path of a file that may be written.',
             id="signal_monitor.W007",
+        )
+
+
+def check_store_is_shared() -> Iterator[CheckMessage]:
+    """Every process of the project uses the same store."""
+    directory = project_root() / DIRECTORY
+    if get_config().STORE == "sqlite" and directory.exists() and find_path("sqlite").parent != directory:
+        yield Warning(
+            f"{directory} belongs to another user, so this process uses {find_path('sqlite')}: the dashboards of the "
+            "one do not show what the other dispatches.",
+            hint="Run all processes of the project as one user, or name a file that all may write to: "
+            'SIGNAL_MONITOR["STORE"] = "sqlite:////absolute/path".',
+            id="signal_monitor.W012",
         )
 
 
@@ -158,7 +204,10 @@ CHECKS: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
     check_channels,
     check_htmx,
     check_asgi_application,
+    check_asgi_module,
+    check_access,
     check_middleware,
     check_store,
+    check_store_is_shared,
     check_urls,
 )

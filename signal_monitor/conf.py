@@ -32,6 +32,9 @@ class Config:
     SLOW_MS: from how many milliseconds a receiver call or a dispatch is slow; ten times that is critical.
     SLOW_MS_OVERRIDES: other limits, {pattern of a signal's or receiver's dotted name: milliseconds}.
     REQUEST_SLOW_MS: in DEBUG, log one line for a request that took longer; 0 logs none.
+    REQUEST_PATHS: keep requests' paths; None means in DEBUG only. Otherwise the route that matched stands for the path,
+    so that no token in a link is kept.
+    ERROR_MESSAGES: keep the plain texts of exceptions; without, their types alone.
     SERVER_TIMING: send a Server-Timing header; None means in DEBUG only.
     QUEUE_SIZE: dispatches waiting for the worker; more are dropped and counted.
     HISTORY_SIZE: dispatches kept one by one, and as many again of the slow and of the failed ones.
@@ -51,6 +54,8 @@ class Config:
     SLOW_MS: float = 100.0
     SLOW_MS_OVERRIDES: Mapping[str, float] = field(default_factory=dict)
     REQUEST_SLOW_MS: float = 500.0
+    REQUEST_PATHS: bool | None = None
+    ERROR_MESSAGES: bool = True
     SERVER_TIMING: bool | None = None
     QUEUE_SIZE: int = 10_000
     HISTORY_SIZE: int = 2_000
@@ -99,6 +104,7 @@ def _is_trace_url(value: object) -> bool:
 
 
 _SWITCH: Rule = ("True or False", lambda value: isinstance(value, bool))
+_SWITCH_OR_NONE: Rule = ("True, False or None", lambda value: value is None or isinstance(value, bool))
 _MILLISECONDS: Rule = ("a number of milliseconds, 0 or more", _is_number)
 _SIZE: Rule = ("a whole number, 1 or more", lambda value: type(value) is int and value >= 1)
 _RULES: dict[str, Rule] = {
@@ -107,7 +113,9 @@ _RULES: dict[str, Rule] = {
     "SLOW_MS": _MILLISECONDS,
     "SLOW_MS_OVERRIDES": ("a dict of patterns and numbers of milliseconds", _is_limits),
     "REQUEST_SLOW_MS": _MILLISECONDS,
-    "SERVER_TIMING": ("True, False or None", lambda value: value is None or isinstance(value, bool)),
+    "REQUEST_PATHS": _SWITCH_OR_NONE,
+    "ERROR_MESSAGES": _SWITCH,
+    "SERVER_TIMING": _SWITCH_OR_NONE,
     "QUEUE_SIZE": _SIZE,
     "HISTORY_SIZE": _SIZE,
     "SAMPLE_PER_SECOND": ("a whole number, 0 or more", lambda value: type(value) is int and value >= 0),

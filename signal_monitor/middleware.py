@@ -27,8 +27,13 @@ from .instrumentation.dispatch import ActiveDispatch
 from .instrumentation.origins import current_origin
 from .instrumentation.outbox import outbox
 from .ledger import LedgerTotals, RequestOrigin, add_up
+from .process import Presence
 
 PATH = f"{__name__}.SignalMonitorMiddleware"
+STATIC_HANDLERS = {
+    f"django.contrib.staticfiles.handlers.{name}" for name in ("StaticFilesHandler", "ASGIStaticFilesHandler")
+}
+NO_ROUTE = "(no route)"
 MAX_ENTRIES = 10
 MAX_BYTES = 1_024
 
@@ -87,16 +92,22 @@ def _claim(request: HttpRequest) -> RequestOrigin | None:
     if not isinstance(origin, RequestOrigin) or origin.claimed:
         origin = _opened(framed=False)
     origin.claimed = True
-    origin.method, origin.path = request.method or "", request.path
+    origin.method, origin.path = request.method or "", request.path if _keeps_paths() else NO_ROUTE
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
         origin.trace_id, origin.span_id = f"{context.trace_id:032x}", f"{context.span_id:016x}"
     origin.ignored = _is_ours(request.path)
     if origin.ignored:
         origin.held = None
+        Presence.serves_pages = True
     else:
         origin.release(outbox.append)
     return origin
+
+
+def _keeps_paths() -> bool:
+    wanted = get_config().REQUEST_PATHS
+    return settings.DEBUG if wanted is None else wanted
 
 
 def _is_ours(path: str) -> bool:
@@ -113,6 +124,8 @@ def _answered(request: HttpRequest, response: HttpResponseBase, origin: RequestO
     origin.ended_ns = origin.started_ns + origin.duration_ns
     origin.status = response.status_code
     if request.resolver_match is not None:
+        if not _keeps_paths():
+            origin.path = f"/{request.resolver_match.route}"
         origin.view = request.resolver_match.view_name or request.resolver_match._func_path  # noqa: SLF001
     config = get_config()
     slow = bool(config.REQUEST_SLOW_MS) and origin.duration_ns >= config.REQUEST_SLOW_MS * 1e6
@@ -193,9 +206,13 @@ def _opened(*, framed: bool, hold: bool = False) -> RequestOrigin:
 
 
 def _unclaimed(dispatch: ActiveDispatch) -> None:
-    """Deliver what belongs to no request that the middleware saw: a static file of the development server."""
-    dispatch.origin = None
-    outbox.append(dispatch)
+    """Deliver what belongs to no request that the middleware saw, but for files of the development server's.
+
+    The dashboard's own are among these, and nobody looks for the signals of a stylesheet.
+    """
+    if dispatch.sender not in STATIC_HANDLERS:
+        dispatch.origin = None
+        outbox.append(dispatch)
 
 
 def close_request() -> None:

@@ -25,6 +25,12 @@ from .records import Process, RunningCall
 RATE_SECONDS = 5.0
 
 
+class Presence:
+    """Whether this process shows itself though it has dispatched nothing: it serves the dashboard."""
+
+    serves_pages = False
+
+
 class ThisProcess:
     """Who this process is, and its counts."""
 

@@ -22,4 +22,4 @@ SIGNAL_MONITOR = {"STORE": os.environ.get("TESTS_STORE", "memory")}
 
 # Tests leave no message for a demo that runs beside them; those that have a worker start it with the demo's settings.
 CELERY_BROKER_URL = "memory://"
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {}
+CELERY_BROKER_TRANSPORT_OPTIONS = {}

@@ -5,11 +5,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from django.conf import settings as project_settings
 from django.core import checks
 from pytest_django.fixtures import Settings
 
-from signal_monitor.checks import MIDDLEWARE, TAG, _try_store, check_middleware, check_setup
+from signal_monitor import checks as checks_module
+from signal_monitor.checks import (
+    MIDDLEWARE,
+    TAG,
+    _try_store,
+    check_access,
+    check_asgi_module,
+    check_middleware,
+    check_setup,
+    check_store_is_shared,
+)
+from signal_monitor.conf import Config
 from tests.servers import ROOT
 
 
@@ -108,3 +120,36 @@ def a_file(directory: Path) -> Path:
     path = directory / "a file"
     path.touch()
     return path
+
+
+def test_djangos_own_asgi_application_is_told(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "plain_asgi.py").write_text("from django.core.asgi import get_asgi_application\nraise RuntimeError\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    settings.ASGI_APPLICATION = "plain_asgi.application"
+
+    (message,) = check_asgi_module()
+    assert message.id == "signal_monitor.W010"
+    assert "signal_monitor.asgi" in str(message.hint)
+
+
+@pytest.mark.parametrize("path", ["no.such", "tests.views.nope", "tests.settings.SIGNAL_MONITOR"])
+def test_access_rule_that_cannot_be_called_is_told(settings: Settings, path: str) -> None:
+    settings.SIGNAL_MONITOR = {"STORE": "memory", "ACCESS": path}
+    (message,) = check_access()
+    assert message.id == "signal_monitor.W011"
+    assert path in message.msg
+
+
+def test_store_of_another_user_is_told(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "manage.py").touch()
+    (tmp_path / ".signal_monitor").mkdir()
+    settings.BASE_DIR = tmp_path
+    monkeypatch.setattr(checks_module, "get_config", Config)
+    assert list(check_store_is_shared()) == []
+
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # as root, everything may be written to
+    (message,) = check_store_is_shared()
+    assert message.id == "signal_monitor.W012"
+    assert str(tmp_path / ".signal_monitor") in message.msg

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.signals import request_finished, request_started
 from django.dispatch import Signal
 from django.http import HttpRequest, HttpResponse
@@ -62,6 +63,7 @@ async def aworking(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("working/", working, name="working"),
     path("aworking/", aworking),
+    path("secret/<str:token>/", lambda request, token: HttpResponse("done")),
     path("nesting/", lambda request: nesting(request)),
     *test_urlpatterns,
 ]
@@ -196,7 +198,8 @@ def test_dispatch_after_the_request_is_attributed_and_not_added(client: Client, 
     assert not origins[0].dispatches
 
 
-def test_request_made_by_hand_is_recorded_too(captured: Capture) -> None:
+def test_request_made_by_hand_is_recorded_too(captured: Capture, settings: Settings) -> None:
+    settings.DEBUG = True
     SignalMonitorMiddleware(working)(RequestFactory().get("/by-hand/"))
 
     (request,) = requests()
@@ -204,7 +207,40 @@ def test_request_made_by_hand_is_recorded_too(captured: Capture) -> None:
     assert current_origin.get() is None
 
 
-def test_view_that_raises_is_recorded(captured: Capture) -> None:
+def test_tokens_in_paths_are_not_kept(client: Client, settings: Settings, captured: Capture) -> None:
+    client.get("/secret/hunter2/")
+    settings.DEBUG = True
+    client.get("/secret/hunter2/")
+    client.get("/no-such-page/")
+
+    assert {request.path for request in requests()} == {"/secret/<str:token>/", "/secret/hunter2/", "/no-such-page/"}
+
+
+def test_texts_of_errors_can_be_left_out(client: Client, settings: Settings) -> None:
+    settings.SIGNAL_MONITOR = {"STORE": "memory", "ERROR_MESSAGES": False}
+    with capture_dispatches() as captured:
+        client.get("/working/")
+
+    (record,) = captured.of(f"{__name__}.failing")
+    (failure,) = [call.failure for call in record.calls if call.failure is not None]
+    assert (failure.type, failure.message) == ("ValueError", None)
+    settings.SIGNAL_MONITOR = {"STORE": "memory"}
+
+
+def test_files_of_the_development_server_are_left_out(captured: Capture) -> None:
+    request_started.connect(around)
+    try:
+        request_started.send(sender=StaticFilesHandler)
+        close_request()
+    finally:
+        request_started.disconnect(around)
+
+    assert captured.dispatches == []
+
+
+def test_view_that_raises_is_recorded(captured: Capture, settings: Settings) -> None:
+    settings.DEBUG = True
+
     def raising(request: HttpRequest) -> HttpResponse:
         raise KeyError
 

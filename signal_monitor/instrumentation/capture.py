@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from signal_monitor import names
 
+from .probes import probes
+
 MAX_FRAMES = 30
 PACKAGE = f"{pathlib.Path(__file__).parents[1]}{os.sep}"
 
@@ -29,7 +31,8 @@ class RawFailure(NamedTuple):
 
 def failure_of(error: BaseException) -> RawFailure:
     """What is kept of an exception."""
-    return RawFailure(names.class_name(type(error)), names.error_message(error), traceback_lines(error.__traceback__))
+    message = names.error_message(error) if probes.keeps_messages else None
+    return RawFailure(names.class_name(type(error)), message, traceback_lines(error.__traceback__))
 
 
 def traceback_lines(traceback: TracebackType | None) -> Lines:

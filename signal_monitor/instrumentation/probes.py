@@ -15,6 +15,7 @@ class Probes:
     def __init__(self) -> None:
         self.enabled = False
         self.counts_queries = False
+        self.keeps_messages = True
         self.in_transaction: Callable[[], bool] | None = None
         self.open_trace: Callable[[ActiveDispatch], DispatchTrace | None] | None = None
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from signal_monitor.instrumentation.dispatch import DispatchTrace
-from signal_monitor.process import ThisProcess
+from signal_monitor.process import Presence, ThisProcess
 from signal_monitor.records import Dispatch, RunningCall
 from signal_monitor.stores.base import Batch, Store, StoreError
 
@@ -71,7 +71,8 @@ class Spool(BaseObserver):
         now = time.monotonic()
         news = bool(batch.dispatches or batch.amendments or batch.requests or batch.totals or running)
         due = news or self._were_running or now - self._written_at >= HEARTBEAT_SECONDS
-        if (not self._process.dispatches and not running) or (only_news and not due):
+        absent = not self._process.dispatches and not running and not Presence.serves_pages
+        if absent or (only_news and not due):
             return
         self._written_at, self._were_running = now, bool(running)
         try:

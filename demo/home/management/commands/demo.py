@@ -89,6 +89,8 @@ class Command(BaseCommand):
 
 def find_port(host: str, port: int) -> int:
     """The port, or a free one for 0; CommandError when nobody can listen there."""
+    if not 0 <= port <= 65_535:
+        raise CommandError(f"--port {port} is no port: it must be 0 (any free one) to 65535.")
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as listener:

@@ -54,6 +54,10 @@ _live: dict[int, _LiveCell] = {}
 _cell: ContextVar[Cell | None] = ContextVar("signal_monitor_cell", default=None)
 
 
+standing_cell = _cell.get
+"""The cell of this context, be it another thread's; None where nothing was dispatched yet. One C call."""
+
+
 def current_cell() -> Cell:
     """This thread's cell, made on first use."""
     cell = _cell.get()

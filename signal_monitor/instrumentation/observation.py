@@ -14,7 +14,7 @@ from signal_monitor.records import Method, Outcome
 
 from .capture import failure_of
 from .catalogue import ReceiverInfo, catalogue
-from .cells import Cell, current_cell, enter_cell, leave_cell
+from .cells import Cell, current_cell, enter_cell, leave_cell, standing_cell
 from .dispatch import ActiveDispatch, Position
 from .outbox import outbox
 from .probes import probes
@@ -234,9 +234,19 @@ def begin(
     return Observation(dispatch, cell)
 
 
-@contained("the count of orphans", None, in_send=True)
 def orphaned(signal: Signal) -> None:
     """Count a dispatch that found no receiver."""
+    info = catalogue.known.get(id(signal))
+    if info is None or info.before is not None or info.after is not None or overriding:
+        _orphaned(signal)
+        return
+    cell = standing_cell()
+    if probes.enabled and (cell is None or not cell.suppressed):
+        info.count_orphan()
+
+
+@contained("the count of orphans", None, in_send=True)
+def _orphaned(signal: Signal) -> None:
     if not probes.enabled or current_cell().suppressed:
         return
     info = catalogue.signal(signal)

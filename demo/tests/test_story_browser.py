@@ -1,4 +1,4 @@
-"""The whole story in a browser: a person is invited, accepts, joins a cohort, works, and all of it is on the dashboard."""
+"""The whole story in a browser: invited, accepted, in a cohort, at work, and all of it on the dashboard."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def build(config: Config) -> pipeline.Pipeline:
         Requests(process, int(config.REQUEST_SLOW_MS * 1e6), config.SAMPLE_PER_SECOND),
     )
     spool = Spool(process, get_store, stored, partial(running_calls, expander))
-    spans = [Spans(expander, need_parent=config.SPANS_NEED_PARENT)] if config.SPANS else []
+    spans = [Spans(need_parent=config.SPANS_NEED_PARENT)] if config.SPANS else []
     return pipeline.Pipeline(expander, [*stored, *spans, spool])
 
 

@@ -7,12 +7,13 @@ Django's own. What differs between Django versions is read off ``django.dispatch
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import async_to_sync, sync_to_async
 from django.dispatch import dispatcher
 
-from .observation import UNOBSERVED, observe, orphaned
+from .observation import UNOBSERVED, Observation, Unobserved, observe, orphaned
 
 if TYPE_CHECKING:
     from django.dispatch import Signal
@@ -65,41 +66,19 @@ async def asend(self: Signal, sender: Any, **named: Any) -> Responses:
         return []
     sync_receivers, async_receivers = self._live_receivers(sender)
     observation = observe(self, sender, "asend", sync_receivers, async_receivers) or UNOBSERVED
-    if sync_receivers:
-
-        @sync_to_async
-        def sync_send() -> Responses:
-            responses: Responses = []
-            previous = observation.enter_thread()
-            try:
-                for receiver in sync_receivers:
-                    observation.begin_next(receiver)
-                    response = receiver(signal=self, sender=sender, **named)
-                    responses.append((receiver, response))
-                observation.returned()
-            except BaseException as error:
-                observation.interrupt(error)
-                raise
-            finally:
-                observation.cell.top = observation.outer
-                observation.leave_thread(previous)
-            return responses
-
-    else:
-
-        async def sync_send() -> Responses:
-            return []
-
+    sync_send = sync_to_async(send_to_group) if sync_receivers else send_to_nobody
     calls = (
         observation.watch(offset, receiver)(receiver(signal=self, sender=sender, **named))
         for offset, receiver in enumerate(async_receivers)
     )
     try:
         if SEQUENTIAL:
-            responses = await sync_send()
+            responses = await sync_send(self, observation, sync_receivers, sender, named)
             async_responses = await run_parallel(*calls)
         else:
-            responses, async_responses = await asyncio.gather(sync_send(), run_parallel(*calls))
+            responses, async_responses = await asyncio.gather(
+                sync_send(self, observation, sync_receivers, sender, named), run_parallel(*calls)
+            )
         responses.extend(zip(async_receivers, async_responses, strict=False))
     except BaseException as error:
         observation.fail(error)
@@ -161,36 +140,7 @@ async def asend_robust(self: Signal, sender: Any, **named: Any) -> Responses:
         return []
     sync_receivers, async_receivers = self._live_receivers(sender)
     observation = observe(self, sender, "asend_robust", sync_receivers, async_receivers) or UNOBSERVED
-    if sync_receivers:
-
-        @sync_to_async
-        def sync_send() -> Responses:
-            responses: Responses = []
-            previous = observation.enter_thread()
-            try:
-                for receiver in sync_receivers:
-                    observation.begin_next(receiver)
-                    try:
-                        response = receiver(signal=self, sender=sender, **named)
-                    except Exception as err:  # noqa: BLE001 - Django's own
-                        observation.swallow(err)
-                        self._log_robust_failure(receiver, err)  # type: ignore[attr-defined]
-                        responses.append((receiver, err))
-                    else:
-                        responses.append((receiver, response))
-                observation.returned()
-            except BaseException as error:
-                observation.interrupt(error)
-                raise
-            finally:
-                observation.cell.top = observation.outer
-                observation.leave_thread(previous)
-            return responses
-
-    else:
-
-        async def sync_send() -> Responses:
-            return []
+    sync_send = sync_to_async(send_robust_to_group) if sync_receivers else send_to_nobody
 
     async def asend_and_wrap_exception(offset: int, receiver: Any) -> Any:
         try:
@@ -204,10 +154,12 @@ async def asend_robust(self: Signal, sender: Any, **named: Any) -> Responses:
     calls = (asend_and_wrap_exception(offset, receiver) for offset, receiver in enumerate(async_receivers))
     try:
         if SEQUENTIAL:
-            responses = await sync_send()
+            responses = await sync_send(self, observation, sync_receivers, sender, named)
             async_responses = await run_parallel(*calls)
         else:
-            responses, async_responses = await asyncio.gather(sync_send(), run_parallel(*calls))
+            responses, async_responses = await asyncio.gather(
+                sync_send(self, observation, sync_receivers, sender, named), run_parallel(*calls)
+            )
         responses.extend(zip(async_receivers, async_responses, strict=False))
     except BaseException as error:
         observation.fail(error)
@@ -215,6 +167,59 @@ async def asend_robust(self: Signal, sender: Any, **named: Any) -> Responses:
     finally:
         observation.finish()
     return responses
+
+
+def send_to_group(
+    signal: Signal, observation: Observation | Unobserved, receivers: Sequence[Any], sender: Any, named: dict[str, Any]
+) -> Responses:
+    """The synchronous receivers of an asend, in their thread."""
+    responses: Responses = []
+    previous = observation.enter_thread()
+    try:
+        for receiver in receivers:
+            observation.begin_next(receiver)
+            response = receiver(signal=signal, sender=sender, **named)
+            responses.append((receiver, response))
+        observation.returned()
+    except BaseException as error:
+        observation.interrupt(error)
+        raise
+    finally:
+        observation.cell.top = observation.outer
+        observation.leave_thread(previous)
+    return responses
+
+
+def send_robust_to_group(
+    signal: Signal, observation: Observation | Unobserved, receivers: Sequence[Any], sender: Any, named: dict[str, Any]
+) -> Responses:
+    """The synchronous receivers of an asend_robust, in their thread."""
+    responses: Responses = []
+    previous = observation.enter_thread()
+    try:
+        for receiver in receivers:
+            observation.begin_next(receiver)
+            try:
+                response = receiver(signal=signal, sender=sender, **named)
+            except Exception as err:  # noqa: BLE001 - Django's own
+                observation.swallow(err)
+                signal._log_robust_failure(receiver, err)  # type: ignore[attr-defined] # noqa: SLF001
+                responses.append((receiver, err))
+            else:
+                responses.append((receiver, response))
+        observation.returned()
+    except BaseException as error:
+        observation.interrupt(error)
+        raise
+    finally:
+        observation.cell.top = observation.outer
+        observation.leave_thread(previous)
+    return responses
+
+
+async def send_to_nobody(*_group: object) -> Responses:
+    """There are no synchronous receivers."""
+    return []
 
 
 METHODS = {"send": send, "asend": asend, "send_robust": send_robust, "asend_robust": asend_robust}

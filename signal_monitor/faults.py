@@ -74,6 +74,14 @@ def contained(where: str, fallback: T, *, in_send: bool = False) -> Callable[[Ca
     return decorate
 
 
+def attempt(where: str, what: str, function: Callable[[T], object], argument: T) -> None:
+    """Call a function of the monitor, and note its fault if it has one: ``where.what``."""
+    try:
+        function(argument)
+    except Exception as error:  # noqa: BLE001 - what comes next must not suffer from it
+        faults.note(f"{where}.{what}", error)
+
+
 def _is_anothers(raised_at: TracebackType | None) -> bool:
     """Whether an exception was raised by a handler of the application's; these run in the main thread only."""
     if threading.current_thread() is not threading.main_thread():

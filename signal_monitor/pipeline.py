@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from .expansion import Expander
-from .faults import contained, faults
+from .faults import attempt, contained, faults
 from .instrumentation.catalogue import catalogue
 from .instrumentation.cells import forget_other_threads, suppress
 from .instrumentation.dispatch import ActiveDispatch, DispatchTrace, LateCall
@@ -171,7 +171,7 @@ class Pipeline:
 
     def _each(self, what: str, tell: Callable[[Observer], None]) -> None:
         for observer in self.observers:
-            contained(f"{type(observer).__name__}.{what}", None)(tell)(observer)
+            attempt(type(observer).__name__, what, tell, observer)
 
 
 class _Running:

@@ -22,7 +22,7 @@ from signal_monitor.stores.schema import is_current, make_tables
 
 T = TypeVar("T")
 
-BUSY_SECONDS = 0.25
+BUSY_SECONDS = 0.5
 """How long a statement, or the beginning of a write, waits for another process's lock."""
 TURN_SECONDS = 2.0
 """How long a thread waits for the other threads of its process."""

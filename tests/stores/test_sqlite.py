@@ -52,10 +52,12 @@ def finish(child: subprocess.Popen[str]) -> str:
 
 
 WRITER = """
+import time
 name, store = sys.argv[2], open_store(sys.argv[1])
 for number in range(40):
     batch = [dispatch(f"{name}-{number}-{item}", process=name) for item in range(10)]
     write(store, *batch, process=process(name), totals=[Totals("receiver", "mail", count=number + 1)])
+    time.sleep(0.01)  # no process writes without a pause; one that does starves the others for longer than they wait
 store.close()
 """
 

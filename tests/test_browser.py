@@ -139,12 +139,13 @@ def test_filter_keeps_what_matches_and_stays_live(watched: Watched) -> None:
     get(watched.site, "/send/?fail")
     get(watched.site, "/asend/")
     page = watched.open("/signals/live/")
-    page.wait_for_selector("#sm-live-table >> text=request_started")
+    page.check("[name=requests]")
+    page.wait_for_selector("#sm-live-table td >> text=request_started")
 
     page.fill("[name=signal]", "order_placed")
     page.select_option("[name=outcome]", "swallowed")
     page.wait_for_url("**signal=order_placed**outcome=swallowed**")
-    page.locator("#sm-live-table >> text=request_started").first.wait_for(state="detached")
+    page.locator("#sm-live-table td >> text=request_started").first.wait_for(state="detached")
     rows = page.locator("#sm-live-table tbody tr")
     assert rows.count() == 1
 
@@ -219,6 +220,40 @@ def test_polling_under_plain_wsgi(chromium: Browser, start_site: Callable[..., S
 
     get(site, "/send/?fail")
     page.wait_for_selector("#sm-live-table >> text=charge_card")
+    page.close()
+
+
+def test_page_that_follows_one_without_websockets_polls_at_once(
+    chromium: Browser, start_site: Callable[..., Site]
+) -> None:
+    site = start_site(wsgi=True)
+    page = chromium.new_page()
+    sockets: list[str] = []
+    page.on("websocket", lambda socket: sockets.append(socket.url))
+    page.goto(f"{site.url}/signals/live/")
+    page.wait_for_selector('[data-live-status][data-state="polling"]')
+    tried = len(sockets)
+
+    page.goto(f"{site.url}/signals/")
+    page.wait_for_selector('[data-live-status][data-state="polling"]')
+    assert (tried > 0, len(sockets)) == (True, tried)
+
+    page.evaluate("sessionStorage.setItem('signal-monitor-no-sockets', String(Date.now() - 300_001))")
+    page.goto(f"{site.url}/signals/live/")
+    page.wait_for_selector('[data-live-status][data-state="polling"]')
+    assert len(sockets) > tried
+    page.close()
+
+
+def test_page_without_its_static_files_says_so(chromium: Browser, site: Site) -> None:
+    page = chromium.new_page()
+    page.goto(f"{site.url}/signals/")
+    assert not page.is_visible(".unstyled")
+
+    page.route("**/static/**", lambda route: route.abort())
+    page.goto(f"{site.url}/signals/")
+    assert "run collectstatic" in text(page, ".unstyled")
+    assert "Connecting" not in text(page, "body")
     page.close()
 
 

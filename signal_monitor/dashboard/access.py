@@ -14,9 +14,9 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import REDIRECT_FIELD_NAME, get_user
 from django.contrib.sessions.backends.base import SessionBase
-from django.core.exceptions import DisallowedHost, PermissionDenied
+from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponseBase, HttpResponseForbidden, HttpResponseRedirect
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
@@ -28,6 +28,7 @@ from signal_monitor.instrumentation import suppress
 P = ParamSpec("P")
 Scope = Mapping[str, Any]
 
+REFUSAL = "Only active staff may look at the signal monitor, unless SIGNAL_MONITOR['ACCESS'] says otherwise.\n"
 DEFAULT_PORTS = {"http": 80, "https": 443}
 # A request that carries one of these came through a proxy: its peer is not its client.
 PROXY_HEADERS = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP")
@@ -152,9 +153,8 @@ def _turn_away(request: HttpRequest) -> HttpResponseBase:
     is_navigation = "text/html" in request.headers.get("Accept", "") and "HX-Request" not in request.headers
     if is_navigation and not request.user.is_authenticated and (login := _login_url()):
         return HttpResponseRedirect(f"{login}?{urlencode({REDIRECT_FIELD_NAME: request.get_full_path()})}")
-    raise PermissionDenied(
-        "Only active staff may look at the signal monitor, unless SIGNAL_MONITOR['ACCESS'] says otherwise."
-    )
+    # Not raised: Django would log each refusal with a traceback.
+    return HttpResponseForbidden(REFUSAL, content_type="text/plain; charset=utf-8")
 
 
 def _login_url() -> str:

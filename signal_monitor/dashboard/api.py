@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from signal_monitor.dashboard.access import access_required
 from signal_monitor.dashboard.formatting import milliseconds
 from signal_monitor.dashboard.pages import Context, NotStored, context_of, page_named, view_of
-from signal_monitor.dashboard.sources import Overview, ProcessState, Running
+from signal_monitor.dashboard.sources import Overview, ProcessState, Running, outside_ns
 from signal_monitor.records import Dispatch, Failure, Frame, ReceiverCall, Request
 from signal_monitor.stores.base import StoreError, Totals
 
@@ -85,6 +85,7 @@ def _dispatch(dispatch: Dispatch) -> Json:
         **{name: getattr(dispatch, name) for name in _DISPATCH_FIELDS},
         "duration_ms": milliseconds(dispatch.duration_ns),
         "call_site": _frame(dispatch.call_site),
+        "outside_receivers_ms": milliseconds(outside_ns(dispatch)),
         "failure": _failure(dispatch.failure),
         "calls": [_call(call) for call in dispatch.calls],
     }
@@ -166,7 +167,11 @@ def _overview_twin(context: Context) -> Json:
 
 
 def _live_twin(context: Context) -> Json:
-    return {"dispatches_per_second": context["rate"], "dispatches": [_dispatch(row) for row in context["rows"]]}
+    return {
+        "dispatches_per_second": context["rate"],
+        "request_signals_left_out": context["left_out"],
+        "dispatches": [_dispatch(row) for row in context["rows"]],
+    }
 
 
 def _subjects_twin(name: str) -> Callable[[Context], Json]:
@@ -187,6 +192,7 @@ def _subject_twin(context: Context) -> Json:
         "running": [_running(row) for row in subject.running],
         "last_slow": _pairs(subject.slow),
         "last_failed": _pairs(subject.failed),
+        **({"orphans": subject.orphans} if subject.kind == "signal" else {}),
     }
 
 

@@ -13,7 +13,8 @@ from signal_monitor.histograms import BUCKETS_PER_OCTAVE, upper_bound_ns
 from signal_monitor.records import Dispatch, Outcome, ReceiverCall
 from signal_monitor.stores.base import WINDOW_SECONDS, Totals
 
-CHART_WIDTH = 480
+CHART_WIDTH = 100
+"""In percent of the page's: bars stretch with it, heights and labels do not."""
 HISTOGRAM_HEIGHT = 120
 MINUTES_HEIGHT = 56
 MOST_BINS = 40
@@ -151,7 +152,7 @@ def _bin_bar(bins: _Bins, index: int, number: int, peak: int, limit_ns: int) -> 
     size = max(2.0, number / peak * HISTOGRAM_HEIGHT)
     title = f"{formatting.duration(low)} to {formatting.duration(high)}: {formatting.count(number)}"
     x = (index - bins.first) * bins.step
-    return Bar(x + 0.5, HISTOGRAM_HEIGHT - size, bins.step - 1, size, title, "slow" if low >= limit_ns else "")
+    return Bar(x + 0.1, HISTOGRAM_HEIGHT - size, bins.step - 0.2, size, title, "slow" if low >= limit_ns else "")
 
 
 def _round_durations(start: float, end: float) -> list[float]:
@@ -173,6 +174,8 @@ def calls_per_minute(history: Sequence[Totals]) -> Chart:
     peak = max((row.count for row in minutes.values()), default=0) or 1
     bars = []
     for x, row in minutes.items():
+        if not row.count:
+            continue
         failures = formatting.count(row.failures)
         title = f"{formatting.clock(row.window)[:5]}: {formatting.count(row.count)}, {failures} failed"
         size = max(1.5, row.count / peak * height)
@@ -180,7 +183,7 @@ def calls_per_minute(history: Sequence[Totals]) -> Chart:
         if row.failures:
             failed = max(2.0, row.failures / peak * height)
             bars.append(_minute_bar(x, height - failed, failed, title, "failed"))
-    return Chart(bars, height, _hour_ticks(), peak=f"{formatting.count(peak)} a minute")
+    return Chart(bars, height, _hour_ticks(), peak=f"{formatting.count(peak)} a minute" if bars else "")
 
 
 def p95_per_minute(history: Sequence[Totals], limit_ns: int) -> Chart:
@@ -190,15 +193,17 @@ def p95_per_minute(history: Sequence[Totals], limit_ns: int) -> Chart:
     peak = max((row.p95_ns for row in minutes.values()), default=0) or 1
     bars = []
     for x, row in minutes.items():
+        if not row.count:
+            continue
         size = max(1.5, row.p95_ns / peak * height)
         title = f"{formatting.clock(row.window)[:5]}: p95 {formatting.duration(row.p95_ns)}"
         bars.append(_minute_bar(x, height - size, size, title, "slow" if row.p95_ns >= limit_ns else ""))
     limit = height - limit_ns / peak * height if limit_ns <= peak else None
-    return Chart(bars, height, _hour_ticks(), limit, formatting.duration(peak))
+    return Chart(bars, height, _hour_ticks(), limit, formatting.duration(peak) if bars else "")
 
 
 def _minute_bar(x: float, y: float, height: float, title: str, kind: str = "") -> Bar:
-    return Bar(x, y, CHART_WIDTH / MINUTES - 1.5, height, title, kind)
+    return Bar(x, y, CHART_WIDTH / MINUTES - 0.3, height, title, kind)
 
 
 def _by_minute(history: Sequence[Totals]) -> dict[float, Totals]:

@@ -84,6 +84,12 @@ def clock(at: float) -> str:
     return local(at).isoformat(timespec="milliseconds")[11:23]
 
 
+def stamp(at: float, now: float) -> str:
+    """A time of day to the millisecond, of today; before that, the date and the second."""
+    then = local(at)
+    return clock(at) if then.date() == local(now).date() else then.strftime("%Y-%m-%d %H:%M:%S")
+
+
 def count(value: float) -> str:
     """A whole number in groups of three digits, in millions from ten million."""
     return f"{three_digits(value / 1e6)} M" if value >= 1e7 else f"{value:,.0f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -13,6 +14,12 @@ PERIODS = {"5m": ("5 min", 300), "1h": ("1 h", 3600), "all": ("All", None)}
 DEFAULT_PERIOD = "1h"
 SORTS = {"p95": "p95", "total": "Total time", "count": "Count", "failures": "Failures"}
 DEFAULT_SORT = "p95"
+NAMES = ("signal", "sender", "receiver", "app")
+"""Fields of the live filter that ask for something by its name."""
+TICKS = ("1", "true", "on", "yes")
+A_DAY_MS = 24 * 60 * 60 * 1000
+LAST_MOMENT = 4_102_444_800
+"""The year 2100, in seconds since the epoch: any clock can still show it."""
 LONGEST_TEXT = 200
 LONGEST_KEY = 1000
 
@@ -34,8 +41,31 @@ class _Milliseconds(forms.FloatField):
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
         message = "Not a number of milliseconds; write 0 or more, like 250 or 0.5."
         widget = forms.TextInput({"inputmode": "decimal", "autocomplete": "off", "placeholder": "0"})
-        errors = {"invalid": message, "min_value": message}
-        super().__init__(required=False, min_value=0, widget=widget, error_messages=errors, **kwargs)
+        errors = {"invalid": message, "min_value": message, "max_value": f"More than a day; at most {A_DAY_MS} ms."}
+        super().__init__(
+            required=False, min_value=0, max_value=A_DAY_MS, widget=widget, error_messages=errors, **kwargs
+        )
+
+
+class _Moment(forms.FloatField):
+    """Not for typing: a link to older rows sets it, and a new filter begins with the newest again."""
+
+    def __init__(self) -> None:
+        message = "“before” is not a time in seconds since the epoch."
+        super().__init__(
+            required=False,
+            min_value=0,
+            max_value=LAST_MOMENT,
+            widget=forms.HiddenInput,
+            error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), message),
+        )
+
+
+class _Box(forms.CheckboxInput):
+    """A box that is ticked by 1 in the address; Django's takes any text for a tick, 0 among it."""
+
+    def value_from_datadict(self, data: Mapping[str, Any], files: object, name: str) -> bool:
+        return str(data.get(name, "")).lower() in TICKS
 
 
 class PageForm(forms.Form):
@@ -49,11 +79,14 @@ class PageForm(forms.Form):
         """The good values that were given, as text in the order of the fields."""
         self.is_valid()
         values = ((name, self.cleaned_data.get(name)) for name in self.fields)
-        return {name: _as_text(value) for name, value in values if value not in (None, "")}
+        return {name: as_text(value) for name, value in values if value not in (None, "", False)}
 
 
-def _as_text(value: object) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+def as_text(value: object) -> str:
+    """A form's value as it stands in an address; of a number nothing is lost."""
+    if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()):
+        return str(int(value))
+    return str(value)
 
 
 class PeriodForm(PageForm):
@@ -91,6 +124,7 @@ class RequestsForm(PageForm):
 
     path = _Text(label="Path contains")
     min_ms = _Milliseconds(label="At least, ms")
+    before = _Moment()
 
 
 class LiveForm(PageForm):
@@ -101,13 +135,28 @@ class LiveForm(PageForm):
     receiver = _Text(label="Receiver")
     app = _Text(label="App")
     outcome = _Choice(
-        [("", "any"), ("failed", "failed"), *((outcome, outcome.replace("_", " ")) for outcome in OUTCOMES)],
-        allowed=f"failed, {', '.join(OUTCOMES)}",
+        [
+            ("", "any"),
+            ("failed", "failed"),
+            ("slow", "slow"),
+            *((outcome, outcome.replace("_", " ")) for outcome in OUTCOMES),
+        ],
+        allowed=f"failed, slow, {', '.join(OUTCOMES)}",
         label="Outcome",
     )
     min_ms = _Milliseconds(label="At least, ms")
+    requests = forms.BooleanField(required=False, label="Request signals", widget=_Box({"value": "1"}))
+    before = _Moment()
 
     def dispatch_filter(self) -> DispatchFilter:
-        """The filter for the store, made of the good values."""
+        """The filter for the store, made of the good values.
+
+        The two signals of every request would crowd out all others, so they are shown only to who wants them, or asks
+        for any name: it may be one of theirs.
+        """
         self.is_valid()
-        return DispatchFilter(**{name: value for name, value in self.cleaned_data.items() if value})
+        given = {name: value for name, value in self.cleaned_data.items() if value}
+        wants_requests = given.pop("requests", False) or any(name in given for name in NAMES)
+        if given.get("outcome") == "slow":
+            given["slow"] = bool(given.pop("outcome"))
+        return DispatchFilter(**given, without_request_signals=not wants_requests)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
 
+from signal_monitor.checks import MIDDLEWARE
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard import charts, forms, sources
-from signal_monitor.records import SubjectKind
+from signal_monitor.records import Dispatch, Request, SubjectKind
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import Store
 
 Params = Mapping[str, str]
 Context = dict[str, Any]
+
+UNFILTERED = {"before", "requests"}
+"""Parameters that choose a range, not what to look for."""
 
 
 class UnknownPage(LookupError):  # noqa: N818 - an answer, as Http404 is
@@ -54,11 +59,22 @@ def _live(store: Store, params: Params) -> Context:
     states = sources.processes(store)
     rows = store.dispatches(where, sources.TABLE_ROWS)
     return {
-        "rows": rows,
-        "filtered": bool(params),
+        **_ranged(params, rows),
+        "filtered": bool(params.keys() - UNFILTERED),
+        "left_out": where.without_request_signals,
         "rate": sum(state.process.rate for state in states if not state.gone),
         "sample": get_config().SAMPLE_PER_SECOND,
+    }
+
+
+def _ranged(params: Params, rows: Sequence[Dispatch] | Sequence[Request]) -> Context:
+    """A table's rows, and where the older ones begin if there may be some."""
+    is_full = len(rows) >= sources.TABLE_ROWS
+    return {
+        "rows": rows,
         "most": sources.TABLE_ROWS,
+        "before": float(params.get("before", 0)),
+        "older": forms.as_text(rows[-1].started_at) if is_full else "",
     }
 
 
@@ -73,7 +89,7 @@ def _subjects(kind: SubjectKind) -> Callable[[Store, Params], Context]:
 def _subject(kind: SubjectKind) -> Callable[[Store, Params], Context]:
     def context(store: Store, params: Params) -> Context:
         subject = sources.subject(store, kind, params.get("name", ""), params.get("period", ""))
-        if not subject.known:
+        if not subject.known and not subject.orphans:
             raise NotStored(kind)
         limit_ns = sources.limit_ns(subject.name)
         return {
@@ -114,8 +130,13 @@ def _requests(store: Store, params: Params) -> Context:
     form = forms.RequestsForm(dict(params))
     form.is_valid()
     least = form.cleaned_data.get("min_ms") or 0.0
-    rows = store.requests(sources.TABLE_ROWS, path=params.get("path", ""), slow_ms=least)
-    return {"rows": rows, "filtered": bool(params), "most": sources.TABLE_ROWS}
+    before = form.cleaned_data.get("before") or 0.0
+    rows = store.requests(sources.TABLE_ROWS, path=params.get("path", ""), slow_ms=least, before=before)
+    return {
+        **_ranged(params, rows),
+        "filtered": bool(params.keys() - UNFILTERED),
+        "has_middleware": MIDDLEWARE in settings.MIDDLEWARE,
+    }
 
 
 def _request(store: Store, params: Params) -> Context:

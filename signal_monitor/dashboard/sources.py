@@ -20,6 +20,8 @@ CARD_ROWS = 8
 TABLE_ROWS = 50
 LIST_ROWS = 500
 LAST_CALLS = 8
+MOST_OUTSIDE_NS = 10_000_000
+"""What a dispatch may spend outside its receivers before the page says so."""
 
 SORT_KEYS: dict[str, Callable[[Totals], float]] = {
     "p95": attrgetter("p95_ns"),
@@ -129,7 +131,7 @@ class Overview:
     @property
     def orphans(self) -> dict[str, int]:
         """Dispatches that found no receiver, by signal, most first."""
-        return _added(state.process.orphans for state in self.processes)
+        return orphans(self.processes)
 
     @property
     def alive(self) -> int:
@@ -155,7 +157,13 @@ class Subject:
     failed: Sequence[tuple[Dispatch, ReceiverCall | None]]
     relatives: Sequence[str]
     running: Sequence[Running]
+    orphans: int
     known: bool
+
+    @property
+    def only_orphans(self) -> bool:
+        """Whether all its dispatches found no receiver."""
+        return bool(self.orphans) and not self.known
 
 
 @dataclass(frozen=True)
@@ -213,6 +221,11 @@ def overview(store: Store, period: str) -> Overview:
     return Overview(store.totals("receiver", since(period)), running(store, states), states)
 
 
+def orphans(states: Iterable[ProcessState]) -> dict[str, int]:
+    """Dispatches that found no receiver, by signal, most first."""
+    return _added(state.process.orphans for state in states)
+
+
 def subject(store: Store, kind: SubjectKind, name: str, period: str) -> Subject:
     """One receiver or signal over a period."""
     where = {"exact_receiver": name} if kind == "receiver" else {"exact_signal": name}
@@ -221,6 +234,7 @@ def subject(store: Store, kind: SubjectKind, name: str, period: str) -> Subject:
     slow = store.dispatches(DispatchFilter(**where, slow=True), TABLE_ROWS)  # type: ignore[arg-type]
     failed = store.dispatches(DispatchFilter(**where, failed=True), TABLE_ROWS)  # type: ignore[arg-type]
     stored = [*recent, *slow, *failed]
+    states = processes(store)
     relatives = (
         {dispatch.signal for dispatch in stored}
         if kind == "receiver"
@@ -235,7 +249,8 @@ def subject(store: Store, kind: SubjectKind, name: str, period: str) -> Subject:
         slow=_last_calls(slow, kind, name, lambda call: call.severity != "normal"),
         failed=_last_calls(failed, kind, name, attrgetter("failed")),
         relatives=sorted(relatives),
-        running=[row for row in running(store, processes(store)) if getattr(row.call, kind) == name],
+        running=[row for row in running(store, states) if getattr(row.call, kind) == name],
+        orphans=orphans(states).get(name, 0) if kind == "signal" else 0,
         known=bool(totals or recent or store.totals(kind, None, name)),
     )
 
@@ -250,6 +265,23 @@ def _last_calls(
         if calls or kind == "signal":
             found.append((dispatch, max(calls, key=attrgetter("duration_ns"), default=None)))
     return found[:LAST_CALLS]
+
+
+def outside_ns(dispatch: Dispatch) -> int:
+    """How long the dispatch lasted while none of its receivers ran."""
+    covered = end = 0
+    for start, stop in sorted((call.offset_ns, call.offset_ns + call.duration_ns) for call in dispatch.calls):
+        # A late receiver ends after its dispatch.
+        until = min(stop, dispatch.duration_ns)
+        covered += max(0, until - max(start, end))
+        end = max(end, until)
+    return dispatch.duration_ns - covered
+
+
+def is_mostly_outside(dispatch: Dispatch) -> bool:
+    """Whether its receivers do not explain how long it took."""
+    outside = outside_ns(dispatch)
+    return outside > MOST_OUTSIDE_NS and outside * 2 > dispatch.duration_ns
 
 
 def request_detail(store: Store, request_id: str) -> RequestDetail | None:

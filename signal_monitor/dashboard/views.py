@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+from django.apps import apps
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -19,8 +20,11 @@ from signal_monitor.dashboard.pages import (
     render_fragments,
     view_of,
 )
+from signal_monitor.instrumentation import is_instrumented
 from signal_monitor.stores.base import StoreError
 
+PLAIN = "text/plain; charset=utf-8"
+WITHOUT_HTMX = 'The signal monitor\'s pages need django-htmx: add "django_htmx" to INSTALLED_APPS.\n'
 NAVIGATION = ("overview", "live", "signals", "receivers", "senders", "requests", "health")
 SECTIONS = {"signal": "signals", "receiver": "receivers", "dispatch": "live", "request": "requests"}
 
@@ -29,9 +33,16 @@ SECTIONS = {"signal": "signals", "receiver": "receivers", "dispatch": "live", "r
 @access_required
 def show(request: HttpRequest, /, page: str, **named: str) -> HttpResponse:
     """A whole page; its parameters come from the path and the query string."""
+    if not apps.is_installed("django_htmx"):
+        return HttpResponse(WITHOUT_HTMX, status=503, content_type=PLAIN)
     given = {**request.GET.dict(), **named}
     view = view_of(page, given)
-    shell = {"page": page, "navigation": NAVIGATION, "section": SECTIONS.get(page, page)}
+    shell = {
+        "page": page,
+        "navigation": NAVIGATION,
+        "section": SECTIONS.get(page, page),
+        "observes": is_instrumented(),
+    }
     try:
         context = context_of(view)
     except NotStored:
@@ -60,4 +71,4 @@ def fragments(request: HttpRequest, /, page: str) -> HttpResponse:
     except UnknownPage as error:
         raise Http404 from error
     except StoreError as error:
-        return HttpResponse(str(error), status=503, content_type="text/plain; charset=utf-8")
+        return HttpResponse(str(error), status=503, content_type=PLAIN)

@@ -120,7 +120,9 @@ class DispatchFilter:
     ``signal``, ``sender`` and ``receiver`` match without regard to case anywhere in the name; with a ``*`` they are
     patterns for the whole name. ``exact_receiver`` matches one receiver's whole name. ``app`` matches the app of a
     receiver. ``outcome`` matches a dispatch with at least one such receiver call; "failed" matches raised and
-    swallowed. ``slow`` keeps slow and critical ones. ``min_ms`` is in milliseconds.
+    swallowed. ``slow`` keeps slow and critical ones. ``min_ms`` is in milliseconds. ``before``, in seconds since the
+    epoch, keeps what started earlier. ``without_request_signals`` leaves out Django's request_started and
+    request_finished where they were neither slow nor failed: two for every request.
     """
 
     signal: str = ""
@@ -137,6 +139,8 @@ class DispatchFilter:
     origin_id: str = ""
     process: str = ""
     trace_id: str = ""
+    before: float = 0.0
+    without_request_signals: bool = False
 
 
 class Store(ABC):
@@ -171,8 +175,12 @@ class Store(ABC):
         """One dispatch, or None if it was not stored or has left the ring."""
 
     @abstractmethod
-    def requests(self, limit: int = 50, *, path: str = "", slow_ms: float = 0.0) -> list[Request]:
-        """Stored requests, newest first; ``path`` matches anywhere, ``slow_ms`` is a least duration."""
+    def requests(self, limit: int = 50, *, path: str = "", slow_ms: float = 0.0, before: float = 0.0) -> list[Request]:
+        """Stored requests, newest first.
+
+        ``path`` matches anywhere, ``slow_ms`` is a least duration; ``before``, in seconds since the epoch, keeps what
+        started earlier.
+        """
 
     @abstractmethod
     def request(self, request_id: str) -> Request | None:

@@ -6,8 +6,10 @@ from functools import lru_cache
 
 from signal_monitor.records import Dispatch, ReceiverCall
 from signal_monitor.stores.base import DispatchFilter
+from signal_monitor.stores.retention import ring_of
 
 FAILED_OUTCOMES = ("raised", "swallowed")
+REQUEST_SIGNALS = ("django.core.signals.request_finished", "django.core.signals.request_started")
 
 
 # Cached, for a store asks for every row and the names are few.
@@ -45,6 +47,11 @@ def min_ns(milliseconds: float) -> int:
     return round(milliseconds * 1e6)
 
 
+def is_before(at: float, before: float) -> bool:
+    """Whether a moment was before another, if one is given."""
+    return not before or at < before
+
+
 def is_match(dispatch: Dispatch, where: DispatchFilter) -> bool:
     """Whether the filter lets the dispatch through; what it asks of a receiver call holds for one and the same call."""
     return _dispatch_fits(dispatch, where) and (
@@ -64,7 +71,13 @@ def _dispatch_fits(dispatch: Dispatch, where: DispatchFilter) -> bool:
         and _same(where.origin_id, dispatch.origin_id)
         and _same(where.process, dispatch.process)
         and _same(where.trace_id, dispatch.trace_id)
+        and is_before(dispatch.started_at, where.before)
+        and not (where.without_request_signals and _is_routine(dispatch))
     )
+
+
+def _is_routine(dispatch: Dispatch) -> bool:
+    return dispatch.signal in REQUEST_SIGNALS and ring_of(dispatch) == "ordinary"
 
 
 def _same(wanted: str, value: str | None) -> bool:

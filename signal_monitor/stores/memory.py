@@ -9,7 +9,7 @@ from typing import TypeVar
 from signal_monitor.conf import get_config
 from signal_monitor.records import Amendment, Dispatch, Process, Request, SubjectKind
 from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, DispatchFilter, Store, Totals, merged
-from signal_monitor.stores.matching import is_match, matches, min_ns
+from signal_monitor.stores.matching import is_before, is_match, matches, min_ns
 from signal_monitor.stores.retention import (
     PROCESSES_KEPT_SECONDS,
     RINGS,
@@ -110,12 +110,16 @@ class MemoryStore(Store):
         with self._lock:
             return self._find(dispatch_id)
 
-    def requests(self, limit: int = 50, *, path: str = "", slow_ms: float = 0.0) -> list[Request]:
+    def requests(self, limit: int = 50, *, path: str = "", slow_ms: float = 0.0, before: float = 0.0) -> list[Request]:
         """Stored requests, newest first."""
         with self._lock:
             everything = list(self._requests.values())
         least_ns = min_ns(slow_ms)
-        found = (item for item in everything if item.duration_ns >= least_ns and matches(path, item.path))
+        found = (
+            item
+            for item in everything
+            if item.duration_ns >= least_ns and matches(path, item.path) and is_before(item.started_at, before)
+        )
         return sorted(found, key=lambda request: request.started_at, reverse=True)[:limit]
 
     def request(self, request_id: str) -> Request | None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from signal_monitor.records import Dispatch, Request, SubjectKind
 from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, DispatchFilter, Totals
 from signal_monitor.stores.encoding import column, decode_buckets, encode, encode_buckets
-from signal_monitor.stores.matching import min_ns, outcomes
+from signal_monitor.stores.matching import REQUEST_SIGNALS, min_ns, outcomes
 from signal_monitor.stores.retention import ring_of
 from signal_monitor.stores.schema import TOTALS_FIELDS
 
@@ -164,15 +164,20 @@ def select_dispatches(where: DispatchFilter, limit: int) -> Query:
     )
 
 
-def select_requests(path: str, slow_ms: float, limit: int) -> Query:
-    """The payloads of the requests to matching paths that took that long, newest first."""
-    terms: list[Term] = [("matches(?, path)", [column(path)]), ("duration_ns >= ?", [min_ns(slow_ms)])]
+def select_requests(path: str, slow_ms: float, before: float, limit: int) -> Query:
+    """The payloads of the requests to matching paths that took that long and began before then, newest first."""
+    terms: list[Term] = [
+        ("matches(?, path)", [column(path)]),
+        ("duration_ns >= ?", [min_ns(slow_ms)]),
+        ("started_at < ?", [before]),
+    ]
     text, values = _all_of(_given(terms))
     query = f"SELECT payload FROM requests WHERE {text} ORDER BY started_at DESC, seq DESC LIMIT ?"  # noqa: S608 - our own text
     return query, [*values, limit]
 
 
 def _dispatch_terms(where: DispatchFilter) -> list[Term]:
+    routine = REQUEST_SIGNALS if where.without_request_signals else ()
     return [
         ("matches(?, signal)", [column(where.signal)]),
         ("matches(?, sender)", [column(where.sender)]),
@@ -184,6 +189,8 @@ def _dispatch_terms(where: DispatchFilter) -> list[Term]:
         ("origin_id = ?", [column(where.origin_id)]),
         ("process = ?", [column(where.process)]),
         ("trace_id = ?", [column(where.trace_id)]),
+        ("started_at < ?", [where.before]),
+        ("(signal NOT IN (?, ?) OR ring <> 'ordinary')", list(routine)),
     ]
 
 

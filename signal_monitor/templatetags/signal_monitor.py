@@ -58,7 +58,7 @@ def _label(outcome: str) -> str:
 def ago(at: float | None) -> SafeString:
     """A moment as its age, with the moment itself in the title."""
     if at is None:
-        return format_html("—")
+        return format_html("{}", "—")
     absolute = formatting.local(at).isoformat(timespec="milliseconds")
     title, text = formatting.moment(at), formatting.age(at, time.time())
     return format_html('<time datetime="{}" title="{}">{}</time>', absolute, title, text)
@@ -71,6 +71,12 @@ def dotted(name: str) -> SafeString:
     module, last = formatting.split_name(name)
     muted = format_html('<span class="module">{}</span><wbr>', _breakable(module)) if module else ""
     return format_html('<span class="name" title="{}">{}<b>{}</b></span>', name, muted, _breakable(last))
+
+
+@register.filter
+def stamp(at: float) -> str:
+    """A row's time, with its date where that is not today's."""
+    return formatting.stamp(at, time.time())
 
 
 def _breakable(text: str) -> SafeString:
@@ -197,9 +203,21 @@ def slowest(dispatch: Dispatch) -> ReceiverCall | None:
 
 
 @register.filter
+def outside(dispatch: Dispatch) -> int | None:
+    """How long it lasted outside its receivers, where they do not explain how long it took."""
+    return sources.outside_ns(dispatch) if sources.is_mostly_outside(dispatch) else None
+
+
+@register.filter
 def first_failure(dispatch: Dispatch) -> ReceiverCall | None:
     """The first receiver call that failed."""
     return next((call for call in dispatch.calls if call.failed), None)
+
+
+@register.filter
+def duration_of(duration_ns: float, count: int) -> str:
+    """A duration that was measured that many times; a dash where it never was."""
+    return formatting.duration(duration_ns) if count else "—"
 
 
 @register.filter

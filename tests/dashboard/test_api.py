@@ -83,6 +83,10 @@ def test_request_has_its_share(shop: Store, client: Client) -> None:
     ("page", "query", "field"),
     [
         ("live", {"min_ms": "abc"}, "min_ms"),
+        ("live", {"min_ms": "9300000000000"}, "min_ms"),
+        ("requests", {"min_ms": "9300000000000"}, "min_ms"),
+        ("live", {"before": "yesterday"}, "before"),
+        ("requests", {"before": "1e300"}, "before"),
         ("live", {"outcome": "odd"}, "outcome"),
         ("overview", {"period": "zzz"}, "period"),
         ("receivers", {"sort": "zzz"}, "sort"),

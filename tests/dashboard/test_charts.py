@@ -59,7 +59,7 @@ def minutes_ago(number: int, **fields: int) -> Totals:
 def test_calls_per_minute_puts_the_present_minute_last_and_leaves_out_older_than_an_hour() -> None:
     chart = charts.calls_per_minute([minutes_ago(60), minutes_ago(59), minutes_ago(0)])
 
-    assert [round(bar.x) for bar in chart.bars] == [0, 472]
+    assert [round(bar.x) for bar in chart.bars] == [0, 98]
 
 
 def test_calls_per_minute_draws_failures_at_the_foot() -> None:
@@ -77,6 +77,14 @@ def test_p95_per_minute_draws_the_limit_only_where_it_is_in_sight() -> None:
     assert fast.limit is None
     assert slow.limit == pytest.approx(slow.height / 2, rel=0.05)
     assert [bar.kind for bar in slow.bars] == ["slow"]
+
+
+def test_minutes_without_a_call_have_no_bars() -> None:
+    not_run = Totals("receiver", SEND_MAIL, minutes_ago(1).window, not_run=3)
+
+    charted = [charts.calls_per_minute([not_run]), charts.p95_per_minute([not_run], LIMIT_NS)]
+
+    assert [(chart.bars, chart.peak) for chart in charted] == [([], ""), ([], "")]
 
 
 def test_charts_of_no_history_are_empty() -> None:

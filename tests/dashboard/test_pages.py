@@ -89,7 +89,7 @@ def test_view_leaves_out_text_that_is_too_long_or_odd(bad: str) -> None:
     assert view_of("live", {"signal": bad}) == View("live")
 
 
-@pytest.mark.parametrize("bad", ["abc", "-1", "nan", "inf"])
+@pytest.mark.parametrize("bad", ["abc", "-1", "nan", "inf", "9300000000000"])
 def test_view_leaves_out_a_bad_number(bad: str) -> None:
     assert view_of("live", {"min_ms": bad}) == View("live")
 
@@ -197,21 +197,6 @@ def test_live_table_keeps_what_the_filter_lets_through(shop: Store, params: dict
     assert set(re.findall(r'class="when"><a href="[^"]*/dispatches/(\w+)/"', html)) == shown
 
 
-def test_live_table_names_the_failing_receiver_beside_the_slowest(shop: Store) -> None:
-    text = fragments("live", outcome="failed").text
-
-    assert "slowest of 3 · reserve_stock: OutOfStock" in text
-
-
-def test_live_table_is_short_and_says_what_is_sampled(quiet_store: Store) -> None:
-    quiet_store.write(Batch(process(), dispatches=[dispatch(f"d{number}") for number in range(60)]))
-
-    html = render_fragments(view_of("live", {}))
-
-    assert html.count('class="when"') == 50
-    assert "Slow and failed dispatches are all stored" in html
-
-
 @pytest.mark.parametrize(("sort", "first"), [("p95", SEND_MAIL), ("failures", RESERVE_STOCK), ("count", SEND_MAIL)])
 def test_receivers_are_sorted_by_the_column_asked_for(shop: Store, sort: str, first: str) -> None:
     html = render_fragments(view_of("receivers", {"sort": sort}))
@@ -224,7 +209,7 @@ def test_receiver_page_gives_numbers_source_and_traceback(shop: Store) -> None:
 
     assert "/srv/shop/orders/receivers.py:1042" in html
     assert "shop.errors.OutOfStock" in html
-    assert html.count("<svg viewBox") == 3
+    assert html.count('<figure class="chart"') == 3
     assert reverse("signal_monitor:signal", kwargs={"name": ORDER_PLACED}) in html
 
 

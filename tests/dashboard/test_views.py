@@ -68,6 +68,8 @@ def test_page_of_something_not_stored_is_a_friendly_404(quiet_store: Store, clie
     ("page", "query", "message"),
     [
         ("live", "min_ms=abc&signal=save", "Not a number of milliseconds"),
+        ("live", "min_ms=9300000000000", "More than a day; at most 86400000 ms."),
+        ("requests", "before=never", "“before” is not a time"),
         ("live", "outcome=%3Cb%3E", "“&lt;b&gt;” is not known here"),
         ("overview", "period=zzz", "“zzz” is not known here"),
         ("receivers", "sort=zzz", "“zzz” is not known here"),

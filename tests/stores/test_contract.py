@@ -12,6 +12,7 @@ from signal_monitor.conf import get_config
 from signal_monitor.records import Amendment
 from signal_monitor.stores import Store
 from signal_monitor.stores.base import DispatchFilter, Totals
+from signal_monitor.stores.matching import REQUEST_SIGNALS
 from tests.stores.making import (
     FAILURE,
     NOW,
@@ -96,6 +97,7 @@ def test_filter_keeps_what_matches(store: Store, values: dict[str, Any]) -> None
 @pytest.mark.parametrize(
     "values",
     [
+        {"before": NOW},
         {"sender": "größe%100"},
         {"sender": "größe_1__"},
         {"sender": "größe"[:4] + "?e"},
@@ -113,6 +115,32 @@ def test_filter_keeps_what_matches(store: Store, values: dict[str, Any]) -> None
 def test_filter_drops_what_does_not_match(store: Store, values: dict[str, Any]) -> None:
     write(store, ODD)
     assert store.dispatches(DispatchFilter(**values)) == []
+
+
+def test_filter_leaves_out_ordinary_request_signals(store: Store) -> None:
+    finished, started = REQUEST_SIGNALS
+    failing = (call(outcome="raised", failure=FAILURE),)
+    write(
+        store,
+        dispatch("started", signal=started),
+        dispatch("finished", signal=finished),
+        dispatch("slow", signal=started, severity="slow"),
+        dispatch("failed", signal=finished, calls=failing),
+        dispatch("other"),
+    )
+    assert set(ids(store.dispatches(DispatchFilter(without_request_signals=True)))) == {"slow", "failed", "other"}
+    assert len(store.dispatches(EVERYTHING)) == 5
+
+
+def test_dispatches_and_requests_before_a_time(store: Store) -> None:
+    ages = (0.25, 0.5, 0.75)
+    write(
+        store,
+        *(dispatch(f"d{age}", started_at=NOW - age) for age in ages),
+        requests=[request(f"r{age}", started_at=NOW - age) for age in ages],
+    )
+    assert ids(store.dispatches(DispatchFilter(before=NOW - 0.25))) == ["d0.5", "d0.75"]
+    assert [item.id for item in store.requests(before=NOW - 0.5)] == ["r0.75"]
 
 
 def test_filter_with_many_stars_ends(store: Store) -> None:

@@ -20,6 +20,9 @@
 
 const POLL_MS = 2000;
 const FAILURES_BEFORE_POLLING = 2;
+// Where no websocket ever opened, a proxy or server without them is likely: the session's next pages poll at once.
+const NO_SOCKETS = "signal-monitor-no-sockets";
+const TRY_SOCKETS_AGAIN_MS = 5 * 60 * 1000;
 const DENIED = 4403;
 const GONE = 4404;
 // The extension comes back after 1006, 1011, 1012 and 1013. A server's limit on a socket's life gives 1000, a server
@@ -40,6 +43,7 @@ const MOVING = ["live", "held", "polling"];
 
 let socket = null; // what htmx gives to send with, while open
 let opened = false;
+let openedEver = false;
 let failures = 0;
 let state = "connecting";
 let paused = false;
@@ -103,6 +107,24 @@ function stopPolling() {
   pollTimer = 0;
 }
 
+function remember(failedAt) {
+  try {
+    if (failedAt) sessionStorage.setItem(NO_SOCKETS, String(failedAt));
+    else sessionStorage.removeItem(NO_SOCKETS);
+  } catch {
+    // Storage is switched off: every page tries a socket for itself.
+  }
+}
+
+function hasNoSockets() {
+  try {
+    const age = Date.now() - Number(sessionStorage.getItem(NO_SOCKETS));
+    return age >= 0 && age < TRY_SOCKETS_AGAIN_MS;
+  } catch {
+    return false;
+  }
+}
+
 function rest() {
   say({ paused: resting() });
   if (pollTimer) poll();
@@ -123,9 +145,21 @@ function closed(code, wrapper) {
   if (code === GONE) return show("gone");
   if (COME_BACK.includes(code)) comeBack(wrapper);
   failures = opened ? 0 : failures + 1;
-  if (failures >= FAILURES_BEFORE_POLLING) startPolling();
+  if (failures >= FAILURES_BEFORE_POLLING) {
+    if (!openedEver) remember(Date.now());
+    startPolling();
+  }
   if (!pollTimer && state !== "denied") show("reconnecting");
 }
+
+// The extension connects in its turn at this event, which comes after ours, unless the address is gone.
+onLive("htmx:beforeProcessNode", (event) => {
+  if (event.target.hasAttribute("hx-get") && hasNoSockets()) event.target.removeAttribute("ws-connect");
+});
+
+onLive("htmx:afterProcessNode", (event) => {
+  if (!event.target.hasAttribute("ws-connect")) startPolling();
+});
 
 onLive("htmx:wsConnecting", () => {
   opened = false;
@@ -133,8 +167,9 @@ onLive("htmx:wsConnecting", () => {
 
 onLive("htmx:wsOpen", (event) => {
   socket = event.detail.socketWrapper;
-  opened = true;
+  opened = openedEver = true;
   failures = 0;
+  remember(0);
   stopPolling();
   show("live");
   if (resting()) say({ paused: true });
@@ -179,13 +214,18 @@ onLive("htmx:afterOnLoad", (event) => {
   if (pollTimer && event.detail.successful) show(heldBack ? "held" : "polling");
 });
 
+// Where polls fail as well, the want of websockets is not what is the matter.
 onLive("htmx:responseError", (event) => {
+  remember(0);
   const denied = [401, 403].includes(event.detail.xhr.status);
   if (denied) stopPolling();
   show(denied ? "denied" : "reconnecting");
 });
 
-onLive("htmx:sendError", () => show("reconnecting"));
+onLive("htmx:sendError", () => {
+  remember(0);
+  show("reconnecting");
+});
 
 document.addEventListener("visibilitychange", rest);
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 import secrets
@@ -9,7 +10,7 @@ from collections.abc import Callable
 
 from demo.home.browser import Browser
 from demo.home.errands import NAME_PREFIX, Errands
-from demo.pitfalls.catalogue import PITFALLS
+from demo.pitfalls.catalogue import FAMILIES
 
 PAGES = (
     "/",
@@ -34,6 +35,10 @@ TITLES = (
     "Plant the tulips",
     "Renew the passport",
     "Write a test for the receiver",
+)
+# All visitors take turns: the first of each kind, the slow receiver before all, then the second, until all are done.
+PITFALL_TURNS = itertools.cycle(
+    pitfall for turn in itertools.zip_longest(*(family.pitfalls for family in FAMILIES)) for pitfall in turn if pitfall
 )
 
 
@@ -112,9 +117,9 @@ class Visitor:
             self._browser.post(self._choice.choice(forms))
 
     def fall_into_pitfall(self) -> None:
-        """Press one of the buttons that one should not press."""
+        """Press the next of the buttons that one should not press."""
         self._browser.get("/pitfalls/")
-        self._browser.post(f"/pitfalls/{self._choice.choice(PITFALLS).slug}/")
+        self._browser.post(f"/pitfalls/{next(PITFALL_TURNS).slug}/")
 
     def _guest_actions(self) -> dict[Callable[[], None], float]:
         account = self.log_in if self._has_account else self.sign_up

@@ -59,7 +59,8 @@ def test_visitor_comes_back(visitor: Visitor) -> None:
 
 def test_visitor_falls_into_pitfalls(visitor: Visitor) -> None:
     visitor.fall_into_pitfall()
-    assert Press.objects.exists()
+    visitor.fall_into_pitfall()
+    assert Press.objects.values("pitfall").distinct().count() == 2
 
 
 def test_visitor_invites_and_accepts(visitor: Visitor) -> None:

@@ -101,7 +101,7 @@ class Expander:
             method=raw.method,
             started_at=self.wall_clock(raw.started_ns),
             duration_ns=duration_ns,
-            calls=tuple(self.call(raw, index) for index in range(len(raw.receivers))),
+            calls=tuple(self.call(raw, index) for index in range(len(raw.receivers)) if raw.was_due(index)),
             parent_id=None if raw.parent_number is None else self.dispatch_id(raw.parent_number),
             parent_index=raw.parent_index,
             depth=raw.depth,

@@ -120,6 +120,20 @@ def test_signals_around_the_middleware_belong_to_the_request(client: Client, cap
     assert current_origin.get() is None
 
 
+def test_dispatch_inside_a_receiver_of_request_started_is_its_child(client: Client, captured: Capture) -> None:
+    def nesting_receiver(**kwargs: Any) -> None:
+        work.send_robust(sender="inside")
+
+    request_started.connect(nesting_receiver)
+    try:
+        client.get("/secret/x/")
+    finally:
+        request_started.disconnect(nesting_receiver)
+
+    (inside,) = [item for item in captured.dispatches if item.sender == "inside"]
+    assert inside.depth == 1
+
+
 async def test_concurrent_requests_under_asgi_are_kept_apart(captured: Capture) -> None:
     await asyncio.gather(*(AsyncClient().get("/aworking/") for _ in range(3)))
 

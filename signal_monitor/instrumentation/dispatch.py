@@ -146,6 +146,10 @@ class ActiveDispatch:
             self.async_calls.add(index)
         return index
 
+    def was_due(self, index: int) -> bool:
+        """Whether a receiver was to be called; a send method of the application's own may pass over some."""
+        return self.async_calls is None or self.starts[index] > 0
+
     def is_async(self, index: int) -> bool:
         """Whether a receiver call is one of an async receiver."""
         return index >= self.sync_count if self.async_calls is None else index in self.async_calls
@@ -176,7 +180,7 @@ class ActiveDispatch:
         """Note that the dispatch has ended, and queue it."""
         signal = self.signal
         for index, ended in enumerate(self.ends):
-            if not ended:
+            if not ended and (self.starts[index] or self.async_calls is None):
                 self.outcomes.setdefault(index, "late" if self.starts[index] else "not_run")
         self.ended_ns = perf_counter_ns()
         if self.sender not in signal.seen or self.failed or self._is_slow():

@@ -49,8 +49,11 @@ class Installed:
                 self.put(cls, name, _marked(overrides.observed_override(original, name)))  # type: ignore[arg-type]
         if own:
             overrides.remember_overriding(cls)
-            if not self.is_put(cls, "_live_receivers"):
-                self.put(cls, "_live_receivers", _marked(overrides.observed_live_receivers(cls)))
+        elif not overriding.isdisjoint(cls.__mro__):
+            overriding.add(cls)
+        gives_receivers = own or (cls in overriding and "_live_receivers" in cls.__dict__)
+        if gives_receivers and not self.is_put(cls, "_live_receivers"):
+            self.put(cls, "_live_receivers", _marked(overrides.observed_live_receivers(cls)))
 
     def restore(self) -> None:
         """Take off what is still ours; what another tool has wrapped since stays, and observes nothing."""

@@ -121,9 +121,10 @@ class Observation:
         if dispatch.async_calls is not None or index >= len(dispatch.receivers):
             index = dispatch.add(receiver, is_async=True)
         self.watched = index
-        return lambda awaitable: self._stepped(awaitable, index)
+        return lambda awaitable: self.stepped(awaitable, index)
 
-    def _stepped(self, awaitable: Any, index: int) -> Any:  # noqa: ANN401
+    def stepped(self, awaitable: Any, index: int) -> Any:  # noqa: ANN401
+        """What to await in place of what an async receiver has answered."""
         self.watched = -1
         if asyncio.isfuture(awaitable):
             self.dispatch.starts[index] = perf_counter_ns()
@@ -226,6 +227,7 @@ def begin(
         claim(signal)
     if info.before is not None:
         info.before()
+        cell = current_cell()  # it may have renewed it
     dispatch = ActiveDispatch(info, sender_name(sender), method, receivers, sync_count, cell)
     if probes.in_transaction is not None:
         dispatch.in_transaction = probes.in_transaction()
@@ -261,12 +263,13 @@ def _orphaned(signal: Signal) -> None:
 class OverriddenSend:
     """A send method of a subclass that is running, until one of Django's own takes the dispatch over."""
 
-    __slots__ = ("claimed", "observation", "signal_id")
+    __slots__ = ("asked", "claimed", "handed_out", "observation", "signal_id")
 
     def __init__(self, observation: Observation, signal: Signal) -> None:
         self.observation = observation
         self.signal_id = id(signal)
         self.claimed = False
+        self.asked = self.handed_out = False
 
 
 overriding: set[type] = set()
@@ -283,5 +286,5 @@ def claim(signal: Signal) -> None:
     if running is None or running.signal_id != id(signal):
         return
     outer = running.observation
-    if not outer.dispatch.receivers and not outer.dispatch.ended_ns and current_cell().top is outer.outer:
+    if not any(outer.dispatch.starts) and not outer.dispatch.ended_ns and current_cell().top is outer.outer:
         running.claimed = True

@@ -16,6 +16,7 @@ from time import perf_counter_ns
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
+from asgiref.sync import iscoroutinefunction
 from django.dispatch import dispatcher
 
 from signal_monitor.faults import contained
@@ -23,10 +24,9 @@ from signal_monitor.records import Method
 
 from . import sends
 from .cells import current_cell
-from .dispatch import Position
+from .dispatch import ActiveDispatch, Position
 from .observation import Observation, OverriddenSend, begin, overridden_send, overriding
 from .probes import probes
-from .stepping import SteppedCoroutine
 
 if TYPE_CHECKING:
     from django.dispatch import Signal
@@ -38,9 +38,15 @@ class ObservedReceiver:
     """Stands in for a receiver while an overriding send method runs: calls it, and looks and compares like it."""
 
     def __init__(self, receiver: Callable[..., Any], observation: Observation) -> None:
-        functools.update_wrapper(self, receiver)
-        self.__wrapped__ = receiver
-        self._observation = observation
+        own = self.__dict__
+        for name in functools.WRAPPER_ASSIGNMENTS:
+            if hasattr(receiver, name):
+                own[name] = getattr(receiver, name)
+        own["__wrapped__"] = receiver
+        own["_observation"] = observation
+        own["_is_async"] = is_async = iscoroutinefunction(receiver)
+        # Its place is taken now, in the one thread that asks for receivers: they may be called in many at once.
+        own["_index"] = observation.dispatch.add(receiver, is_async=is_async)
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:  # noqa: ANN401
@@ -48,15 +54,15 @@ class ObservedReceiver:
         return type(self.__wrapped__)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        observation = self._observation
-        if observation.dispatch.ended_ns:
+        observation, index = self._observation, self._index
+        dispatch = observation.dispatch
+        if dispatch.ended_ns:
             return self.__wrapped__(*args, **kwargs)
-        is_async = inspect.iscoroutinefunction(self.__wrapped__)
-        index = observation.dispatch.add(self.__wrapped__, is_async=is_async)
-        call = Position(observation.dispatch, index, observation.outer)
-        if is_async:
-            return SteppedCoroutine(self.__wrapped__(*args, **kwargs), call)
-        return self._run(call, args, kwargs)
+        if dispatch.starts[index]:  # called before
+            index = dispatch.add(self.__wrapped__, is_async=self._is_async)
+        if self._is_async:
+            return observation.stepped(self.__wrapped__(*args, **kwargs), index)
+        return self._run(Position(dispatch, index, observation.outer), args, kwargs)
 
     def _run(self, call: Position, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401
         # In whatever thread the send method calls it: the cell is that thread's.
@@ -80,8 +86,14 @@ class ObservedReceiver:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         return getattr(self.__wrapped__, name)
 
+    def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401
+        setattr(self.__wrapped__, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self.__wrapped__, name)
+
     def __eq__(self, other: object) -> bool:
-        return self.__wrapped__ == (other.__wrapped__ if type(other) is ObservedReceiver else other)
+        return bool(self.__wrapped__ == (other.__wrapped__ if type(other) is ObservedReceiver else other))
 
     def __hash__(self) -> int:
         return hash(self.__wrapped__)
@@ -95,7 +107,7 @@ def observed_override(original: Any, method: Method) -> Callable[..., Any]:  # n
         async def aoverride(self: Signal, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
             running, token = _enter(self, args, kwargs, method)
             try:
-                return receivers_given_back(await _bound(original, self)(*args, **kwargs))
+                return _given_back(running, await _bound(original, self)(*args, **kwargs))
             except BaseException as error:
                 _fail(running, error)
                 raise
@@ -110,7 +122,7 @@ def observed_override(original: Any, method: Method) -> Callable[..., Any]:  # n
         answer: Any = None
         try:
             answer = _bound(original, self)(*args, **kwargs)
-            return receivers_given_back(answer)
+            return _given_back(running, answer)
         except BaseException as error:
             _fail(running, error)
             raise
@@ -137,7 +149,7 @@ def observed_live_receivers(cls: type[Signal]) -> Callable[..., Any]:
             return found
         if _caller() in _OWN_CODES:  # these observe by themselves
             return found
-        return _stand_ins(found, running.observation)
+        return _stand_ins(found, running)
 
     return _live_receivers
 
@@ -151,34 +163,56 @@ def _caller() -> CodeType:
 
 
 @contained("stand-ins for receivers", None, in_send=True)
-def _stand_ins_of(found: Any, observation: Observation) -> Any:  # noqa: ANN401
-    return tuple([ObservedReceiver(receiver, observation) for receiver in group] for group in found)
+def _stand_ins_of(found: Any, running: OverriddenSend) -> Any:  # noqa: ANN401
+    running.asked = True
+    groups = [[_stand_in(receiver, running) for receiver in group] for group in found]
+    running.handed_out = running.handed_out or any(groups)
+    return tuple(type(group)(observed) for group, observed in zip(found, groups, strict=True))
 
 
-def _stand_ins(found: Any, observation: Observation) -> Any:  # noqa: ANN401
-    is_pair = type(found) is tuple and len(found) == 2 and all(type(group) is list for group in found)
-    return (_stand_ins_of(found, observation) or found) if is_pair else found
+def _stand_in(receiver: Any, running: OverriddenSend) -> Any:  # noqa: ANN401
+    # Where overrides stand above each other, the outer one's _live_receivers is given what is a stand-in already.
+    return receiver if type(receiver) is ObservedReceiver else ObservedReceiver(receiver, running.observation)
 
 
-def receivers_given_back(answer: Any) -> Any:  # noqa: ANN401
-    """The answer of a send method with the receivers themselves in place of their stand-ins."""
+def _stand_ins(found: Any, running: OverriddenSend) -> Any:  # noqa: ANN401
+    is_pair = type(found) is tuple and len(found) == 2 and all(type(group) in {list, tuple} for group in found)
+    return (_stand_ins_of(found, running) or found) if is_pair else found
+
+
+def _given_back(running: OverriddenSend | None, answer: Any) -> Any:  # noqa: ANN401
+    if running is None or running.claimed or not running.handed_out:
+        return answer
+    restored = _restored(answer)
+    return answer if restored is None else restored
+
+
+@contained("receivers given back", None, in_send=True)
+def _restored(answer: Any) -> Any:  # noqa: ANN401
+    """The answer with receivers in place of stand-ins, in itself and in its pairs; responses are left alone."""
     kind = type(answer)
-    if kind is ObservedReceiver:
-        return answer.__wrapped__
     if kind is list:
-        answer[:] = [receivers_given_back(item) for item in answer]
-    elif kind is dict:
-        items = [(receivers_given_back(key), receivers_given_back(value)) for key, value in answer.items()]
+        for index, item in enumerate(answer):
+            whole = _whole(item)
+            if whole is not item:
+                answer[index] = whole
+    elif kind is dict and any(type(key) is ObservedReceiver for key in answer):
+        items = [(_whole(key), value) for key, value in answer.items()]
         answer.clear()
         answer.update(items)
-    elif kind is tuple and any(type(item) in _HOLDERS for item in answer):
-        return tuple(receivers_given_back(item) for item in answer)
-    elif kind is set and any(type(item) is ObservedReceiver for item in answer):
-        return {receivers_given_back(item) for item in answer}
+    elif kind in {tuple, set}:
+        return kind(_whole(item) for item in answer)
     return answer
 
 
-_HOLDERS = {ObservedReceiver, list, dict, tuple, set}
+def _whole(item: Any) -> Any:  # noqa: ANN401
+    if type(item) is ObservedReceiver:
+        return item.__wrapped__
+    if type(item) is tuple and any(type(part) is ObservedReceiver for part in item):
+        return tuple(part.__wrapped__ if type(part) is ObservedReceiver else part for part in item)
+    return item
+
+
 Entered = tuple[OverriddenSend | None, Token[OverriddenSend | None] | None]
 
 
@@ -200,6 +234,13 @@ def _fail(running: OverriddenSend | None, error: BaseException) -> None:
         running.observation.fail(error)
 
 
+def _mark_swallowed(dispatch: ActiveDispatch) -> None:
+    """What a receiver raised, and the send method has kept to itself, did not reach the caller."""
+    if dispatch.failure is None:
+        raised = [index for index, outcome in dispatch.outcomes.items() if outcome == "raised"]
+        dispatch.outcomes.update(dict.fromkeys(raised, "swallowed"))
+
+
 @contained("the end of an overriding send", None, in_send=True)
 def _leave(
     running: OverriddenSend | None, token: Token[OverriddenSend | None] | None, *, is_deferred: bool = False
@@ -211,13 +252,10 @@ def _leave(
     dispatch = running.observation.dispatch
     if running.claimed or is_deferred:  # what is awaited or iterated later records itself
         return
-    if dispatch.failure is None:
-        for index, outcome in dispatch.outcomes.items():
-            if outcome == "raised":  # and the send method has kept it to itself
-                dispatch.outcomes[index] = "swallowed"
-    if dispatch.receivers or dispatch.failure is not None:
+    _mark_swallowed(dispatch)
+    if running.handed_out or dispatch.failure is not None:
         running.observation.finish()
-    else:
+    elif running.asked:  # and nobody was there; a method that has not asked may send later, or not at all
         dispatch.signal.count_orphan()
 
 

@@ -21,14 +21,16 @@ class LightSpan(Span):
 
     kind = SpanKind.INTERNAL
 
-    def __init__(self, context: SpanContext, parent: SpanContext, resource: Resource, limits: SpanLimits) -> None:
-        self._context = context
+    def __init__(
+        self, name: str, context: SpanContext, parent: SpanContext, resource: Resource, limits: SpanLimits
+    ) -> None:
+        self.name = name
+        self.context = context
         self._limits = limits
         self.parent = parent
         self.resource = resource
         self.start_time = time.time_ns()
         self.end_time: int | None = None
-        self.name: str | None = None
         self.attributes = self._bounded(limits.max_span_attributes, limits.max_span_attribute_length)
         self.events: deque[Event] = deque(maxlen=limits.max_events)
         self.links: deque[Link] = deque(maxlen=limits.max_links)
@@ -40,7 +42,7 @@ class LightSpan(Span):
 
     def get_span_context(self) -> SpanContext:
         """The ids, for children and for injected headers."""
-        return self._context
+        return self.context
 
     def is_recording(self) -> bool:
         """Whether what is set still counts."""
@@ -58,6 +60,8 @@ class LightSpan(Span):
 
     def add_event(self, name: str, attributes: Any = None, timestamp: int | None = None) -> None:  # noqa: ANN401
         """Keep an event, at the present time unless told otherwise (nanoseconds since the epoch)."""
+        if self.ended:
+            return
         bounded = self._bounded(self._limits.max_event_attributes, self._limits.max_attribute_length, attributes)
         self.events.append(Event(name, bounded, timestamp or time.time_ns()))
 
@@ -68,10 +72,13 @@ class LightSpan(Span):
 
     def update_name(self, name: str) -> None:
         """Name the span otherwise."""
-        self.name = name
+        if not self.ended:
+            self.name = name
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
         """Let the receiver's own judgement stand in place of ours; as in the SDK, OK is final."""
+        if self.ended:
+            return
         given = status if isinstance(status, Status) else Status(status, description)
         if self.status.status_code is not StatusCode.OK and given.status_code is not StatusCode.UNSET:
             self.status = given

@@ -112,11 +112,14 @@ class Trace:
         self.started_ns, self.ended_ns = dispatch.started_ns + self.epoch_ns, dispatch.ended_ns + self.epoch_ns
         self._infos, self._dispatch = dispatch.receivers, None
 
+    def _name_of(self, index: int) -> str:
+        infos = self._dispatch.receivers if self._dispatch is not None else self._infos
+        return receiver_name(infos[index].name)
+
     def _receiver_span(self, index: int) -> Span:
         if self.light:
-            return light_span(self.tracer, self.span.get_span_context())
-        infos = self._dispatch.receivers if self._dispatch is not None else self._infos
-        name = receiver_name(infos[index].name)
+            return light_span(self.tracer, self.span.get_span_context(), self._name_of(index))
+        name = self._name_of(index)
         return self._tracer.start_span(name, context=otel.set_span_in_context(self.span), start_time=time.time_ns())
 
 
@@ -130,7 +133,7 @@ def _same_but_span(one: Context, other: Context) -> bool:
 _SPAN_KEY = next(iter(otel.set_span_in_context(otel.INVALID_SPAN, Context())))
 
 
-def light_span(tracer: Any, parent: SpanContext) -> LightSpan:  # noqa: ANN401 - the SDK's, with its private limits
+def light_span(tracer: Any, parent: SpanContext, name: str) -> LightSpan:  # noqa: ANN401 - the SDK's, with its private limits
     """A new span under a sampled parent."""
     context = SpanContext(
         parent.trace_id,
@@ -139,7 +142,7 @@ def light_span(tracer: Any, parent: SpanContext) -> LightSpan:  # noqa: ANN401 -
         trace_flags=parent.trace_flags,
         trace_state=parent.trace_state,
     )
-    return LightSpan(context, parent, tracer.resource, getattr(tracer, "_span_limits", None) or SpanLimits())
+    return LightSpan(name, context, parent, tracer.resource, getattr(tracer, "_span_limits", None) or SpanLimits())
 
 
 class Tracing:
@@ -164,7 +167,7 @@ class Tracing:
         self._look_at(provider)
         context = parent.get_span_context()
         if self._light and context.is_valid and context.trace_flags.sampled:
-            span: Span = light_span(self._tracer, context)
+            span: Span = light_span(self._tracer, context, dispatch_name(dispatch.signal.name))
             trace = Trace(self._tracer, dispatch, span, light=True)
         else:
             span = self._tracer.start_span(dispatch_name(dispatch.signal.name))

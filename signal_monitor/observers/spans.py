@@ -112,7 +112,7 @@ def _write(
         if key not in span.attributes:  # the receiver's own word stands
             span.attributes[key] = value
     finished = ReadableSpan(
-        name=span.name or name,
+        name=span.name,
         context=span.get_span_context(),
         parent=parent,
         resource=trace.tracer.resource,

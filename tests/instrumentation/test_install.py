@@ -6,14 +6,17 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import FunctionType
 from typing import Any
 
 import pytest
+from asgiref.sync import markcoroutinefunction
 from django.dispatch import Signal
 
 from signal_monitor import instrument, uninstrument
 from signal_monitor.instrumentation import is_instrumented
+from signal_monitor.instrumentation.catalogue import catalogue
 from signal_monitor.testing import Capture, capture_dispatches
 
 METHODS = ("send", "send_robust", "asend", "asend_robust")
@@ -262,7 +265,8 @@ def test_stand_ins_pass_for_their_receivers() -> None:
 
     assert list(answer.items()) == [(elsewhere, "elsewhere"), (fine, "fine")]
     assert [type(item) for item in answer] == [FunctionType, FunctionType]
-    assert [call.receiver.rpartition(".")[2] for call in captured.dispatches[0].calls] == ["elsewhere", "fine"]
+    calls = sorted(captured.dispatches[0].calls, key=lambda call: call.offset_ns)
+    assert [call.receiver.rpartition(".")[2] for call in calls] == ["elsewhere", "fine"]
 
 
 class Plugin:
@@ -372,3 +376,97 @@ def test_receivers_given_by_an_iterator(method: str) -> None:
     assert [[call.receiver.rpartition(".")[2] for call in record.calls] for record in captured.dispatches] == [
         ["fine", "skipped"]
     ]
+
+
+class Answering(Signal):
+    """Runs its receivers itself, and answers as Django does."""
+
+    def send(self, sender: Any, **named: Any) -> Any:
+        return [(item, item(signal=self, sender=sender, **named)) for item in self._live_receivers(sender)[0]]
+
+    async def asend(self, sender: Any, **named: Any) -> Any:
+        return [(item, await item(signal=self, sender=sender, **named)) for item in self._live_receivers(sender)[1]]
+
+
+@pytest.mark.parametrize("cls", [Answering, Tasklike])
+def test_responses_of_an_override_are_left_alone(cls: type[Signal]) -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+
+    def circular(**kwargs: Any) -> Any:
+        return endless
+
+    answer: Any = connected(cls(), circular).send(None)
+    ((receiver, response),) = answer
+    assert receiver is circular
+    assert response is endless
+
+
+def test_future_of_an_async_receiver_under_an_override() -> None:
+    async def work() -> str:
+        return "done"
+
+    def receiver(**kwargs: Any) -> Any:
+        return asyncio.ensure_future(work())
+
+    async def main() -> Any:
+        return await connected(Answering(), markcoroutinefunction(receiver)).asend(None)
+
+    with capture_dispatches() as captured:
+        assert asyncio.run(main()) == [(receiver, "done")]
+
+    assert [[(call.outcome, call.is_async) for call in record.calls] for record in captured.dispatches] == [
+        [("ok", True)]
+    ]
+
+
+def test_attribute_set_on_a_receiver_by_an_override_is_kept() -> None:
+    class Counting(Signal):
+        def send(self, sender: Any, **named: Any) -> Any:
+            for item in self._live_receivers(sender)[0]:
+                item.ran = getattr(item, "ran", 0) + 1  # type: ignore[attr-defined]
+
+    def receiver(**kwargs: Any) -> None: ...
+
+    signal = connected(Counting(), receiver)
+    signal.send(None)
+    signal.send(None)
+
+    assert vars(receiver)["ran"] == 2
+
+
+def test_override_that_asks_nobody_is_no_orphan() -> None:
+    class Muted(Signal):
+        def send(self, sender: Any, **named: Any) -> Any:
+            return []
+
+    signal = connected(Muted(), fine)
+    before = catalogue.orphans()
+    assert signal.send(None) == []
+
+    assert catalogue.orphans() == before
+
+
+def test_own_receivers_below_an_own_send() -> None:
+    class Leaf(Answering):
+        def _live_receivers(self, sender: Any) -> Any:
+            return (fine,), ()
+
+    with capture_dispatches() as captured:
+        assert Leaf().send(None) == [(fine, "fine")]
+
+    assert [len(record.calls) for record in captured.dispatches] == [1]
+
+
+def test_override_that_calls_its_receivers_in_many_threads() -> None:
+    class Pooled(Signal):
+        def send(self, sender: Any, **named: Any) -> Any:
+            with ThreadPoolExecutor(8) as pool:
+                return list(pool.map(lambda item: (item, item(**named)), self._live_receivers(sender)[0]))
+
+    receivers = [functools.partial(fine, number=number) for number in range(16)]
+    with capture_dispatches() as captured:
+        assert len(connected(Pooled(), *receivers).send(None)) == 16
+
+    (record,) = captured.dispatches
+    assert [call.outcome for call in record.calls] == ["ok"] * 16

@@ -242,6 +242,8 @@ def test_what_a_receiver_says_of_itself_is_kept(spans: Spans) -> None:
     def talkative(**kwargs: Any) -> None:
         span = trace.get_current_span()
         assert span.is_recording()
+        assert span.context == span.get_span_context()  # type: ignore[attr-defined]
+        assert span.name.startswith("receive ")  # type: ignore[attr-defined]
         span.set_attribute("order.id", 5)
         span.add_event("charged", {"amount": 3})
 

@@ -17,8 +17,9 @@ from signal_monitor.records import Dispatch
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import DispatchFilter
 from tests.collector import otlp_collector
+from tests.servers import redis_server
 
-__all__ = ["otlp_collector"]
+__all__ = ["otlp_collector", "redis_server"]
 
 Recorded = Callable[[str], list[Dispatch]]
 

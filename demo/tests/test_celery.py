@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from kombu import Connection, Exchange, Queue
 
 from demo.broker import SCHEME, options
 from demo.celery import app, tell_readiness
-from demo.tests.running import ROOT
+from demo.home.browser import Browser
+from demo.tests.running import ROOT, Demo, eventually
 from demo.tests.working import Worker
 
 MESSAGES, WRITERS = 40, 3
@@ -98,3 +100,10 @@ def test_worker_ends_when_asked_and_logs_no_error(tmp_path: Path) -> None:
     assert worker.end() == 0
     assert "Traceback" not in worker.log
     assert "ERROR" not in worker.log
+
+
+def test_another_broker_is_used_when_it_is_named(start: Callable[..., Demo], redis_server: str) -> None:
+    browser = Browser(start("--no-traffic", CELERY_BROKER_URL=redis_server).wait_for_url())
+    browser.get("/tasks/")
+    browser.post("/tasks/queue/")
+    assert eventually(lambda: "in process" in browser.get("/tasks/").text, 20)

@@ -222,8 +222,9 @@ def overview(store: Store, period: str) -> Overview:
 
 
 def orphans(states: Iterable[ProcessState]) -> dict[str, int]:
-    """Dispatches that found no receiver, by signal, most first."""
-    return _added(state.process.orphans for state in states)
+    """Dispatches that found no receiver, by signal, most first; Django's own signals, which few listen to, last."""
+    counts = _added(state.process.orphans for state in states)
+    return dict(sorted(counts.items(), key=lambda item: item[0].startswith("django.")))
 
 
 def subject(store: Store, kind: SubjectKind, name: str, period: str) -> Subject:

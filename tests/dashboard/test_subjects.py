@@ -32,6 +32,14 @@ def test_links_of_orphans_lead_to_a_page_that_says_what_to_do(shop: Store, clien
     assert client.get(reverse("signal_monitor:api_signal", kwargs={"name": SHIPPED})).json()["orphans"] == 17
 
 
+def test_orphans_of_the_projects_own_signals_come_first(quiet_store: Store) -> None:
+    djangos = {f"django.db.models.signals.signal_{number}": 1000 + number for number in range(20)}
+    quiet_store.write(Batch(process(orphans={**djangos, SHIPPED: 1, ORDER_PLACED: 2})))
+
+    names = list(sources.orphans(sources.processes(quiet_store)))
+    assert names[:3] == [ORDER_PLACED, SHIPPED, "django.db.models.signals.signal_19"]
+
+
 def test_signal_with_and_without_receivers_tells_of_both(quiet_store: Store) -> None:
     quiet_store.write(Batch(process(orphans={ORDER_PLACED: 1}), dispatches=[dispatch()]))
 

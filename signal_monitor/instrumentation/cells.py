@@ -23,14 +23,13 @@ if TYPE_CHECKING:
 class Cell:
     """The innermost receiver call of one thread or task, and what else holds for all it dispatches."""
 
-    __slots__ = ("__weakref__", "override", "suppressed", "thread", "thread_name", "top")
+    __slots__ = ("__weakref__", "suppressed", "thread", "thread_name", "top")
 
     def __init__(self, top: Position | None = None, *, suppressed: bool = False) -> None:
         self.top = top
         self.suppressed = suppressed
         self.thread = get_ident()
         self.thread_name = threading.current_thread().name
-        self.override: object | None = None
         _live[id(self)] = _LiveCell(self, _forget)
 
 

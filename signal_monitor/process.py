@@ -94,6 +94,8 @@ def title(arguments: list[str]) -> str:
     """What a process is, from its command line: the program and its first words, without options and their values."""
     if not arguments or not arguments[0]:
         return "python"
+    if arguments[0].startswith("-"):  # -c, or -m while it is being looked for
+        return f"python {arguments[0]}"
     program = Path(arguments[0])
     name = program.parent.name if program.name == "__main__.py" else program.name
     words = [

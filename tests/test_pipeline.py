@@ -236,6 +236,7 @@ else:
         (["manage.py", "migrate"], "manage.py migrate"),
         (["/lib/daphne/__main__.py", "demo.asgi:application"], "daphne demo.asgi:application"),
         (["manage.py", "shell", "--password=secret", "key=secret"], "manage.py shell"),
+        (["-c", "secret"], "python -c"),
         ([""], "python"),
         ([], "python"),
     ],

@@ -332,7 +332,15 @@ def test_slow_request_is_one_line_in_debug(
     assert f"{__name__}.slow" in record.getMessage()
 
 
-def test_overlapping_dispatches_are_counted_once() -> None:
+@pytest.mark.parametrize(
+    ("times", "signal_ns"),
+    [
+        (((0, 10), (5, 20), (30, 40), (90, 500)), 20 + 10 + 10),  # the last ends after the response
+        (((0, 10), (600, 700)), 10),  # the last begins after it
+        ((), 0),
+    ],
+)
+def test_overlapping_dispatches_are_counted_once(times: tuple[tuple[int, int], ...], signal_ns: int) -> None:
     origin = RequestOrigin(framed=False)
     start = origin.started_ns
 
@@ -343,10 +351,10 @@ def test_overlapping_dispatches_are_counted_once() -> None:
             self.started_ns, self.ended_ns = start + begun, start + ended
 
     origin.ended_ns = start + 100
-    for times in ((0, 10), (5, 20), (30, 40), (90, 500), (600, 700)):
-        origin.dispatches.append(Done(*times))  # type: ignore[arg-type]
+    for begun, ended in times:
+        origin.dispatches.append(Done(begun, ended))  # type: ignore[arg-type]
 
-    assert add_up(origin).signal_ns == 20 + 10 + 10
+    assert add_up(origin).signal_ns == signal_ns
 
 
 def test_stored_dispatches_of_a_request_are_found_by_it(client: Client, captured: Capture) -> None:

@@ -194,9 +194,16 @@ def test_recursion_error_leaves_no_dispatch_behind(captured: Capture) -> None:
     def endless(**kwargs: Any) -> None:
         signal.send(sender="endless")
 
+    def send_from(depth: int) -> None:
+        if depth:
+            send_from(depth - 1)
+        else:
+            signal.send(sender="endless")
+
     signal.connect(endless)
-    with pytest.raises(RecursionError):
-        signal.send(sender="endless")
+    for depth in range(8):  # the stack ends at another line of ours each time
+        with pytest.raises(RecursionError):
+            send_from(depth)
     listened().send(sender="after")
 
     (after,) = [record for record in captured.dispatches if record.sender == "after"]

@@ -15,6 +15,7 @@ from .expansion import Expander
 from .instrumentation import instrument, uninstrument
 from .instrumentation.catalogue import Limits, catalogue
 from .instrumentation.outbox import outbox
+from .instrumentation.plans import forget_plans
 from .instrumentation.probes import probes
 from .middleware import hook_requests
 from .observers.history import History
@@ -55,6 +56,7 @@ def start(config: Config) -> None:
             spanless=config.SPANS_IGNORE,
         )
     )
+    forget_plans()
     outbox.size = config.QUEUE_SIZE
     pipeline.run(build(config))
     hook_requests()

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from .instrumentation.capture import Lines, RawFailure, stack_lines
+from .instrumentation.places import ground_of
 from .instrumentation.probes import probes
 from .records import Amendment, Dispatch, Failure, Frame, ReceiverCall, RunningCall, Severity
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from .instrumentation.cells import Cell
-    from .instrumentation.dispatch import ActiveDispatch, LateCall, Position
+    from .instrumentation.dispatch import ActiveDispatch, LateCall
+    from .instrumentation.places import Position
     from .process import ThisProcess
 
 CRITICAL_FACTOR = 10
@@ -191,7 +193,7 @@ class Expander:
             running_ns=running_ns,
             depth=raw.depth,
             process=self.process.id,
-            thread=cell.thread_name,
+            thread=ground_of(cell.top).thread_name,
             origin_kind=raw.origin.kind if raw.origin else None,
             origin_id=raw.origin.id if raw.origin else None,
             is_async=raw.is_async(index),

@@ -6,19 +6,17 @@ import secrets
 import time
 from collections.abc import Iterable
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from .instrumentation.dispatch import ActiveDispatch
 from .instrumentation.origins import Origin
-
-if TYPE_CHECKING:
-    from .instrumentation.dispatch import ActiveDispatch
 
 
 class RequestOrigin(Origin):
     """A request under way; ``claimed`` once the middleware has said which one it is.
 
     ``framed`` ones were begun by ``request_started`` and end with ``request_finished``; the others, made by hand in
-    tests and scripts, end with their response. ``outer`` is the request whose view makes this one, as test clients do.
+    tests and scripts, end with their response.
     """
 
     __slots__ = (
@@ -26,7 +24,6 @@ class RequestOrigin(Origin):
         "ended_ns",
         "framed",
         "method",
-        "outer",
         "path",
         "span_id",
         "started_at",
@@ -39,7 +36,6 @@ class RequestOrigin(Origin):
     def __init__(self, *, framed: bool, hold: bool = False) -> None:
         super().__init__("request", secrets.token_hex(8), hold=hold)
         self.framed = framed
-        self.outer: Origin | None = None
         self.claimed = False
         self.method = self.path = ""
         self.view: str | None = None
@@ -80,7 +76,7 @@ def add_up(origin: RequestOrigin) -> LedgerTotals:
     Signal time is the time during which at least one outermost dispatch was running before the response was ready:
     overlapping ones are counted once.
     """
-    dispatches = list(origin.dispatches)
+    dispatches = [ActiveDispatch.of(item) if isinstance(item, list) else item for item in origin.dispatches]
     ended_ns = origin.ended_ns or perf_counter_ns()
     outermost = ((d.started_ns, min(d.ended_ns, ended_ns)) for d in dispatches if not d.depth)
     return LedgerTotals(

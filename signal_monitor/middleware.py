@@ -22,10 +22,11 @@ from .conf import get_config
 from .faults import contained
 from .instrumentation import suppress
 from .instrumentation.catalogue import catalogue
-from .instrumentation.cells import renew_cell
+from .instrumentation.cells import begin_origin, current_origin, end_origin
 from .instrumentation.dispatch import ActiveDispatch
-from .instrumentation.origins import current_origin
 from .instrumentation.outbox import outbox
+from .instrumentation.places import SHAPE, ground_of
+from .instrumentation.plans import Record
 from .ledger import LedgerTotals, RequestOrigin, add_up
 from .process import Presence
 
@@ -88,7 +89,7 @@ def _observed(request: HttpRequest) -> Iterator[RequestOrigin | None]:
 
 @contained("the start of a request", None)
 def _claim(request: HttpRequest) -> RequestOrigin | None:
-    origin = current_origin.get()
+    origin = current_origin()
     if not isinstance(origin, RequestOrigin) or origin.claimed:
         origin = _opened(framed=False)
     origin.claimed = True
@@ -188,39 +189,41 @@ def _log(origin: RequestOrigin, totals: LedgerTotals) -> None:
 
 def open_request() -> None:
     """A request begins; ``request_started`` is about to be dispatched."""
-    renew_cell()
     _opened(framed=True, hold=PATH in settings.MIDDLEWARE)
 
 
 def _opened(*, framed: bool, hold: bool = False) -> RequestOrigin:
     """A new request, the current one from now on."""
-    origin, around = RequestOrigin(framed=framed, hold=hold), current_origin.get()
+    origin, around = RequestOrigin(framed=framed, hold=hold), current_origin()
+    begin_origin(origin)
     if isinstance(around, RequestOrigin):
         around.release(_unclaimed)
         # One that has no answer yet is being answered right now, and its view makes this one; any other was left over.
-        origin.outer = around if around.claimed and not around.ended_ns else None
-    else:
-        origin.outer = around
-    current_origin.set(origin)
+        if not around.claimed or around.ended_ns:
+            origin.before = around.before
     return origin
 
 
-def _unclaimed(dispatch: ActiveDispatch) -> None:
+def _unclaimed(dispatch: ActiveDispatch | Record) -> None:
     """Deliver what belongs to no request that the middleware saw, but for files of the development server's.
 
     The dashboard's own are among these, and nobody looks for the signals of a stylesheet.
     """
-    if dispatch.sender not in STATIC_HANDLERS:
-        dispatch.origin = None
+    if isinstance(dispatch, ActiveDispatch):
+        sender, dispatch.origin = dispatch.sender, None
+    else:
+        sender = dispatch[SHAPE].sender
+        ground_of(dispatch).origin = None
+    if sender not in STATIC_HANDLERS:
         outbox.append(dispatch)
 
 
 def close_request() -> None:
     """A request has ended; ``request_finished`` was dispatched."""
-    origin = current_origin.get()
+    origin = current_origin()
     if not isinstance(origin, RequestOrigin):
         return
-    current_origin.set(origin.outer)
+    end_origin(origin)
     origin.closed = True
     if origin.ignored:
         return
@@ -231,5 +234,5 @@ def close_request() -> None:
 
 def hook_requests() -> None:
     """Open and close ledgers with the two signals that frame every request."""
-    catalogue.signal(request_started).before = open_request
-    catalogue.signal(request_finished).after = close_request
+    catalogue.hook(request_started, before=open_request)
+    catalogue.hook(request_finished, after=close_request)

@@ -17,6 +17,7 @@ from .instrumentation.cells import forget_other_threads, suppress
 from .instrumentation.dispatch import ActiveDispatch, DispatchTrace, LateCall
 from .instrumentation.origins import Origin
 from .instrumentation.outbox import Outbox, outbox
+from .instrumentation.places import SHAPE, settle_number
 from .records import Amendment, Dispatch, ReceiverCall
 
 CHUNK = 512
@@ -160,6 +161,10 @@ class Pipeline:
 
     @contained("the worker", None)
     def _deliver(self, item: object) -> None:
+        if type(item) is list:
+            settle_number(item)
+            item[SHAPE].rearm(time.monotonic())
+            item = ActiveDispatch.of(item)
         if isinstance(item, ActiveDispatch):
             record, trace = self.expander.dispatch(item), item.trace
             self._each("observe", lambda observer: observer.observe(record, trace))

@@ -14,7 +14,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import ConnectionHandler
 
-from .instrumentation.cells import standing_position
+from .instrumentation.places import note_query, standing_call
 from .instrumentation.probes import probes
 
 Execute = Callable[[str, Any, bool, dict[str, Any]], Any]
@@ -22,14 +22,14 @@ Execute = Callable[[str, Any, bool, dict[str, Any]], Any]
 
 def count_query(execute: Execute, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:  # noqa: ANN401, FBT001 - Django's signature
     """Run a query, and note it with the receiver call it is run in; an execute wrapper."""
-    position = standing_position()
-    if position is None:
+    call = standing_call()
+    if call is None:
         return execute(sql, params, many, context)
     started_ns = perf_counter_ns()
     try:
         return execute(sql, params, many, context)
     finally:
-        position.dispatch.note_query(position.index, perf_counter_ns() - started_ns)
+        note_query(call, perf_counter_ns() - started_ns)
 
 
 class QueryCounting:

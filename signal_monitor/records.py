@@ -114,7 +114,7 @@ class Dispatch:
     trace_id: str | None = None
     span_id: str | None = None
     in_transaction: bool | None = None
-    blocked_loop: bool = False
+    blocked_loop: bool | None = None
     call_site: Frame | None = None
     stack: tuple[Frame, ...] = ()
     failure: Failure | None = None

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from .expansion import Expander
 from .instrumentation.cells import Cell, live_cells
-from .instrumentation.dispatch import Position
+from .instrumentation.dispatch import ActiveDispatch
+from .instrumentation.places import PLACE, Position, calls_around, number_of
 from .records import RunningCall
 
 NOTABLE_NS = 50_000_000
@@ -31,10 +32,13 @@ def running_calls(expander: Expander) -> tuple[RunningCall, ...]:
 
 def _positions(cell: Cell) -> Iterator[Position]:
     """The receiver calls that a thread or task stands in, innermost first."""
-    position = cell.top
-    while position is not None:
-        yield position
-        position = position.outer
+    for call in calls_around(cell.top):
+        if isinstance(call, Position):
+            yield call
+        else:
+            number_of(call)  # of the record itself: what is read here is a copy, while it goes on
+            dispatch = ActiveDispatch.of(list(call))
+            yield Position(dispatch, sum(1 for end in dispatch.ends if end), call[PLACE])
 
 
 def _is_notable(position: Position) -> bool:

@@ -9,6 +9,7 @@ from . import pipeline
 from .expansion import Expander
 from .instrumentation import instrument, is_instrumented, uninstrument
 from .instrumentation.dispatch import DispatchTrace
+from .instrumentation.probes import probes
 from .observers.base import BaseObserver
 from .pipeline import Pipeline
 from .process import ThisProcess
@@ -54,7 +55,9 @@ def capture_dispatches() -> Iterator[Capture]:
     Works without ``signal_monitor`` in INSTALLED_APPS too: signals are then instrumented for the block alone.
     """
     capture = Capture()
+    looked_closely, probes.looks_closely = probes.looks_closely, True
     with contextlib.ExitStack() as stack:
+        stack.callback(setattr, probes, "looks_closely", looked_closely)
         if not is_instrumented():
             instrument()
             stack.callback(uninstrument)

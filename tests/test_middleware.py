@@ -20,7 +20,8 @@ from django.urls import path, reverse
 from pytest_django.fixtures import Settings
 
 from signal_monitor import pipeline
-from signal_monitor.instrumentation.origins import HELD_SIZE, current_origin
+from signal_monitor.instrumentation.cells import begin_origin, current_origin, end_origin
+from signal_monitor.instrumentation.origins import HELD_SIZE
 from signal_monitor.ledger import LedgerTotals, ReceiverTime, RequestOrigin, add_up
 from signal_monitor.middleware import MAX_BYTES, MAX_ENTRIES, SignalMonitorMiddleware, close_request, server_timing
 from signal_monitor.records import Request
@@ -117,7 +118,7 @@ def test_signals_around_the_middleware_belong_to_the_request(client: Client, cap
     framing = captured.of(f"{__name__}.around")
     assert [item.signal.rpartition(".")[2] for item in framing] == ["request_started", "request_finished"]
     assert {item.origin_id for item in framing} == {request.id}
-    assert current_origin.get() is None
+    assert current_origin() is None
 
 
 def test_dispatch_inside_a_receiver_of_request_started_is_its_child(client: Client, captured: Capture) -> None:
@@ -160,7 +161,7 @@ def test_own_pages_are_left_unobserved(admin_client: Client, captured: Capture) 
 def test_own_page_asked_for_by_hand_leaves_nothing_behind(captured: Capture) -> None:
     SignalMonitorMiddleware(working)(RequestFactory().get(reverse(f"{dashboard_name}:overview")))
 
-    assert current_origin.get() is None
+    assert current_origin() is None
     work.send_robust(sender="after")
     assert [item.sender for item in captured.dispatches] == ["after"]
 
@@ -188,23 +189,23 @@ def test_request_that_nobody_claims_holds_nothing_back(captured: Capture) -> Non
     close_request()
 
     assert len(captured.of(f"{__name__}.slow")) == HELD_SIZE
-    assert current_origin.get() is None
+    assert current_origin() is None
 
 
 def test_dispatch_after_the_request_is_attributed_and_not_added(client: Client, captured: Capture) -> None:
     origins: list[Any] = []
 
     def remember(**kwargs: Any) -> None:
-        origins.append(current_origin.get())
+        origins.append(current_origin())
 
     request_finished.connect(remember)
     try:
         client.get("/working/")
     finally:
         request_finished.disconnect(remember)
-    token = current_origin.set(origins[0])
+    begin_origin(origins[0])
     work.send_robust(sender="afterwards")
-    current_origin.reset(token)
+    end_origin(origins[0])
 
     (request,) = requests()
     (late,) = [item for item in captured.dispatches if item.sender == "afterwards"]
@@ -218,7 +219,7 @@ def test_request_made_by_hand_is_recorded_too(captured: Capture, settings: Setti
 
     (request,) = requests()
     assert request.path == "/by-hand/"
-    assert current_origin.get() is None
+    assert current_origin() is None
 
 
 def test_tokens_in_paths_are_not_kept(client: Client, settings: Settings, captured: Capture) -> None:

@@ -7,32 +7,32 @@ from typing import Any
 from celery.signals import task_postrun, task_prerun
 
 from signal_monitor.faults import contained
-from signal_monitor.instrumentation.origins import Origin, current_origin
+from signal_monitor.instrumentation.cells import begin_origin, current_origin, end_origin
+from signal_monitor.instrumentation.origins import Origin
 
 UID = "signal_monitor"
 
 
 class TaskOrigin(Origin):
-    """A task under way; ``outer`` is what it runs in, where it runs at once in the process that called it."""
+    """A task under way."""
 
-    __slots__ = ("outer", "task_id")
+    __slots__ = ("task_id",)
 
-    def __init__(self, name: str, task_id: str, outer: Origin | None) -> None:
+    def __init__(self, name: str, task_id: str) -> None:
         super().__init__("task", f"{name}[{task_id[:8]}]")
         self.task_id = task_id
-        self.outer = outer
 
 
 @contained("the start of a task", None)
 def _begin(task_id: str, task: Any, **_kwargs: object) -> None:  # noqa: ANN401 - Celery's tasks have no type
-    current_origin.set(TaskOrigin(task.name, task_id, current_origin.get()))
+    begin_origin(TaskOrigin(task.name, task_id))
 
 
 @contained("the end of a task", None)
 def _end(task_id: str, **_kwargs: object) -> None:
-    origin = current_origin.get()
+    origin = current_origin()
     if isinstance(origin, TaskOrigin) and origin.task_id == task_id:
-        current_origin.set(origin.outer)
+        end_origin(origin)
 
 
 def connect() -> None:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.dispatch import Signal
 
 from signal_monitor import names
 
-from .tally import Tally
+if TYPE_CHECKING:
+    from .plans import Plan
 
 Hook = Callable[[], None]
+
+ATTRIBUTE = "_signal_monitor"
+"""Where a signal has what is known about it: looking it up by ``id()`` would cost a tenth of a send."""
 
 
 @dataclass(slots=True)
@@ -40,9 +45,13 @@ class Limits:
 
 
 class SignalInfo:
-    """What is known about one signal, while it lives."""
+    """What is known about one signal, while it lives.
 
-    __slots__ = ("_orphans", "after", "before", "count_orphan", "name", "ref", "seen", "slow_ns", "spanned")
+    ``orphans`` counts its dispatches that found no receiver. Adding one to it runs no code in which CPython, up to the
+    builds without its global lock, would let another thread in: no count is lost.
+    """
+
+    __slots__ = ("after", "before", "name", "orphans", "plans", "ref", "seen", "slow_ns", "spanned")
 
     def __init__(self, signal: Signal, name: str, limits: Limits) -> None:
         self.name = name
@@ -50,19 +59,10 @@ class SignalInfo:
         self.spanned = limits.spanned(name)
         self.before: Hook | None = None
         self.after: Hook | None = None
+        self.orphans = 0
         self.seen: set[str] = set()
+        self.plans: dict[int, Plan] = {}
         self.ref: weakref.ref[Signal] = weakref.ref(signal)
-        self.forget_orphans()
-
-    def forget_orphans(self) -> None:
-        """Count from nothing again."""
-        self._orphans = Tally()
-        self.count_orphan = self._orphans.add  # one C call: four dispatches of five find no receiver
-
-    @property
-    def orphans(self) -> int:
-        """How many dispatches found no receiver."""
-        return self._orphans.value
 
 
 class ReceiverInfo:
@@ -122,6 +122,29 @@ class Catalogue:
         weakref.finalize(signal, self._forget_signal, key).atexit = False
         return info
 
+    def attached(self, signal: Signal) -> SignalInfo:
+        """What is known about a signal, from now on within reach of its send methods; not where it has hooks."""
+        info: SignalInfo | None = getattr(signal, ATTRIBUTE, None)
+        if info is None or info.ref() is not signal:  # copied from another
+            info = self.signal(signal)
+            if info.before is None and info.after is None:
+                setattr(signal, ATTRIBUTE, info)
+        return info
+
+    def detach(self) -> None:
+        """Leave nothing of ours on any signal."""
+        for info in list(self.known.values()):
+            info.plans.clear()
+            signal = info.ref()
+            if signal is not None:
+                _detach(signal)
+
+    def hook(self, signal: Signal, *, before: Hook | None = None, after: Hook | None = None) -> None:
+        """Call something before, or after, each dispatch of a signal."""
+        info = self.signal(signal)
+        info.before, info.after = before, after
+        _detach(signal)
+
     def _forget_signal(self, key: int) -> None:
         info = self.known.pop(key, None)
         if info is not None and info.orphans:
@@ -177,7 +200,12 @@ class Catalogue:
         """Start counting anew, as in a forked child."""
         self._forgotten_orphans.clear()
         for info in list(self.known.values()):
-            info.forget_orphans()
+            info.orphans = 0
+
+
+def _detach(signal: Signal) -> None:
+    with contextlib.suppress(AttributeError):
+        delattr(signal, ATTRIBUTE)
 
 
 class _Sample:

@@ -17,19 +17,44 @@ from threading import get_ident
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .dispatch import Position
+    from .origins import Origin
+    from .places import Place
+
+
+class Ground:
+    """What a thread or task stands on where it is in no receiver call: its request or task, and its thread's name.
+
+    ``outer`` is the receiver call that it was begun in, if any: a request that a test client makes inside a receiver, a
+    thread that a receiver starts.
+    """
+
+    __slots__ = ("origin", "outer", "thread_name")
+
+    def __init__(self, origin: Origin | None, outer: Place | None, thread_name: str) -> None:
+        self.origin = origin
+        self.outer = outer
+        self.thread_name = thread_name
 
 
 class Cell:
-    """The innermost receiver call of one thread or task, and what else holds for all it dispatches."""
+    """The innermost place of one thread or task, and what else holds for all that it dispatches.
 
-    __slots__ = ("__weakref__", "suppressed", "thread", "thread_name", "top")
+    ``thread`` is 0 where nothing is to be observed: no thread has that number, so no plan is followed there.
+    ``untraced`` is the OpenTelemetry context that was last found to have no recording span, ``traced`` what is known of
+    the last one that has.
+    """
 
-    def __init__(self, top: Position | None = None, *, suppressed: bool = False) -> None:
-        self.top = top
+    __slots__ = ("__weakref__", "origin", "suppressed", "thread", "top", "traced", "untraced")
+
+    top: Place
+
+    def __init__(self, origin: Origin | None = None, outer: Place | None = None, *, suppressed: bool = False) -> None:
+        self.origin = origin
         self.suppressed = suppressed
-        self.thread = get_ident()
-        self.thread_name = threading.current_thread().name
+        self.thread = 0 if suppressed else get_ident()
+        self.untraced: object = None
+        self.traced: object = None
+        self.top = Ground(origin, outer, threading.current_thread().name)
         _live[id(self)] = _LiveCell(self, _forget)
 
 
@@ -50,63 +75,70 @@ def _forget(reference: weakref.ref[Cell]) -> None:
 
 
 _live: dict[int, _LiveCell] = {}
-_cell: ContextVar[Cell | None] = ContextVar("signal_monitor_cell", default=None)
+NO_CELL = Cell()
+"""Stands for the cell of a context that has dispatched nothing yet; no thread's own."""
+NO_CELL.thread = 0
+_cell: ContextVar[Cell] = ContextVar("signal_monitor_cell", default=NO_CELL)
 
 
 standing_cell = _cell.get
-"""The cell of this context, be it another thread's; None where nothing was dispatched yet. One C call."""
+"""The cell of this context, be it another thread's; NO_CELL where nothing was dispatched yet. One C call."""
 
 
 def current_cell() -> Cell:
     """This thread's cell, made on first use."""
     cell = _cell.get()
-    if cell is None:
-        cell = Cell()
-        _cell.set(cell)
-    elif cell.thread != get_ident():
-        cell = Cell(cell.top, suppressed=cell.suppressed)
+    if cell.thread != get_ident() and not cell.suppressed:
+        cell = Cell(cell.origin, _inside(cell.top))
         _cell.set(cell)
     return cell
 
 
-def standing_position() -> Position | None:
-    """The receiver call that this thread or task is in, if it is one of a dispatch that has not ended."""
-    cell = _cell.get()
-    if cell is None or cell.suppressed:
-        return None
-    position = cell.top
-    return None if position is None or position.dispatch.ended_ns else position
+def _inside(place: Place) -> Place | None:
+    """A place as the outer one of what is begun there; None where nothing is around it."""
+    return place.outer if type(place) is Ground else place
 
 
-def enter_cell(cell: Cell) -> Cell | None:
+def current_origin() -> Origin | None:
+    """The request or task that this context dispatches for."""
+    return _cell.get().origin
+
+
+def begin_origin(origin: Origin) -> None:
+    """Dispatch for a request or task from now on, in a cell that no other context shares.
+
+    A cell that was made before tasks were parted is in all their contexts. A thread that such a task hands work to
+    would take what another task's send is doing at that moment for its own parent.
+    """
+    before = _cell.get()
+    origin.before = before
+    _cell.set(Cell(origin, _inside(before.top), suppressed=before.suppressed))
+
+
+def end_origin(origin: Origin) -> None:
+    """Dispatch again for what was there before; what this request or task has left running goes on in its name."""
+    _cell.set(origin.before or NO_CELL)
+    origin.before = None
+
+
+def enter_cell(cell: Cell) -> Cell:
     """Make a cell the current one; answers the cell to put back."""
     previous = _cell.get()
     _cell.set(cell)
     return previous
 
 
-def leave_cell(previous: Cell | None) -> Cell | None:
+def leave_cell(previous: Cell) -> Cell:
     """Put back what enter_cell answered; answers the cell that was left."""
     left = _cell.get()
     _cell.set(previous)
     return left
 
 
-def renew_cell() -> None:
-    """Give this thread or task a cell that no other shares: a request begins.
-
-    A cell that was made before tasks were parted is in all their contexts. A thread that such a task hands work to
-    would take what another task's send is doing at that moment for its own parent.
-    """
-    cell = current_cell()
-    _cell.set(Cell(cell.top, suppressed=cell.suppressed))
-
-
 @contextlib.contextmanager
 def suppress() -> Iterator[None]:
     """Leave the signals dispatched in a block unobserved, those of receivers and of tasks started there included."""
-    cell = Cell(suppressed=True)
-    token = _cell.set(cell)
+    token = _cell.set(Cell(_cell.get().origin, suppressed=True))
     try:
         yield
     finally:
@@ -122,5 +154,4 @@ def forget_other_threads() -> None:
     """Drop the cells of threads that a fork has left behind in the parent."""
     mine = _cell.get()
     _live.clear()
-    if mine is not None:
-        _live[id(mine)] = _LiveCell(mine, _forget)
+    _live[id(mine)] = _LiveCell(mine, _forget)

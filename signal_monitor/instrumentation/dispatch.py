@@ -6,20 +6,21 @@ Times are readings of ``time.perf_counter_ns``; 0 stands for "not yet".
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections.abc import Coroutine
-from time import perf_counter_ns
-from typing import Any, Protocol
+from time import perf_counter, perf_counter_ns
+from typing import TYPE_CHECKING, Any, Protocol
 
 from signal_monitor.records import Method, Outcome
 
 from .capture import Lines, RawFailure, caller_lines, failure_of
 from .catalogue import ReceiverInfo, SignalInfo, catalogue
 from .cells import Cell
-from .origins import Origin, current_origin
 from .outbox import outbox
+from .places import FIRST_END, PLACE, SHAPE, STARTED, Counted, Lineage, ends_of, lineage, next_number, number_of
+from .probes import probes
+from .remarks import Remarks
 
-_numbers = itertools.count(1)
+if TYPE_CHECKING:
+    from .plans import Record
 
 
 class DispatchTrace(Protocol):
@@ -36,6 +37,12 @@ class DispatchTrace(Protocol):
 
     def pause(self, outer: object) -> object:
         """Make current what was before ``resume``; answers what the receiver leaves."""
+
+    def step(self, record: Record) -> None:
+        """Make current the span of the receiver call that a planned dispatch is about to make."""
+
+    def rest(self) -> None:
+        """Make the span current again that was before the first ``step``."""
 
     def end(self, dispatch: ActiveDispatch) -> None:
         """The dispatch has ended."""
@@ -98,38 +105,75 @@ class ActiveDispatch:
         sync_count: int,
         cell: Cell,
     ) -> None:
-        self.number = next(_numbers)
+        self.number = next_number()
         self.signal = signal
         self.sender = sender
         self.method = method
         self.receivers = receivers
         self.sync_count = sync_count
         self.async_calls: set[int] | None = None
-        self.thread = cell.thread_name
         self.starts = [0] * len(receivers)
         self.ends = [0] * len(receivers)
         self.outcomes: dict[int, Outcome] = {}
         self.failures: dict[int, RawFailure] = {}
         self.failure: RawFailure | None = None
         self.lines: Lines = ()
-        self.origin: Origin | None = current_origin.get()
         self.trace: DispatchTrace | None = None
         self.in_transaction: bool | None = None
         self.queries: dict[int, tuple[int, int]] = {}
         # A plain send on the thread of a running loop holds that loop up until its last receiver has returned.
-        self.blocked_loop = method in _PLAIN and asyncio._get_running_loop() is not None  # noqa: SLF001
-        self._place(cell.top)
+        self.blocked_loop: bool | None = method in _PLAIN and asyncio._get_running_loop() is not None  # noqa: SLF001
+        self._place(lineage(cell.top, perf_counter()))
         self.ended_ns = 0
         self.started_ns = perf_counter_ns()
 
-    def _place(self, parent: Position | None) -> None:
-        if parent is None:
-            self.root_number, self.depth = self.number, 0
-            self.parent_number = self.parent_index = None
-        else:
-            outer = parent.dispatch
-            self.root_number, self.depth = outer.root_number, outer.depth + 1
-            self.parent_number, self.parent_index = outer.number, parent.index
+    def _place(self, around: Lineage) -> None:
+        self.origin = around.origin
+        self.thread = around.thread_name
+        self.depth = around.depth
+        self.parent_number, self.parent_index = around.parent_number, around.parent_index
+        self.root_number = around.root_number or self.number
+
+    @classmethod
+    def of(cls, record: Record) -> ActiveDispatch:
+        """What the record of a planned dispatch says, be it under way or at its end."""
+        self = cls.__new__(cls)
+        shape, place, ends = record[SHAPE], record[PLACE], ends_of(record)
+        self.number = number_of(record)
+        self.signal, self.sender, self.method, self.receivers = (
+            shape.signal,
+            shape.sender,
+            shape.method,
+            shape.receivers,
+        )
+        self.sync_count = count = len(shape.receivers)
+        self.async_calls = None
+        self.lines, self.failure, self.failures, self.outcomes = (), None, {}, {}
+        self.trace: DispatchTrace | None = None
+        self.in_transaction = self.blocked_loop = None
+        self.queries = place.queries if type(place) is Counted else {}
+        self._take(record[FIRST_END + len(ends) :])
+        self._place(lineage(place, record[STARTED]))
+        times = [round(reading * 1e9) for reading in (record[STARTED], *ends)]
+        self.started_ns = times[0]
+        self.starts = [*times, *[0] * count][:count]
+        self.ends = [*times[1:], *[0] * count][:count]
+        self.ended_ns = times[-1] if len(ends) == count or self.outcomes else 0
+        if self.ended_ns and len(ends) < count:
+            self.starts[len(ends) :] = [0] * (count - len(ends))
+            self.outcomes.update(dict.fromkeys(range(len(ends), count), "not_run"))
+        if self.trace is not None:
+            self.trace.end(self)
+        return self
+
+    def _take(self, tail: list[Any]) -> None:
+        """What stands after the times of a planned dispatch: its spans, and what was out of the ordinary."""
+        for item in tail:
+            if type(item) is not Remarks:
+                self.trace = item
+                continue
+            self.outcomes, self.failures, self.failure = dict(item.outcomes), item.failures, item.failure
+            self.lines, self.in_transaction, self.blocked_loop = item.lines, item.in_transaction, item.blocked_loop
 
     @property
     def is_robust(self) -> bool:
@@ -171,11 +215,6 @@ class ActiveDispatch:
         if error is not None:
             self.failures[index] = failure_of(error)
 
-    def note_query(self, index: int, duration_ns: int) -> None:
-        """Count a query that a receiver call ran itself."""
-        count, total_ns = self.queries.get(index, (0, 0))
-        self.queries[index] = (count + 1, total_ns + duration_ns)
-
     def finish(self) -> None:
         """Note that the dispatch has ended, and queue it."""
         signal = self.signal
@@ -183,7 +222,7 @@ class ActiveDispatch:
             if not ended and (self.starts[index] or self.async_calls is None):
                 self.outcomes.setdefault(index, "late" if self.starts[index] else "not_run")
         self.ended_ns = perf_counter_ns()
-        if self.sender not in signal.seen or self.failed or self._is_slow():
+        if self.sender not in signal.seen or probes.looks_closely or self.failed or self._is_slow():
             self.lines = caller_lines()
             if len(signal.seen) < MAX_SEEN:
                 signal.seen.add(self.sender)
@@ -203,15 +242,3 @@ class ActiveDispatch:
 _PLAIN = frozenset({"send", "send_robust"})
 _ROBUST = frozenset({"send_robust", "asend_robust"})
 MAX_SEEN = 1_000
-
-
-class Position:
-    """Where a thread or task stands: in which receiver call of which dispatch, inside which other position."""
-
-    __slots__ = ("awaited", "dispatch", "index", "outer")
-
-    def __init__(self, dispatch: ActiveDispatch, index: int, outer: Position | None) -> None:
-        self.dispatch = dispatch
-        self.index = index
-        self.outer = outer
-        self.awaited: Coroutine[Any, Any, Any] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 from types import FunctionType
@@ -12,9 +13,10 @@ from django.dispatch import Signal
 from signal_monitor.faults import contained
 from signal_monitor.records import METHODS
 
-from . import overrides, sends
-from .catalogue import catalogue
+from . import overrides
+from .catalogue import ATTRIBUTE, catalogue
 from .observation import overriding
+from .plans import forget_plans
 from .probes import probes
 
 _MISSING = object()
@@ -55,6 +57,10 @@ class Installed:
         if gives_receivers and not self.is_put(cls, "_live_receivers"):
             self.put(cls, "_live_receivers", _marked(overrides.observed_live_receivers(cls)))
 
+    def remains(self) -> bool:
+        """Whether something of ours is still on a class, under what another tool has put there since."""
+        return bool(self._replaced)
+
     def restore(self) -> None:
         """Take off what is still ours; what another tool has wrapped since stays, and observes nothing."""
         for (cls, name), (original, ours) in list(self._replaced.items()):
@@ -74,9 +80,10 @@ installed = Installed()
 
 def instrument() -> None:
     """Observe every dispatch from now on; calling it again changes nothing."""
+    setattr(Signal, ATTRIBUTE, None)  # on each signal that was seen: what is known about it
     for name in METHODS:
         if overrides.is_djangos(Signal.__dict__[name]):
-            installed.put(Signal, name, _in_place_of(Signal.__dict__[name], sends.METHODS[name]))
+            installed.put(Signal, name, _in_place_of(Signal.__dict__[name], overrides.METHODS[name]))
     if not installed.is_put(Signal, "__init__"):
         installed.put(Signal, "__init__", _noting_birth(Signal.__dict__["__init__"]))
     classes: list[type[Signal]] = [Signal, *_subclasses(Signal)]
@@ -88,7 +95,12 @@ def instrument() -> None:
 def uninstrument() -> None:
     """Stop observing, and restore what was there before ``instrument``, as far as it is still ours."""
     probes.enabled = False
+    forget_plans()
+    catalogue.detach()
     installed.restore()
+    if not installed.remains():
+        with contextlib.suppress(AttributeError):
+            delattr(Signal, ATTRIBUTE)
 
 
 def is_instrumented() -> bool:

@@ -14,9 +14,10 @@ from signal_monitor.records import Method, Outcome
 
 from .capture import failure_of
 from .catalogue import ReceiverInfo, catalogue
-from .cells import Cell, current_cell, enter_cell, leave_cell, standing_cell
-from .dispatch import ActiveDispatch, Position
+from .cells import Cell, current_cell, enter_cell, leave_cell
+from .dispatch import ActiveDispatch
 from .outbox import outbox
+from .places import Place, Position
 from .probes import probes
 from .stepping import SteppedCoroutine, awaited
 
@@ -141,13 +142,14 @@ class Observation:
         else:
             self.dispatch.close(index, "swallowed" if self.dispatch.is_robust else "raised", error)
 
-    def enter_thread(self) -> Cell | None:
+    def enter_thread(self) -> Cell:
         """The synchronous receivers are about to run in this thread, which is not the sender's."""
         self.in_thread = True
-        self.cell = Cell(self.outer)
+        self.cell = Cell(self.dispatch.origin, self.outer)
+        self.outer = self.cell.top
         return enter_cell(self.cell)
 
-    def leave_thread(self, previous: Cell | None) -> None:
+    def leave_thread(self, previous: Cell) -> None:
         """The synchronous receivers have run."""
         self.in_thread = False
         leave_cell(previous)
@@ -158,7 +160,7 @@ class Unobserved:
 
     __slots__ = ()
     cell = Cell()
-    outer: Position | None = None
+    outer: Place = cell.top
 
     def begin_next(self, receiver: object) -> None:
         """Nothing to note."""
@@ -183,11 +185,11 @@ class Unobserved:
         """Leaves the awaitable as it is."""
         return _itself
 
-    def enter_thread(self) -> Cell | None:
+    def enter_thread(self) -> Cell:
         """Nothing to enter."""
-        return None
+        return self.cell
 
-    def leave_thread(self, previous: Cell | None) -> None:
+    def leave_thread(self, previous: Cell) -> None:
         """Nothing to leave."""
 
 
@@ -231,30 +233,22 @@ def begin(
     dispatch = ActiveDispatch(info, sender_name(sender), method, receivers, sync_count, cell)
     if probes.in_transaction is not None:
         dispatch.in_transaction = probes.in_transaction()
-    if probes.open_trace is not None and info.spanned and not outbox.is_full:
-        dispatch.trace = probes.open_trace(dispatch)
+    if info.spanned and not outbox.is_full:
+        dispatch.trace = probes.open_trace(dispatch, cell)
     return Observation(dispatch, cell)
 
 
+@contained("the count of orphans", None, in_send=True)
 def orphaned(signal: Signal) -> None:
     """Count a dispatch that found no receiver."""
-    info = catalogue.known.get(id(signal))
-    if info is None or info.before is not None or info.after is not None or overriding:
-        _orphaned(signal)
-        return
-    cell = standing_cell()
-    if probes.enabled and (cell is None or not cell.suppressed):
-        info.count_orphan()
-
-
-@contained("the count of orphans", None, in_send=True)
-def _orphaned(signal: Signal) -> None:
     if not probes.enabled or current_cell().suppressed:
         return
-    info = catalogue.signal(signal)
-    info.count_orphan()
     if type(signal) in overriding:
+        info = catalogue.signal(signal)
         claim(signal)
+    else:
+        info = catalogue.attached(signal)
+    info.orphans += 1
     for hook in (info.before, info.after):
         if hook is not None:
             hook()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from signal_monitor.records import OriginKind
@@ -12,7 +11,9 @@ from signal_monitor.records import OriginKind
 from .outbox import outbox
 
 if TYPE_CHECKING:
+    from .cells import Cell
     from .dispatch import ActiveDispatch
+    from .plans import Record
 
 LEDGER_SIZE = 5_000
 HELD_SIZE = 100
@@ -23,20 +24,21 @@ class Origin:
 
     While ``held`` is a list, finished dispatches wait there: nobody knows yet whether the request is one of the
     dashboard's own, which is never shown. ``ignored`` ones are dropped. ``closed`` ones have ended: what is dispatched
-    on their behalf later is attributed to them, but not in their ledger any more.
+    on their behalf later is attributed to them, but not in their ledger any more. ``before`` is the cell to return to.
     """
 
-    __slots__ = ("closed", "dispatch_count", "dispatches", "held", "id", "ignored", "kind")
+    __slots__ = ("before", "closed", "dispatch_count", "dispatches", "held", "id", "ignored", "kind")
 
     def __init__(self, kind: OriginKind, origin_id: str, *, hold: bool = False) -> None:
+        self.before: Cell | None = None
         self.kind = kind
         self.id = origin_id
         self.ignored = self.closed = False
         self.held: list[Any] | None = [] if hold else None
-        self.dispatches: deque[ActiveDispatch] = deque(maxlen=LEDGER_SIZE)
+        self.dispatches: deque[ActiveDispatch | Record] = deque(maxlen=LEDGER_SIZE)
         self.dispatch_count = 0
 
-    def lets_go(self, dispatch: ActiveDispatch) -> bool:
+    def lets_go(self, dispatch: ActiveDispatch | Record) -> bool:
         """Enter a finished dispatch in the ledger; whether it may go to the worker now."""
         if self.ignored:
             return False
@@ -51,11 +53,8 @@ class Origin:
             self.release(outbox.append)
         return False
 
-    def release(self, deliver: Callable[[ActiveDispatch], None]) -> None:
+    def release(self, deliver: Callable[[Any], None]) -> None:
         """Hold nothing back any more."""
         held, self.held = self.held, None
         for dispatch in held or ():
             deliver(dispatch)
-
-
-current_origin: ContextVar[Origin | None] = ContextVar("signal_monitor_origin", default=None)

@@ -22,16 +22,23 @@ from django.dispatch import dispatcher
 from signal_monitor.faults import contained
 from signal_monitor.records import Method
 
-from . import sends
+from . import asends, sends
 from .cells import current_cell
-from .dispatch import ActiveDispatch, Position
+from .dispatch import ActiveDispatch
 from .observation import Observation, OverriddenSend, begin, overridden_send, overriding
+from .places import Position
 from .probes import probes
 
 if TYPE_CHECKING:
     from django.dispatch import Signal
 
-_OWN_CODES = frozenset(method.__code__ for method in sends.METHODS.values())
+METHODS = {
+    "send": sends.send,
+    "asend": asends.asend,
+    "send_robust": sends.send_robust,
+    "asend_robust": asends.asend_robust,
+}
+_OWN_CODES = frozenset(method.__code__ for method in METHODS.values())
 
 
 class ObservedReceiver:
@@ -256,14 +263,14 @@ def _leave(
     if running.handed_out or dispatch.failure is not None:
         running.observation.finish()
     elif running.asked:  # and nobody was there; a method that has not asked may send later, or not at all
-        dispatch.signal.count_orphan()
+        dispatch.signal.orphans += 1
 
 
 def overrides_of(cls: type[Signal]) -> dict[str, Any]:
     """The send methods that a class has of its own, or of a mixin, and that are neither Django's nor ours, by name."""
     return {
         name: method
-        for name in sends.METHODS
+        for name in METHODS
         if (method := _own(cls, name)) is not None and not is_djangos(method) and not hasattr(method, "_signal_monitor")
     }
 

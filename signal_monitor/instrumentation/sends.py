@@ -1,36 +1,91 @@
-"""The four send methods: Django's own loops, with a note before and after each receiver.
+"""``send`` and ``send_robust``: the hot path.
 
 They are written out, not wrapped around Django's, so that one frame stands between the sender and a receiver, as with
-Django's own. What differs between Django versions is read off ``django.dispatch.dispatcher`` once, at import.
+Django's own. The first half of each follows a plan, the second is Django's own loop with a note before and after each
+receiver: for what no plan is made for.
+
+What looks clumsy in the first half was measured: ``benchmarks/overhead.py`` tells what a change of it costs. Nothing
+here is a closure's variable, because that would slow every use down.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from threading import get_ident
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.sync import async_to_sync
 from django.dispatch import dispatcher
 
-from .observation import UNOBSERVED, Observation, Unobserved, observe, orphaned
+from .asends import call_async, call_async_robust
+from .cells import standing_cell
+from .observation import UNOBSERVED, observe, orphaned
+from .outbox import outbox
+from .plans import DJANGOS_LIVE_RECEIVERS, Plan, Record, find_plan
+from .probes import probes
+from .remarks import ended, raised, swallowed
 
 if TYPE_CHECKING:
-    from django.dispatch import Signal
+    from .plans import ObservedSignal
 
     Responses = list[tuple[Any, Any]]
 
-# Django 6.1 runs async receivers in a task group of its own, after the synchronous ones; up to 6.0 both run at once.
-SEQUENTIAL = hasattr(dispatcher, "_run_parallel")
-run_parallel: Any = getattr(dispatcher, "_run_parallel", asyncio.gather)
 NO_RECEIVERS = dispatcher.NO_RECEIVERS
+queue = outbox.items
 
 
-def send(self: Signal, sender: Any, **named: Any) -> Responses:
-    if not self.receivers or self.sender_receivers_cache.get(sender) is NO_RECEIVERS:
-        orphaned(self)
+def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
+    if not self.receivers or (plan := self.sender_receivers_cache.get(sender)) is NO_RECEIVERS:
+        try:
+            if not standing_cell().suppressed:
+                self._signal_monitor.orphans += 1
+        except AttributeError:  # it is None on a signal that was not seen before
+            orphaned(self)
         return []
     responses: Responses = []
+    if type(plan) is not Plan:
+        plan = find_plan(self, sender)
+    cell = standing_cell()
+    if (
+        plan is not None
+        and cell.thread == get_ident()
+        and type(self)._live_receivers is DJANGOS_LIVE_RECEIVERS
+        and not self._dead_receivers
+        and "signal" not in named
+    ):
+        receivers = []
+        for reference in plan.references:
+            receiver = reference()
+            if receiver is None:
+                break
+            receivers.append(receiver)
+        else:
+            if not receivers:
+                plan.shape.signal.orphans += 1
+                return []
+            outer, arguments = cell.top, {"signal": self, "sender": sender, **named}
+            trace = None if probes.trace_context() is cell.untraced else probes.open_trace(plan.shape, cell)
+            record: Record = [plan.shape, outer, 0, perf_counter()]
+            try:
+                cell.top = record
+                for receiver in receivers:
+                    if trace is not None:
+                        trace.step(record)
+                    responses.append((receiver, receiver(**arguments)))
+                    record.append(perf_counter())
+                cell.top = outer
+            except BaseException as error:
+                cell.top = outer
+                ended(record, cell, trace, raised(record, error, len(responses)))
+                raise
+            if trace is not None or record[-1] - record[3] >= plan.shape.limit or cell.origin is not None:
+                ended(record, cell, trace)
+            elif len(queue) < outbox.size:
+                queue.append(record)
+            else:
+                outbox.dropped += 1
+            return responses
+
     sync_receivers, async_receivers = self._live_receivers(sender)
     observation = observe(self, sender, "send", sync_receivers, async_receivers) or UNOBSERVED
     try:
@@ -40,17 +95,7 @@ def send(self: Signal, sender: Any, **named: Any) -> Responses:
             responses.append((receiver, response))
         observation.returned()
         if async_receivers:
-
-            async def asend() -> Any:
-                async_responses = await run_parallel(
-                    *(
-                        observation.watch(offset, receiver)(receiver(signal=self, sender=sender, **named))
-                        for offset, receiver in enumerate(async_receivers)
-                    )
-                )
-                return zip(async_receivers, async_responses, strict=False)
-
-            responses.extend(async_to_sync(asend)())
+            responses.extend(async_to_sync(call_async)(self, observation, async_receivers, sender, named))
     except BaseException as error:
         observation.fail(error)
         raise
@@ -60,39 +105,69 @@ def send(self: Signal, sender: Any, **named: Any) -> Responses:
     return responses
 
 
-async def asend(self: Signal, sender: Any, **named: Any) -> Responses:
-    if not self.receivers or self.sender_receivers_cache.get(sender) is NO_RECEIVERS:
-        orphaned(self)
-        return []
-    sync_receivers, async_receivers = self._live_receivers(sender)
-    observation = observe(self, sender, "asend", sync_receivers, async_receivers) or UNOBSERVED
-    sync_send = sync_to_async(send_to_group) if sync_receivers else send_to_nobody
-    calls = (
-        observation.watch(offset, receiver)(receiver(signal=self, sender=sender, **named))
-        for offset, receiver in enumerate(async_receivers)
-    )
-    try:
-        if SEQUENTIAL:
-            responses = await sync_send(self, observation, sync_receivers, sender, named)
-            async_responses = await run_parallel(*calls)
-        else:
-            responses, async_responses = await asyncio.gather(
-                sync_send(self, observation, sync_receivers, sender, named), run_parallel(*calls)
-            )
-        responses.extend(zip(async_receivers, async_responses, strict=False))
-    except BaseException as error:
-        observation.fail(error)
-        raise
-    finally:
-        observation.finish()
-    return responses
-
-
-def send_robust(self: Signal, sender: Any, **named: Any) -> Responses:
-    if not self.receivers or self.sender_receivers_cache.get(sender) is NO_RECEIVERS:
-        orphaned(self)
+def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
+    if not self.receivers or (plan := self.sender_receivers_cache.get(sender)) is NO_RECEIVERS:
+        try:
+            if not standing_cell().suppressed:
+                self._signal_monitor.orphans += 1
+        except AttributeError:  # it is None on a signal that was not seen before
+            orphaned(self)
         return []
     responses: Responses = []
+    if type(plan) is not Plan:
+        plan = find_plan(self, sender)
+    cell = standing_cell()
+    if (
+        plan is not None
+        and cell.thread == get_ident()
+        and type(self)._live_receivers is DJANGOS_LIVE_RECEIVERS
+        and not self._dead_receivers
+        and "signal" not in named
+    ):
+        receivers = []
+        for reference in plan.references:
+            receiver = reference()
+            if receiver is None:
+                break
+            receivers.append(receiver)
+        else:
+            if not receivers:
+                plan.shape.signal.orphans += 1
+                return []
+            outer, arguments = cell.top, {"signal": self, "sender": sender, **named}
+            trace = None if probes.trace_context() is cell.untraced else probes.open_trace(plan.robust, cell)
+            record: Record = [plan.robust, outer, 0, perf_counter()]
+            remarks = None
+            try:
+                cell.top = record
+                for receiver in receivers:
+                    if trace is not None:
+                        trace.step(record)
+                    try:
+                        response = receiver(**arguments)
+                    except Exception as err:  # noqa: BLE001 - Django's own: a robust send answers the error
+                        remarks = swallowed(record, err, remarks)
+                        self._log_robust_failure(receiver, err)
+                        responses.append((receiver, err))
+                    else:
+                        responses.append((receiver, response))
+                        record.append(perf_counter())
+                cell.top = outer
+            except BaseException as error:
+                cell.top = outer
+                ended(record, cell, trace, raised(record, error, len(responses), remarks))
+                raise
+            if remarks is not None:
+                ended(record, cell, trace, remarks)
+                return responses
+            if trace is not None or record[-1] - record[3] >= plan.robust.limit or cell.origin is not None:
+                ended(record, cell, trace)
+            elif len(queue) < outbox.size:
+                queue.append(record)
+            else:
+                outbox.dropped += 1
+            return responses
+
     sync_receivers, async_receivers = self._live_receivers(sender)
     observation = observe(self, sender, "send_robust", sync_receivers, async_receivers) or UNOBSERVED
     try:
@@ -100,31 +175,15 @@ def send_robust(self: Signal, sender: Any, **named: Any) -> Responses:
             observation.begin_next(receiver)
             try:
                 response = receiver(signal=self, sender=sender, **named)
-            except Exception as err:  # noqa: BLE001 - Django's own: a robust send answers the error
+            except Exception as err:  # noqa: BLE001 - Django's own
                 observation.swallow(err)
-                self._log_robust_failure(receiver, err)  # type: ignore[attr-defined]
+                self._log_robust_failure(receiver, err)
                 responses.append((receiver, err))
             else:
                 responses.append((receiver, response))
         observation.returned()
         if async_receivers:
-
-            async def asend_and_wrap_exception(offset: int, receiver: Any) -> Any:
-                try:
-                    response = await observation.watch(offset, receiver)(receiver(signal=self, sender=sender, **named))
-                except Exception as err:  # noqa: BLE001 - Django's own
-                    observation.refuse("swallowed", err)
-                    self._log_robust_failure(receiver, err)  # type: ignore[attr-defined]
-                    return err
-                return response
-
-            async def asend() -> Any:
-                async_responses = await run_parallel(
-                    *(asend_and_wrap_exception(offset, receiver) for offset, receiver in enumerate(async_receivers))
-                )
-                return zip(async_receivers, async_responses, strict=False)
-
-            responses.extend(async_to_sync(asend)())
+            responses.extend(async_to_sync(call_async_robust)(self, observation, async_receivers, sender, named))
     except BaseException as error:
         observation.fail(error)
         raise
@@ -132,94 +191,3 @@ def send_robust(self: Signal, sender: Any, **named: Any) -> Responses:
         observation.cell.top = observation.outer  # whatever else fails, as when no stack is left
         observation.finish()
     return responses
-
-
-async def asend_robust(self: Signal, sender: Any, **named: Any) -> Responses:
-    if not self.receivers or self.sender_receivers_cache.get(sender) is NO_RECEIVERS:
-        orphaned(self)
-        return []
-    sync_receivers, async_receivers = self._live_receivers(sender)
-    observation = observe(self, sender, "asend_robust", sync_receivers, async_receivers) or UNOBSERVED
-    sync_send = sync_to_async(send_robust_to_group) if sync_receivers else send_to_nobody
-
-    async def asend_and_wrap_exception(offset: int, receiver: Any) -> Any:
-        try:
-            response = await observation.watch(offset, receiver)(receiver(signal=self, sender=sender, **named))
-        except Exception as err:  # noqa: BLE001 - Django's own
-            observation.refuse("swallowed", err)
-            self._log_robust_failure(receiver, err)  # type: ignore[attr-defined]
-            return err
-        return response
-
-    calls = (asend_and_wrap_exception(offset, receiver) for offset, receiver in enumerate(async_receivers))
-    try:
-        if SEQUENTIAL:
-            responses = await sync_send(self, observation, sync_receivers, sender, named)
-            async_responses = await run_parallel(*calls)
-        else:
-            responses, async_responses = await asyncio.gather(
-                sync_send(self, observation, sync_receivers, sender, named), run_parallel(*calls)
-            )
-        responses.extend(zip(async_receivers, async_responses, strict=False))
-    except BaseException as error:
-        observation.fail(error)
-        raise
-    finally:
-        observation.finish()
-    return responses
-
-
-def send_to_group(
-    signal: Signal, observation: Observation | Unobserved, receivers: Sequence[Any], sender: Any, named: dict[str, Any]
-) -> Responses:
-    """The synchronous receivers of an asend, in their thread."""
-    responses: Responses = []
-    previous = observation.enter_thread()
-    try:
-        for receiver in receivers:
-            observation.begin_next(receiver)
-            response = receiver(signal=signal, sender=sender, **named)
-            responses.append((receiver, response))
-        observation.returned()
-    except BaseException as error:
-        observation.interrupt(error)
-        raise
-    finally:
-        observation.cell.top = observation.outer
-        observation.leave_thread(previous)
-    return responses
-
-
-def send_robust_to_group(
-    signal: Signal, observation: Observation | Unobserved, receivers: Sequence[Any], sender: Any, named: dict[str, Any]
-) -> Responses:
-    """The synchronous receivers of an asend_robust, in their thread."""
-    responses: Responses = []
-    previous = observation.enter_thread()
-    try:
-        for receiver in receivers:
-            observation.begin_next(receiver)
-            try:
-                response = receiver(signal=signal, sender=sender, **named)
-            except Exception as err:  # noqa: BLE001 - Django's own
-                observation.swallow(err)
-                signal._log_robust_failure(receiver, err)  # type: ignore[attr-defined] # noqa: SLF001
-                responses.append((receiver, err))
-            else:
-                responses.append((receiver, response))
-        observation.returned()
-    except BaseException as error:
-        observation.interrupt(error)
-        raise
-    finally:
-        observation.cell.top = observation.outer
-        observation.leave_thread(previous)
-    return responses
-
-
-async def send_to_nobody(*_group: object) -> Responses:
-    """There are no synchronous receivers."""
-    return []
-
-
-METHODS = {"send": send, "asend": asend, "send_robust": send_robust, "asend_robust": asend_robust}

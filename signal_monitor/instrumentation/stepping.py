@@ -20,7 +20,8 @@ from .cells import Cell, enter_cell, leave_cell
 if TYPE_CHECKING:
     from signal_monitor.records import Outcome
 
-    from .dispatch import ActiveDispatch, Position
+    from .dispatch import ActiveDispatch
+    from .places import Position
 
 
 class SteppedCoroutine(Coroutine[Any, Any, Any]):
@@ -77,16 +78,17 @@ class SteppedCoroutine(Coroutine[Any, Any, Any]):
         return getattr(self._coroutine, name)
 
     @contained("a step of an async receiver", None, in_send=True)
-    def _enter(self) -> tuple[Cell | None, object] | None:
+    def _enter(self) -> tuple[Cell, object] | None:
         dispatch, index = self._call.dispatch, self._call.index
         if self._cell is None:
-            self._cell = Cell(self._call)
+            self._cell = Cell(dispatch.origin, self._call.outer)
+            self._cell.top = self._call
             dispatch.starts[index] = perf_counter_ns()
         outer = dispatch.trace.resume(index, self._left) if dispatch.trace is not None else None
         return enter_cell(self._cell), outer
 
     @contained("a step of an async receiver", None, in_send=True)
-    def _leave(self, entered: tuple[Cell | None, object] | None) -> None:
+    def _leave(self, entered: tuple[Cell, object] | None) -> None:
         if entered is None:
             return
         previous, outer = entered

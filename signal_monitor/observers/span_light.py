@@ -21,14 +21,13 @@ class LightSpan(Span):
 
     kind = SpanKind.INTERNAL
 
-    def __init__(
-        self, name: str, context: SpanContext, parent: SpanContext, resource: Resource, limits: SpanLimits
-    ) -> None:
+    def __init__(self, name: str, context: SpanContext, parent: SpanContext, tracer: Any) -> None:  # noqa: ANN401 - the SDK's
+        limits: SpanLimits = getattr(tracer, "_span_limits", None) or SpanLimits()
         self.name = name
         self.context = context
         self._limits = limits
         self.parent = parent
-        self.resource = resource
+        self.resource: Resource = tracer.resource
         self.start_time = time.time_ns()
         self.end_time: int | None = None
         self.attributes = self._bounded(limits.max_span_attributes, limits.max_span_attribute_length)

@@ -1,148 +1,224 @@
-"""The hot path's side of the spans: whether a dispatch gets any, which ids they have, what is current meanwhile.
+"""The hot path's side of the spans: whether a dispatch gets any, what is current meanwhile, which ids they have.
 
-Light spans are the rule. Where they would differ from what the provider does by itself (another tracer, a processor
-that wants to see spans start, a sampler that does not follow the parent), real spans are started instead.
+Light spans are the rule: nothing is made until somebody asks for the current span. Where they would differ from what
+the provider does by itself (another tracer, a processor that wants to see spans start, a sampler that does not follow
+the parent), real spans are started instead.
 """
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from opentelemetry import context as otel_context
 from opentelemetry import trace as otel
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, Tracer
+from opentelemetry.sdk.trace import SpanProcessor, Tracer
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, Sampler
 from opentelemetry.trace import SpanContext
 
 from signal_monitor.faults import contained
-from signal_monitor.instrumentation.catalogue import ReceiverInfo
+from signal_monitor.instrumentation.catalogue import ReceiverInfo, SignalInfo
 from signal_monitor.instrumentation.dispatch import ActiveDispatch
+from signal_monitor.instrumentation.outbox import outbox
+from signal_monitor.instrumentation.places import FIRST_END
 from signal_monitor.pipeline import stop_before_others_at_exit
 
 from .span_content import dispatch_name, receiver_name
+from .span_context import SPAN_KEY, LazyContext, get_context, set_context
 from .span_light import LightSpan
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, TracerProvider
 
+    from signal_monitor.instrumentation.cells import Cell
+    from signal_monitor.instrumentation.plans import Record, Shape
+
 SCOPE = "signal_monitor"
 SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0"
+DISPATCH = -1
+"""Stands for the dispatch's own span among those of its receiver calls."""
 _QUIET_STARTS = {SpanProcessor.on_start, BatchSpanProcessor.on_start, SimpleSpanProcessor.on_start}
 
 
+class Parent(NamedTuple):
+    """What is known of a context with a recording span: that span, and how its children are made."""
+
+    context: Context
+    span: Span
+    ids: SpanContext
+    tracer: Any
+    light: bool
+
+
+class Described(NamedTuple):
+    """What is left of a dispatch that has ended: names."""
+
+    signal: SignalInfo
+    receivers: tuple[ReceiverInfo, ...]
+
+
 class Trace:
-    """The spans of one dispatch: their ids are given out while it runs, their content is written by the worker."""
+    """The spans of one dispatch: their ids are given out when asked for, their content is written by the worker.
 
-    def __init__(self, tracer: otel.Tracer, dispatch: ActiveDispatch, span: Span, *, light: bool) -> None:
-        self._tracer = tracer
-        self._dispatch: ActiveDispatch | None = dispatch
-        self._infos: tuple[ReceiverInfo, ...] = ()
-        self.span = span
-        self.light = light
-        self.parent: SpanContext | None = None
-        self.receivers: dict[int, Span] = {}
-        self.epoch_ns = time.time_ns() - time.perf_counter_ns()
-        self.started_ns = self.ended_ns = 0
+    ``asked`` has the spans that somebody has seen, by the receiver's position.
+    """
 
-    @property
-    def tracer(self) -> Any:  # noqa: ANN401 - the SDK's Tracer where the spans are light
-        """The tracer that the spans belong to."""
-        return self._tracer
+    __slots__ = (
+        "_base",
+        "_current",
+        "_described",
+        "_ids",
+        "_record",
+        "asked",
+        "light",
+        "parent",
+        "started_ns",
+        "tracer",
+        "written",
+    )
+
+    def __init__(self, described: ActiveDispatch | Shape | Described, parent: Parent) -> None:
+        self._described = described
+        self._base = parent.context
+        self._current: object = None
+        self._record: Record | None = None
+        self._ids: dict[int, SpanContext] = {}
+        self.tracer = parent.tracer
+        self.parent = parent.ids
+        self.light = parent.light
+        self.asked: dict[int, Span] = {}
+        self.started_ns = 0
+        self.written = False
+
+    def ids_of(self, index: int) -> SpanContext:
+        """Trace and span id of a receiver call's span, or of the dispatch's."""
+        known = self._ids.get(index)
+        if known is None:
+            known = self._ids.setdefault(
+                index, self._new_ids() if self.light else self.span_of(index).get_span_context()
+            )
+        return known
+
+    def _new_ids(self) -> SpanContext:
+        parent = self.parent
+        span_id = self.tracer.id_generator.generate_span_id()
+        return SpanContext(parent.trace_id, span_id, False, parent.trace_flags, parent.trace_state)  # noqa: FBT003
 
     @property
     def trace_id_hex(self) -> str:
         """The trace id, as records hold it."""
-        return f"{self.span.get_span_context().trace_id:032x}"
+        return f"{self.ids_of(DISPATCH).trace_id:032x}"
 
     @property
     def span_id_hex(self) -> str:
         """The dispatch span's id, as records hold it."""
-        return f"{self.span.get_span_context().span_id:016x}"
+        return f"{self.ids_of(DISPATCH).span_id:016x}"
 
     def receiver_span_id_hex(self, index: int) -> str | None:
-        """A receiver span's id, as records hold it; None where the receiver was not run."""
-        span = self.receivers.get(index)
-        return f"{span.get_span_context().span_id:016x}" if span is not None else None
+        """A receiver span's id, as records hold it; None where there is none."""
+        known = self.light or index in self.asked
+        return f"{self.ids_of(index).span_id:016x}" if known else None
+
+    def span_of(self, index: int) -> Span:
+        """The span of a receiver call, or of the dispatch, made for whoever asks first."""
+        span = self.asked.get(index)
+        if span is None:
+            span = self.asked.setdefault(index, self._light_span(index) if self.light else self._real_span(index))
+        return span
+
+    def _light_span(self, index: int) -> LightSpan:
+        parent = self.parent if index == DISPATCH else self.ids_of(DISPATCH)
+        span = LightSpan(self.name_of(index), self.ids_of(index), parent, self.tracer)
+        span.ended = self.written
+        if self._record is not None and index != DISPATCH:  # asked for a while after it began
+            span.start_time -= round((perf_counter() - self._record[FIRST_END - 1 + index]) * 1e9)
+        return span
+
+    def _real_span(self, index: int) -> Span:
+        span: Span = self.tracer.start_span(
+            self.name_of(index), context=otel.set_span_in_context(self.span_of(DISPATCH)), start_time=time.time_ns()
+        )
+        return span
+
+    def name_of(self, index: int) -> str:
+        """A span's name."""
+        if index == DISPATCH:
+            return dispatch_name(self._described.signal.name)
+        return receiver_name(self._described.receivers[index].name)
+
+    def _context(self, index: int, base: Context) -> Context:
+        if self.light:
+            return LazyContext(self, index, base)
+        return otel.set_span_in_context(self.span_of(index), base)
+
+    @contained("a receiver's span", None, in_send=True)
+    def step(self, record: Record) -> None:
+        """Make the span of a planned dispatch's next receiver call current."""
+        if self._current is not None and get_context() is not self._current:
+            self._base = leave_context(self._base, self._current)
+        self._record = record
+        self._current = self._context(len(record) - FIRST_END, self._base)
+        set_context(self._current)
+
+    @contained("a receiver's span", None, in_send=True)
+    def rest(self) -> None:
+        """Make the span current again that was before the first receiver call."""
+        self._record = None
+        if get_context() is self._current:
+            set_context(self._base)
+        elif self._current is not None:
+            leave_context(self._base, self._current)
+        self._current = None
 
     @contained("a receiver's span", None, in_send=True)
     def enter(self, index: int) -> object:
         """Make the span of a synchronous receiver's call current."""
-        outer = otel_context.get_current()
-        otel_context.attach(otel.set_span_in_context(self._span_of(index)))
-        return outer, index
+        outer = get_context()
+        context = self._context(index, outer)
+        set_context(context)
+        return outer, context
 
     @contained("a receiver's span", None, in_send=True)
     def leave(self, entered: Any) -> None:  # noqa: ANN401 - what enter answered, or None where it failed
         """Make the outer span current again; baggage and whatever else the receiver has attached stays."""
-        if entered is None:
-            return
-        outer, index = entered
-        current = otel_context.get_current()
-        if otel.get_current_span(current) is not self.receivers[index]:
-            return  # the receiver has attached a span of its own for its caller
-        kept = otel.set_span_in_context(otel.get_current_span(outer), current)
-        otel_context.attach(outer if _same_but_span(outer, current) else kept)
+        if entered is not None:
+            leave_context(*entered)
 
     @contained("an async receiver's span", None, in_send=True)
     def resume(self, index: int, left: Any) -> object:  # noqa: ANN401 - what pause answered, or None at the first step
         """Make current what an async receiver had when it paused, or its span."""
-        outer = otel_context.get_current()
-        otel_context.attach(otel.set_span_in_context(self._span_of(index)) if left is None else left)
+        outer = get_context()
+        set_context(self._context(index, outer) if left is None else left)
         return outer
 
     @contained("an async receiver's span", None, in_send=True)
     def pause(self, outer: Any) -> object:  # noqa: ANN401 - what resume answered, or None where it failed
         """Make current what was before, and answer what the receiver leaves."""
-        left = otel_context.get_current()
+        left = get_context()
         if outer is not None:
-            otel_context.attach(outer)
+            set_context(outer)
         return left
 
-    def _span_of(self, index: int) -> Span:
-        span = self.receivers.get(index)
-        if span is None:
-            span = self.receivers[index] = self._receiver_span(index)
-        return span
-
     def end(self, dispatch: ActiveDispatch) -> None:
-        """Take over the times and names; nothing else of the dispatch is needed any more."""
-        self.started_ns, self.ended_ns = dispatch.started_ns + self.epoch_ns, dispatch.ended_ns + self.epoch_ns
-        self._infos, self._dispatch = dispatch.receivers, None
-
-    def _name_of(self, index: int) -> str:
-        infos = self._dispatch.receivers if self._dispatch is not None else self._infos
-        return receiver_name(infos[index].name)
-
-    def _receiver_span(self, index: int) -> Span:
-        if self.light:
-            return light_span(self.tracer, self.span.get_span_context(), self._name_of(index))
-        name = self._name_of(index)
-        return self._tracer.start_span(name, context=otel.set_span_in_context(self.span), start_time=time.time_ns())
+        """The dispatch has ended: of it, only names are needed any more, and when it began."""
+        self.started_ns = dispatch.started_ns
+        self._described = Described(dispatch.signal, dispatch.receivers)
 
 
-def _same_but_span(one: Context, other: Context) -> bool:
-    """Whether two contexts hold the same, but for the current span."""
-    keys = {*one, *other} - {_SPAN_KEY}
-    return all(one.get(key) is other.get(key) for key in keys)
-
-
-# The key under which the API keeps the current span: whatever a context with a span has more than an empty one.
-_SPAN_KEY = next(iter(otel.set_span_in_context(otel.INVALID_SPAN, Context())))
-
-
-def light_span(tracer: Any, parent: SpanContext, name: str) -> LightSpan:  # noqa: ANN401 - the SDK's, with its private limits
-    """A new span under a sampled parent."""
-    context = SpanContext(
-        parent.trace_id,
-        tracer.id_generator.generate_span_id(),
-        is_remote=False,
-        trace_flags=parent.trace_flags,
-        trace_state=parent.trace_state,
-    )
-    return LightSpan(name, context, parent, tracer.resource, getattr(tracer, "_span_limits", None) or SpanLimits())
+def leave_context(base: Context, entered: Any) -> Context:  # noqa: ANN401 - a context
+    """Leave a receiver's context for what was before it, with whatever else the receiver has attached; answers that."""
+    current = get_context()
+    if current is entered:
+        set_context(base)
+        return base
+    if otel.get_current_span(current) is not otel.get_current_span(entered):
+        return current  # the receiver has attached a span of its own for its caller
+    if any(base.get(key) is not current.get(key) for key in {*base, *current} - {SPAN_KEY}):
+        base = otel.set_span_in_context(otel.get_current_span(base), current)
+    set_context(base)
+    return base
 
 
 class Tracing:
@@ -156,26 +232,41 @@ class Tracing:
         self._light = False
 
     @contained("the start of a trace", None, in_send=True)
-    def open(self, dispatch: ActiveDispatch) -> Trace | None:
+    def open(self, described: ActiveDispatch | Shape, cell: Cell) -> Trace | None:
         """The spans of a dispatch that begins now; None where it gets none."""
-        parent = otel.get_current_span()
-        if self._need_parent and not parent.is_recording():
+        context = get_context()
+        parent: Any = cell.traced
+        if parent is None or parent.context is not context or not parent.span.is_recording():
+            parent = self._look(context, cell)
+            if parent is None:
+                return None
+        if not described.signal.spanned or outbox.is_full:
+            return None
+        trace = Trace(described, parent)
+        if not parent.light:
+            span = self._tracer.start_span(trace.name_of(DISPATCH))
+            if not span.is_recording():
+                return None
+            trace.asked[DISPATCH] = span
+        return trace
+
+    def _look(self, context: Context, cell: Cell) -> Parent | None:
+        """What a context that is new to this cell means for spans; one without a recording span is remembered."""
+        cell.traced = None
+        span = otel.get_current_span(context)
+        if self._need_parent and not span.is_recording():
+            cell.untraced = context
             return None
         provider = otel.get_tracer_provider()
         if isinstance(provider, otel.ProxyTracerProvider):  # nobody has configured tracing
             return None
         self._look_at(provider)
-        context = parent.get_span_context()
-        if self._light and context.is_valid and context.trace_flags.sampled:
-            span: Span = light_span(self._tracer, context, dispatch_name(dispatch.signal.name))
-            trace = Trace(self._tracer, dispatch, span, light=True)
-        else:
-            span = self._tracer.start_span(dispatch_name(dispatch.signal.name))
-            if not span.is_recording():
-                return None
-            trace = Trace(self._tracer, dispatch, span, light=False)
-        trace.parent = context if context.is_valid else None
-        return trace
+        ids = span.get_span_context()
+        light = self._light and ids.is_valid and ids.trace_flags.sampled
+        parent = Parent(context, span, ids, self._tracer, light)
+        if light:
+            cell.traced = parent
+        return parent
 
     def _look_at(self, provider: TracerProvider) -> None:
         if provider is not self._provider:

@@ -10,7 +10,8 @@ from celery import Celery
 from django.dispatch import Signal
 
 from signal_monitor.contrib import celery as contrib
-from signal_monitor.instrumentation.origins import Origin, current_origin
+from signal_monitor.instrumentation.cells import begin_origin, current_origin, end_origin
+from signal_monitor.instrumentation.origins import Origin
 from signal_monitor.testing import capture_dispatches
 
 application = Celery("tests", set_as_current=False)
@@ -51,7 +52,7 @@ def test_dispatch_in_a_task_belongs_to_it() -> None:
     assert {(item.origin_kind, item.origin_id) for item in captured.dispatches} == {
         ("task", f"tests.work[{task_id[:8]}]")
     }
-    assert current_origin.get() is None
+    assert current_origin() is None
 
 
 def test_task_inside_a_task_gives_back_what_was_around_it() -> None:
@@ -64,12 +65,12 @@ def test_task_inside_a_task_gives_back_what_was_around_it() -> None:
 
 def test_task_run_at_once_in_a_request_gives_the_request_back() -> None:
     around = Origin("request", "abc")
-    token = current_origin.set(around)
+    begin_origin(around)
     try:
         work.delay()
-        assert current_origin.get() is around
+        assert current_origin() is around
     finally:
-        current_origin.reset(token)
+        end_origin(around)
 
 
 def test_failing_task_ends_too() -> None:
@@ -77,7 +78,7 @@ def test_failing_task_ends_too() -> None:
         fail.apply(throw=True)
 
     assert [item.origin_kind for item in captured.dispatches] == ["task"]
-    assert current_origin.get() is None
+    assert current_origin() is None
 
 
 def test_disconnected_tasks_are_not_followed() -> None:

@@ -10,7 +10,8 @@ import pytest
 from asgiref.sync import markcoroutinefunction
 from django.dispatch import Signal
 
-from signal_monitor.instrumentation.sends import SEQUENTIAL
+from signal_monitor.instrumentation.asends import SEQUENTIAL
+from signal_monitor.instrumentation.probes import probes
 from signal_monitor.records import Dispatch
 from signal_monitor.testing import Capture
 
@@ -223,7 +224,8 @@ def test_orphans_are_counted_not_recorded(captured: Capture) -> None:
     assert captured.dispatches == []
 
 
-def test_call_site_of_the_first_the_slow_and_the_failed(captured: Capture) -> None:
+def test_call_site_of_the_first_the_slow_and_the_failed(captured: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probes, "looks_closely", False)
     signal = signal_with(fine)
     for _ in range(2):
         signal.send(sender=None)

@@ -352,8 +352,8 @@ def test_caches_hold_what_django_puts_there() -> None:
     signal = connected(echo, use_caching=True)
     signal.send(sender=Sender)
     cached = signal.sender_receivers_cache[Sender]
-    assert type(cached) is list
-    assert cached[0][0] is echo
+    assert isinstance(cached, list)
+    assert cached == [(echo, *cached[0][1:])]
 
     other = Signal(use_caching=True)
     other.connect(echo, sender=int)

@@ -20,8 +20,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased,
 from opentelemetry.trace import StatusCode
 
 from signal_monitor import pipeline
+from signal_monitor.instrumentation.asends import SEQUENTIAL
 from signal_monitor.instrumentation.outbox import outbox
-from signal_monitor.instrumentation.sends import SEQUENTIAL
 from signal_monitor.observers.span_light import LightSpan
 from signal_monitor.testing import capture_dispatches
 

@@ -1,0 +1,81 @@
+"""OpenTelemetry's context while a receiver runs: it makes the receiver's span only when somebody looks into it."""
+
+from __future__ import annotations
+
+from collections.abc import ItemsView, Iterator, KeysView, ValuesView
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace as otel
+from opentelemetry.context import Context
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .span_tracing import Trace
+
+# The key under which the API keeps the current span: whatever a context with a span has more than an empty one.
+SPAN_KEY = next(iter(otel.set_span_in_context(otel.INVALID_SPAN, Context())))
+
+# The API's own functions go through two more calls each; another runtime than its default one is left to them.
+_variable = getattr(getattr(otel_context, "_RUNTIME_CONTEXT", None), "_current_context", None)
+get_context: Callable[[], Context] = otel_context.get_current
+set_context: Callable[[Any], object] = otel_context.attach
+if isinstance(_variable, ContextVar):
+    get_context, set_context = _variable.get, _variable.set
+
+
+class LazyContext(Context):
+    """What its base has, with the span of a receiver call as the current one; empty until it is read."""
+
+    __slots__ = ("_base", "_index", "_trace")
+
+    def __init__(self, trace: Trace, index: int, base: Context) -> None:
+        self._trace = trace
+        self._index = index
+        self._base = base
+
+    def _filled(self) -> LazyContext:
+        if not dict.__len__(self):
+            dict.update(self, self._base)
+            dict.__setitem__(self, SPAN_KEY, self._trace.span_of(self._index))
+        return self
+
+    def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401
+        return dict.get(self._filled(), key, default)
+
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401
+        return dict.__getitem__(self._filled(), key)
+
+    def __contains__(self, key: object) -> bool:
+        return dict.__contains__(self._filled(), key)
+
+    def __len__(self) -> int:
+        return dict.__len__(self._filled())
+
+    def __iter__(self) -> Iterator[str]:
+        return dict.__iter__(self._filled())
+
+    def keys(self) -> KeysView[str]:  # type: ignore[override] # typeshed names dict's own view
+        return dict.keys(self._filled())
+
+    def values(self) -> ValuesView[object]:  # type: ignore[override]
+        return dict.values(self._filled())
+
+    def items(self) -> ItemsView[str, object]:  # type: ignore[override]
+        return dict.items(self._filled())
+
+    def copy(self) -> dict[str, object]:
+        return dict.copy(self._filled())
+
+    def __eq__(self, other: object) -> bool:
+        return dict.__eq__(self._filled(), other)
+
+    def __or__(self, other: Any) -> Any:  # noqa: ANN401
+        return dict.__or__(self._filled(), other)
+
+    def __repr__(self) -> str:
+        return dict.__repr__(self._filled())
+
+    __hash__ = None  # type: ignore[assignment] # as any dict

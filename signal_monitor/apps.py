@@ -83,7 +83,7 @@ def build(config: Config) -> pipeline.Pipeline:
         Requests(process, int(config.REQUEST_SLOW_MS * 1e6), config.SAMPLE_PER_SECOND),
     )
     spool = Spool(process, get_store, stored, partial(running_calls, expander))
-    spans = [Spans(need_parent=config.SPANS_NEED_PARENT)] if config.SPANS else []
+    spans = [Spans(need_parent=config.SPANS_NEED_PARENT, min_ms=config.SPANS_MIN_MS)] if config.SPANS else []
     return pipeline.Pipeline(expander, [*stored, *spans, spool])
 
 

@@ -43,6 +43,8 @@ class Config:
     COUNT_QUERIES: count the database queries of each receiver.
     SPANS: emit OpenTelemetry spans.
     SPANS_NEED_PARENT: only under a recording span.
+    SPANS_MIN_MS: from how many milliseconds on an ordinary dispatch gets spans; those that failed, or whose spans
+        somebody has asked for, always do.
     SPANS_IGNORE: patterns of signal names that get no span.
     TRACE_URL: a link to a trace, with {trace_id} and {span_id}; "" hides such links.
     ACCESS: dotted path of a callable that takes an HttpRequest (for a websocket, one made of its handshake) and says
@@ -63,6 +65,7 @@ class Config:
     COUNT_QUERIES: bool = True
     SPANS: bool = True
     SPANS_NEED_PARENT: bool = True
+    SPANS_MIN_MS: float = 0
     SPANS_IGNORE: tuple[str, ...] = UNSPANNED
     TRACE_URL: str = ""
     ACCESS: str = ""
@@ -122,6 +125,7 @@ _RULES: dict[str, Rule] = {
     "COUNT_QUERIES": _SWITCH,
     "SPANS": _SWITCH,
     "SPANS_NEED_PARENT": _SWITCH,
+    "SPANS_MIN_MS": _MILLISECONDS,
     "SPANS_IGNORE": ("a list of patterns", _is_patterns),
     "TRACE_URL": ('a URL with {trace_id} and, if you like, {span_id}, or ""', _is_trace_url),
     "ACCESS": ('a dotted path, or ""', lambda value: isinstance(value, str)),

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sysconfig
 import time
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
+from operator import mul, sub
 from typing import TYPE_CHECKING, Any, cast
 
+from .histograms import buckets_of
 from .instrumentation.capture import Lines, RawFailure, stack_lines
-from .instrumentation.places import ground_of
+from .instrumentation.places import FIRST_END, STARTED, ground_of
 from .instrumentation.probes import probes
-from .records import Amendment, Dispatch, Failure, Frame, ReceiverCall, RunningCall, Severity
+from .records import (
+    Amendment,
+    Dispatch,
+    Durations,
+    Failure,
+    Fold,
+    FoldedCalls,
+    Frame,
+    ReceiverCall,
+    RunningCall,
+    Severity,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +35,7 @@ if TYPE_CHECKING:
     from .instrumentation.cells import Cell
     from .instrumentation.dispatch import ActiveDispatch, LateCall
     from .instrumentation.places import Position
+    from .instrumentation.plans import Record, Shape
     from .process import ThisProcess
 
 CRITICAL_FACTOR = 10
@@ -145,6 +161,22 @@ class Expander:
             span_id=spans.receiver_span_id_hex(index) if spans else None,
         )
 
+    def fold(self, shape: Shape, records: Sequence[Record]) -> Fold:
+        """Ordinary planned dispatches of one shape, added up."""
+        columns = list(zip(*records, strict=False))  # what stands after the times is of no account here
+        times = columns[STARTED : FIRST_END + len(shape.receivers)]
+        durations = [_durations(started, ended) for started, ended in itertools.pairwise(times)]
+        return Fold(
+            signal=shape.signal.name,
+            sender=shape.sender,
+            ended_at=self.wall_clock(round(times[-1][-1] * 1e9)),
+            durations=durations[0] if len(durations) == 1 else _durations(times[0], times[-1]),
+            calls=tuple(
+                FoldedCalls(info.name, calls, self.app_of(info.module), info.path, info.line)
+                for info, calls in zip(shape.receivers, durations, strict=True)
+            ),
+        )
+
     def late(self, late: LateCall) -> tuple[Amendment, ReceiverCall]:
         """What became of a receiver call after its dispatch, and that call as it now stands."""
         raw, index = late.dispatch, late.index
@@ -200,6 +232,11 @@ class Expander:
             severity=level,
             stack=frames(_standing(position, threads.get(cell.thread))) if level != "normal" else (),
         )
+
+
+def _durations(started: Iterable[float], ended: Iterable[float]) -> Durations:
+    nanoseconds = array("d", map(mul, map(sub, ended, started), itertools.repeat(1e9)))
+    return Durations(len(nanoseconds), round(sum(nanoseconds)), round(max(nanoseconds)), buckets_of(nanoseconds))
 
 
 def _standing(position: Position, thread: FrameType | None) -> Lines:

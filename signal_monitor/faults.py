@@ -74,6 +74,13 @@ def contained(where: str, fallback: T, *, in_send: bool = False) -> Callable[[Ca
     return decorate
 
 
+def note_in_send(where: str, error: Exception) -> None:
+    """Note a fault of the monitor's own in a send method; called where it is caught, and raises what is another's."""
+    if _is_anothers(error.__traceback__):
+        raise error
+    faults.note(where, error)
+
+
 def attempt(where: str, what: str, function: Callable[[T], object], argument: T) -> None:
     """Call a function of the monitor, and note its fault if it has one: ``where.what``."""
     try:

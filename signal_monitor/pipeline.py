@@ -8,7 +8,9 @@ import multiprocessing.util
 import os
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from .expansion import Expander
 from .faults import attempt, contained, faults
@@ -18,7 +20,8 @@ from .instrumentation.dispatch import ActiveDispatch, DispatchTrace, LateCall
 from .instrumentation.origins import Origin
 from .instrumentation.outbox import Outbox, outbox
 from .instrumentation.places import SHAPE, settle_number
-from .records import Amendment, Dispatch, ReceiverCall
+from .instrumentation.plans import Record, Shape, is_ordinary
+from .records import Amendment, Dispatch, Fold, ReceiverCall
 
 CHUNK = 512
 BUSY_SECONDS = 0.1
@@ -34,6 +37,13 @@ class Observer:
 
     def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
         """A dispatch has ended."""
+
+    def appetite(self) -> int:
+        """How many ordinary dispatches this observer wants to be told of one by one now; the others are folded."""
+        return 0
+
+    def fold(self, fold: Fold, records: Sequence[Record]) -> None:
+        """Ordinary dispatches have ended; each of them is either observed or folded."""
 
     def amend(self, amendment: Amendment, call: ReceiverCall) -> None:
         """A receiver call has ended after its dispatch."""
@@ -153,15 +163,38 @@ class Pipeline:
         busy = False
         while items := self._queue.take(CHUNK):
             busy = True
-            for item in items:
+            for item in self._ordinary_folded(items):
                 self._deliver(item)
             if time.monotonic() > deadline:
                 break
         return busy
 
+    def _ordinary_folded(self, items: Sequence[Any]) -> list[Any]:
+        """What is to be delivered one by one; the ordinary dispatches beyond what anybody wants are folded."""
+        appetite = sum(observer.appetite() for observer in self.observers)
+        single: list[Any] = []
+        folds: defaultdict[Shape, list[Record]] = defaultdict(list)
+        for item in items:
+            if type(item) is not list or not is_ordinary(item):
+                single.append(item)
+            elif appetite > 0:
+                appetite -= 1
+                single.append(item)
+            else:
+                folds[item[SHAPE]].append(item)
+        for shape, records in folds.items():
+            self._fold(shape, records)
+        return single
+
+    @contained("the worker", None)
+    def _fold(self, shape: Shape, records: Sequence[Record]) -> None:
+        shape.rearm(time.monotonic())
+        fold = self.expander.fold(shape, records)
+        self._each("fold", lambda observer: observer.fold(fold, records))
+
     @contained("the worker", None)
     def _deliver(self, item: object) -> None:
-        if type(item) is list:
+        if isinstance(item, list):
             settle_number(item)
             item[SHAPE].rearm(time.monotonic())
             item = ActiveDispatch.of(item)

@@ -107,10 +107,11 @@ def title(arguments: list[str]) -> str:
 
 
 def path_mode() -> str:
-    """How sends are observed: by our own loops, also around other classes' methods, or not at all."""
+    """How sends are observed: following plans, by the general loops alone, or not at all; and around whose methods."""
     if not probes.enabled:
         return "off"
-    return f"general, with {len(overriding)} overriding classes" if overriding else "general"
+    mode = "fast" if probes.fast else "general"
+    return f"{mode}, with {len(overriding)} overriding classes" if overriding else mode
 
 
 def _version(distribution: str) -> str:

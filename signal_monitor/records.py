@@ -8,6 +8,7 @@ Every duration is in nanoseconds, every ``*_at`` is wall-clock time in seconds s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -140,6 +141,38 @@ class Dispatch:
     def failed(self) -> bool:
         """Whether an exception reached the caller or a receiver's exception was swallowed."""
         return self.failure is not None or any(call.failed for call in self.calls)
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """Many durations added up; ``buckets`` as in ``signal_monitor.histograms``."""
+
+    count: int
+    total_ns: int
+    max_ns: int
+    buckets: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedCalls:
+    """The calls of one receiver in many dispatches, all of them ok, none of them slow."""
+
+    receiver: str
+    durations: Durations
+    app: str | None = None
+    path: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Ordinary dispatches of one signal and sender that are added up and not recorded one by one."""
+
+    signal: str
+    sender: str
+    ended_at: float
+    durations: Durations
+    calls: tuple[FoldedCalls, ...]
 
 
 @dataclass(frozen=True, slots=True)

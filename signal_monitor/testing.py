@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 
 from . import pipeline
@@ -26,6 +27,10 @@ class Capture(BaseObserver):
     def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
         """Keep a dispatch."""
         self._dispatches.append(dispatch)
+
+    def appetite(self) -> int:
+        """Every one."""
+        return sys.maxsize
 
     def amend(self, amendment: Amendment, call: ReceiverCall) -> None:
         """Keep what became of a late receiver call."""

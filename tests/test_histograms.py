@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import random
+from array import array
+from collections import Counter
 
 import pytest
 
-from signal_monitor.histograms import BUCKETS_PER_OCTAVE, bucket_of, merge, quantile_ns, upper_bound_ns
+from signal_monitor.histograms import (
+    BUCKETS_PER_OCTAVE,
+    bucket_of,
+    buckets_of,
+    lower_bound_ns,
+    merge,
+    quantile_ns,
+    upper_bound_ns,
+)
 
-WIDTH = 2 ** (1 / BUCKETS_PER_OCTAVE)
+WIDTH = 1 + 1 / BUCKETS_PER_OCTAVE
 
 
 @pytest.mark.parametrize("duration_ns", [1, 2, 3, 999, 1_000, 123_456, 2**30, 10**12])
 def test_bucket_holds_its_duration(duration_ns: int) -> None:
     bucket = bucket_of(duration_ns)
-    assert upper_bound_ns(bucket - 1) < duration_ns <= upper_bound_ns(bucket) * (1 + 1e-9)
+    assert lower_bound_ns(bucket) <= duration_ns < upper_bound_ns(bucket)
+
+
+def test_many_at_once_are_in_the_buckets_of_each() -> None:
+    generator = random.Random(7)
+    durations = [0, 1, 2, 3, *(int(generator.lognormvariate(12, 3)) for _ in range(2_000))]
+
+    assert buckets_of(array("d", durations)) == Counter(map(bucket_of, durations))
 
 
 @pytest.mark.parametrize("quantile", [0.5, 0.95, 0.99])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from time import perf_counter, perf_counter_ns
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from signal_monitor.records import Method, Outcome
 
@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 
 
 class DispatchTrace(Protocol):
-    """The spans of one dispatch, as the hot path needs them."""
+    """The spans of one dispatch, as the hot path needs them.
+
+    ``untouched`` ones are not made yet, and nobody has asked for any.
+    """
+
+    @property
+    def untouched(self) -> bool: ...
 
     def enter(self, index: int) -> object:
         """Make the span of a synchronous receiver's call the current one; answers what ``leave`` wants."""
@@ -149,7 +155,7 @@ class ActiveDispatch:
         self.sync_count = count = len(shape.receivers)
         self.async_calls = None
         self.lines, self.failure, self.failures, self.outcomes = (), None, {}, {}
-        self.trace: DispatchTrace | None = None
+        self.trace = cast("DispatchTrace | None", None)
         self.in_transaction = self.blocked_loop = None
         self.queries = place.queries if type(place) is Counted else {}
         self._take(record[FIRST_END + len(ends) :])

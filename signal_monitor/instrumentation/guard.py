@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from pathlib import Path
+from types import FunctionType
 
 from django.dispatch import dispatcher
 
@@ -36,6 +37,11 @@ def _code(function: ast.FunctionDef) -> str:
     if ast.get_docstring(function) is not None:
         function.body = function.body[1:]
     return ast.unparse(function)
+
+
+def is_djangos(method: object) -> bool:
+    """Whether a method is Django's own function, not a wrapper that took over its name."""
+    return type(method) is FunctionType and method.__code__.co_filename == dispatcher.__file__
 
 
 def knows_django() -> bool:

@@ -15,6 +15,7 @@ from signal_monitor.records import METHODS
 
 from . import overrides
 from .catalogue import ATTRIBUTE, catalogue
+from .guard import is_djangos
 from .observation import overriding
 from .plans import forget_plans
 from .probes import probes
@@ -82,7 +83,7 @@ def instrument() -> None:
     """Observe every dispatch from now on; calling it again changes nothing."""
     setattr(Signal, ATTRIBUTE, None)  # on each signal that was seen: what is known about it
     for name in METHODS:
-        if overrides.is_djangos(Signal.__dict__[name]):
+        if is_djangos(Signal.__dict__[name]):
             installed.put(Signal, name, _in_place_of(Signal.__dict__[name], overrides.METHODS[name]))
     if not installed.is_put(Signal, "__init__"):
         installed.put(Signal, "__init__", _noting_birth(Signal.__dict__["__init__"]))

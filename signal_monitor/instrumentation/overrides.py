@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from contextvars import Token
 from time import perf_counter_ns
-from types import CodeType, FunctionType
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import iscoroutinefunction
@@ -25,6 +25,7 @@ from signal_monitor.records import Method
 from . import asends, sends
 from .cells import current_cell
 from .dispatch import ActiveDispatch
+from .guard import is_djangos
 from .observation import Observation, OverriddenSend, begin, overridden_send, overriding
 from .places import Position
 from .probes import probes
@@ -281,11 +282,6 @@ def _own(cls: type[Signal], name: str) -> Any:  # noqa: ANN401
     if owner is None or (owner is not cls and issubclass(owner, dispatcher.Signal)):
         return None
     return owner.__dict__[name]
-
-
-def is_djangos(method: object) -> bool:
-    """Whether a method is Django's own function, not a wrapper that took over its name."""
-    return type(method) is FunctionType and method.__code__.co_filename == dispatcher.__file__
 
 
 def remember_overriding(cls: type[Signal]) -> None:

@@ -8,9 +8,10 @@ it with every ``connect`` and ``disconnect``. For any other it is valid while ``
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from operator import is_, itemgetter
 from time import monotonic
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from django.dispatch import Signal, dispatcher
@@ -20,8 +21,12 @@ from signal_monitor.names import sender_name
 from signal_monitor.records import Method
 
 from .catalogue import ATTRIBUTE, ReceiverInfo, SignalInfo, catalogue
+from .cells import Ground
+from .guard import is_djangos
 from .observation import overriding
+from .places import FIRST_END, NUMBER, PLACE, SHAPE
 from .probes import probes
+from .remarks import Remarks
 
 if TYPE_CHECKING:
 
@@ -37,7 +42,9 @@ if TYPE_CHECKING:
 
 Record = list[Any]
 Reference = Callable[[], Any]
-DJANGOS_LIVE_RECEIVERS: Any = Signal._live_receivers  # noqa: SLF001 - what a plan replaces
+_live_receivers = vars(Signal)["_live_receivers"]
+# What a plan takes the place of; where another tool was first to replace it, nothing is ever equal to this.
+DJANGOS_LIVE_RECEIVERS: Any = _live_receivers if is_djangos(_live_receivers) else object()
 MAX_PLANS = 100
 NOTE_SECONDS = 1.0
 _SENDERS = (str, type(None))
@@ -51,13 +58,14 @@ class Shape:
     first, and again for one a second.
     """
 
-    __slots__ = ("limit", "limit_set", "method", "noted_at", "receivers", "sender", "signal")
+    __slots__ = ("length", "limit", "limit_set", "method", "noted_at", "receivers", "sender", "signal")
 
     def __init__(self, signal: SignalInfo, sender: str, method: Method, receivers: tuple[ReceiverInfo, ...]) -> None:
         self.signal = signal
         self.sender = sender
         self.method: Method = method
         self.receivers = receivers
+        self.length = FIRST_END + len(receivers)
         self.limit_set = min([signal.slow_ns, *(receiver.slow_ns for receiver in receivers)]) / 1e9
         self.limit = 0.0
         self.noted_at = 0.0
@@ -120,7 +128,7 @@ def make_plan(signal: Signal, sender: Any) -> Plan | None:  # noqa: ANN401
 def _info_of(signal: Signal, sender: object) -> SignalInfo | None:
     """What is known of a signal that may have plans for such senders."""
     kind = type(signal)
-    if not (probes.enabled and probes.fast) or kind in overriding or kind._live_receivers is not DJANGOS_LIVE_RECEIVERS:  # noqa: SLF001
+    if not (probes.enabled and probes.fast) or kind in overriding:
         return None
     if not issubclass(type(sender), type) and type(sender) not in _SENDERS:
         return None  # made for the occasion: a plan would serve but once
@@ -132,9 +140,6 @@ def _cached(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None:  # no
     """A plan in place of the list in Django's cache."""
     cache = signal.sender_receivers_cache
     entries = cache.get(sender)
-    if entries is None or signal._dead_receivers:  # type: ignore[attr-defined] # noqa: SLF001
-        signal._live_receivers(sender)  # noqa: SLF001 - fills the cache, with Django's lock
-        entries = cache.get(sender)
     if not isinstance(entries, list) or not _is_plannable(entries):
         return None
     plan = Plan(entries, info, sender)
@@ -177,6 +182,31 @@ def _is_plannable(entries: list[Any]) -> bool:
 
 def _is_dead(entry: Any) -> bool:  # noqa: ANN401
     return any(isinstance(item, weakref.ReferenceType) and item() is None for item in entry)
+
+
+def is_ordinary(record: Record) -> bool:
+    """Whether the record of an ended dispatch is its times and no more, but for spans, and no other refers to it."""
+    extra = len(record) - record[SHAPE].length
+    if type(record[PLACE]) is not Ground or record[NUMBER] or extra > 1:
+        return False
+    return not extra or (type(record[-1]) is not Remarks and record[-1].untouched)
+
+
+def stands_for(plan: Plan, receivers: Sequence[Any]) -> bool:
+    """Whether what another tool's ``_live_receivers`` has given are the plan's receivers, or wrappers of them."""
+    references = plan.references
+    if type(receivers) is not list or len(receivers) != len(references):
+        return False
+    return all(map(_is_meant, receivers, references))
+
+
+def _is_meant(receiver: Any, reference: Reference) -> bool:  # noqa: ANN401
+    meant = reference()
+    if type(receiver) is FunctionType:
+        receiver = receiver.__dict__.get("__wrapped__", receiver)
+    if type(meant) is type(receiver) is MethodType:  # made anew whenever it is asked for
+        return receiver.__func__ is meant.__func__ and receiver.__self__ is meant.__self__
+    return receiver is meant
 
 
 def forget_plans() -> None:

@@ -11,7 +11,7 @@ from signal_monitor.records import Outcome
 
 from .capture import Lines, RawFailure, caller_lines, failure_of
 from .outbox import outbox
-from .places import FIRST_END, SHAPE, STARTED
+from .places import FIRST_END, SHAPE, STARTED, ends_of
 from .probes import probes
 
 if TYPE_CHECKING:
@@ -75,10 +75,10 @@ def raised(record: Record, error: BaseException, answered: int, remarks: Remarks
 
 
 @contained("the end of a dispatch", None, in_send=True)
-def ended(record: Record, cell: Cell, trace: DispatchTrace | None, remarks: Remarks | None = None) -> None:
+def ended(record: Record, cell: Cell, trace: DispatchTrace | None = None, remarks: Remarks | None = None) -> None:
     """Complete and queue the record of a dispatch that is traced, slow, failed or of a request, or the first one."""
     shape = record[SHAPE]
-    slow = record[-1] - record[STARTED] >= shape.limit
+    slow = ends_of(record)[-1] - record[STARTED] >= shape.limit
     if trace is not None:
         trace.rest()
         record.append(trace)

@@ -21,9 +21,9 @@ from .asends import call_async, call_async_robust
 from .cells import standing_cell
 from .observation import UNOBSERVED, observe, orphaned
 from .outbox import outbox
-from .plans import DJANGOS_LIVE_RECEIVERS, Plan, Record, find_plan
+from .plans import DJANGOS_LIVE_RECEIVERS, Plan, Record, find_plan, stands_for
 from .probes import probes
-from .remarks import ended, raised, swallowed
+from .remarks import Remarks, ended, raised, swallowed
 
 if TYPE_CHECKING:
     from .plans import ObservedSignal
@@ -42,51 +42,76 @@ def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
         except AttributeError:  # it is None on a signal that was not seen before
             orphaned(self)
         return []
-    responses: Responses = []
     if type(plan) is not Plan:
         plan = find_plan(self, sender)
     cell = standing_cell()
-    if (
-        plan is not None
-        and cell.thread == get_ident()
-        and type(self)._live_receivers is DJANGOS_LIVE_RECEIVERS
-        and not self._dead_receivers
-        and "signal" not in named
-    ):
-        receivers = []
-        for reference in plan.references:
-            receiver = reference()
-            if receiver is None:
-                break
-            receivers.append(receiver)
-        else:
-            if not receivers:
-                plan.shape.signal.orphans += 1
-                return []
-            outer, arguments = cell.top, {"signal": self, "sender": sender, **named}
-            trace = None if probes.trace_context() is cell.untraced else probes.open_trace(plan.shape, cell)
-            record: Record = [plan.shape, outer, 0, perf_counter()]
-            try:
-                cell.top = record
-                for receiver in receivers:
-                    if trace is not None:
-                        trace.step(record)
-                    responses.append((receiver, receiver(**arguments)))
-                    record.append(perf_counter())
-                cell.top = outer
-            except BaseException as error:
-                cell.top = outer
-                ended(record, cell, trace, raised(record, error, len(responses)))
-                raise
-            if trace is not None or record[-1] - record[3] >= plan.shape.limit or cell.origin is not None:
-                ended(record, cell, trace)
-            elif len(queue) < outbox.size:
-                queue.append(record)
-            else:
-                outbox.dropped += 1
+    receivers: list[Any] | None = None
+    responses: Responses = []
+    if plan is not None and cell.thread != get_ident():
+        plan = None  # the cell is another thread's, or none: the general path finds the right one
+    if plan is not None:
+        shape, outer, trace_context = plan.shape, cell.top, probes.trace_context
+        if type(self)._live_receivers is DJANGOS_LIVE_RECEIVERS and not self._dead_receivers:
+            only = plan.only
+            if only is not None and trace_context() is cell.untraced and (receiver := only()) is not None:
+                record: Record = [shape, outer, 0, started := perf_counter()]
+                try:
+                    cell.top = record
+                    responses = [(receiver, receiver(signal=self, sender=sender, **named))]
+                    cell.top = outer
+                except BaseException as error:
+                    cell.top = outer
+                    ended(record, cell, remarks=raised(record, error, 0))
+                    raise
+                record.append(now := perf_counter())
+                if now - started >= shape.limit or cell.origin is not None:
+                    ended(record, cell)
+                elif len(queue) < outbox.size:
+                    queue.append(record)
+                else:
+                    outbox.dropped += 1
+                return responses
+            if "signal" not in named:
+                receivers = []
+                for reference in plan.references:
+                    receiver = reference()
+                    if receiver is None:
+                        receivers = None
+                        break
+                    receivers.append(receiver)
+    if receivers is None:
+        sync_receivers, async_receivers = self._live_receivers(sender)
+        if plan is not None and not async_receivers and "signal" not in named and stands_for(plan, sync_receivers):
+            receivers = sync_receivers
+    if receivers is not None:
+        if not receivers:
+            shape.signal.orphans += 1
             return responses
-
-    sync_receivers, async_receivers = self._live_receivers(sender)
+        arguments = {"signal": self, "sender": sender, **named}
+        trace = None if trace_context() is cell.untraced else probes.open_trace(shape, cell)
+        record = [shape, outer, 0, started := perf_counter()]
+        try:
+            cell.top = record
+            for receiver in receivers:
+                if trace is not None:
+                    trace.step(record)
+                responses.append((receiver, receiver(**arguments)))
+                record.append(now := perf_counter())
+            cell.top = outer
+        except BaseException as error:
+            cell.top = outer
+            ended(record, cell, trace, raised(record, error, len(responses)))
+            raise
+        if trace is not None:
+            trace.rest()
+            record.append(trace)
+        if now - started >= shape.limit or cell.origin is not None:
+            ended(record, cell)
+        elif len(queue) < outbox.size:
+            queue.append(record)
+        else:
+            outbox.dropped += 1
+        return responses
     observation = observe(self, sender, "send", sync_receivers, async_receivers) or UNOBSERVED
     try:
         for receiver in sync_receivers:
@@ -113,62 +138,65 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
         except AttributeError:  # it is None on a signal that was not seen before
             orphaned(self)
         return []
-    responses: Responses = []
     if type(plan) is not Plan:
         plan = find_plan(self, sender)
     cell = standing_cell()
-    if (
-        plan is not None
-        and cell.thread == get_ident()
-        and type(self)._live_receivers is DJANGOS_LIVE_RECEIVERS
-        and not self._dead_receivers
-        and "signal" not in named
-    ):
-        receivers = []
-        for reference in plan.references:
-            receiver = reference()
-            if receiver is None:
-                break
-            receivers.append(receiver)
-        else:
-            if not receivers:
-                plan.shape.signal.orphans += 1
-                return []
-            outer, arguments = cell.top, {"signal": self, "sender": sender, **named}
-            trace = None if probes.trace_context() is cell.untraced else probes.open_trace(plan.robust, cell)
-            record: Record = [plan.robust, outer, 0, perf_counter()]
-            remarks = None
-            try:
-                cell.top = record
-                for receiver in receivers:
-                    if trace is not None:
-                        trace.step(record)
-                    try:
-                        response = receiver(**arguments)
-                    except Exception as err:  # noqa: BLE001 - Django's own: a robust send answers the error
-                        remarks = swallowed(record, err, remarks)
-                        self._log_robust_failure(receiver, err)
-                        responses.append((receiver, err))
-                    else:
-                        responses.append((receiver, response))
-                        record.append(perf_counter())
-                cell.top = outer
-            except BaseException as error:
-                cell.top = outer
-                ended(record, cell, trace, raised(record, error, len(responses), remarks))
-                raise
-            if remarks is not None:
-                ended(record, cell, trace, remarks)
-                return responses
-            if trace is not None or record[-1] - record[3] >= plan.robust.limit or cell.origin is not None:
-                ended(record, cell, trace)
-            elif len(queue) < outbox.size:
-                queue.append(record)
-            else:
-                outbox.dropped += 1
+    receivers: list[Any] | None = None
+    responses: Responses = []
+    if plan is not None and cell.thread != get_ident():
+        plan = None  # the cell is another thread's, or none: the general path finds the right one
+    if plan is not None:
+        shape, outer, trace_context = plan.robust, cell.top, probes.trace_context
+        if type(self)._live_receivers is DJANGOS_LIVE_RECEIVERS and not self._dead_receivers and "signal" not in named:
+            receivers = []
+            for reference in plan.references:
+                receiver = reference()
+                if receiver is None:
+                    receivers = None
+                    break
+                receivers.append(receiver)
+    if receivers is None:
+        sync_receivers, async_receivers = self._live_receivers(sender)
+        if plan is not None and not async_receivers and "signal" not in named and stands_for(plan, sync_receivers):
+            receivers = sync_receivers
+    if receivers is not None:
+        if not receivers:
+            shape.signal.orphans += 1
             return responses
-
-    sync_receivers, async_receivers = self._live_receivers(sender)
+        arguments = {"signal": self, "sender": sender, **named}
+        trace = None if trace_context() is cell.untraced else probes.open_trace(shape, cell)
+        record: Record = [shape, outer, 0, started := perf_counter()]
+        remarks: Remarks | None = None
+        try:
+            cell.top = record
+            for receiver in receivers:
+                if trace is not None:
+                    trace.step(record)
+                try:
+                    response = receiver(**arguments)
+                except Exception as err:  # noqa: BLE001 - Django's own: a robust send answers the error
+                    remarks = swallowed(record, err, remarks)
+                    self._log_robust_failure(receiver, err)
+                    responses.append((receiver, err))
+                else:
+                    responses.append((receiver, response))
+                    record.append(perf_counter())
+            cell.top = outer
+        except BaseException as error:
+            cell.top = outer
+            ended(record, cell, trace, raised(record, error, len(responses), remarks))
+            raise
+        slow = record[-1] - started >= shape.limit
+        if trace is not None:
+            trace.rest()
+            record.append(trace)
+        if slow or remarks is not None or cell.origin is not None:
+            ended(record, cell, remarks=remarks)
+        elif len(queue) < outbox.size:
+            queue.append(record)
+        else:
+            outbox.dropped += 1
+        return responses
     observation = observe(self, sender, "send_robust", sync_receivers, async_receivers) or UNOBSERVED
     try:
         for receiver in sync_receivers:

@@ -60,6 +60,10 @@ class History(BaseObserver):
         elif self._waiting_count > MAX_WAITING:
             self._decide(next(iter(self._waiting)))
 
+    def appetite(self) -> int:
+        """As many as the sample has room for."""
+        return self._sampler.room()
+
     def amend(self, amendment: Amendment, call: ReceiverCall) -> None:
         """Pass on what became of a late call."""
         self._amendments.append(amendment)

@@ -13,11 +13,16 @@ class Sampler:
         self._left = float(per_second)
         self._seen_at = time.monotonic()
 
-    def take(self, count: int = 1) -> bool:
-        """Whether so many may pass now; more at once than a second's worth count as a second's worth."""
+    def room(self) -> int:
+        """How many may pass now."""
         now = time.monotonic()
         self._left = min(self.per_second, self._left + (now - self._seen_at) * self.per_second)
         self._seen_at = now
+        return int(self._left)
+
+    def take(self, count: int = 1) -> bool:
+        """Whether so many may pass now; more at once than a second's worth count as a second's worth."""
+        self.room()
         wanted = min(count, self.per_second)
         if not wanted or self._left < wanted:
             return False

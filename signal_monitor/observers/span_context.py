@@ -27,19 +27,21 @@ if isinstance(_variable, ContextVar):
 
 
 class LazyContext(Context):
-    """What its base has, with the span of a receiver call as the current one; empty until it is read."""
+    """What its base has, with the span of a receiver call as the current one; empty until it is read.
 
-    __slots__ = ("_base", "_index", "_trace")
+    It has no ``__init__``, which would take as long as all else: who makes one sets its three attributes.
+    """
 
-    def __init__(self, trace: Trace, index: int, base: Context) -> None:
-        self._trace = trace
-        self._index = index
-        self._base = base
+    __slots__ = ("base", "index", "trace")
+
+    trace: Trace
+    index: int
+    base: Context
 
     def _filled(self) -> LazyContext:
         if not dict.__len__(self):
-            dict.update(self, self._base)
-            dict.__setitem__(self, SPAN_KEY, self._trace.span_of(self._index))
+            dict.update(self, self.base)
+            dict.__setitem__(self, SPAN_KEY, self.trace.span_of(self.index))
         return self
 
     def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401

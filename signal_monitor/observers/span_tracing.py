@@ -7,7 +7,10 @@ the parent), real spans are started instead.
 
 from __future__ import annotations
 
+import os
+import threading
 import time
+from collections.abc import Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,7 +21,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, Sampler
 from opentelemetry.trace import SpanContext
 
-from signal_monitor.faults import contained
+from signal_monitor.faults import contained, note_in_send
 from signal_monitor.instrumentation.catalogue import ReceiverInfo, SignalInfo
 from signal_monitor.instrumentation.dispatch import ActiveDispatch
 from signal_monitor.instrumentation.outbox import outbox
@@ -37,19 +40,25 @@ if TYPE_CHECKING:
 
 SCOPE = "signal_monitor"
 SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0"
+giving = threading.RLock()
+"""Held while it is noted that a trace gives something out; re-entrant, for handlers of operating system signals."""
 DISPATCH = -1
 """Stands for the dispatch's own span among those of its receiver calls."""
 _QUIET_STARTS = {SpanProcessor.on_start, BatchSpanProcessor.on_start, SimpleSpanProcessor.on_start}
 
 
-class Parent(NamedTuple):
+class Parent:
     """What is known of a context with a recording span: that span, and how its children are made."""
 
-    context: Context
-    span: Span
-    ids: SpanContext
-    tracer: Any
-    light: bool
+    __slots__ = ("context", "floor_ns", "ids", "light", "span", "tracer")
+
+    def __init__(self, context: Context, span: Span, tracer: Any, *, light: bool, floor_ns: int) -> None:  # noqa: ANN401
+        self.context = context
+        self.span = span
+        self.ids = span.get_span_context()
+        self.tracer = tracer
+        self.floor_ns = floor_ns
+        self.light = light and self.ids.is_valid and self.ids.trace_flags.sampled
 
 
 class Described(NamedTuple):
@@ -59,77 +68,99 @@ class Described(NamedTuple):
     receivers: tuple[ReceiverInfo, ...]
 
 
+class Given:
+    """What of a trace was given out: ids, and the spans that somebody has seen, by the receiver's position."""
+
+    __slots__ = ("ids", "spans")
+
+    def __init__(self) -> None:
+        self.ids: dict[int, SpanContext] = {}
+        self.spans: dict[int, Span] = {}
+
+
 class Trace:
-    """The spans of one dispatch: their ids are given out when asked for, their content is written by the worker.
+    """The spans of one dispatch: their ids are given out when asked for, their content is written by the worker."""
 
-    ``asked`` has the spans that somebody has seen, by the receiver's position.
-    """
-
-    __slots__ = (
-        "_base",
-        "_current",
-        "_described",
-        "_ids",
-        "_record",
-        "asked",
-        "light",
-        "parent",
-        "started_ns",
-        "tracer",
-        "written",
-    )
+    __slots__ = ("_base", "_current", "_described", "_given", "_record", "parent", "started_ns", "withheld", "written")
 
     def __init__(self, described: ActiveDispatch | Shape | Described, parent: Parent) -> None:
         self._described = described
-        self._base = parent.context
-        self._current: object = None
+        self._base: Context = parent.context
+        self._current: Context = parent.context
         self._record: Record | None = None
-        self._ids: dict[int, SpanContext] = {}
-        self.tracer = parent.tracer
-        self.parent = parent.ids
-        self.light = parent.light
-        self.asked: dict[int, Span] = {}
+        self._given: Given | None = None
+        self.parent = parent
         self.started_ns = 0
+        self.withheld = False
         self.written = False
+
+    @property
+    def light(self) -> bool:
+        """Whether spans are made only for who asks, and otherwise after the fact."""
+        return self.parent.light
+
+    @property
+    def tracer(self) -> Any:  # noqa: ANN401 - the SDK's Tracer where the spans are light
+        """The tracer that the spans belong to."""
+        return self.parent.tracer
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nobody has asked for a span or its ids, and they are made after the fact."""
+        return self._given is None and self.parent.light
+
+    @property
+    def asked(self) -> Mapping[int, Span]:
+        """The spans that somebody has seen, by the receiver's position."""
+        return self._given.spans if self._given is not None else {}
+
+    def _gives(self) -> Given:
+        if self._given is None:
+            with giving:
+                self._given = self._given or Given()
+        return self._given
 
     def ids_of(self, index: int) -> SpanContext:
         """Trace and span id of a receiver call's span, or of the dispatch's."""
-        known = self._ids.get(index)
-        if known is None:
-            known = self._ids.setdefault(
-                index, self._new_ids() if self.light else self.span_of(index).get_span_context()
-            )
-        return known
+        ids = self._gives().ids
+        if index in ids:
+            return ids[index]
+        return ids.setdefault(index, self._new_ids() if self.light else self.span_of(index).get_span_context())
 
     def _new_ids(self) -> SpanContext:
-        parent = self.parent
+        parent = self.parent.ids
         span_id = self.tracer.id_generator.generate_span_id()
         return SpanContext(parent.trace_id, span_id, False, parent.trace_flags, parent.trace_state)  # noqa: FBT003
 
     @property
     def trace_id_hex(self) -> str:
         """The trace id, as records hold it."""
-        return f"{self.ids_of(DISPATCH).trace_id:032x}"
+        return f"{self.parent.ids.trace_id if self.light else self.ids_of(DISPATCH).trace_id:032x}"
 
     @property
-    def span_id_hex(self) -> str:
-        """The dispatch span's id, as records hold it."""
-        return f"{self.ids_of(DISPATCH).span_id:016x}"
+    def span_id_hex(self) -> str | None:
+        """The dispatch span's id, as records hold it; None where it is not written."""
+        return None if self.withheld else f"{self.ids_of(DISPATCH).span_id:016x}"
 
     def receiver_span_id_hex(self, index: int) -> str | None:
         """A receiver span's id, as records hold it; None where there is none."""
-        known = self.light or index in self.asked
+        known = (self.light and not self.withheld) or index in self.asked
         return f"{self.ids_of(index).span_id:016x}" if known else None
 
     def span_of(self, index: int) -> Span:
         """The span of a receiver call, or of the dispatch, made for whoever asks first."""
-        span = self.asked.get(index)
-        if span is None:
-            span = self.asked.setdefault(index, self._light_span(index) if self.light else self._real_span(index))
-        return span
+        spans = self._gives().spans
+        if index in spans:
+            return spans[index]
+        return spans.setdefault(index, self._light_span(index) if self.light else self._real_span(index))
+
+    def start(self, span: Span) -> bool:
+        """Have a real span for the dispatch; whether it records anything."""
+        self._gives().spans[DISPATCH] = span
+        return span.is_recording()
 
     def _light_span(self, index: int) -> LightSpan:
-        parent = self.parent if index == DISPATCH else self.ids_of(DISPATCH)
+        parent = self.parent.ids if index == DISPATCH else self.ids_of(DISPATCH)
         span = LightSpan(self.name_of(index), self.ids_of(index), parent, self.tracer)
         span.ended = self.written
         if self._record is not None and index != DISPATCH:  # asked for a while after it began
@@ -149,28 +180,39 @@ class Trace:
         return receiver_name(self._described.receivers[index].name)
 
     def _context(self, index: int, base: Context) -> Context:
-        if self.light:
-            return LazyContext(self, index, base)
-        return otel.set_span_in_context(self.span_of(index), base)
+        if not self.parent.light:
+            return otel.set_span_in_context(self.span_of(index), base)
+        context = LazyContext()
+        context.trace, context.index, context.base = self, index, base
+        return context
 
-    @contained("a receiver's span", None, in_send=True)
+    # The three that a planned dispatch calls are contained by hand: the decorator would double what they cost.
+
     def step(self, record: Record) -> None:
         """Make the span of a planned dispatch's next receiver call current."""
-        if self._current is not None and get_context() is not self._current:
-            self._base = leave_context(self._base, self._current)
-        self._record = record
-        self._current = self._context(len(record) - FIRST_END, self._base)
-        set_context(self._current)
+        try:
+            if get_context() is not self._current:
+                self._base = leave_context(self._base, self._current)
+            self._record = record
+            if self.parent.light:
+                self._current = context = LazyContext()
+                context.trace, context.index, context.base = self, len(record) - FIRST_END, self._base
+            else:
+                self._current = otel.set_span_in_context(self.span_of(len(record) - FIRST_END), self._base)
+            set_context(self._current)
+        except Exception as error:  # noqa: BLE001 - as contained does
+            note_in_send("a receiver's span", error)
 
-    @contained("a receiver's span", None, in_send=True)
     def rest(self) -> None:
         """Make the span current again that was before the first receiver call."""
-        self._record = None
-        if get_context() is self._current:
-            set_context(self._base)
-        elif self._current is not None:
-            leave_context(self._base, self._current)
-        self._current = None
+        try:
+            self._record = None
+            if get_context() is self._current:
+                set_context(self._base)
+            else:
+                leave_context(self._base, self._current)
+        except Exception as error:  # noqa: BLE001 - as contained does
+            note_in_send("a receiver's span", error)
 
     @contained("a receiver's span", None, in_send=True)
     def enter(self, index: int) -> object:
@@ -204,6 +246,8 @@ class Trace:
     def end(self, dispatch: ActiveDispatch) -> None:
         """The dispatch has ended: of it, only names are needed any more, and when it began."""
         self.started_ns = dispatch.started_ns
+        quick = dispatch.ended_ns - dispatch.started_ns < self.parent.floor_ns
+        self.withheld = quick and self.untouched and not dispatch.failed
         self._described = Described(dispatch.signal, dispatch.receivers)
 
 
@@ -224,31 +268,31 @@ def leave_context(base: Context, entered: Any) -> Context:  # noqa: ANN401 - a c
 class Tracing:
     """Decides, at the start of a dispatch, whether it gets spans and of which kind."""
 
-    def __init__(self, *, need_parent: bool) -> None:
+    def __init__(self, *, need_parent: bool, floor_ns: int) -> None:
         self._need_parent = need_parent
+        self._floor_ns = floor_ns
         self._provider: TracerProvider | None = None
         self._tracer: otel.Tracer = otel.NoOpTracer()
         self._processors: object = None
         self._light = False
 
-    @contained("the start of a trace", None, in_send=True)
     def open(self, described: ActiveDispatch | Shape, cell: Cell) -> Trace | None:
         """The spans of a dispatch that begins now; None where it gets none."""
-        context = get_context()
-        parent: Any = cell.traced
-        if parent is None or parent.context is not context or not parent.span.is_recording():
-            parent = self._look(context, cell)
-            if parent is None:
+        try:
+            parent: Any = cell.traced
+            if parent is None or parent.context is not get_context() or not parent.span.is_recording():
+                parent = self._look(get_context(), cell)
+            if parent is None or not described.signal.spanned or len(outbox.items) >= outbox.size:
                 return None
-        if not described.signal.spanned or outbox.is_full:
+            trace = Trace(described, parent)
+            return trace if parent.light or self._starts(trace) else None
+        except Exception as error:  # noqa: BLE001 - as contained does
+            note_in_send("the start of a trace", error)
             return None
-        trace = Trace(described, parent)
-        if not parent.light:
-            span = self._tracer.start_span(trace.name_of(DISPATCH))
-            if not span.is_recording():
-                return None
-            trace.asked[DISPATCH] = span
-        return trace
+
+    def _starts(self, trace: Trace) -> bool:
+        """Whether the provider has the dispatch's span recorded, which is started here."""
+        return trace.start(self._tracer.start_span(trace.name_of(DISPATCH)))
 
     def _look(self, context: Context, cell: Cell) -> Parent | None:
         """What a context that is new to this cell means for spans; one without a recording span is remembered."""
@@ -261,10 +305,8 @@ class Tracing:
         if isinstance(provider, otel.ProxyTracerProvider):  # nobody has configured tracing
             return None
         self._look_at(provider)
-        ids = span.get_span_context()
-        light = self._light and ids.is_valid and ids.trace_flags.sampled
-        parent = Parent(context, span, ids, self._tracer, light)
-        if light:
+        parent = Parent(context, span, self._tracer, light=self._light, floor_ns=self._floor_ns)
+        if parent.light:
             cell.traced = parent
         return parent
 
@@ -299,3 +341,12 @@ def start_quietly(processors: object) -> bool:
 
 
 _PROCESSORS = (SpanProcessor, BatchSpanProcessor, SimpleSpanProcessor)
+
+
+def _after_fork() -> None:
+    global giving
+    giving = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # not on every platform
+    os.register_at_fork(after_in_child=_after_fork)

@@ -10,36 +10,43 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from signal_monitor.instrumentation.dispatch import DispatchTrace
+from signal_monitor.instrumentation.places import SHAPE, STARTED
+from signal_monitor.instrumentation.plans import Record, Shape
 from signal_monitor.instrumentation.probes import probes
-from signal_monitor.records import Amendment, Dispatch, ReceiverCall
+from signal_monitor.records import Amendment, Dispatch, Fold, ReceiverCall
 
 from .base import BaseObserver
-from .span_content import dispatch_attributes, exception_attributes, receiver_attributes
+from .span_content import dispatch_attributes, dispatch_name, exception_attributes, receiver_attributes, receiver_name
 from .span_context import get_context
 from .span_light import LightSpan
 from .span_tracing import DISPATCH, SCHEMA_URL, SCOPE, Trace, Tracing
 
 MAX_PENDING = 1_000
+MAX_CONTENTS = 1_000
+_SCOPE = InstrumentationScope(SCOPE, "", SCHEMA_URL)
+_ORDINARY: Any = {"status": Status(), "instrumentation_scope": _SCOPE}
 
 
 class Spans(BaseObserver):
     """Writes the spans of dispatches that have ended."""
 
-    def __init__(self, *, need_parent: bool = True) -> None:
+    def __init__(self, *, need_parent: bool = True, min_ms: float = 0) -> None:
         self._pending: OrderedDict[str, Pending] = OrderedDict()
-        probes.open_trace = Tracing(need_parent=need_parent).open
+        self._floor_ns = round(min_ms * 1e6)
+        self._contents: dict[Shape, Content] = {}
+        probes.open_trace = Tracing(need_parent=need_parent, floor_ns=self._floor_ns).open
         probes.trace_context = get_context
 
     def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
         """Write the dispatch's span and those of its receiver calls that have ended."""
-        if not isinstance(trace, Trace):
+        if not isinstance(trace, Trace) or trace.withheld:
             return
         started_ns = trace.started_ns + time.time_ns() - time.perf_counter_ns()
         for call in dispatch.calls:
@@ -51,6 +58,22 @@ class Spans(BaseObserver):
         times = (started_ns, started_ns + dispatch.duration_ns)
         _write(trace, DISPATCH, dispatch_attributes(dispatch), status, times)
         trace.written = True
+
+    def fold(self, fold: Fold, records: Sequence[Record]) -> None:
+        """Write the spans of ordinary dispatches, straight from their records."""
+        epoch_ns = time.time_ns() - time.perf_counter_ns()
+        for record in records:
+            trace = record[-1]
+            if type(trace) is Trace and (record[-2] - record[STARTED]) * 1e9 >= self._floor_ns:
+                _write_ordinary(record, trace, self._content_of(record[SHAPE]), epoch_ns)
+
+    def _content_of(self, shape: Shape) -> Content:
+        content = self._contents.get(shape)
+        if content is None:
+            if len(self._contents) >= MAX_CONTENTS:
+                self._contents.clear()
+            content = self._contents[shape] = Content.of(shape)
+        return content
 
     def amend(self, amendment: Amendment, call: ReceiverCall) -> None:
         """Write the span of a receiver call that ended after its dispatch."""
@@ -73,6 +96,39 @@ class Pending(NamedTuple):
 
     trace: Trace
     started_ns: int
+
+
+class Content(NamedTuple):
+    """Names and attributes that all ordinary dispatches of a shape have in common: its own, and its receivers'."""
+
+    name: str
+    attributes: dict[str, str | int]
+    receivers: tuple[tuple[str, dict[str, str | int]], ...]
+
+    @classmethod
+    def of(cls, shape: Shape) -> Content:
+        """The content for a shape."""
+        signal = shape.signal.name
+        calls = [
+            ReceiverCall(info.name, index, path=info.path, line=info.line) for index, info in enumerate(shape.receivers)
+        ]
+        dispatch = Dispatch("", "", signal, shape.sender, shape.method, 0.0, 0, calls=tuple(calls))
+        receivers = ((receiver_name(call.receiver), receiver_attributes(call, signal)) for call in calls)
+        return cls(dispatch_name(signal), dispatch_attributes(dispatch), tuple(receivers))
+
+
+def _write_ordinary(record: Record, trace: Trace, content: Content, epoch_ns: int) -> None:
+    """Make the spans of a dispatch of which nobody has asked for any."""
+    tracer, resource = trace.tracer, trace.tracer.resource
+    on_end = tracer.span_processor.on_end
+    trace.written = True
+    own = trace.ids_of(DISPATCH)
+    times = [epoch_ns + round(reading * 1e9) for reading in record[STARTED:-1]]
+    for index, (name, attributes) in enumerate(content.receivers):
+        ids, begun, ended = trace.ids_of(index), times[index], times[index + 1]
+        on_end(ReadableSpan(name, ids, own, resource, attributes, start_time=begun, end_time=ended, **_ORDINARY))
+    ends = {"start_time": times[0], "end_time": times[-1]}
+    on_end(ReadableSpan(content.name, own, trace.parent.ids, resource, content.attributes, **ends, **_ORDINARY))
 
 
 def _write_receiver(trace: Trace, call: ReceiverCall, signal: str | None, dispatch_started_ns: int) -> None:
@@ -118,7 +174,7 @@ def _write(
         status=status if span.status.status_code is StatusCode.UNSET else span.status,
         start_time=times_ns[0],
         end_time=times_ns[1],
-        instrumentation_scope=InstrumentationScope(SCOPE, "", SCHEMA_URL),
+        instrumentation_scope=_SCOPE,
     )
     span.ended = True
     trace.tracer.span_processor.on_end(finished)

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 
 from signal_monitor.instrumentation.dispatch import DispatchTrace
+from signal_monitor.instrumentation.plans import Record
 from signal_monitor.process import Presence, ThisProcess
-from signal_monitor.records import Dispatch, RunningCall
+from signal_monitor.records import Dispatch, Fold, RunningCall
 from signal_monitor.stores.base import Batch, Store, StoreError
 
 from .base import BaseObserver
@@ -44,6 +45,10 @@ class Spool(BaseObserver):
     def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
         """Count the dispatch; the other observers keep it."""
         self._process.dispatches += 1
+
+    def fold(self, fold: Fold, records: Sequence[Record]) -> None:
+        """Count the dispatches."""
+        self._process.dispatches += len(records)
 
     def tick(self) -> None:
         """Write when it is time and there is something to say."""

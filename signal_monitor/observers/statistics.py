@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
-from signal_monitor.histograms import bucket_of
+from signal_monitor.histograms import bucket_of, merge
 from signal_monitor.instrumentation.dispatch import DispatchTrace
-from signal_monitor.records import Amendment, Dispatch, Failure, ReceiverCall, Severity, SubjectKind
+from signal_monitor.instrumentation.plans import Record
+from signal_monitor.records import Amendment, Dispatch, Durations, Failure, Fold, ReceiverCall, Severity, SubjectKind
 from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, Totals
 
 from .base import BaseObserver
@@ -44,6 +46,18 @@ class Statistics(BaseObserver):
         for call in dispatch.calls:
             if call.outcome != "late":  # it still runs: counted when it ends
                 self._add_call(call, dispatch.id, ended_at)
+
+    def fold(self, fold: Fold, records: Sequence[Record]) -> None:
+        """Add ordinary dispatches, all at once."""
+        subjects: tuple[tuple[SubjectKind, str], ...] = (("signal", fold.signal), ("sender", fold.sender))
+        for kind, key in subjects:
+            for totals in self._both(kind, key, fold.ended_at):
+                _add_all(totals, fold.durations, fold.ended_at)
+        for calls in fold.calls:
+            for totals in self._both("receiver", calls.receiver, fold.ended_at):
+                totals.app, totals.path, totals.line = calls.app, calls.path, calls.line
+                _add_all(totals, calls.durations, fold.ended_at)
+                totals.blocking += calls.durations.count
 
     def amend(self, amendment: Amendment, call: ReceiverCall) -> None:
         """Count a late call now that its time is known."""
@@ -105,6 +119,14 @@ class Statistics(BaseObserver):
         over = int(time.time()) - 2 * WINDOW_SECONDS
         for place in [place for place in self._totals if place[2] != LIFE and place[2] < over]:
             del self._totals[place]
+
+
+def _add_all(totals: Totals, durations: Durations, at: float) -> None:
+    totals.count += durations.count
+    totals.total_ns += durations.total_ns
+    totals.max_ns = max(totals.max_ns, durations.max_ns)
+    totals.last_at = max(at, totals.last_at or 0)
+    merge(totals.buckets, durations.buckets)
 
 
 def _note_failure(totals: Totals, failure: Failure, at: float, dispatch_id: str) -> None:

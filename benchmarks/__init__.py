@@ -1,1 +1,1 @@
-"""What the monitor costs; run by hand, never by the tests: ``python -m benchmarks.overhead``."""
+"""What observing costs, measured: ``python -m benchmarks.overhead`` and ``python -m benchmarks.requests``."""

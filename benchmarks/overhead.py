@@ -1,75 +1,103 @@
-"""What observing a ``send`` costs the sender: ``python -m benchmarks.overhead [--rounds 9] [--sends 20000]``.
+"""What a send costs with django-signal-monitor, beside Django alone, Sentry and OpenTelemetry.
 
-CPU time of Django's own ``send`` and of ours, in turns within one process, with a second run of Django's as control:
-where the control is not near 1, the machine is too busy to tell. Prints microseconds per send and the median ratio of
-the rounds. Only the dispatching thread is measured; no worker runs.
+    python -m benchmarks.overhead                                  all of it, with the interpreter that runs this
+    python -m benchmarks.overhead --quick                          a first look
+    python -m benchmarks.overhead --subjects untraced --scenarios caching-1 caching-3 --rounds 30
+    python -m benchmarks.overhead --python .venv/bin/python other/bin/python --write --json overhead.json
+
+Every subject is a process of its own. In each round every subject sends a batch in every scenario, in turns, and is
+compared with Django alone in the same round; the tables have the median of the rounds and the quartiles. "hot" is the
+CPU time of the threads that dispatch, "all-in" that of the whole process after everything deferred was done. Every
+subject proves after every batch how much it has recorded, and the command fails where that is not what was sent.
+
+The other tools come with the extra "benchmarks"; what is not installed is passed over. Let nothing else run meanwhile.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
-from typing import Any
+import sys
+from collections.abc import Iterable, Mapping
 
-from django.conf import settings
-from django.dispatch import Signal
+from . import command, targets
+from .children import running_children, say
+from .report import Result, Table
+from .rounds import Samples, Task, measure
+from .scenarios import SCENARIOS, Scenario
+from .subjects import SENDING, VANILLA, Subject
 
-import signal_monitor
-from signal_monitor.instrumentation.outbox import outbox
-
-
-class Sender:
-    """Who sends."""
-
-
-def receivers(count: int) -> list[Any]:
-    """So many receivers that do nothing."""
-
-    def made() -> Any:  # noqa: ANN401
-        def receiver(**kwargs: object) -> None:
-            pass
-
-        return receiver
-
-    return [made() for _ in range(count)]
+SENDS = 5_000
+QUICK_SENDS = 500
+MEMORY = "memory"
+WEIGHED = ("untraced", "sampled")
+UNCOUNTED = "queries-off"
+_KINDS = {"caching": "A signal that caches, as post_save does", "plain": "A signal that does not cache"}
 
 
-def per_send_us(signal: Signal, sends: int, *, observed: bool) -> float:
-    """CPU microseconds of one send; proves that it was recorded, or was not."""
-    (signal_monitor.instrument if observed else signal_monitor.uninstrument)()
-    outbox.clear()
-    outbox.size = sends
-    started = time.process_time()
-    for _ in range(sends):
-        signal.send(Sender)
-    took = time.process_time() - started
-    expected = sends if observed and signal.receivers else 0
-    assert len(outbox) == expected, f"{len(outbox)} dispatches were recorded instead of {expected}"  # noqa: S101
-    return took / sends * 1e6
+def _columns(prefix: str) -> dict[str, str]:
+    return {name: item.title for name, item in SCENARIOS.items() if name.startswith(prefix)}
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description="What observing a send costs the sender.")
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--sends", type=int, default=20_000)
-    options = parser.parse_args()
-    settings.configure()
-    print(f"{'receivers':>9} {'Django us':>10} {'ours us':>8} {'ratio':>6} {'control':>8}")
-    for count in (0, 1, 3, 10):
-        signal, kept = Signal(use_caching=True), receivers(count)
-        for receiver in kept:
-            signal.connect(receiver)
-        rows = [
-            [per_send_us(signal, options.sends, observed=observed) for observed in (False, True, False)]
-            for _ in range(options.rounds)
-        ]
-        stock, ours = (statistics.median(row[column] for row in rows) for column in (0, 1))
-        ratio = statistics.median(row[1] / row[0] for row in rows)
-        control = statistics.median(row[2] / row[0] for row in rows)
-        print(f"{count:>9} {stock:>10.2f} {ours:>8.2f} {ratio:>6.2f} {control:>8.2f}")
+def _others() -> dict[str, str]:
+    shown = {*_columns("caching"), *_columns("plain"), *_columns("query")}
+    return {name: item.title for name, item in SCENARIOS.items() if name not in shown}
+
+
+TABLES = (
+    *(
+        Table(f"{title}, {clock}, by number of receivers", clock, _columns(kind))
+        for kind, title in _KINDS.items()
+        for clock in ("hot", "all-in")
+    ),
+    *(Table(f"Other ways to send, {clock}", clock, _others()) for clock in ("hot", "all-in")),
+    Table("Counting queries, hot", "hot", _columns("query"), base=UNCOUNTED),
+)
+
+
+def tasks(scenarios: Iterable[Scenario], subjects: Mapping[str, Subject], sends: int) -> list[Task]:
+    """A batch of every scenario for every subject of its group."""
+    return [
+        Task(scenario.name, name, "batch", {"scenario": scenario.name, "sends": count}, per=count)
+        for scenario in scenarios
+        for name, subject in subjects.items()
+        if subject.group == scenario.group
+        for count in [scenario.sends(sends, subject.slower)]
+    ]
+
+
+def measured(python: str, options: argparse.Namespace) -> Result:
+    """All that was asked for, with one interpreter."""
+    rounds, sends = (command.QUICK_ROUNDS, QUICK_SENDS) if options.quick else (options.rounds, options.sends)
+    subjects = command.chosen(SENDING, options.subjects, (VANILLA, UNCOUNTED))
+    names = options.scenarios or [*SCENARIOS, MEMORY]
+    samples = Samples()
+    versions = command.versions(python)
+    say(f"{python}: Python {versions['python']}, {len(subjects)} subjects, {rounds} rounds")
+    todo = tasks([SCENARIOS[name] for name in names if name != MEMORY], subjects, sends)
+    needed = {task.subject for task in todo}
+    for portion in command.portions(rounds):
+        with running_children(python, {name: item for name, item in subjects.items() if name in needed}) as children:
+            measure(todo, children, portion, samples)
+    if MEMORY in names:
+        weigh(python, {name: item for name, item in subjects.items() if name in WEIGHED}, sends, samples)
+    verdicts = targets.judge(targets.SENDING, samples, optimized=bool(versions["optimized"]))
+    return Result("overhead", versions, {"rounds": rounds, "sends a batch": sends}, SENDING, samples, verdicts)
+
+
+def weigh(python: str, subjects: Mapping[str, Subject], sends: int, samples: Samples) -> None:
+    """How much memory a dispatch of three receivers takes in the queue."""
+    with running_children(python, subjects) as children:
+        for name, child in children.items():
+            task = Task(MEMORY, name, "memory", {"scenario": "caching-3", "sends": sends})
+            samples.add(task, child.ask(task.do, **task.arguments))
+
+
+def main() -> int:
+    """Measure and print; the exit status."""
+    parser = command.parser(__doc__ or "", SENDING, [*SCENARIOS, MEMORY])
+    parser.add_argument("--sends", type=int, default=SENDS, help=f"sends in a batch of the fastest ({SENDS:,})")
+    return command.run(command.parsed(parser), "benchmarks.overhead", TABLES, measured)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""Child processes and servers as the parent sees them: told what to do, they answer what it took."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+from .subjects import Subject
+
+ROOT = Path(__file__).resolve().parent.parent
+STOP_SECONDS = 10
+
+
+class BenchmarkError(Exception):
+    """A measurement failed, or a subject did not do what it was measured for; the text says which and why."""
+
+
+class Measured(Protocol):
+    """What answers commands."""
+
+    def ask(self, do: str, **arguments: object) -> dict[str, Any]:
+        """Have a command carried out; raises BenchmarkError where it fails."""
+
+
+class Child:
+    """A child process that is a subject."""
+
+    def __init__(self, python: str, name: str, subject: Subject) -> None:
+        self.name = name
+        command = [python, "-m", "benchmarks.child", json.dumps(asdict(subject))]
+        self._process = subprocess.Popen(  # noqa: S603 - the command is ours
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment()
+        )
+
+    def tell(self, do: str, **arguments: object) -> None:
+        """Give a command, whose answer is to be read."""
+        assert self._process.stdin is not None  # noqa: S101 - for the type checker
+        self._process.stdin.write(f"{json.dumps({'do': do, **arguments})}\n")
+        self._process.stdin.flush()
+
+    def answer(self) -> dict[str, Any]:
+        """Read the answer to the oldest command that has none yet."""
+        assert self._process.stdout is not None  # noqa: S101 - for the type checker
+        line = self._process.stdout.readline()
+        answer: dict[str, Any] = json.loads(line) if line else {"error": "it has ended without an answer"}
+        if "error" in answer:
+            raise BenchmarkError(f"The subject {self.name!r} failed: {answer['error']}")
+        return answer
+
+    def ask(self, do: str, **arguments: object) -> dict[str, Any]:
+        """Have a command carried out."""
+        self.tell(do, **arguments)
+        return self.answer()
+
+    def stop(self) -> None:
+        """End the process."""
+        try:
+            self._process.communicate(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a child: it finds this checkout, and no settings but its own."""
+    kept = {
+        name: value for name, value in os.environ.items() if name not in {"DJANGO_SETTINGS_MODULE", "PYTHONDEVMODE"}
+    }
+    return {**kept, "PYTHONPATH": str(ROOT), **more}
+
+
+@contextmanager
+def running_children(python: str, subjects: Mapping[str, Subject]) -> Iterator[dict[str, Child]]:
+    """The subjects as child processes, but for those whose modules this interpreter lacks."""
+    with ExitStack() as stack:
+        children: dict[str, Child] = {}
+        for name, subject in subjects.items():
+            children[name] = Child(python, name, subject)
+            stack.callback(children[name].stop)
+        for child in children.values():
+            child.tell("start")
+        for name, child in list(children.items()):
+            if missing := child.answer()["missing"]:
+                say(f"{name} is passed over: {', '.join(missing)} is not installed for {python}")
+                del children[name]
+        yield children
+
+
+def say(text: str) -> None:
+    """Tell how far it is, apart from the results."""
+    print(text, file=sys.stderr, flush=True)

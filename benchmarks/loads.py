@@ -1,0 +1,151 @@
+"""Scenarios made real in the child process: signals, receivers, and the loops that are timed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from itertools import repeat
+from time import thread_time_ns
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.dispatch import Signal
+
+from .scenarios import Scenario
+from .tools.base import Tool, Work
+
+Receiver = Callable[..., Any]
+
+
+class Sender:
+    """Who sends."""
+
+
+class ExpectedError(Exception):
+    """What a failing receiver raises."""
+
+
+def _does_nothing() -> Receiver:
+    def receiver(sender: object, **kwargs: object) -> None:
+        pass
+
+    return receiver
+
+
+def _awaits_nothing() -> Receiver:
+    async def receiver(sender: object, **kwargs: object) -> None:
+        pass
+
+    return receiver
+
+
+def _raises() -> Receiver:
+    def receiver(sender: object, **kwargs: object) -> None:
+        raise ExpectedError("asked to")
+
+    return receiver
+
+
+def _sends(send: Receiver) -> Receiver:
+    def receiver(sender: object, **kwargs: object) -> None:
+        send(sender, instance=None, created=True)
+
+    return receiver
+
+
+def _gets() -> Receiver:
+    from .shop.models import Item  # models are importable once Django is set up
+
+    pk = Item.objects.create(name="wanted").pk
+
+    def receiver(sender: object, **kwargs: object) -> None:
+        Item.objects.get(pk=pk)
+
+    return receiver
+
+
+def _creates() -> Receiver:
+    from .shop.models import Item
+
+    def receiver(sender: object, **kwargs: object) -> None:
+        Item.objects.create(name="made")
+
+    return receiver
+
+
+_QUERIES = {"": _does_nothing, "get": _gets, "create": _creates}
+
+
+class Load:
+    """The signals of a scenario, connected, and the send method that the loop calls."""
+
+    def __init__(self, scenario: Scenario, tools: list[Tool]) -> None:
+        self.scenario = scenario
+        self._tools = tools
+        self._kept: list[object] = []  # signals hold their receivers weakly
+        self.send = self._build(scenario.depth)
+
+    def _build(self, depth: int) -> Receiver:
+        inner = self._build(depth - 1) if depth > 1 else None
+        signal = Signal(use_caching=self.scenario.caching)
+        connected_to = ExpectedError if self.scenario.elsewhere else Sender
+        for receiver in self._receivers(inner):
+            for tool in self._tools:
+                receiver = tool.receiver(receiver)
+            self._kept.append(receiver)
+            signal.connect(receiver, sender=connected_to)
+        send: Receiver = getattr(signal, self.scenario.method)
+        for tool in self._tools:
+            send = tool.send(send)
+        return send
+
+    def _receivers(self, inner: Receiver | None) -> list[Receiver]:
+        scenario = self.scenario
+        made = [_sends(inner) if inner else _QUERIES[scenario.query]() for _ in range(scenario.receivers)]
+        if scenario.failing is not None:
+            made[scenario.failing] = _raises()
+        return made + [_awaits_nothing() for _ in range(scenario.async_receivers)]
+
+    def work(self, sends: int) -> Work:
+        """What so many sends amount to."""
+        found = self.scenario.calls > 0
+        return Work(
+            dispatches=sends * self.scenario.depth * found,
+            calls=sends * self.scenario.calls,
+            sync_calls=sends * self.scenario.sync_calls,
+            orphans=sends * (not found),
+        )
+
+    def run(self, sends: int) -> int:
+        """Send so often; answers the nanoseconds of CPU time of the threads that dispatch."""
+        if self.scenario.is_async:
+            return asyncio.run(_timed(self.send, sends))
+        loop = _send_raising if self.scenario.is_raising else _send
+        before = thread_time_ns()
+        loop(self.send, sends)
+        return thread_time_ns() - before
+
+
+def _send(send: Receiver, sends: int) -> None:
+    for _ in repeat(None, sends):
+        send(Sender, instance=None, created=True)
+
+
+def _send_raising(send: Receiver, sends: int) -> None:
+    for _ in repeat(None, sends):
+        try:  # noqa: SIM105 - a context manager would be part of what is timed
+            send(Sender, instance=None, created=True)
+        except ExpectedError:
+            pass
+
+
+async def _timed(send: Callable[..., Coroutine[Any, Any, Any]], sends: int) -> int:
+    before = await _threads_time_ns()
+    for _ in repeat(None, sends):
+        await send(Sender, instance=None, created=True)
+    return await _threads_time_ns() - before
+
+
+async def _threads_time_ns() -> int:
+    """CPU time of the loop's thread, and of that in which its synchronous receivers run."""
+    return thread_time_ns() + await sync_to_async(thread_time_ns)()

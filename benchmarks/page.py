@@ -1,0 +1,47 @@
+"""The page that the benchmarks write into: what stands between their markers is theirs, all else is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+FRAME = """# Performance
+
+## Sends
+
+<!-- benchmarks.overhead -->
+
+## Requests
+
+<!-- benchmarks.requests -->
+
+## Why targets are missed
+"""
+
+
+def write(path: Path, benchmark: str, pair: str, lines: Sequence[str]) -> None:
+    """Put a benchmark's results for a pair of Python and Django on the page.
+
+    They take the place of the earlier ones of the same pair; those of a new pair come after the benchmark's last, or at
+    the end where it has none.
+    """
+    text = path.read_text(encoding="utf-8") if path.exists() else FRAME
+    begin, end = f"<!-- {benchmark}: {pair} -->", f"<!-- end of {benchmark}: {pair} -->"
+    block = "\n".join([begin, f"### {pair}", "", *lines, end])
+    before, found, rest = text.partition(begin)
+    if found:
+        _old, closed, after = rest.partition(end)
+        if not closed:
+            raise ValueError(f"{path} has {begin!r} without {end!r}")
+        path.write_text(f"{before}{block}{after}", encoding="utf-8")
+    else:
+        path.write_text(_inserted(text, benchmark, block), encoding="utf-8")
+
+
+def _inserted(text: str, benchmark: str, block: str) -> str:
+    """The text with a new block after the benchmark's last one, or after the line that says where they go."""
+    lines = text.rstrip("\n").split("\n")
+    starts = (f"<!-- end of {benchmark}: ", f"<!-- {benchmark} -->")
+    places = [number for number, line in enumerate(lines) if line.startswith(starts)]
+    place = places[-1] + 1 if places else len(lines)
+    return "\n".join([*lines[:place], "", block, *lines[place:]]) + "\n"

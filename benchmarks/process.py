@@ -1,0 +1,146 @@
+"""A child process as one subject: its tools installed, its batches timed, and what they recorded proven."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import tracemalloc
+from collections.abc import Iterable, Mapping
+from time import process_time_ns
+from typing import Any
+
+import django
+from django.conf import settings
+from django.core.management import call_command
+
+from .loads import Load
+from .scenarios import SCENARIOS
+from .tools.base import Bounds, Tool, Work
+
+WARM_UP_SHARE = 10
+SETTINGS: dict[str, Any] = {
+    "SECRET_KEY": "for measurements only",
+    "ALLOWED_HOSTS": ["*"],
+    "ROOT_URLCONF": "benchmarks.shop.urls",
+    "INSTALLED_APPS": ["benchmarks.shop"],
+    "MIDDLEWARE": ["django.middleware.security.SecurityMiddleware", "django.middleware.common.CommonMiddleware"],
+    "DEFAULT_AUTO_FIELD": "django.db.models.BigAutoField",
+    "USE_TZ": True,
+    # send_robust logs what it swallows, which would be most of what is measured.
+    "LOGGING": {"version": 1, "loggers": {"django.dispatch": {"level": "CRITICAL"}}},
+}
+
+
+class ProofError(Exception):
+    """A subject did not record what it was measured recording, or recorded more."""
+
+
+class Process:
+    """Django and a subject's tools, set up in this process."""
+
+    def __init__(self, tools: Iterable[str], database: str = ":memory:") -> None:
+        self.tools = [_tool(path) for path in tools]
+        settings.configure(**self._settings(database))
+        for tool in self.tools:
+            tool.prepare()
+        django.setup()
+        for tool in self.tools:
+            tool.start()
+        call_command("migrate", run_syncdb=True, verbosity=0)
+        for tool in self.tools:
+            tool.check()
+        self._loads: dict[str, Load] = {}
+
+    def _settings(self, database: str) -> dict[str, Any]:
+        merged = {**SETTINGS, "DATABASES": {"default": _database(database)}}
+        for tool in self.tools:
+            for name, value in tool.settings().items():
+                merged[name] = [*value, *merged[name]] if isinstance(value, list) else value
+        return merged
+
+    def batch(self, scenario: str, sends: int) -> dict[str, int]:
+        """CPU nanoseconds of so many sends: of the threads that dispatch, and of all when all is done."""
+        load = self._load(scenario)
+        self._run(load, max(1, sends // WARM_UP_SHARE))
+        self.flush()
+        recorded = self.recorded()
+        gc.collect()  # otherwise one subject or another pays for a full collection that several batches have led to
+        before_ns = process_time_ns()
+        hot_ns = self._run(load, sends)
+        self.flush()
+        all_in_ns = process_time_ns() - before_ns
+        self.prove(recorded, load.work(sends))
+        return {"hot": hot_ns, "all-in": all_in_ns}
+
+    def _load(self, name: str) -> Load:
+        if name not in self._loads:
+            self._loads[name] = Load(SCENARIOS[name], self.tools)
+        return self._loads[name]
+
+    def _run(self, load: Load, sends: int) -> int:
+        at_once = min((tool.opened_calls for tool in self.tools if tool.opened_calls), default=None)
+        portion = sends if at_once is None else max(1, at_once // max(1, load.scenario.calls))
+        hot_ns = 0
+        for done in range(0, sends, portion):
+            with contextlib.ExitStack() as stack:
+                for tool in self.tools:
+                    stack.enter_context(tool.opened())
+                hot_ns += load.run(min(portion, sends - done))
+        return hot_ns
+
+    def flush(self) -> None:
+        """Do all that was deferred: what was installed last first, as it may give to the others."""
+        for tool in reversed(self.tools):
+            tool.flush()
+
+    def prove(self, before: Mapping[str, int], work: Work) -> None:
+        """Fail unless every tool has recorded what it must of this work since then."""
+        after = self.recorded()
+        for kind, (least, most) in self.expected(work).items():
+            count = after[kind] - before[kind]
+            if not least <= count <= most:
+                wanted = str(least) if least == most else f"{least} to {most}"
+                raise ProofError(f"{count} {kind} recorded instead of {wanted}")
+
+    def recorded(self) -> Mapping[str, int]:
+        """What all tools have recorded since the start."""
+        return {kind: count for tool in self.tools for kind, count in tool.recorded().items()}
+
+    def expected(self, work: Work) -> Mapping[str, Bounds]:
+        """What all tools must record of some work; a tool speaks for those before it."""
+        return {kind: bounds for tool in self.tools for kind, bounds in tool.expected(work).items()}
+
+    def memory(self, scenario: str, sends: int) -> dict[str, float]:
+        """Bytes of a dispatch that waits for the worker, which is stopped for good."""
+        from signal_monitor import pipeline  # not every subject has it
+        from signal_monitor.instrumentation.outbox import outbox
+
+        load = self._load(scenario)
+        pipeline.stop()
+        with contextlib.ExitStack() as stack:
+            for tool in self.tools:
+                stack.enter_context(tool.opened())
+            load.run(sends)
+            outbox.clear()
+            tracemalloc.start()
+            before, _peak = tracemalloc.get_traced_memory()
+            load.run(sends)
+            gc.collect()
+            held = tracemalloc.get_traced_memory()[0] - before
+            tracemalloc.stop()
+        if len(outbox) != sends:
+            raise ProofError(f"{len(outbox)} dispatches are queued instead of {sends}")
+        return {"bytes": held / sends}
+
+
+def _database(name: str) -> dict[str, Any]:
+    # As to the file: what the disk takes is no part of the measurement.
+    options = {"init_command": "PRAGMA synchronous=OFF; PRAGMA journal_mode=MEMORY;"}
+    return {"ENGINE": "django.db.backends.sqlite3", "NAME": name, "CONN_MAX_AGE": None, "OPTIONS": options}
+
+
+def _tool(path: str) -> Tool:
+    module, _, name = path.partition(":")
+    tool: Tool = getattr(importlib.import_module(module), name)()
+    return tool

@@ -1,0 +1,14 @@
+"""The site as a WSGI application, for a server; the environment says which subject it is."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from benchmarks.process import Process
+from benchmarks.site import Site
+
+TOOLS = "BENCHMARKS_TOOLS"
+DATABASE = "BENCHMARKS_DATABASE"
+
+application = Site(Process(json.loads(os.environ[TOOLS]), os.environ[DATABASE])).handler

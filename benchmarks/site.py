@@ -1,0 +1,79 @@
+"""The site that is measured: requests answered by Django's handler, and what they took of this process."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from time import perf_counter_ns, process_time_ns
+from typing import Any
+from wsgiref.util import setup_testing_defaults
+
+from django.core.handlers.wsgi import WSGIHandler
+
+from .process import Process
+from .rounds import summary
+from .tools.base import Work
+
+
+class Site:
+    """A subject's process with the shop's receivers and rows."""
+
+    serving: Site | None = None
+    """The one of this process, for the view that tells what requests took."""
+
+    def __init__(self, process: Process) -> None:
+        from .shop import receivers, views  # importable once Django is set up
+
+        receivers.connect()
+        views.make_items()
+        self._process = process
+        self._saves, self._calls = views.SAVES, views.SAVES * len(receivers.RECEIVERS)
+        process.flush()
+        self._recorded = process.recorded()
+        self.handler = WSGIHandler()
+        Site.serving = self
+
+    def usage_ns(self, requests: int, of_ours: int) -> int:
+        """CPU time of this process so far, all threads, when all is done.
+
+        Fails unless so many requests were recorded since this was last asked, besides those to the measurement's own
+        view.
+        """
+        self._process.flush()
+        used_ns = process_time_ns()
+        work = Work(
+            dispatches=requests * self._saves,
+            calls=requests * self._calls,
+            sync_calls=requests * self._calls,
+            requests=requests + of_ours,
+        )
+        self._process.prove(self._recorded, work)
+        self._recorded = self._process.recorded()
+        return used_ns
+
+    def answer(self, requests: int) -> dict[str, float]:
+        """Answer so many requests here; nanoseconds of CPU time per request, and of the median and slowest requests."""
+        self.usage_ns(self._answered(max(1, requests // 10)), 0)
+        before_ns = process_time_ns()
+        times = [self._answer() for _ in range(requests)]
+        return summary(self.usage_ns(requests, 0) - before_ns, times)
+
+    def _answered(self, requests: int) -> int:
+        for _ in range(requests):
+            self._answer()
+        return requests
+
+    def _answer(self) -> int:
+        environ: dict[str, Any] = {"wsgi.input": BytesIO()}
+        setup_testing_defaults(environ)
+        started_ns = perf_counter_ns()
+        response = self.handler(environ, _ignore)
+        list(response)
+        response.close()
+        ended_ns = perf_counter_ns()
+        if response.status_code != 200:
+            raise AssertionError(f"the view answered {response.status_code}")
+        return ended_ns - started_ns
+
+
+def _ignore(_status: str, _headers: list[tuple[str, str]], _error: object = None) -> Any:  # noqa: ANN401 - as WSGI has it
+    return None

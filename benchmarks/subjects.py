@@ -1,0 +1,67 @@
+"""What is measured: Django alone, and Django with one tool or several. To measure another, add an entry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+VANILLA = "vanilla"
+CONTROL = "control"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A child process to be: Django with these tools, installed in this order.
+
+    ``tools`` are "module:Class"; ``requires`` are the modules without which the subject is passed over. A subject that
+    is ``slower`` than Django alone by that factor is given so many times fewer sends; ``group`` names the scenarios it
+    is measured in.
+    """
+
+    title: str
+    tools: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    slower: int = 1
+    group: str = "sends"
+
+
+_MONITOR = "benchmarks.tools.monitor:"
+_OTEL = "benchmarks.tools.otel:"
+_SENTRY = "benchmarks.tools.sentry:"
+_ALONE = {
+    VANILLA: Subject("Django alone"),
+    CONTROL: Subject("Django alone, again (control)"),
+}
+
+SENDING: dict[str, Subject] = {
+    **_ALONE,
+    "untraced": Subject("ours, untraced", (f"{_MONITOR}Monitor",)),
+    "unsampled": Subject("ours, parent not sampled", (f"{_OTEL}Unsampled", f"{_MONITOR}Monitor")),
+    "sampled": Subject("ours, sampled", (f"{_OTEL}Sampled", f"{_MONITOR}TracedMonitor")),
+    "floor": Subject("ours, sampled, spans from 1 ms", (f"{_OTEL}Sampled", f"{_MONITOR}FlooredMonitor")),
+    "general": Subject("ours, general path", (f"{_MONITOR}GeneralMonitor",)),
+    "general-sampled": Subject(
+        "ours, general path, sampled", (f"{_OTEL}Sampled", f"{_MONITOR}GeneralTracedMonitor"), slower=4
+    ),
+    "otel": Subject("OpenTelemetry by hand, sampled", (f"{_OTEL}ByHand",), slower=10),
+    "otel-unsampled": Subject("OpenTelemetry by hand, not sampled", (f"{_OTEL}UnsampledByHand",), slower=10),
+    "sentry": Subject("Sentry, traced", (f"{_SENTRY}TracedSentry",), ("sentry_sdk",), slower=10),
+    "sentry-off": Subject("Sentry, tracing not configured", (f"{_SENTRY}Sentry",), ("sentry_sdk",), slower=4),
+    "beside-sentry": Subject(
+        "ours beside Sentry, traced", (f"{_SENTRY}TracedSentry", f"{_MONITOR}Monitor"), ("sentry_sdk",), slower=10
+    ),
+    "beside-sentry-off": Subject(
+        "ours beside Sentry, tracing not configured",
+        (f"{_SENTRY}Sentry", f"{_MONITOR}Monitor"),
+        ("sentry_sdk",),
+        slower=4,
+    ),
+    "queries-off": Subject("ours, queries not counted", (f"{_MONITOR}UncountingMonitor",), group="queries"),
+    "queries-on": Subject("ours, queries counted", (f"{_MONITOR}CountingMonitor",), group="queries"),
+}
+
+ANSWERING: dict[str, Subject] = {
+    **_ALONE,
+    "untraced": SENDING["untraced"],
+    "otel-django": Subject("OpenTelemetry's Django instrumentation", (f"{_OTEL}Instrumented",)),
+    "otel-django-sampled": Subject("the same and ours, sampled", (f"{_OTEL}Instrumented", f"{_MONITOR}TracedMonitor")),
+}

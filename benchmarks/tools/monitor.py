@@ -1,0 +1,156 @@
+"""django-signal-monitor, wired up as ``INSTALLED_APPS`` does it, its worker running."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.dispatch import Signal
+
+from signal_monitor import pipeline
+from signal_monitor.faults import faults
+from signal_monitor.instrumentation import is_instrumented
+from signal_monitor.instrumentation.catalogue import catalogue
+from signal_monitor.instrumentation.outbox import outbox
+from signal_monitor.instrumentation.probes import probes
+from signal_monitor.middleware import PATH
+from signal_monitor.process import path_mode
+from signal_monitor.stores import get_store
+from signal_monitor.testing import capture_dispatches
+
+from . import otel
+from .base import Bounds, Tool, Work, exactly
+
+QUEUE_SIZE = 1_000_000
+"""Longer than any batch: what is dropped costs nothing, and would flatter."""
+SPANS_FLOOR_MS = "SPANS_MIN_MS"
+FLOOR_MS = 1.0
+QUICK_DISPATCHES = 20
+OWN = "benchmarks."
+COUNTED = (OWN, "django.db.models.signals.post_save")
+
+
+class Monitor(Tool):
+    """With its defaults, but for the store and the queue's length."""
+
+    options: Mapping[str, object] = {}
+
+    def settings(self) -> Mapping[str, Any]:
+        # The store in memory: what SQLite costs is so much per second, however many dispatches there are.
+        options = {"STORE": "memory", "QUEUE_SIZE": QUEUE_SIZE, **self.options}
+        return {"INSTALLED_APPS": ["signal_monitor"], "MIDDLEWARE": [PATH], "SIGNAL_MONITOR": options}
+
+    def flush(self) -> None:
+        pipeline.flush()
+        while len(outbox):  # a flush gives up after a second, so that no exit waits for it
+            pipeline.flush()
+
+    def recorded(self) -> Mapping[str, int]:
+        store = get_store()
+        return {
+            "dispatches": sum(row.count for row in store.totals("signal") if row.key.startswith(COUNTED)),
+            "receiver calls": sum(row.count for row in store.totals("receiver") if row.key.startswith(OWN)),
+            "orphans": sum(count for name, count in catalogue.orphans().items() if name.startswith(OWN)),
+            "drops": outbox.dropped,
+            "faults": faults.count,
+        }
+
+    def expected(self, work: Work) -> Mapping[str, Bounds]:
+        return {
+            "dispatches": exactly(work.dispatches),
+            "receiver calls": exactly(work.calls),
+            "orphans": exactly(work.orphans),
+            "drops": exactly(0),
+            "faults": exactly(0),
+        }
+
+    def check(self) -> None:
+        if not is_instrumented():
+            raise AssertionError("signals are not instrumented")
+
+
+class TracedMonitor(Monitor):
+    """With spans, under a parent that is sampled."""
+
+    def expected(self, work: Work) -> Mapping[str, Bounds]:
+        return {**super().expected(work), "spans": exactly(work.dispatches + work.calls)}
+
+    def check(self) -> None:
+        super().check()
+        otel.check_parents(self.flush)
+
+
+class FlooredMonitor(Monitor):
+    """With spans for dispatches that took long, and for no others; how many of a batch do is the machine's affair."""
+
+    options = {SPANS_FLOOR_MS: FLOOR_MS}
+
+    def check(self) -> None:
+        super().check()
+        if self._spans_of(_take_long) != len(("dispatch", "receiver call")):
+            raise AssertionError(f"a dispatch over {FLOOR_MS} ms gave no spans, or others than its own")
+        if not any(self._spans_of(_take_no_time) == 0 for _ in range(QUICK_DISPATCHES)):
+            raise AssertionError(f"dispatches under {FLOOR_MS} ms gave spans")
+
+    def _spans_of(self, receiver: Callable[..., None]) -> int:
+        signal = Signal()
+        signal.connect(receiver)
+        before = otel.exported()
+        with otel.parent():
+            signal.send(FlooredMonitor)
+        self.flush()
+        return otel.exported() - before
+
+
+def _take_long(**kwargs: object) -> None:
+    time.sleep(2 * FLOOR_MS / 1e3)
+
+
+def _take_no_time(**kwargs: object) -> None:
+    pass
+
+
+class GeneralMonitor(Monitor):
+    """On the path for Django versions that are not known."""
+
+    def start(self) -> None:
+        probes.fast = False
+
+    def check(self) -> None:
+        super().check()
+        if not path_mode().startswith("general"):
+            raise AssertionError(f"sends are observed on the path {path_mode()!r}")
+
+
+class GeneralTracedMonitor(GeneralMonitor, TracedMonitor):
+    """On that path with spans."""
+
+
+class CountingMonitor(Monitor):
+    """Counts each receiver's queries."""
+
+    options = {"COUNT_QUERIES": True}
+    counted: int | None = 1
+
+    def check(self) -> None:
+        super().check()
+        from benchmarks.shop.models import Item  # models are importable once Django is set up
+
+        def query(**kwargs: object) -> None:
+            Item.objects.exists()
+
+        signal = Signal()
+        signal.connect(query)
+        with capture_dispatches() as capture:
+            signal.send(CountingMonitor)
+        queries = capture.dispatches[0].calls[0].queries
+        if queries != self.counted:
+            raise AssertionError(f"{queries} queries were counted instead of {self.counted}")
+
+
+class UncountingMonitor(CountingMonitor):
+    """Does not."""
+
+    options = {"COUNT_QUERIES": False}
+    counted = None

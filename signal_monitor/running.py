@@ -10,6 +10,7 @@ from .expansion import Expander
 from .instrumentation.cells import Cell, live_cells
 from .instrumentation.dispatch import ActiveDispatch
 from .instrumentation.places import PLACE, Position, calls_around, number_of
+from .instrumentation.stepping import begun_cells
 from .records import RunningCall
 
 NOTABLE_NS = 50_000_000
@@ -18,7 +19,12 @@ NOTABLE_NS = 50_000_000
 
 def running_calls(expander: Expander) -> tuple[RunningCall, ...]:
     """The receiver calls of this process that have been running for a while, longest first."""
-    standing = [(position, cell) for cell in live_cells() for position in _positions(cell) if _is_notable(position)]
+    standing = [
+        (position, cell)
+        for cell in (*live_cells(), *begun_cells())
+        for position in _positions(cell)
+        if _is_notable(position)
+    ]
     if not standing:
         return ()
     threads = sys._current_frames()  # noqa: SLF001 - the documented way to another thread's stack

@@ -33,8 +33,8 @@ async def asend(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
     observation = observe(self, sender, "asend", sync_receivers, async_receivers) or UNOBSERVED
     sync_send = sync_to_async(send_to_group) if sync_receivers else send_to_nobody
     calls = (
-        observation.watch(offset, receiver)(receiver(signal=self, sender=sender, **named))
-        for offset, receiver in enumerate(async_receivers)
+        observation.stepped(receiver(signal=self, sender=sender, **named), offset)
+        for offset, receiver in observation.watched_each(async_receivers)
     )
     try:
         if SEQUENTIAL:
@@ -63,14 +63,16 @@ async def asend_robust(self: ObservedSignal, sender: Any, **named: Any) -> Respo
 
     async def asend_and_wrap_exception(offset: int, receiver: Any) -> Any:
         try:
-            response = await observation.watch(offset, receiver)(receiver(signal=self, sender=sender, **named))
+            response = await observation.stepped(receiver(signal=self, sender=sender, **named), offset)
         except Exception as err:  # noqa: BLE001 - Django's own
-            observation.refuse("swallowed", err)
+            observation.refuse(offset, "swallowed", err)
             self._log_robust_failure(receiver, err)
             return err
         return response
 
-    calls = (asend_and_wrap_exception(offset, receiver) for offset, receiver in enumerate(async_receivers))
+    calls = (
+        asend_and_wrap_exception(offset, receiver) for offset, receiver in observation.watched_each(async_receivers)
+    )
     try:
         if SEQUENTIAL:
             responses = await sync_send(self, observation, sync_receivers, sender, named)
@@ -159,8 +161,8 @@ async def call_async(
     """The async receivers of a send."""
     async_responses = await run_parallel(
         *(
-            observation.watch(offset, receiver)(receiver(signal=signal, sender=sender, **named))
-            for offset, receiver in enumerate(receivers)
+            observation.stepped(receiver(signal=signal, sender=sender, **named), offset)
+            for offset, receiver in observation.watched_each(receivers)
         )
     )
     return zip(receivers, async_responses, strict=False)
@@ -177,14 +179,14 @@ async def call_async_robust(
 
     async def asend_and_wrap_exception(offset: int, receiver: Any) -> Any:
         try:
-            response = await observation.watch(offset, receiver)(receiver(signal=signal, sender=sender, **named))
+            response = await observation.stepped(receiver(signal=signal, sender=sender, **named), offset)
         except Exception as err:  # noqa: BLE001 - Django's own
-            observation.refuse("swallowed", err)
+            observation.refuse(offset, "swallowed", err)
             signal._log_robust_failure(receiver, err)
             return err
         return response
 
     async_responses = await run_parallel(
-        *(asend_and_wrap_exception(offset, receiver) for offset, receiver in enumerate(receivers))
+        *(asend_and_wrap_exception(offset, receiver) for offset, receiver in observation.watched_each(receivers))
     )
     return zip(receivers, async_responses, strict=False)

@@ -57,6 +57,17 @@ class Cell:
         self.top = Ground(origin, outer, threading.current_thread().name)
         _live[id(self)] = _LiveCell(self, _forget)
 
+    @classmethod
+    def at(cls, place: Place, origin: Origin | None) -> Cell:
+        """A cell that begins at a place; it is not among the live ones."""
+        self = cls.__new__(cls)
+        self.origin = origin
+        self.suppressed = False
+        self.thread = get_ident()
+        self.untraced = self.traced = None
+        self.top = place
+        return self
+
 
 class _LiveCell(weakref.ref["Cell"]):
     """A weak reference that knows where it is kept."""

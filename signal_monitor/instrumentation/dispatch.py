@@ -13,7 +13,7 @@ from signal_monitor.records import Method, Outcome
 
 from .capture import Lines, RawFailure, caller_lines, failure_of
 from .catalogue import ReceiverInfo, SignalInfo, catalogue
-from .cells import Cell
+from .cells import Cell, Ground
 from .outbox import outbox
 from .places import FIRST_END, PLACE, SHAPE, STARTED, Counted, Lineage, ends_of, lineage, next_number, number_of
 from .probes import probes
@@ -129,7 +129,13 @@ class ActiveDispatch:
         self.queries: dict[int, tuple[int, int]] = {}
         # A plain send on the thread of a running loop holds that loop up until its last receiver has returned.
         self.blocked_loop: bool | None = method in _PLAIN and asyncio._get_running_loop() is not None  # noqa: SLF001
-        self._place(lineage(cell.top, perf_counter()))
+        if type(cell.top) is Ground and cell.top.outer is None:
+            self.origin, self.thread = cell.origin, cell.top.thread_name
+            self.depth, self.root_number = 0, self.number
+            self.parent_number: int | None = None
+            self.parent_index: int | None = None
+        else:
+            self._place(lineage(cell.top, perf_counter()))
         self.ended_ns = 0
         self.started_ns = perf_counter_ns()
 

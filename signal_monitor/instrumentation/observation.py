@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any
 
-from signal_monitor.faults import contained
+from signal_monitor.faults import contained, note_in_send
 from signal_monitor.names import sender_name
 from signal_monitor.records import Method, Outcome
 
@@ -23,12 +24,6 @@ from .stepping import SteppedCoroutine, awaited
 
 if TYPE_CHECKING:
     from django.dispatch import Signal
-
-T = TypeVar("T")
-
-
-def _itself(awaitable: T) -> T:
-    return awaitable
 
 
 class Observation:
@@ -91,7 +86,8 @@ class Observation:
         """An exception is leaving the send method."""
         if not self.in_thread:  # else the receivers run on in their thread, whatever ends the dispatch here
             self.interrupt(error)
-        self.refuse("raised", error)
+        if self.watched >= 0:
+            self.refuse(self.watched, "raised", error)
         if isinstance(error, asyncio.CancelledError | GeneratorExit):
             return  # the dispatch was given up, nothing in it has failed
         dispatch = self.dispatch
@@ -100,12 +96,12 @@ class Observation:
         dispatch.failure = known if same else failure_of(error)
 
     @contained("a refused call", None, in_send=True)
-    def refuse(self, outcome: Outcome, error: BaseException) -> None:
+    def refuse(self, offset: int, outcome: Outcome, error: BaseException) -> None:
         """The call of an async receiver has raised, if there was nothing to await yet."""
-        index, self.watched = self.watched, -1
-        if index >= 0:
-            self.dispatch.starts[index] = perf_counter_ns()
-            self.dispatch.close(index, outcome, error)
+        index, dispatch = self.dispatch.sync_count + offset, self.dispatch
+        if index < len(dispatch.starts) and not dispatch.starts[index] and not dispatch.ends[index]:
+            dispatch.starts[index] = perf_counter_ns()
+            dispatch.close(index, outcome, error)
 
     @contained("the end of a dispatch", None, in_send=True)
     def finish(self) -> None:
@@ -114,25 +110,33 @@ class Observation:
         if self.dispatch.signal.after is not None:
             self.dispatch.signal.after()
 
-    @contained("an async receiver", _itself, in_send=True)
-    def watch(self, offset: int, receiver: object) -> Callable[[Any], Any]:
-        """What to put around the awaitable of the async receiver at an offset among the async ones."""
+    def watched_each(self, receivers: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+        """The async receivers with their offsets among themselves, each about to be called."""
         dispatch = self.dispatch
-        index = dispatch.sync_count + offset
-        if dispatch.async_calls is not None or index >= len(dispatch.receivers):
-            index = dispatch.add(receiver, is_async=True)
-        self.watched = index
-        return lambda awaitable: self.stepped(awaitable, index)
-
-    def stepped(self, awaitable: Any, index: int) -> Any:  # noqa: ANN401
-        """What to await in place of what an async receiver has answered."""
+        for offset, receiver in enumerate(receivers):
+            known = dispatch.async_calls is None and dispatch.sync_count + offset < len(dispatch.receivers)
+            self.watched = offset if known else dispatch.add(receiver, is_async=True) - dispatch.sync_count
+            yield self.watched, receiver
         self.watched = -1
-        if asyncio.isfuture(awaitable):
-            self.dispatch.starts[index] = perf_counter_ns()
-            awaitable.add_done_callback(lambda future: self._future_done(future, index))
+
+    def stepped(self, awaitable: Any, offset: int) -> Any:  # noqa: ANN401
+        """What to await in place of what the async receiver at an offset among the async ones has answered."""
+        try:
+            return self.observed(awaitable, self.dispatch.sync_count + offset)
+        except Exception as error:  # noqa: BLE001 - as contained does, which would double what it costs
+            note_in_send("an async receiver", error)
             return awaitable
-        coroutine = awaitable if asyncio.iscoroutine(awaitable) else awaited(awaitable)
-        return SteppedCoroutine(coroutine, Position(self.dispatch, index, self.outer))
+
+    def observed(self, awaitable: Any, index: int) -> Any:  # noqa: ANN401
+        """What to await in place of what the receiver at a position has answered."""
+        if type(awaitable) is not CoroutineType:
+            if asyncio.isfuture(awaitable):
+                self.dispatch.starts[index] = perf_counter_ns()
+                awaitable.add_done_callback(lambda future: self._future_done(future, index))
+                return awaitable
+            if not asyncio.iscoroutine(awaitable):
+                awaitable = awaited(awaitable)
+        return SteppedCoroutine(awaitable, Position(self.dispatch, index, self.outer))
 
     @contained("the end of an async receiver", None, in_send=True)
     def _future_done(self, future: asyncio.Future[Any], index: int) -> None:
@@ -178,12 +182,16 @@ class Unobserved:
 
     fail = interrupt
 
-    def refuse(self, outcome: Outcome, error: BaseException) -> None:
+    def refuse(self, offset: int, outcome: Outcome, error: BaseException) -> None:
         """Nothing to note."""
 
-    def watch(self, offset: int, receiver: object) -> Callable[[T], T]:
+    def watched_each(self, receivers: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+        """The receivers with their offsets."""
+        return enumerate(receivers)
+
+    def stepped(self, awaitable: Any, offset: int) -> Any:  # noqa: ANN401
         """Leaves the awaitable as it is."""
-        return _itself
+        return awaitable
 
     def enter_thread(self) -> Cell:
         """Nothing to enter."""

@@ -69,7 +69,7 @@ class ObservedReceiver:
         if dispatch.starts[index]:  # called before
             index = dispatch.add(self.__wrapped__, is_async=self._is_async)
         if self._is_async:
-            return observation.stepped(self.__wrapped__(*args, **kwargs), index)
+            return observation.observed(self.__wrapped__(*args, **kwargs), index)
         return self._run(Position(dispatch, index, observation.outer), args, kwargs)
 
     def _run(self, call: Position, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401

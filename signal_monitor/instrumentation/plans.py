@@ -186,10 +186,12 @@ def _is_dead(entry: Any) -> bool:  # noqa: ANN401
 
 def is_ordinary(record: Record) -> bool:
     """Whether the record of an ended dispatch is its times and no more, but for spans, and no other refers to it."""
-    extra = len(record) - record[SHAPE].length
-    if type(record[PLACE]) is not Ground or record[NUMBER] or extra > 1:
+    if type(record[PLACE]) is not Ground or record[NUMBER]:
         return False
-    return not extra or (type(record[-1]) is not Remarks and record[-1].untouched)
+    extra, last = len(record) - record[SHAPE].length, record[-1]
+    if type(last) is float:
+        return not extra
+    return extra == 1 and type(last) is not Remarks and last.untouched
 
 
 def stands_for(plan: Plan, receivers: Sequence[Any]) -> bool:

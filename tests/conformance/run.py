@@ -1,164 +1,84 @@
-"""Run Django's own tests plain and under the monitor, and compare what became of each.
+"""Run Django's own tests plain and under the monitor, and compare what became of each and what each said.
 
-    python -m tests.conformance.run                            the installed Django, its dispatch and signals tests
+    python -m tests.conformance.run                            the installed Django, the apps that dispatch most
+    python -m tests.conformance.run --apps all                 every test of Django's: some 15 minutes a run
     python -m tests.conformance.run --django 6.0               the newest 6.0, in a virtual environment of its own
-    python -m tests.conformance.run --apps dispatch auth_tests --parallel 4
-    python -m tests.conformance.run --plain                    without the monitor: what Django's tests do by themselves
+    python -m tests.conformance.run --path fast general        both ways through the send methods, one run each
+    python -m tests.conformance.run --apps all --plain --save plain.json
+    python -m tests.conformance.run --apps all --against plain.json
 
-The tests are in Django's sdist, which pip downloads once into the user's cache directory.
+The tests are in Django's sdist, which pip downloads once into the user's cache directory. A test that differs is run
+again, alone, three times plain and three times instrumented. If it varies without the monitor too, or agrees when it is
+alone, it is a flake, and told as such. The exit status is 0 without differences, 1 with, 2 where nothing was compared.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
+import platform
+import signal
 import sys
-import tarfile
 import tempfile
-import venv
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-CHILD = Path(__file__).resolve().parent / "child"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "django-signal-monitor" / "conformance"
-APPS = ("dispatch", "signals")
-# What is ours alone, and would turn Django's warnings into errors or its settings into ours.
-PRIVATE_ENVIRONMENT = {"PYTHONDEVMODE", "PYTHONWARNINGS", "DJANGO_SETTINGS_MODULE", "PYTEST_CURRENT_TEST"}
+from .compare import NOT_LOADED, busiest, complaints, differences, rerun
+from .errors import ConformanceError
+from .progress import ProgressLine
+from .sdist import environment_for, fetch_sdist, installed_django, unpack, version_of
+from .suite import Mode, Run, Suite
 
-
-class ConformanceError(Exception):
-    """The comparison cannot be made; the text says why."""
-
-
-class SdistUnavailableError(ConformanceError):
-    """Django's sdist cannot be had, most likely for lack of a network."""
+# Django's tests of signals and of async dispatches, and the apps with most dispatches per second, as --rates has them.
+APPS = (
+    *("dispatch", "signals", "asgi", "async", "m2m_signals", "migrate_signals"),
+    *("delete", "delete_regress", "get_or_create", "handlers", "messages_tests", "middleware", "requests_tests"),
+    *("settings_tests", "sites_tests", "test_client", "test_client_regress", "test_utils", "transaction_hooks"),
+)
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run of Django's tests: outcomes by test id, and the number of dispatches observed."""
+class Comparison:
+    """Django's tests of one version, to be run in several modes."""
 
-    outcomes: dict[str, str]
-    observed: int
-    output: str
+    suite: Suite
+    django: str
+    labels: Sequence[str]
+    tells_rates: bool = False
 
-    def __str__(self) -> str:
-        counts = ", ".join(f"{count} {outcome}" for outcome, count in Counter(self.outcomes.values()).most_common())
-        return f"{len(self.outcomes)} tests ({counts}), {self.observed} dispatches observed"
+    @property
+    def about(self) -> dict[str, object]:
+        """What a saved run has to be of, to be compared with one of these."""
+        return {"django": self.django, "python": platform.python_version(), "apps": sorted(self.labels) or "all"}
 
+    def run(self, mode: Mode) -> Run:
+        """Run in one mode, and print the counts."""
+        line = ProgressLine(f"Django {self.django}, {mode}")
+        try:
+            run = self.suite.run(self.labels, mode, line)
+        finally:
+            line.clear()
+        print(f"{line.title}: {run}", flush=True)
+        return run
 
-def newest(paths: Sequence[Path]) -> Path | None:
-    """The path with the highest version in its name."""
-    return max(
-        paths, key=lambda path: [int(part) for part in _version(path).split(".") if part.isdigit()], default=None
-    )
-
-
-def _version(sdist: Path) -> str:
-    return sdist.name.lower().removeprefix("django-").removesuffix(".tar.gz")
-
-
-def fetch_sdist(version: str) -> Path:
-    """Django's sdist for a version (5.2.19) or the newest of a series (5.2); raises SdistUnavailableError."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    is_series = version.count(".") == 1 and version.replace(".", "").isdigit()
-    pattern = f"[dD]jango-{version}.*tar.gz" if is_series else f"[dD]jango-{version}.tar.gz"
-    if cached := newest(list(CACHE.glob(pattern))):
-        return cached
-    requirement = f"Django~={version}.0" if is_series else f"Django=={version}"
-    download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", "django", requirement]
-    result = subprocess.run([*download, "--dest", CACHE], capture_output=True, text=True, check=False)
-    found = newest(list(CACHE.glob(pattern)))
-    if result.returncode or found is None:
-        raise SdistUnavailableError(f"pip cannot download the sdist of {requirement}:\n{result.stderr.strip()}")
-    return found
+    def conforms(self, plain: Run, mode: Mode) -> bool:
+        """Run under the monitor and print what differs; whether nothing does."""
+        instrumented = self.run(mode)
+        found = differences(plain, instrumented)
+        verdict = rerun(found, self.suite.run_alone, mode, lambda label: print(f"  again: {label}", flush=True))
+        for judged in verdict.real:
+            _print_traceback(judged.difference.test, plain, instrumented)
+        if self.tells_rates:
+            print("\n".join(f"{rate:10.0f} dispatches per second: {app}" for app, rate in busiest(instrumented)))
+        wrong = complaints(instrumented, mode)
+        print(verdict, *wrong, sep="\n", flush=True)
+        return not (wrong or verdict.real)
 
 
-def unpack(sdist: Path, directory: Path) -> Path:
-    """Unpack an sdist; answers the directory of Django's tests."""
-    with tarfile.open(sdist) as archive:
-        archive.extractall(directory, filter="data")
-    (tests,) = directory.glob("*/tests/runtests.py")
-    return tests.parent
-
-
-def environment_for(sdist: Path) -> Path:
-    """The Python of a virtual environment, made on first use, with that Django and what the monitor needs."""
-    directory = CACHE / f"venv-{_version(sdist)}-{sys.implementation.cache_tag}"
-    python = directory / "bin" / "python"
-    if not python.exists():
-        venv.create(directory, with_pip=True)
-    install: list[str | Path] = [
-        python,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "tblib",
-        sdist,
-        "--editable",
-        ROOT,
-    ]
-    result = subprocess.run(install, capture_output=True, text=True, check=False)
-    if result.returncode:
-        raise ConformanceError(f"pip cannot install {sdist.name} on {sys.version.split()[0]}:\n{result.stderr.strip()}")
-    return python
-
-
-def run_tests(
-    tests: Path, apps: Sequence[str], *, python: Path | str = sys.executable, instrumented: bool, parallel: int = 1
-) -> Run:
-    """Run the tests of some of Django's test apps; raises ConformanceError when none was run."""
-    with tempfile.TemporaryDirectory() as directory:
-        environment = {name: value for name, value in os.environ.items() if name not in PRIVATE_ENVIRONMENT}
-        environment["PYTHONPATH"] = os.pathsep.join([str(CHILD), str(ROOT)])
-        environment["CONFORMANCE_DIRECTORY"] = directory
-        if instrumented:
-            environment["CONFORMANCE_INSTRUMENT"] = "1"
-        command = [
-            python,
-            "runtests.py",
-            "--settings=conformance_settings",
-            f"--parallel={parallel}",
-            "--noinput",
-            *apps,
-        ]
-        result = subprocess.run(
-            command,
-            cwd=tests,
-            env=environment,
-            text=True,
-            check=False,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        return _collect(Path(directory), result.stdout)
-
-
-def _collect(directory: Path, output: str) -> Run:
-    written = directory / "outcomes"
-    if not written.exists():
-        raise ConformanceError(f"Django's tests did not run:\n{output}")
-    observed = sum(json.loads(path.read_text()) for path in directory.glob("observed-*"))
-    return Run(json.loads(written.read_text()), observed, output)
-
-
-def differences(plain: Run, instrumented: Run) -> list[str]:
-    """What the monitor changed, one line per test; a monitor that observed nothing is a difference too."""
-    lines = []
-    for test in sorted(plain.outcomes.keys() | instrumented.outcomes.keys()):
-        before, after = (run.outcomes.get(test, "not run") for run in (plain, instrumented))
-        if before != after:
-            lines.append(f"{test}: {before} plain, {after} instrumented")
-    if not instrumented.observed:
-        lines.append("no dispatch was observed in the instrumented run")
-    return lines
+def _print_traceback(test: str, plain: Run, instrumented: Run) -> None:
+    if text := instrumented.tracebacks.get(test) or plain.tracebacks.get(test):
+        print(f"\n{test}\n{text}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -169,6 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConformanceError as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted; nothing was compared", file=sys.stderr)
+        return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -177,41 +100,47 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--django", metavar="VERSION", help="as 5.2.19, or 5.2 for the newest of these")
-    parser.add_argument(
-        "--apps", nargs="+", default=APPS, metavar="APP", help="labels for runtests.py; all: every test"
-    )
-    parser.add_argument("--parallel", type=int, default=1, metavar="N", help="processes to run the tests in")
-    parser.add_argument("--plain", action="store_true", help="run the tests without the monitor, and compare nothing")
+    add = parser.add_argument
+    add("--django", metavar="VERSION", help="as 5.2.19, or 5.2 for the newest of these; else the installed one")
+    add("--apps", nargs="+", default=APPS, metavar="APP", help="labels for runtests.py; all: every test")
+    add("--path", nargs="+", default=["fast"], choices=["fast", "general"], help="the monitor's ways to go (fast)")
+    add("--parallel", "--jobs", type=int, default=os.cpu_count(), metavar="N", help="processes (one per CPU)")
+    alternatives = parser.add_mutually_exclusive_group()
+    alternatives.add_argument("--plain", action="store_true", help="run the tests without the monitor, compare nothing")
+    alternatives.add_argument("--against", type=Path, metavar="FILE", help="compare with a plain run that was kept")
+    add("--save", type=Path, metavar="FILE", help="keep the plain run for --against")
+    add("--rates", action="store_true", help="print the dispatches observed per second in each app")
     return parser
 
 
 def _compare(options: argparse.Namespace) -> int:
     sdist = fetch_sdist(options.django or installed_django())
     python = environment_for(sdist) if options.django else sys.executable
-    apps = [] if options.apps == ["all"] else options.apps
+    labels = [] if options.apps == ["all"] else options.apps
     with tempfile.TemporaryDirectory() as directory:
-        tests = unpack(sdist, Path(directory))
-        plain = run_tests(tests, apps, python=python, instrumented=False, parallel=options.parallel)
-        print(f"Django {_version(sdist)}, plain:        {plain}")
+        suite = Suite(unpack(sdist, Path(directory)), python, options.parallel)
+        comparison = Comparison(suite, version_of(sdist), labels, options.rates)
+        plain = _plain(comparison, options)
         if options.plain:
-            print(plain.output)
             return 0
-        instrumented = run_tests(tests, apps, python=python, instrumented=True, parallel=options.parallel)
-    print(f"Django {_version(sdist)}, instrumented: {instrumented}")
-    changed = differences(plain, instrumented)
-    print("\n".join(changed) or "no test tells the difference")
-    if changed:
-        print(instrumented.output)
-    return 1 if changed else 0
+        conforming = [comparison.conforms(plain, path) for path in options.path]
+    return 0 if all(conforming) else 1
 
 
-def installed_django() -> str:
-    """The version of the Django of this environment."""
-    import django
-
-    return django.get_version()
+def _plain(comparison: Comparison, options: argparse.Namespace) -> Run:
+    if options.against:
+        return Run.load(options.against, comparison.about)
+    plain = comparison.run("plain")
+    for test, traceback in plain.tracebacks.items():
+        if test.startswith(NOT_LOADED):
+            raise ConformanceError(f"Django has no tests to load there, or cannot load them:\n{traceback}")
+        print(f"  fails without the monitor: {test}")
+    if options.save:
+        plain.save(options.save, comparison.about)
+    return plain
 
 
 if __name__ == "__main__":
+    # Whoever terminates this means Django's tests too, which run in a session of their own.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 
-if os.environ.get("CONFORMANCE_INSTRUMENT"):
+if path := os.environ.get("CONFORMANCE_INSTRUMENT"):
     from signal_monitor.instrumentation import instrument
     from signal_monitor.instrumentation.outbox import outbox
+    from signal_monitor.instrumentation.probes import probes
 
+    if path == "general":
+        probes.fast = False
     instrument()
     # A forked process starts with a copy of what its parent observed: each is to count its own.
     os.register_at_fork(after_in_child=outbox.clear)

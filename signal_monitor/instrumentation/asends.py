@@ -33,7 +33,7 @@ async def asend(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
     observation = observe(self, sender, "asend", sync_receivers, async_receivers) or UNOBSERVED
     sync_send = sync_to_async(send_to_group) if sync_receivers else send_to_nobody
     calls = (
-        observation.stepped(receiver(signal=self, sender=sender, **named), offset)
+        observation.stepped(receiver(signal=self, sender=sender, **named), offset, task=not SEQUENTIAL)
         for offset, receiver in observation.watched_each(async_receivers)
     )
     try:
@@ -161,7 +161,7 @@ async def call_async(
     """The async receivers of a send."""
     async_responses = await run_parallel(
         *(
-            observation.stepped(receiver(signal=signal, sender=sender, **named), offset)
+            observation.stepped(receiver(signal=signal, sender=sender, **named), offset, task=not SEQUENTIAL)
             for offset, receiver in observation.watched_each(receivers)
         )
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from time import perf_counter_ns
 from types import CoroutineType
@@ -20,7 +20,7 @@ from .dispatch import ActiveDispatch
 from .outbox import outbox
 from .places import Place, Position
 from .probes import probes
-from .stepping import SteppedCoroutine, awaited
+from .stepping import as_coroutine, awaited, steps
 
 if TYPE_CHECKING:
     from django.dispatch import Signal
@@ -119,15 +119,18 @@ class Observation:
             yield self.watched, receiver
         self.watched = -1
 
-    def stepped(self, awaitable: Any, offset: int) -> Any:  # noqa: ANN401
-        """What to await in place of what the async receiver at an offset among the async ones has answered."""
+    def stepped(self, awaitable: Any, offset: int, *, task: bool = False) -> Any:  # noqa: ANN401
+        """What to await in place of what the async receiver at an offset among the async ones has answered.
+
+        With ``task``, a task can be made of it.
+        """
         try:
-            return self.observed(awaitable, self.dispatch.sync_count + offset)
+            return self.observed(awaitable, self.dispatch.sync_count + offset, as_coroutine if task else steps)
         except Exception as error:  # noqa: BLE001 - as contained does, which would double what it costs
             note_in_send("an async receiver", error)
             return awaitable
 
-    def observed(self, awaitable: Any, index: int) -> Any:  # noqa: ANN401
+    def observed(self, awaitable: Any, index: int, wrap: Callable[..., Any] = as_coroutine) -> Any:  # noqa: ANN401
         """What to await in place of what the receiver at a position has answered."""
         if type(awaitable) is not CoroutineType:
             if asyncio.isfuture(awaitable):
@@ -136,7 +139,7 @@ class Observation:
                 return awaitable
             if not asyncio.iscoroutine(awaitable):
                 awaitable = awaited(awaitable)
-        return SteppedCoroutine(awaitable, Position(self.dispatch, index, self.outer))
+        return wrap(awaitable, Position(self.dispatch, index, self.outer))
 
     @contained("the end of an async receiver", None, in_send=True)
     def _future_done(self, future: asyncio.Future[Any], index: int) -> None:
@@ -189,7 +192,7 @@ class Unobserved:
         """The receivers with their offsets."""
         return enumerate(receivers)
 
-    def stepped(self, awaitable: Any, offset: int) -> Any:  # noqa: ANN401
+    def stepped(self, awaitable: Any, offset: int, *, task: bool = False) -> Any:  # noqa: ANN401
         """Leaves the awaitable as it is."""
         return awaitable
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from functools import cache
 from pathlib import Path
 from types import FunctionType
 
@@ -23,6 +24,7 @@ REPLACED = (
 KNOWN = {"9e97a5ea45fbe75f": "Django 5.2", "7469dc6761d5192f": "Django 6.0", "9669fc48470af24f": "Django 6.1"}
 
 
+@cache
 def fingerprint() -> str | None:
     """A hash of the functions that a plan replaces, without comments and documentation; None without their source."""
     try:

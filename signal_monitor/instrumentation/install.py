@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import sys
 from types import FunctionType
 from typing import Any
 
+import django
 from django.dispatch import Signal
 
 from signal_monitor.faults import contained
@@ -15,12 +17,14 @@ from signal_monitor.records import METHODS
 
 from . import overrides
 from .catalogue import ATTRIBUTE, catalogue
-from .guard import is_djangos
+from .guard import is_djangos, knows_django
 from .observation import overriding
 from .plans import forget_plans
 from .probes import probes
 
 _MISSING = object()
+
+logger = logging.getLogger("signal_monitor")
 
 
 class Installed:
@@ -29,6 +33,7 @@ class Installed:
     def __init__(self) -> None:
         self._replaced: dict[tuple[type, str], tuple[object, object]] = {}
         self._classes: set[type] = set()
+        self.warned = False
 
     def knows(self, cls: type) -> bool:
         """Whether a class has been looked at."""
@@ -85,12 +90,20 @@ def instrument() -> None:
     for name in METHODS:
         if is_djangos(Signal.__dict__[name]):
             installed.put(Signal, name, _in_place_of(Signal.__dict__[name], overrides.METHODS[name]))
+    if not installed.is_put(Signal, "send") and hasattr(Signal.__dict__["send"], "_signal_monitor"):
+        logger.warning("Another copy of signal_monitor observes the signals of this process; this one does not.")
     if not installed.is_put(Signal, "__init__"):
         installed.put(Signal, "__init__", _noting_birth(Signal.__dict__["__init__"]))
     classes: list[type[Signal]] = [Signal, *_subclasses(Signal)]
     for cls in classes:
         installed.instrument(cls)
     probes.enabled = True
+    if not knows_django() and not installed.warned:
+        installed.warned = True
+        logger.warning(
+            "Django %s has a dispatcher that is not known: signals are observed the general, slower way.",
+            django.get_version(),
+        )
 
 
 def uninstrument() -> None:

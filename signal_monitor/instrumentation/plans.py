@@ -47,6 +47,7 @@ _live_receivers = vars(Signal)["_live_receivers"]
 DJANGOS_LIVE_RECEIVERS: Any = _live_receivers if is_djangos(_live_receivers) else object()
 MAX_PLANS = 100
 NOTE_SECONDS = 1.0
+LOOK_SECONDS = 0.05
 _SENDERS = (str, type(None))
 _key_of = itemgetter(0)
 
@@ -74,6 +75,10 @@ class Shape:
         """A dispatch is looked at closely: leave the next ones alone."""
         self.limit = 0.0 if probes.looks_closely else self.limit_set
         self.noted_at = monotonic()
+
+    def may_look(self) -> bool:
+        """Whether a failed dispatch is looked at closely: many a second fail alike, and each look takes a while."""
+        return self.limit == 0.0 or monotonic() - self.noted_at >= LOOK_SECONDS
 
     def rearm(self, now: float) -> None:
         """Have a dispatch looked at closely, if the last time was a while ago."""
@@ -140,6 +145,8 @@ def _cached(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None:  # no
     """A plan in place of the list in Django's cache."""
     cache = signal.sender_receivers_cache
     entries = cache.get(sender)
+    if isinstance(entries, Plan):  # another thread was faster
+        return entries
     if not isinstance(entries, list) or not _is_plannable(entries):
         return None
     plan = Plan(entries, info, sender)

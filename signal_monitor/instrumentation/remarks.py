@@ -82,9 +82,10 @@ def ended(record: Record, cell: Cell, trace: DispatchTrace | None = None, remark
     if trace is not None:
         trace.rest()
         record.append(trace)
-    if remarks is not None or slow:
+    if slow or (remarks is not None and shape.may_look()):
         remarks = remarks or Remarks()
         remarks.look_around(shape)
+    if remarks is not None:
         record.append(remarks)
     if cell.origin is None or cell.origin.lets_go(record):
         outbox.append(record)

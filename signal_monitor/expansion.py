@@ -8,7 +8,7 @@ import sysconfig
 import time
 from array import array
 from collections.abc import Iterable, Sequence
-from operator import mul, sub
+from operator import sub
 from typing import TYPE_CHECKING, Any, cast
 
 from .histograms import buckets_of
@@ -235,8 +235,9 @@ class Expander:
 
 
 def _durations(started: Iterable[float], ended: Iterable[float]) -> Durations:
-    nanoseconds = array("d", map(mul, map(sub, ended, started), itertools.repeat(1e9)))
-    return Durations(len(nanoseconds), round(sum(nanoseconds)), round(max(nanoseconds)), buckets_of(nanoseconds))
+    seconds = list(map(sub, ended, started))
+    total_ns, max_ns = round(sum(seconds) * 1e9), round(max(seconds) * 1e9)
+    return Durations(len(seconds), total_ns, max_ns, buckets_of(array("d", seconds)))
 
 
 def _standing(position: Position, thread: FrameType | None) -> Lines:

@@ -206,16 +206,22 @@ def stands_for(plan: Plan, receivers: Sequence[Any]) -> bool:
     references = plan.references
     if type(receivers) is not list or len(receivers) != len(references):
         return False
-    return all(map(_is_meant, receivers, references))
+    for receiver, reference in zip(receivers, references, strict=True):
+        meant = reference()
+        if receiver is meant:
+            continue
+        if type(receiver) is FunctionType and "__wrapped__" in receiver.__dict__:
+            receiver = receiver.__dict__["__wrapped__"]
+        if receiver is not meant and not _is_same_method(receiver, meant):
+            return False
+    return True
 
 
-def _is_meant(receiver: Any, reference: Reference) -> bool:  # noqa: ANN401
-    meant = reference()
-    if type(receiver) is FunctionType:
-        receiver = receiver.__dict__.get("__wrapped__", receiver)
-    if type(meant) is type(receiver) is MethodType:  # made anew whenever it is asked for
-        return receiver.__func__ is meant.__func__ and receiver.__self__ is meant.__self__
-    return receiver is meant
+def _is_same_method(one: Any, other: Any) -> bool:  # noqa: ANN401
+    """Whether two are a method of the same object: such a one is made anew whenever it is asked for."""
+    if not type(one) is type(other) is MethodType:
+        return False
+    return one.__func__ is other.__func__ and one.__self__ is other.__self__
 
 
 def forget_plans() -> None:

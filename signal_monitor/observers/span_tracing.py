@@ -127,6 +127,15 @@ class Trace:
             return ids[index]
         return ids.setdefault(index, self._new_ids() if self.light else self.span_of(index).get_span_context())
 
+    def all_ids(self, receivers: int) -> list[SpanContext]:
+        """Those of the dispatch's span, then of so many receiver calls'; some may be given out at this moment."""
+        known, parent, new_id = self._gives().ids, self.parent.ids, self.parent.tracer.id_generator.generate_span_id
+        trace_id, flags, state = parent.trace_id, parent.trace_flags, parent.trace_state
+        return [
+            known.setdefault(index, SpanContext(trace_id, new_id(), False, flags, state))  # noqa: FBT003
+            for index in range(DISPATCH, receivers)
+        ]
+
     def _new_ids(self) -> SpanContext:
         parent = self.parent.ids
         span_id = self.tracer.id_generator.generate_span_id()

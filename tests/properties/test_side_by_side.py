@@ -1,0 +1,142 @@
+"""Django's own ``Signal`` and the observed one are put through the same random programs: never a difference.
+
+A longer run: ``HYPOTHESIS_PROFILE=thorough pytest tests/properties``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import gc
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db.models.signals import ModelSignal
+from django.dispatch import Signal
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from signal_monitor.faults import faults
+from signal_monitor.instrumentation.catalogue import catalogue
+from signal_monitor.instrumentation.probes import probes
+from signal_monitor.testing import capture_dispatches
+
+from . import actions, strategies
+from .pictures import difference
+from .signals import make_signals
+from .stock import stock_dispatcher, stock_signals
+from .truth import Truth
+from .turns import TurnLoop
+from .world import World
+
+THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
+SETTINGS = settings(
+    max_examples=1200 if THOROUGH else 60,
+    stateful_step_count=25,
+    deadline=None,
+    derandomize=False,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+class SideBySide(RuleBasedStateMachine):
+    """Two worlds that do the same, and are compared after each step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stock = World(make_signals(stock_dispatcher.Signal, stock_signals.ModelSignal))
+        self.observed = World(make_signals(Signal, ModelSignal))
+        self.capturing = capture_dispatches()
+        self.capture = self.capturing.__enter__()
+        self.seen = self.amended = 0
+        self.faults = faults.count
+
+    def teardown(self) -> None:
+        self.capturing.__exit__(None, None, None)
+        del self.stock, self.observed
+        gc.collect()
+
+    def both(self, action: actions.Action) -> None:
+        """Do it in both worlds, and compare all that can be seen."""
+        expected = self.stock.step(action)
+        orphans = sum(catalogue.orphans().values())
+        actual = self.observed.step(action)
+        if self.stock.has_failed:
+            gc.collect()
+        found = difference((actual, self.observed.state()), (expected, self.stock.state()))
+        assert found is None, found
+        assert faults.count == self.faults, faults.last
+        assert sum(catalogue.orphans().values()) - orphans == self._unanswered()
+        self._check_records()
+
+    def _unanswered(self) -> int:
+        return sum(sent.answered == 0 for sent in self.observed.journal.sends.values())
+
+    def _check_records(self) -> None:
+        dispatches, amendments = self.capture.dispatches, self.capture.amendments
+        Truth(self.observed, dispatches[self.seen :], amendments[self.amended :]).check()
+        self.seen, self.amended = len(dispatches), len(amendments)
+
+    @initialize(
+        receiver=strategies.sync_receivers, areceiver=strategies.async_receivers, sender=strategies.made_senders
+    )
+    def begin(
+        self, receiver: actions.MakeReceiver, areceiver: actions.MakeReceiver, sender: actions.MakeSender
+    ) -> None:
+        for action in (receiver, sender, actions.Connect(0, 0), actions.Connect(1, 0, 0), areceiver):
+            self.both(action)
+
+    @rule(action=strategies.sync_receivers | strategies.async_receivers | strategies.made_senders)
+    def make(self, action: actions.Action) -> None:
+        self.both(action)
+
+    @rule(action=strategies.connects)
+    def connect(self, action: actions.Action) -> None:
+        self.both(action)
+
+    @rule(action=strategies.changes | strategies.questions | strategies.deaths | strategies.variables)
+    def change(self, action: actions.Action) -> None:
+        self.both(action)
+
+    @rule(send=strategies.sends, change=strategies.changes)
+    def change_between_sends(self, send: actions.Send, change: Any) -> None:
+        """What was made for the first is not to be used for the second."""
+        self.both(send)
+        self.both(dataclasses.replace(change, signal=send.signal))
+        self.both(send)
+
+    @rule(send=strategies.sends, death=strategies.deaths)
+    def death_between_sends(self, send: actions.Send, death: actions.Action) -> None:
+        for action in (send, death, send):
+            self.both(action)
+
+    @rule(action=strategies.sends)
+    def send(self, action: actions.Action) -> None:
+        self.both(action)
+
+    @rule(action=strategies.loops)
+    def send_under_a_loop(self, action: actions.Action) -> None:
+        self.both(action)
+
+
+@pytest.fixture
+def _order(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No collection of garbage but the programs' own, and loops that take turns with threads."""
+    monkeypatch.setattr(asyncio.events, "new_event_loop", TurnLoop)
+    gc.collect()
+    gc.freeze()  # what is there already is not looked through at every collection
+    gc.disable()
+    yield
+    gc.enable()
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("_order")
+@pytest.mark.timeout(0 if THOROUGH else 120)
+@pytest.mark.parametrize("fast", [True, False], ids=["fast path", "general path"])
+def test_never_a_difference(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+    monkeypatch.setattr(probes, "fast", fast, raising=False)
+
+    run_state_machine_as_test(SideBySide, settings=SETTINGS)

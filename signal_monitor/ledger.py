@@ -76,7 +76,9 @@ def add_up(origin: RequestOrigin) -> LedgerTotals:
     Signal time is the time during which at least one outermost dispatch was running before the response was ready:
     overlapping ones are counted once.
     """
-    dispatches = [ActiveDispatch.of(item) if isinstance(item, list) else item for item in origin.dispatches]
+    dispatches = [
+        ActiveDispatch.of(item, numbered=False) if isinstance(item, list) else item for item in origin.dispatches
+    ]
     ended_ns = origin.ended_ns or perf_counter_ns()
     outermost = ((d.started_ns, min(d.ended_ns, ended_ns)) for d in dispatches if not d.depth)
     return LedgerTotals(

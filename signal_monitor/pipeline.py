@@ -19,8 +19,9 @@ from .instrumentation.cells import forget_other_threads, suppress
 from .instrumentation.dispatch import ActiveDispatch, DispatchTrace, LateCall
 from .instrumentation.origins import Origin
 from .instrumentation.outbox import Outbox, outbox
-from .instrumentation.places import SHAPE, settle_number
-from .instrumentation.plans import Record, Shape, is_ordinary
+from .instrumentation.places import FOLDED, NUMBER, SHAPE, forget_claims, number_all_around
+from .instrumentation.plans import Record, Shape, is_ordinary, is_outermost
+from .instrumentation.stepping import forget_begun
 from .records import Amendment, Dispatch, Fold, ReceiverCall
 
 CHUNK = 512
@@ -175,12 +176,16 @@ class Pipeline:
         single: list[Any] = []
         folds: defaultdict[Shape, list[Record]] = defaultdict(list)
         for item in items:
+            if type(item) is list and not is_outermost(item):
+                number_all_around(item)
+        for item in items:
             if type(item) is not list or not is_ordinary(item):
                 single.append(item)
             elif appetite > 0:
                 appetite -= 1
                 single.append(item)
             else:
+                item[NUMBER] = FOLDED
                 folds[item[SHAPE]].append(item)
         for shape, records in folds.items():
             self._fold(shape, records)
@@ -195,7 +200,6 @@ class Pipeline:
     @contained("the worker", None)
     def _deliver(self, item: object) -> None:
         if isinstance(item, list):
-            settle_number(item)
             item[SHAPE].rearm(time.monotonic())
             item = ActiveDispatch.of(item)
         if isinstance(item, ActiveDispatch):
@@ -253,6 +257,8 @@ def stop_before_others_at_exit() -> None:
 @contained("the start in a forked child", None)
 def _after_fork() -> None:
     forget_other_threads()
+    forget_claims()
+    forget_begun()
     outbox.clear()
     catalogue.reset()
     if _Running.pipeline is not None:

@@ -10,6 +10,7 @@ from . import pipeline
 from .expansion import Expander
 from .instrumentation import instrument, is_instrumented, uninstrument
 from .instrumentation.dispatch import DispatchTrace
+from .instrumentation.plans import forget_plans
 from .instrumentation.probes import probes
 from .observers.base import BaseObserver
 from .pipeline import Pipeline
@@ -61,6 +62,7 @@ def capture_dispatches() -> Iterator[Capture]:
     """
     capture = Capture()
     looked_closely, probes.looks_closely = probes.looks_closely, True
+    forget_plans()  # those that were looked at a moment ago would not be again
     with contextlib.ExitStack() as stack:
         stack.callback(setattr, probes, "looks_closely", looked_closely)
         if not is_instrumented():

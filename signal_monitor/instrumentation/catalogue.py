@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Hook = Callable[[], None]
 
+MAX_MET = 50
 ATTRIBUTE = "_signal_monitor"
 """Where a signal has what is known about it: looking it up by ``id()`` would cost a tenth of a send."""
 
@@ -51,7 +52,7 @@ class SignalInfo:
     builds without its global lock, would let another thread in: no count is lost.
     """
 
-    __slots__ = ("after", "before", "name", "orphans", "plans", "ref", "seen", "slow_ns", "spanned")
+    __slots__ = ("_met", "after", "before", "name", "orphans", "plans", "ref", "seen", "slow_ns", "spanned")
 
     def __init__(self, signal: Signal, name: str, limits: Limits) -> None:
         self.name = name
@@ -63,6 +64,16 @@ class SignalInfo:
         self.seen: set[str] = set()
         self.plans: dict[int, Plan] = {}
         self.ref: weakref.ref[Signal] = weakref.ref(signal)
+        self._met: dict[int, str] = {}
+
+    def has_met(self, sender: str) -> bool:
+        """Whether this very string has sent before, not long ago."""
+        if self._met.get(id(sender)) is sender:
+            return True
+        if len(self._met) >= MAX_MET:
+            self._met.clear()
+        self._met[id(sender)] = sender
+        return False
 
 
 class ReceiverInfo:
@@ -117,8 +128,8 @@ class Catalogue:
 
     def _learn_signal(self, signal: Signal) -> SignalInfo:
         key = id(signal)
-        info = SignalInfo(signal, self._name_of(signal), self.limits)
-        self.known[key] = info
+        # Of threads that meet a signal at the same moment, one makes what all of them count in.
+        info = self.known.setdefault(key, SignalInfo(signal, self._name_of(signal), self.limits))
         weakref.finalize(signal, self._forget_signal, key).atexit = False
         return info
 
@@ -128,7 +139,7 @@ class Catalogue:
         if info is None or info.ref() is not signal:  # copied from another
             info = self.signal(signal)
             if info.before is None and info.after is None:
-                setattr(signal, ATTRIBUTE, info)
+                object.__setattr__(signal, ATTRIBUTE, info)  # whatever a subclass allows
         return info
 
     def detach(self) -> None:
@@ -205,7 +216,7 @@ class Catalogue:
 
 def _detach(signal: Signal) -> None:
     with contextlib.suppress(AttributeError):
-        delattr(signal, ATTRIBUTE)
+        object.__delattr__(signal, ATTRIBUTE)
 
 
 class _Sample:

@@ -15,7 +15,20 @@ from .capture import Lines, RawFailure, caller_lines, failure_of
 from .catalogue import ReceiverInfo, SignalInfo, catalogue
 from .cells import Cell, Ground
 from .outbox import outbox
-from .places import FIRST_END, PLACE, SHAPE, STARTED, Counted, Lineage, ends_of, lineage, next_number, number_of
+from .places import (
+    FIRST_END,
+    NUMBER,
+    PLACE,
+    SHAPE,
+    STARTED,
+    Counted,
+    Lineage,
+    calls_around,
+    ends_of,
+    lineage,
+    next_number,
+    number_of,
+)
 from .probes import probes
 from .remarks import Remarks
 
@@ -147,11 +160,14 @@ class ActiveDispatch:
         self.root_number = around.root_number or self.number
 
     @classmethod
-    def of(cls, record: Record) -> ActiveDispatch:
-        """What the record of a planned dispatch says, be it under way or at its end."""
+    def of(cls, record: Record, *, numbered: bool = True) -> ActiveDispatch:
+        """What the record of a planned dispatch says, be it under way or at its end.
+
+        One that has no number yet stays ordinary if it is not ``numbered``; of what is around it, the depth is told.
+        """
         self = cls.__new__(cls)
         shape, place, ends = record[SHAPE], record[PLACE], ends_of(record)
-        self.number = number_of(record)
+        self.number = number_of(record) if numbered else record[NUMBER]
         self.signal, self.sender, self.method, self.receivers = (
             shape.signal,
             shape.sender,
@@ -165,7 +181,10 @@ class ActiveDispatch:
         self.in_transaction = self.blocked_loop = None
         self.queries = place.queries if type(place) is Counted else {}
         self._take(record[FIRST_END + len(ends) :])
-        self._place(lineage(place, record[STARTED]))
+        if numbered:
+            self._place(lineage(place, record[STARTED]))
+        else:
+            self.depth = sum(1 for _ in calls_around(place))
         times = [round(reading * 1e9) for reading in (record[STARTED], *ends)]
         self.started_ns = times[0]
         self.starts = [*times, *[0] * count][:count]

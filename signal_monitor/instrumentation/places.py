@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # when it began, when each receiver call ended, and at the very end what was out of the ordinary, if anything.
 SHAPE, PLACE, NUMBER, STARTED, FIRST_END = range(5)
 
+FOLDED = -1
+"""The number of a dispatch that was added up with others: no record is its own, and none is its child."""
 _numbers = itertools.count(1)
 next_number = _numbers.__next__
 _claims: dict[int, int] = {}
@@ -86,7 +88,7 @@ def ground_of(place: Place) -> Ground:
 def lineage(place: Place, started: float) -> Lineage:
     """Whose child a dispatch is that was sent from a place, at a reading of ``time.perf_counter``."""
     ground = ground_of(place)
-    around = list(calls_around(place))
+    around = [call for call in calls_around(place) if not (isinstance(call, list) and call[NUMBER] == FOLDED)]
     if not around:
         return Lineage(ground.origin, ground.thread_name)
     parent, root = around[0], around[-1]
@@ -123,16 +125,21 @@ def number_of(call: Position | Record) -> int:
     number: int = call[NUMBER]
     if not number:
         claimed = _claims.setdefault(id(call), next_number())
-        # Who claimed after the number was settled, and the claim let go, finds it in the record.
+        # Who claims after the number was settled, and the claim let go, finds it in the record.
         number = call[NUMBER] = call[NUMBER] or claimed
+        _claims.pop(id(call), None)
     return number
 
 
-def settle_number(record: Record) -> int:
-    """The number of a planned dispatch that has ended; for the worker, when it has it in its hands."""
-    number = number_of(record)
-    _claims.pop(id(record), None)
-    return number
+def forget_claims() -> None:
+    """Let go of claims under way, in a forked child: their threads are the parent's."""
+    _claims.clear()
+
+
+def number_all_around(record: Record) -> None:
+    """Give their numbers to the dispatches around one, so that none of them is folded: it is their child."""
+    for call in calls_around(record[PLACE]):
+        number_of(call)
 
 
 def standing_call() -> Position | Record | None:

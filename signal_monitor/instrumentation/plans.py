@@ -110,6 +110,14 @@ def _reference(held: Any) -> Reference:  # noqa: ANN401 - a receiver, or a weak 
     return held if isinstance(held, weakref.ReferenceType) else weakref.ref(held)
 
 
+def _freed(held: Any) -> Any:  # noqa: ANN401
+    """A weak reference like Django's, without its callback: a method of the signal, which the plan would keep alive."""
+    if not isinstance(held, weakref.ReferenceType):
+        return held
+    receiver: Any = held()
+    return weakref.WeakMethod(receiver) if isinstance(held, weakref.WeakMethod) else weakref.ref(receiver)
+
+
 def find_plan(signal: Signal, sender: object) -> Plan | None:
     """The plan of a signal for a sender, made where there is none yet; None where the general path is to be taken."""
     info: SignalInfo | None = getattr(signal, ATTRIBUTE, None)
@@ -137,6 +145,8 @@ def _info_of(signal: Signal, sender: object) -> SignalInfo | None:
         return None
     if not issubclass(type(sender), type) and type(sender) not in _SENDERS:
         return None  # made for the occasion: a plan would serve but once
+    if type(sender) is str and not catalogue.attached(signal).has_met(sender):
+        return None  # this too, unless it comes again
     info = catalogue.attached(signal)
     return info if info is None or info.before is info.after is None else None
 
@@ -168,7 +178,7 @@ def _kept(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None:  # noqa
     entries = [entry[1:] for entry in receivers if entry[0][1] in (dispatcher.NONE_ID, key)]
     if not _is_plannable(entries):
         return None
-    plan = Plan(entries, info, sender)
+    plan = Plan([(_freed(entry[0]), *entry[1:]) for entry in entries], info, sender)
     plan.clear()
     plan.keys = [entry[0] for entry in receivers]
     if len(info.plans) >= MAX_PLANS:
@@ -183,17 +193,26 @@ def _kept(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None:  # noqa
 
 
 def _is_plannable(entries: list[Any]) -> bool:
-    """Whether receivers are all synchronous, and they and their senders alive."""
-    return not any(entry[-1] or _is_dead(entry) for entry in entries)
+    """Whether receivers are all synchronous, they and their senders alive, and weak references to them possible."""
+    return not any(entry[-1] or _is_dead(entry) or not _is_referable(entry[0]) for entry in entries)
+
+
+def _is_referable(held: Any) -> bool:  # noqa: ANN401
+    return isinstance(held, weakref.ReferenceType) or bool(type(held).__weakrefoffset__)
 
 
 def _is_dead(entry: Any) -> bool:  # noqa: ANN401
     return any(isinstance(item, weakref.ReferenceType) and item() is None for item in entry)
 
 
+def is_outermost(record: Record) -> bool:
+    """Whether a dispatch was sent from no receiver call, as far as that shows at once."""
+    return type(record[PLACE]) is Ground and record[PLACE].outer is None
+
+
 def is_ordinary(record: Record) -> bool:
     """Whether the record of an ended dispatch is its times and no more, but for spans, and no other refers to it."""
-    if type(record[PLACE]) is not Ground or record[NUMBER]:
+    if record[NUMBER] or not is_outermost(record):
         return False
     extra, last = len(record) - record[SHAPE].length, record[-1]
     if type(last) is float:

@@ -98,12 +98,13 @@ def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
                 responses.append((receiver, receiver(**arguments)))
                 record.append(now := perf_counter())
             cell.top = outer
+            if trace is not None:
+                trace.rest()
         except BaseException as error:
             cell.top = outer
             ended(record, cell, trace, raised(record, error, len(responses)))
             raise
         if trace is not None:
-            trace.rest()
             record.append(trace)
         if now - started >= shape.limit or cell.origin is not None:
             ended(record, cell)
@@ -182,13 +183,14 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
                     responses.append((receiver, response))
                     record.append(perf_counter())
             cell.top = outer
+            if trace is not None:
+                trace.rest()
         except BaseException as error:
             cell.top = outer
             ended(record, cell, trace, raised(record, error, len(responses), remarks))
             raise
         slow = record[-1] - started >= shape.limit
         if trace is not None:
-            trace.rest()
             record.append(trace)
         if slow or remarks is not None or cell.origin is not None:
             ended(record, cell, remarks=remarks)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import types
+import weakref
 from collections.abc import Awaitable, Coroutine, Generator
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from .dispatch import ActiveDispatch
 
-_begun: dict[int, Cell] = {}
+_begun: weakref.WeakValueDictionary[int, Cell] = weakref.WeakValueDictionary()
 
 
 @types.coroutine
@@ -62,7 +63,7 @@ def steps(coroutine: Any, call: Position) -> Generator[Any, Any, Any]:  # noqa: 
                 step, argument = coroutine.throw, error
     finally:
         call.awaited = None
-        del _begun[id(call)]
+        _begun.pop(id(call), None)
 
 
 class _Held:
@@ -119,6 +120,11 @@ def _outcome(error: BaseException, dispatch: ActiveDispatch) -> Outcome:
 def begun_cells() -> list[Cell]:
     """The cells of async receivers that have begun and not ended."""
     return list(_begun.values())
+
+
+def forget_begun() -> None:
+    """Let go of them, in a forked child: they go on in the parent."""
+    _begun.clear()
 
 
 async def awaited(awaitable: Awaitable[Any]) -> Any:  # noqa: ANN401

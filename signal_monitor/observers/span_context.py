@@ -74,6 +74,15 @@ class LazyContext(Context):
     def __eq__(self, other: object) -> bool:
         return dict.__eq__(self._filled(), other)
 
+    def __ne__(self, other: object) -> bool:
+        return dict.__ne__(self._filled(), other)
+
+    def __reversed__(self) -> Iterator[str]:
+        return dict.__reversed__(self._filled())
+
+    def __ror__(self, other: Any) -> Any:  # noqa: ANN401
+        return dict.__ror__(self._filled(), other)
+
     def __or__(self, other: Any) -> Any:  # noqa: ANN401
         return dict.__or__(self._filled(), other)
 

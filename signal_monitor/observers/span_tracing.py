@@ -85,8 +85,8 @@ class Trace:
 
     def __init__(self, described: ActiveDispatch | Shape | Described, parent: Parent) -> None:
         self._described = described
-        self._base: Context = parent.context
-        self._current: Context = parent.context
+        self._base: Any = parent.context
+        self._current: Any = parent.context
         self._record: Record | None = None
         self._given: Given | None = None
         self.parent = parent
@@ -213,13 +213,15 @@ class Trace:
             note_in_send("a receiver's span", error)
 
     def rest(self) -> None:
-        """Make the span current again that was before the first receiver call."""
+        """Make the span current again that was before the first receiver call; a second time it does nothing."""
         try:
-            self._record = None
+            if self._current is None:
+                return
             if get_context() is self._current:
                 set_context(self._base)
             else:
                 leave_context(self._base, self._current)
+            self._record = self._base = self._current = None  # the current one refers to this: no circle stays behind
         except Exception as error:  # noqa: BLE001 - as contained does
             note_in_send("a receiver's span", error)
 
@@ -307,15 +309,17 @@ class Tracing:
         """What a context that is new to this cell means for spans; one without a recording span is remembered."""
         cell.traced = None
         span = otel.get_current_span(context)
+        # A cell outlives what it remembers: nothing of the application's may be among it.
+        plain = not context.keys() - {SPAN_KEY}
         if self._need_parent and not span.is_recording():
-            cell.untraced = context
+            cell.untraced = context if plain else None
             return None
         provider = otel.get_tracer_provider()
         if isinstance(provider, otel.ProxyTracerProvider):  # nobody has configured tracing
             return None
         self._look_at(provider)
         parent = Parent(context, span, self._tracer, light=self._light, floor_ns=self._floor_ns)
-        if parent.light:
+        if parent.light and plain:
             cell.traced = parent
         return parent
 

@@ -65,7 +65,11 @@ class Spans(BaseObserver):
         epoch_ns = time.time_ns() - time.perf_counter_ns()
         for record in records:
             trace = record[-1]
-            if type(trace) is Trace and (record[-2] - record[STARTED]) * 1e9 >= self._floor_ns:
+            if type(trace) is not Trace:
+                continue
+            if (record[-2] - record[STARTED]) * 1e9 < self._floor_ns:
+                trace.withheld = trace.written = True  # who asks for a span from now on gets one that has ended
+            else:
                 _write_ordinary(record, trace, self._content_of(record[SHAPE]), epoch_ns)
 
     def _content_of(self, shape: Shape) -> Content:

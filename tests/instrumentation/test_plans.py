@@ -11,10 +11,12 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import django
 import pytest
 from django.dispatch import Signal
 
 from signal_monitor import instrument, pipeline, uninstrument
+from signal_monitor.faults import faults
 from signal_monitor.instrumentation import guard
 from signal_monitor.instrumentation.catalogue import catalogue
 from signal_monitor.instrumentation.outbox import outbox
@@ -66,6 +68,7 @@ def test_senders_with_plans(make: Callable[[], Signal], sender: Any) -> None:
         with pytest.raises(TypeError):  # as ever: no weak reference can be made
             signal.send(sender)
         return
+    signal.send(sender)
     signal.send(sender)
 
     plan = plan_of(signal, sender)
@@ -157,6 +160,91 @@ def test_async_receivers_have_no_plan() -> None:
     assert plan_of(signal) is None
 
 
+def test_strongly_connected_receiver_without_weak_references_has_none() -> None:
+    class Slotted:
+        __slots__ = ()
+
+        def __call__(self, **kwargs: Any) -> str:
+            return "slotted"
+
+    signal, before = connected(Signal, receiver := Slotted()), faults.count
+
+    assert signal.send(Sender) == [(receiver, "slotted")]
+    assert (plan_of(signal), faults.count) == (None, before)
+
+
+def test_strings_made_for_the_occasion_have_none() -> None:
+    signal, sender = connected(Signal, fine), "".join(["a", " name"])
+
+    assert plan_of(signal, sender) is None
+    assert plan_of(signal, sender) is not None
+
+
+def test_signal_is_let_go_while_its_receiver_lives() -> None:
+    signal = Signal()
+    signal.connect(fine, sender=Sender)
+    signal.send(Sender)
+    signal.send(Sender)
+    assert plan_of(signal) is not None
+    gone = weakref.ref(signal)
+    del signal
+    outbox.clear()
+    gc.collect()
+
+    assert gone() is None or django.VERSION < (6, 1)  # before, Django's own finalizer of the receiver holds it
+
+
+def test_signal_that_takes_no_attribute() -> None:
+    class Strict(Signal):
+        def __setattr__(self, name: str, value: object) -> None:
+            if name == "_signal_monitor":
+                raise AttributeError(name)
+            super().__setattr__(name, value)
+
+    signal = connected(Strict, fine)
+
+    assert signal.send(Sender) == [(fine, "fine")]
+    assert plan_of(signal) is not None
+
+
+@pytest.mark.usefixtures("_unsampled")
+def test_children_are_their_own_parents() -> None:
+    """Many trees at once, of which nobody wants the ordinary ones."""
+    inner, outer = connected(Signal, fine), Signal(use_caching=True)
+
+    def relay(sender: Any, **kwargs: Any) -> None:
+        inner.send(sender)
+
+    outer.connect(relay)
+    senders = [type(f"Sender{number}", (), {}) for number in range(20)]
+    with capture_dispatches() as captured:
+        for _ in range(50):
+            for sender in senders:
+                outer.send(sender)
+        by_id = {item.id: item for item in captured.dispatches}
+
+    children = [item for item in by_id.values() if item.depth]
+    assert len(children) == len(by_id) / 2 == 1_000
+    assert all(by_id[item.parent_id or ""].sender == item.sender for item in children)
+
+
+def test_numbers_are_given_before_anything_is_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    inner, outer = connected(Signal, fine), Signal()
+    relay = lambda **kwargs: inner.send(Sender)  # noqa: E731 - kept, since it is connected weakly
+    outer.connect(relay)
+    outer.send(Sender)
+    outer.send(Sender)
+    pipeline.flush()
+    outer.send(Sender)
+    items = outbox.take(10)
+
+    running = pipeline.current()
+    assert running is not None
+    for observer in running.observers:
+        monkeypatch.setattr(observer, "appetite", lambda: 0)
+    assert running._ordinary_folded(items) == items
+
+
 def test_no_trace_is_left_on_signals() -> None:
     signal = connected(Signal, fine)
     before = {"receivers", "lock", "use_caching", "sender_receivers_cache", "_dead_receivers"}
@@ -244,6 +332,7 @@ logging.basicConfig()
 text = pathlib.Path(dispatcher.__file__).read_text().replace("responses = []", "responses = list()")
 changed = pathlib.Path(tempfile.mkdtemp(), "dispatcher.py"); changed.write_text(text)
 dispatcher.__file__, original = str(changed), dispatcher.__file__
+from signal_monitor.faults import faults
 from signal_monitor.instrumentation import guard
 assert not guard.knows_django()
 dispatcher.__file__ = original

@@ -86,13 +86,6 @@ class Reverse:
 
 
 @dataclass(frozen=True)
-class Shadow:
-    """Give a signal a ``_live_receivers`` of its own, as a test that patches it does, or take that away again."""
-
-    signal: int
-
-
-@dataclass(frozen=True)
 class ForgetReceiver:
     """Drop the program's reference to a receiver."""
 
@@ -155,7 +148,6 @@ Action = (
     | Mute
     | Unmute
     | Reverse
-    | Shadow
     | ForgetReceiver
     | ForgetSender
     | Collect

@@ -30,7 +30,6 @@ edits = st.one_of(
     st.builds(actions.Mute, signals),
     st.builds(actions.Unmute, signals, st.booleans()),
     st.builds(actions.Reverse, signals, st.booleans()),
-    st.builds(actions.Shadow, signals),
 )
 forgets = st.builds(actions.ForgetReceiver, numbers) | st.builds(actions.ForgetSender, numbers)
 questions = st.builds(actions.HasListeners, signals, senders)

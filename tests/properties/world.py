@@ -130,8 +130,6 @@ class World(Objects):
                 signal.receivers = self.muted.pop(name, []) + signal.receivers
                 if clears:
                     signal.sender_receivers_cache.clear()
-            case actions.Shadow():
-                _shadow(signal)
             case actions.Reverse(_, in_place):
                 signal.receivers[:] = signal.receivers[::-1]
                 signal.receivers = signal.receivers if in_place else list(signal.receivers)
@@ -286,12 +284,3 @@ class World(Objects):
 def _is_of_the_end(warning: warnings.WarningMessage) -> bool:
     """Whether a warning is given when an object dies."""
     return "was never awaited" in str(warning.message)
-
-
-def _shadow(signal: Any) -> None:
-    """Give a signal a ``_live_receivers`` of its own, or take that away."""
-    if "_live_receivers" in vars(signal):
-        del signal._live_receivers
-    else:
-        found = type(signal)._live_receivers
-        signal._live_receivers = lambda sender: tuple(receivers[1:] for receivers in found(signal, sender))

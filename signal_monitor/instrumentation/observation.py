@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from time import perf_counter_ns
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 class Observation:
     """Notes the receiver calls of one dispatch on behalf of a send method."""
 
-    __slots__ = ("cell", "dispatch", "in_thread", "outer", "position", "span", "watched")
+    __slots__ = ("cell", "dispatch", "in_thread", "outer", "position", "span", "unusable", "watched")
 
     def __init__(self, dispatch: ActiveDispatch, cell: Cell) -> None:
         self.dispatch = dispatch
@@ -39,6 +40,7 @@ class Observation:
         self.in_thread = False
         self.span: object = None
         self.watched = -1
+        self.unusable = -1
 
     @contained("the start of a receiver call", None, in_send=True)
     def begin_next(self, receiver: object) -> None:
@@ -86,8 +88,9 @@ class Observation:
         """An exception is leaving the send method."""
         if not self.in_thread:  # else the receivers run on in their thread, whatever ends the dispatch here
             self.interrupt(error)
-        if self.watched >= 0:
-            self.refuse(self.watched, "raised", error)
+        for offset in (self.watched, self.unusable):
+            if offset >= 0:
+                self.refuse(offset, "raised", error)
         if isinstance(error, asyncio.CancelledError | GeneratorExit):
             return  # the dispatch was given up, nothing in it has failed
         dispatch = self.dispatch
@@ -138,6 +141,10 @@ class Observation:
                 awaitable.add_done_callback(lambda future: self._future_done(future, index))
                 return awaitable
             if not asyncio.iscoroutine(awaitable):
+                if wrap is as_coroutine and not inspect.isawaitable(awaitable):
+                    if self.unusable < 0:  # nothing can be awaited: asyncio is about to say so
+                        self.unusable = index - self.dispatch.sync_count
+                    return awaitable
                 awaitable = awaited(awaitable)
         return wrap(awaitable, Position(self.dispatch, index, self.outer))
 

@@ -26,8 +26,9 @@ from signal_monitor.records import Amendment, Dispatch, Fold, ReceiverCall
 from .base import BaseObserver
 from .span_content import dispatch_attributes, dispatch_name, exception_attributes, receiver_attributes, receiver_name
 from .span_context import get_context
+from .span_decision import Tracing
 from .span_light import LightSpan
-from .span_tracing import DISPATCH, SCHEMA_URL, SCOPE, Trace, Tracing
+from .span_tracing import DISPATCH, SCHEMA_URL, SCOPE, Trace
 
 MAX_PENDING = 1_000
 MAX_CONTENTS = 1_000

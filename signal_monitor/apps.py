@@ -95,6 +95,7 @@ def _in_transaction() -> bool:
 def _reconfigure(*, setting: str, **kwargs: object) -> None:
     """Follow a change of the setting, as tests make it."""
     if setting == conf.SETTING:
+        pipeline.stop()  # what waits goes where it was to go, and nothing of it to where the new settings say
         conf.forget(setting=setting)
         forget_store()
         start(get_config())

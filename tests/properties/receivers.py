@@ -42,6 +42,18 @@ class _HostileCallable(_Callable, Hostile):
     pass
 
 
+class _SlottedCallable:
+    """Can only be connected strongly: there is no weak reference to it."""
+
+    __slots__ = ("run",)
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def __call__(self, **named: Any) -> Any:
+        return self.run(named)
+
+
 class _Uncallable:
     pass
 
@@ -140,6 +152,7 @@ SYNC: dict[str, Callable[[Run], Holder]] = {
     "method": lambda run: Holder(_Callable(run), "handle"),
     "callable": lambda run: Holder(_Callable(run)),
     "hostile": lambda run: Holder(_HostileCallable(run)),
+    "slotted": lambda run: Holder(_SlottedCallable(run)),
     "partial": lambda run: Holder(functools.partial(_function(run), bound=1)),
     "class": lambda run: Holder(_class(run)),
     "narrow": lambda run: Holder(_narrow(run)),

@@ -6,6 +6,7 @@ A longer run: ``HYPOTHESIS_PROFILE=thorough pytest tests/properties``.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import dataclasses
 import gc
 import os
@@ -16,6 +17,7 @@ import pytest
 from django.db.models.signals import ModelSignal
 from django.dispatch import Signal
 from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from signal_monitor.faults import faults
@@ -52,6 +54,7 @@ class SideBySide(RuleBasedStateMachine):
         self.capture = self.capturing.__enter__()
         self.seen = self.amended = 0
         self.faults = faults.count
+        self.context = contextvars.Context()  # what one example leaves in it is not the next one's
 
     def teardown(self) -> None:
         self.capturing.__exit__(None, None, None)
@@ -60,15 +63,17 @@ class SideBySide(RuleBasedStateMachine):
 
     def both(self, action: actions.Action) -> None:
         """Do it in both worlds, and compare all that can be seen."""
-        expected = self.stock.step(action)
+        expected = self.context.run(self.stock.step, action)
         orphans = sum(catalogue.orphans().values())
-        actual = self.observed.step(action)
+        actual = self.context.run(self.observed.step, action)
         if self.stock.has_failed:
             gc.collect()
-        found = difference((actual, self.observed.state()), (expected, self.stock.state()))
+        left = self.context.run(self.observed.state), self.context.run(self.stock.state)
+        found = difference((actual, left[0]), (expected, left[1]))
         assert found is None, found
         assert faults.count == self.faults, faults.last
-        assert sum(catalogue.orphans().values()) - orphans == self._unanswered()
+        counted, unanswered = sum(catalogue.orphans().values()) - orphans, self._unanswered()
+        assert counted == unanswered, f"{counted} orphans instead of {unanswered}"
         self._check_records()
 
     def _unanswered(self) -> int:
@@ -80,12 +85,18 @@ class SideBySide(RuleBasedStateMachine):
         self.seen, self.amended = len(dispatches), len(amendments)
 
     @initialize(
-        receiver=strategies.sync_receivers, areceiver=strategies.async_receivers, sender=strategies.made_senders
+        usual=st.lists(strategies.usual_receivers, min_size=3, max_size=3),
+        ausual=st.lists(strategies.usual_areceivers, min_size=2, max_size=2),
+        sender=strategies.made_senders,
     )
     def begin(
-        self, receiver: actions.MakeReceiver, areceiver: actions.MakeReceiver, sender: actions.MakeSender
+        self, usual: list[actions.MakeReceiver], ausual: list[actions.MakeReceiver], sender: actions.MakeSender
     ) -> None:
-        for action in (receiver, sender, actions.Connect(0, 0), actions.Connect(1, 0, 0), areceiver):
+        """A plain signal with synchronous receivers, a caching one, and a plain one with async receivers too."""
+        pairs = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1, 0), (2, 2), (2, 3), (2, 4))
+        connects = [actions.Connect(*pair) for pair in pairs]
+        made: list[actions.Action] = [sender, *usual, *ausual]
+        for action in made + connects:
             self.both(action)
 
     @rule(action=strategies.sync_receivers | strategies.async_receivers | strategies.made_senders)

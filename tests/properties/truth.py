@@ -47,7 +47,7 @@ class Truth:
             and "self" not in sent.action.named
             and self._title(sent) == (record.signal, record.sender, record.method)
             and (record.depth == sent.depth or not self._is_placed(sent))
-            and all(call.outcome != "ok" for call in record.calls)
+            and all(map(self._may_be_unentered, record.calls))
         )
 
     def _title(self, sent: Sent) -> tuple[str, str, str]:
@@ -59,7 +59,8 @@ class Truth:
         return parent is None or (self.world.kinds[parent.tag] not in ELSEWHERE and self._is_placed(parent.sent))
 
     def _check_dispatch(self, sent: Sent, record: Dispatch) -> None:
-        assert (record.signal, record.sender, record.method) == self._title(sent)
+        title = (record.signal, record.sender, record.method)
+        assert title == self._title(sent), f"{title} instead of {self._title(sent)}"
         assert record.blocked_loop is False or not sent.method.startswith("a")
         if self._is_placed(sent):
             self._check_parent(sent, record)
@@ -84,9 +85,11 @@ class Truth:
             assert record.root_id == record.id
         else:
             outer = self.record_of[sent.parent.sent.number]
-            assert (record.parent_id, record.root_id) == (outer.id, outer.root_id)
+            above = (record.parent_id, record.root_id)
+            assert above == (outer.id, outer.root_id), f"{above} instead of {outer}, around {record}"
             assert record.parent_index is not None
-            assert outer.calls[record.parent_index].receiver == self.world.names[sent.parent.tag]
+            caller = outer.calls[record.parent_index].receiver
+            assert caller == self.world.names[sent.parent.tag], f"sent by {caller}: {record}, in {outer}"
 
     def _check_amendments(self, sent: Sent, record: Dispatch) -> None:
         amended = [amendment for amendment in self.amendments if amendment.dispatch_id == record.id]

@@ -17,7 +17,7 @@ class TurnLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         super().__init__()
-        self._jobs: list[Future[Any]] = []
+        self._jobs: list[tuple[Executor, Future[Any]]] = []
         self._awaited_by_jobs: dict[object, asyncio.Task[Any] | None] = {}
         self._moved = threading.Event()
 
@@ -27,7 +27,7 @@ class TurnLoop(asyncio.SelectorEventLoop):
         if executor is None:  # asyncio's own threads, for its own purposes
             return super().run_in_executor(executor, func, *args)
         job = executor.submit(func, *args)
-        self._jobs.append(job)
+        self._jobs.append((executor, job))
         job.add_done_callback(lambda _: self._moved.set())
         self._stand_still()
         return asyncio.wrap_future(job, loop=self)
@@ -58,9 +58,10 @@ class TurnLoop(asyncio.SelectorEventLoop):
     def _stand_still(self) -> None:
         while True:
             self._moved.clear()
-            self._jobs = [job for job in self._jobs if not job.done()]
+            self._jobs = [(executor, job) for executor, job in self._jobs if not job.done()]
+            working = {id(executor) for executor, _ in self._jobs}  # each does one job after the other
             awaited = [task for task in list(self._awaited_by_jobs.values()) if task is None or not task.done()]
-            if len(self._jobs) <= len(awaited):
+            if len(working) <= len(awaited):
                 return
             self._moved.wait()
 

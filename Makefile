@@ -15,6 +15,7 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test
 	PYTHONDEVMODE=1 $(BIN)/python -m pytest $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m pytest -q tests/properties)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

@@ -20,13 +20,13 @@ from .instrumentation.probes import probes
 from .middleware import hook_requests
 from .observers.history import History
 from .observers.requests import Requests
-from .observers.spans import Spans
 from .observers.spool import Spool
 from .observers.statistics import Statistics
 from .process import ThisProcess
 from .queries import query_counting
 from .running import running_calls
 from .stores import forget_store, get_store
+from .telemetry.spans import Spans
 
 
 class SignalMonitorConfig(AppConfig):

@@ -22,7 +22,7 @@ from opentelemetry.trace import StatusCode
 from signal_monitor import pipeline
 from signal_monitor.instrumentation.asends import SEQUENTIAL
 from signal_monitor.instrumentation.outbox import outbox
-from signal_monitor.observers.span_light import LightSpan
+from signal_monitor.telemetry.light import LightSpan
 from signal_monitor.testing import capture_dispatches
 
 

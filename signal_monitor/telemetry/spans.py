@@ -1,8 +1,8 @@
 """OpenTelemetry spans: one per dispatch, one per receiver call.
 
 The hot path gives out span ids and makes a light span current while a receiver runs; the worker turns it into a span
-of the SDK, with the times that were measured, and hands it to the provider's span processors. The observers' ``span``
-modules are the only ones that touch the SDK.
+of the SDK, with the times that were measured, and hands it to the provider's span processors. This room alone touches
+the SDK.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from signal_monitor.instrumentation.dispatch import DispatchTrace
 from signal_monitor.instrumentation.places import SHAPE, STARTED
 from signal_monitor.instrumentation.plans import Record, Shape
 from signal_monitor.instrumentation.probes import probes
+from signal_monitor.pipeline import Observer
 from signal_monitor.records import Amendment, Dispatch, Fold, ReceiverCall
 
-from .base import BaseObserver
-from .span_content import dispatch_attributes, dispatch_name, exception_attributes, receiver_attributes, receiver_name
-from .span_context import get_context
-from .span_decision import Tracing
-from .span_light import LightSpan
-from .span_tracing import DISPATCH, SCHEMA_URL, SCOPE, Trace
+from .content import dispatch_attributes, dispatch_name, exception_attributes, receiver_attributes, receiver_name
+from .context import get_context
+from .decision import Tracing
+from .light import LightSpan
+from .tracing import DISPATCH, SCHEMA_URL, SCOPE, Trace
 
 MAX_PENDING = 1_000
 MAX_CONTENTS = 1_000
@@ -36,7 +36,7 @@ _SCOPE = InstrumentationScope(SCOPE, "", SCHEMA_URL)
 _UNSET = Status()
 
 
-class Spans(BaseObserver):
+class Spans(Observer):
     """Writes the spans of dispatches that have ended."""
 
     def __init__(self, *, need_parent: bool = True, min_ms: float = 0) -> None:

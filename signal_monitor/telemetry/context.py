@@ -13,7 +13,7 @@ from opentelemetry.context import Context
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .span_tracing import Trace
+    from .tracing import Trace
 
 # The key under which the API keeps the current span: whatever a context with a span has more than an empty one.
 SPAN_KEY = next(iter(otel.set_span_in_context(otel.INVALID_SPAN, Context())))

@@ -18,9 +18,9 @@ from signal_monitor.instrumentation.catalogue import ReceiverInfo, SignalInfo
 from signal_monitor.instrumentation.dispatch import ActiveDispatch
 from signal_monitor.instrumentation.places import FIRST_END
 
-from .span_content import dispatch_name, receiver_name
-from .span_context import SPAN_KEY, LazyContext, get_context, set_context
-from .span_light import LightSpan
+from .content import dispatch_name, receiver_name
+from .context import SPAN_KEY, LazyContext, get_context, set_context
+from .light import LightSpan
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span

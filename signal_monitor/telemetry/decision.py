@@ -20,8 +20,8 @@ from signal_monitor.instrumentation.dispatch import ActiveDispatch
 from signal_monitor.instrumentation.outbox import outbox
 from signal_monitor.pipeline import stop_before_others_at_exit
 
-from .span_context import SPAN_KEY, get_context
-from .span_tracing import DISPATCH, SCHEMA_URL, SCOPE, Parent, Trace
+from .context import SPAN_KEY, get_context
+from .tracing import DISPATCH, SCHEMA_URL, SCOPE, Parent, Trace
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider

@@ -1,0 +1,1 @@
+"""OpenTelemetry: what becomes of dispatches as spans and metrics."""

@@ -69,6 +69,7 @@ def _call(call: ReceiverCall) -> Json:
         "line": call.line,
         "queries": call.queries,
         "query_ms": None if call.query_ns is None else milliseconds(call.query_ns),
+        "span_id": call.span_id,
         "failure": _failure(call.failure),
     }
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 
+from signal_monitor.dashboard.traces import trace_id_in
 from signal_monitor.records import OUTCOMES
 from signal_monitor.stores.base import DispatchFilter
 
@@ -14,8 +15,8 @@ PERIODS = {"5m": ("5 min", 300), "1h": ("1 h", 3600), "all": ("All", None)}
 DEFAULT_PERIOD = "1h"
 SORTS = {"p95": "p95", "total": "Total time", "count": "Count", "failures": "Failures"}
 DEFAULT_SORT = "p95"
-NAMES = ("signal", "sender", "receiver", "app")
-"""Fields of the live filter that ask for something by its name."""
+NAMES = ("signal", "sender", "receiver", "app", "trace_id")
+"""Fields of the live filter that ask for something by its name or id."""
 TICKS = ("1", "true", "on", "yes")
 A_DAY_MS = 24 * 60 * 60 * 1000
 LAST_MOMENT = 4_102_444_800
@@ -29,6 +30,20 @@ class _Text(forms.CharField):
         attributes = {"autocomplete": "off", "spellcheck": "false", "placeholder": kwargs.pop("placeholder", "any")}
         widget = forms.TextInput(attributes)
         super().__init__(required=False, max_length=LONGEST_TEXT, widget=widget, **kwargs)
+
+
+class _TraceId(_Text):
+    """For pasting: what was pasted counts as the id that is in it."""
+
+    def __init__(self) -> None:
+        message = "Not a trace id; paste its 32 hexadecimal digits, or a traceparent."
+        super().__init__(label="Trace", placeholder="id or traceparent", error_messages={"invalid": message})
+
+    def to_python(self, value: object) -> str:
+        text = str(super().to_python(value))
+        if text and not trace_id_in(text):
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        return trace_id_in(text)
 
 
 class _Choice(forms.ChoiceField):
@@ -124,6 +139,7 @@ class RequestsForm(PageForm):
 
     path = _Text(label="Path contains")
     min_ms = _Milliseconds(label="At least, ms")
+    trace_id = _TraceId()
     before = _Moment()
 
 
@@ -145,6 +161,7 @@ class LiveForm(PageForm):
         label="Outcome",
     )
     min_ms = _Milliseconds(label="At least, ms")
+    trace_id = _TraceId()
     requests = forms.BooleanField(required=False, label="Request signals", widget=_Box({"value": "1"}))
     before = _Moment()
 
@@ -152,7 +169,7 @@ class LiveForm(PageForm):
         """The filter for the store, made of the good values.
 
         The two signals of every request would crowd out all others, so they are shown only to who wants them, or asks
-        for any name: it may be one of theirs.
+        for any name or trace: it may be one of theirs.
         """
         self.is_valid()
         given = {name: value for name, value in self.cleaned_data.items() if value}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,7 +14,7 @@ from django.urls import reverse
 
 from signal_monitor.checks import MIDDLEWARE
 from signal_monitor.conf import get_config
-from signal_monitor.dashboard import charts, forms, sources
+from signal_monitor.dashboard import charts, forms, sources, traces
 from signal_monitor.records import Dispatch, Request, SubjectKind
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import Store
@@ -117,13 +118,7 @@ def _dispatch(store: Store, params: Params) -> Context:
         "dispatch": dispatch,
         "tree": tree,
         "waterfall": charts.waterfall(tree or [dispatch]),
-        "trace_url": _trace_url(dispatch.trace_id, dispatch.span_id),
     }
-
-
-def _trace_url(trace_id: str | None, span_id: str | None) -> str:
-    template = get_config().TRACE_URL
-    return template.format(trace_id=trace_id, span_id=span_id or "") if template and trace_id else ""
 
 
 def _requests(store: Store, params: Params) -> Context:
@@ -131,7 +126,9 @@ def _requests(store: Store, params: Params) -> Context:
     form.is_valid()
     least = form.cleaned_data.get("min_ms") or 0.0
     before = form.cleaned_data.get("before") or 0.0
-    rows = store.requests(sources.TABLE_ROWS, path=params.get("path", ""), slow_ms=least, before=before)
+    trace_id = params.get("trace_id", "")
+    read = partial(traces.requests_of, store, trace_id) if trace_id else store.requests
+    rows = read(sources.TABLE_ROWS, path=params.get("path", ""), slow_ms=least, before=before)
     return {
         **_ranged(params, rows),
         "filtered": bool(params.keys() - UNFILTERED),
@@ -143,7 +140,7 @@ def _request(store: Store, params: Params) -> Context:
     detail = sources.request_detail(store, params.get("request_id", ""))
     if detail is None:
         raise NotStored("request")
-    return {"detail": detail, "trace_url": _trace_url(detail.request.trace_id, detail.request.span_id)}
+    return {"detail": detail}
 
 
 def _health(store: Store, _params: Params) -> Context:

@@ -17,8 +17,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from signal_monitor.conf import get_config
-from signal_monitor.dashboard import formatting, sources
-from signal_monitor.records import Dispatch, ReceiverCall
+from signal_monitor.dashboard import formatting, sources, traces
+from signal_monitor.records import Dispatch, ReceiverCall, Request
 
 register = template.Library()
 
@@ -33,6 +33,7 @@ MEANINGS = {
     "late": "ended only after its dispatch had",
     "not_run": "was not run, because an earlier receiver raised",
 }
+TRACE_LINK = '<a class="trace" href="{}" rel="noreferrer" aria-label="trace of {} at {}">trace</a>'
 ARGUMENTS = {"dispatch": "dispatch_id", "request": "request_id", "receiver": "name", "signal": "name"}
 
 register.filter("duration", formatting.duration)
@@ -42,6 +43,7 @@ register.filter("rate", formatting.rate)
 register.filter("share", formatting.share)
 register.filter("clock", formatting.clock)
 register.filter("moment", formatting.moment)
+register.simple_tag(traces.trace_url)
 
 
 @register.simple_tag
@@ -143,6 +145,20 @@ def live_link(text: str | None = None, **where: str) -> SafeString:
     """A link to the live page with a filter; shows the filter's value unless given a text."""
     content = dotted(next(iter(where.values()))) if text is None else text
     return _anchor(f"{_url('live')}?{urlencode(where)}", content)
+
+
+@register.simple_tag
+def trace_link(record: Dispatch | Request, call: ReceiverCall | None = None) -> str:
+    """A link to a record's trace, opened at the span of a receiver call where that has one; "" where there is none."""
+    span_id = call.span_id if call and call.span_id else record.span_id
+    url = traces.trace_url(record.trace_id, span_id)
+    return format_html(TRACE_LINK, url, _what_ran(record, call), stamp(record.started_at)) if url else ""
+
+
+def _what_ran(record: Dispatch | Request, call: ReceiverCall | None) -> str:
+    if isinstance(record, Request):
+        return f"{record.method} {record.path}"
+    return short_name(call.receiver if call else record.signal)
 
 
 @register.simple_tag(takes_context=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from django.apps import AppConfig, apps
+from django.apps import AppConfig
 from django.core.signals import setting_changed
 from django.db import connections
 
@@ -13,9 +13,6 @@ from . import conf, pipeline
 from .conf import Config, get_config
 from .expansion import Expander
 from .instrumentation import instrument, uninstrument
-from .instrumentation.catalogue import Limits, catalogue
-from .instrumentation.outbox import outbox
-from .instrumentation.plans import forget_plans
 from .instrumentation.probes import probes
 from .middleware import hook_requests
 from .observers.history import History
@@ -26,7 +23,8 @@ from .process import ThisProcess
 from .queries import query_counting
 from .running import running_calls
 from .stores import forget_store, get_store
-from .telemetry.spans import Spans
+from .telemetry.switch import telemetry
+from .wiring import configure_instrumentation, installed_apps
 
 
 class SignalMonitorConfig(AppConfig):
@@ -46,22 +44,14 @@ class SignalMonitorConfig(AppConfig):
 def start(config: Config) -> None:
     """Observe as configured, and deliver to a pipeline of this process."""
     if not config.ENABLED:
+        pipeline.stop()
         uninstrument()
         query_counting.stop()
         return
-    catalogue.configure(
-        Limits(
-            slow_ns=config.slow_ns,
-            overrides={pattern: int(limit * 1e6) for pattern, limit in config.SLOW_MS_OVERRIDES.items()},
-            spanless=config.SPANS_IGNORE,
-        )
-    )
-    forget_plans()
-    outbox.size = config.QUEUE_SIZE
+    configure_instrumentation(config)
     pipeline.run(build(config))
     hook_requests()
     probes.in_transaction = _in_transaction
-    probes.keeps_messages = config.ERROR_MESSAGES
     if config.COUNT_QUERIES:
         query_counting.start()
     else:
@@ -76,15 +66,15 @@ def start(config: Config) -> None:
 def build(config: Config) -> pipeline.Pipeline:
     """The observers, in their order, and the pipeline that tells them."""
     process = ThisProcess()
-    expander = Expander(process, [app.name for app in apps.get_app_configs()])
+    expander = Expander(process, installed_apps())
     stored = (
         Statistics(),
         History(config.SAMPLE_PER_SECOND),
         Requests(process, int(config.REQUEST_SLOW_MS * 1e6), config.SAMPLE_PER_SECOND),
     )
     spool = Spool(process, get_store, stored, partial(running_calls, expander))
-    spans = [Spans(need_parent=config.SPANS_NEED_PARENT, min_ms=config.SPANS_MIN_MS)] if config.SPANS else []
-    return pipeline.Pipeline(expander, [*stored, *spans, spool])
+    told = telemetry.start(config, installed_apps(), process)
+    return pipeline.Pipeline(expander, [*stored, *told, spool])
 
 
 def _in_transaction() -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 SETTING = "SIGNAL_MONITOR"
+SELECTABLE = ("signal", "sender", "receiver", "app")
 UNSPANNED = (
     "django.db.models.signals.pre_init",
     "django.db.models.signals.post_init",
@@ -43,9 +44,14 @@ class Config:
     COUNT_QUERIES: count the database queries of each receiver.
     SPANS: emit OpenTelemetry spans.
     SPANS_NEED_PARENT: only under a recording span.
-    SPANS_MIN_MS: from how many milliseconds on an ordinary dispatch gets spans; those that failed, or whose spans
-        somebody has asked for, always do.
-    SPANS_IGNORE: patterns of signal names that get no span.
+    SPANS_MIN_MS: from how many milliseconds on an ordinary dispatch gets spans of its own; those that are slow or
+        failed, or whose spans somebody has asked for, always do.
+    SPANS_PER_TRACE: how many spans of ours a trace may have, beside those of slow and failed receivers; the rest is
+        folded into spans that say how many dispatches they stand for. None sets no limit.
+    SPANS_INCLUDE: patterns of names, under "signal", "sender", "receiver" and "app" (the one that defines the
+        receiver): what matches none of those under one of these, gets no span.
+    SPANS_EXCLUDE: likewise, and what matches one gets no span. Under "signal", UNSPANNED unless told otherwise.
+    METRICS: record OpenTelemetry metrics.
     TRACE_URL: a link to a trace, with {trace_id} and {span_id}; "" hides such links.
     ACCESS: dotted path of a callable that takes an HttpRequest (for a websocket, one made of its handshake) and says
     whether it may look; "" means active staff, and in DEBUG also clients on this machine.
@@ -66,7 +72,10 @@ class Config:
     SPANS: bool = True
     SPANS_NEED_PARENT: bool = True
     SPANS_MIN_MS: float = 0
-    SPANS_IGNORE: tuple[str, ...] = UNSPANNED
+    SPANS_PER_TRACE: int | None = 100
+    SPANS_INCLUDE: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    SPANS_EXCLUDE: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    METRICS: bool = True
     TRACE_URL: str = ""
     ACCESS: str = ""
 
@@ -84,12 +93,19 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
 
 
+def _is_count(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
 def _is_limits(value: object) -> bool:
     return isinstance(value, Mapping) and all(isinstance(key, str) and _is_number(item) for key, item in value.items())
 
 
 def _is_patterns(value: object) -> bool:
-    return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+    return isinstance(value, Mapping) and all(
+        key in SELECTABLE and isinstance(item, list | tuple) and all(isinstance(pattern, str) for pattern in item)
+        for key, item in value.items()
+    )
 
 
 def _is_store(value: object) -> bool:
@@ -110,6 +126,10 @@ _SWITCH: Rule = ("True or False", lambda value: isinstance(value, bool))
 _SWITCH_OR_NONE: Rule = ("True, False or None", lambda value: value is None or isinstance(value, bool))
 _MILLISECONDS: Rule = ("a number of milliseconds, 0 or more", _is_number)
 _SIZE: Rule = ("a whole number, 1 or more", lambda value: type(value) is int and value >= 1)
+_PATTERNS: Rule = (
+    'a dict of lists of patterns, under "signal", "sender", "receiver" and "app"',
+    _is_patterns,
+)
 _RULES: dict[str, Rule] = {
     "ENABLED": _SWITCH,
     "STORE": ('"sqlite", "sqlite:///" and an absolute path, or "memory"', _is_store),
@@ -121,12 +141,15 @@ _RULES: dict[str, Rule] = {
     "SERVER_TIMING": _SWITCH_OR_NONE,
     "QUEUE_SIZE": _SIZE,
     "HISTORY_SIZE": _SIZE,
-    "SAMPLE_PER_SECOND": ("a whole number, 0 or more", lambda value: type(value) is int and value >= 0),
+    "SAMPLE_PER_SECOND": ("a whole number, 0 or more", _is_count),
     "COUNT_QUERIES": _SWITCH,
     "SPANS": _SWITCH,
     "SPANS_NEED_PARENT": _SWITCH,
     "SPANS_MIN_MS": _MILLISECONDS,
-    "SPANS_IGNORE": ("a list of patterns", _is_patterns),
+    "SPANS_PER_TRACE": ("a whole number, 0 or more, or None", lambda value: value is None or _is_count(value)),
+    "SPANS_INCLUDE": _PATTERNS,
+    "SPANS_EXCLUDE": _PATTERNS,
+    "METRICS": _SWITCH,
     "TRACE_URL": ('a URL with {trace_id} and, if you like, {span_id}, or ""', _is_trace_url),
     "ACCESS": ('a dotted path, or ""', lambda value: isinstance(value, str)),
 }

@@ -15,6 +15,7 @@ from .histograms import buckets_of
 from .instrumentation.capture import Lines, RawFailure, stack_lines
 from .instrumentation.places import FIRST_END, STARTED, ground_of
 from .instrumentation.probes import probes
+from .names import Apps
 from .records import (
     Amendment,
     Dispatch,
@@ -74,15 +75,11 @@ def call_site(stack: Sequence[Frame]) -> Frame | None:
 
 
 class Expander:
-    """Makes the records of one process.
+    """Makes the records of one process."""
 
-    ``apps`` are the names of the installed applications.
-    """
-
-    def __init__(self, process: ThisProcess, apps: Sequence[str] = ()) -> None:
+    def __init__(self, process: ThisProcess, apps: Apps | None = None) -> None:
         self.process = process
-        self._apps = sorted(apps, key=len, reverse=True)
-        self._app_by_module: dict[str, str | None] = {}
+        self._apps = apps or Apps()
         self._epoch_ns = 0
         self.set_clock()
 
@@ -97,14 +94,6 @@ class Expander:
     def wall_clock(self, reading_ns: int) -> float:
         """A reading of the monotonic clock as seconds since the epoch."""
         return (self._epoch_ns + reading_ns) / 1e9
-
-    def app_of(self, module: str) -> str | None:
-        """The installed application that a module belongs to."""
-        if module not in self._app_by_module:
-            self._app_by_module[module] = next(
-                (app for app in self._apps if module == app or module.startswith(f"{app}.")), None
-            )
-        return self._app_by_module[module]
 
     def dispatch(self, raw: ActiveDispatch) -> Dispatch:
         """The record of a dispatch that has ended."""
@@ -153,12 +142,12 @@ class Expander:
             is_async=raw.is_async(index),
             severity=severity(duration_ns, info.slow_ns),
             failure=failure(raw.failures.get(index)),
-            app=self.app_of(info.module),
+            app=self._apps.of(info.module),
             path=info.path,
             line=info.line,
             queries=queries[0],
             query_ns=queries[1],
-            span_id=spans.receiver_span_id_hex(index) if spans else None,
+            span_id=spans.receiver_span_id_hex(index) if spans and outcome != "not_run" else None,
         )
 
     def fold(self, shape: Shape, records: Sequence[Record]) -> Fold:
@@ -172,7 +161,7 @@ class Expander:
             ended_at=self.wall_clock(round(times[-1][-1] * 1e9)),
             durations=durations[0] if len(durations) == 1 else _durations(times[0], times[-1]),
             calls=tuple(
-                FoldedCalls(info.name, calls, self.app_of(info.module), info.path, info.line)
+                FoldedCalls(info.name, calls, self._apps.of(info.module), info.path, info.line)
                 for info, calls in zip(shape.receivers, durations, strict=True)
             ),
         )
@@ -190,6 +179,7 @@ class Expander:
             replaces=raw.outcomes.get(index, "late"),
             severity=severity(duration_ns, info.slow_ns),
             failure=failure(late.failure),
+            signal=raw.signal.name,
         )
         call = ReceiverCall(
             receiver=info.name,
@@ -200,7 +190,7 @@ class Expander:
             is_async=raw.is_async(index),
             severity=amendment.severity,
             failure=amendment.failure,
-            app=self.app_of(info.module),
+            app=self._apps.of(info.module),
             path=info.path,
             line=info.line,
         )

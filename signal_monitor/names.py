@@ -11,7 +11,7 @@ import hashlib
 import inspect
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
 MAX_LENGTH = 200
@@ -28,6 +28,22 @@ class Source(NamedTuple):
 
     path: str
     line: int
+
+
+class Apps:
+    """The names of the installed applications."""
+
+    def __init__(self, names: Sequence[str] = ()) -> None:
+        self._names = sorted(names, key=len, reverse=True)
+        self._by_module: dict[str, str | None] = {}
+
+    def of(self, module: str) -> str | None:
+        """The application that a module belongs to: of those that match, the innermost."""
+        if module not in self._by_module:
+            self._by_module[module] = next(
+                (app for app in self._names if module == app or module.startswith(f"{app}.")), None
+            )
+        return self._by_module[module]
 
 
 def shortened(text: str) -> str:

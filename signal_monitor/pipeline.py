@@ -203,7 +203,10 @@ class Pipeline:
             item[SHAPE].rearm(time.monotonic())
             item = ActiveDispatch.of(item)
         if isinstance(item, ActiveDispatch):
-            record, trace = self.expander.dispatch(item), item.trace
+            trace = item.trace
+            if trace is not None:
+                trace.settle(item)
+            record = self.expander.dispatch(item)
             self._each("observe", lambda observer: observer.observe(record, trace))
         elif isinstance(item, LateCall):
             amendment, call = self.expander.late(item)

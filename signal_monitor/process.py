@@ -54,6 +54,13 @@ class ThisProcess:
         if count:
             self.dropped[reason] = self.dropped.get(reason, 0) + count
 
+    def losses(self) -> dict[str, int]:
+        """How many records were lost, by reason."""
+        dropped = dict(self.dropped)
+        if outbox.dropped:
+            dropped["queue full"] = outbox.dropped
+        return dropped
+
     def rate(self) -> float:
         """Dispatches per second over the last RATE_SECONDS."""
         now = time.monotonic()
@@ -66,9 +73,6 @@ class ThisProcess:
     def describe(self, running: tuple[RunningCall, ...], *, ended: bool = False) -> Process:
         """The record of this process as it is now."""
         now = time.time()
-        dropped = dict(self.dropped)
-        if outbox.dropped:
-            dropped["queue full"] = outbox.dropped
         return Process(
             id=self.id,
             pid=os.getpid(),
@@ -80,7 +84,7 @@ class ThisProcess:
             rate=self.rate(),
             dispatches=self.dispatches,
             queue_length=len(outbox),
-            dropped=dropped,
+            dropped=self.losses(),
             orphans=catalogue.orphans(),
             faults=faults.count,
             last_fault=faults.last,

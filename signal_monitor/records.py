@@ -189,6 +189,7 @@ class Amendment:
     severity: Severity = "normal"
     failure: Failure | None = None
     replaces: Outcome = "late"
+    signal: str = ""
 
 
 @dataclass(frozen=True, slots=True)

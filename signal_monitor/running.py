@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 
 from .expansion import Expander
 from .instrumentation.cells import Cell, live_cells
 from .instrumentation.dispatch import ActiveDispatch
-from .instrumentation.places import PLACE, Position, calls_around, number_of
+from .instrumentation.places import FIRST_END, PLACE, SHAPE, Position, calls_around, is_under_way, number_of
+from .instrumentation.plans import Record
 from .instrumentation.stepping import begun_cells
 from .records import RunningCall
 
@@ -52,3 +54,20 @@ def _is_notable(position: Position) -> bool:
     if not 0 <= index < len(dispatch.starts) or dispatch.ends[index] or not dispatch.starts[index]:
         return False
     return time.perf_counter_ns() - dispatch.starts[index] >= NOTABLE_NS
+
+
+def count_running() -> Counter[tuple[str, str]]:
+    """How many calls of each receiver have begun and not ended: by the names of signal and receiver."""
+    standing = {(id(call), names) for cell in (*live_cells(), *begun_cells()) for call, names in _named(cell)}
+    return Counter(names for _, names in standing)
+
+
+def _named(cell: Cell) -> Iterator[tuple[Position | Record, tuple[str, str]]]:
+    for call in calls_around(cell.top):
+        if isinstance(call, Position):
+            dispatch, index = call.dispatch, call.index
+            if 0 <= index < len(dispatch.starts) and dispatch.starts[index] and not dispatch.ends[index]:
+                yield call, (dispatch.signal.name, dispatch.receivers[index].name)
+        elif is_under_way(call):
+            shape = call[SHAPE]
+            yield call, (shape.signal.name, shape.receivers[len(call) - FIRST_END].name)

@@ -31,7 +31,6 @@ class Limits:
 
     slow_ns: int = 100_000_000
     overrides: Mapping[str, int] | None = None
-    spanless: tuple[str, ...] = ()
 
     def slow_ns_of(self, name: str) -> int:
         """The limit for a signal or receiver; the first pattern that matches decides."""
@@ -39,10 +38,6 @@ class Limits:
             if fnmatch.fnmatchcase(name, pattern):
                 return limit
         return self.slow_ns
-
-    def spanned(self, signal: str) -> bool:
-        """Whether a signal's dispatches get spans."""
-        return not any(fnmatch.fnmatchcase(signal, pattern) for pattern in self.spanless)
 
 
 class SignalInfo:
@@ -52,12 +47,11 @@ class SignalInfo:
     builds without its global lock, would let another thread in: no count is lost.
     """
 
-    __slots__ = ("_met", "after", "before", "name", "orphans", "plans", "ref", "seen", "slow_ns", "spanned")
+    __slots__ = ("_met", "after", "before", "name", "orphans", "plans", "ref", "seen", "slow_ns")
 
     def __init__(self, signal: Signal, name: str, limits: Limits) -> None:
         self.name = name
         self.slow_ns = limits.slow_ns_of(name)
-        self.spanned = limits.spanned(name)
         self.before: Hook | None = None
         self.after: Hook | None = None
         self.orphans = 0
@@ -111,7 +105,7 @@ class Catalogue:
         """Use other limits from now on, for what is known already too."""
         self.limits = limits
         for info in list(self.known.values()):
-            info.slow_ns, info.spanned = limits.slow_ns_of(info.name), limits.spanned(info.name)
+            info.slow_ns = limits.slow_ns_of(info.name)
         self._receivers.clear()
 
     def note_birth(self, signal: Signal, module: str, line: int) -> None:

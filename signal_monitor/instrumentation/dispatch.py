@@ -66,6 +66,9 @@ class DispatchTrace(Protocol):
     def end(self, dispatch: ActiveDispatch) -> None:
         """The dispatch has ended."""
 
+    def settle(self, dispatch: ActiveDispatch) -> None:
+        """The worker is about to make a record of the dispatch: decide which spans it has."""
+
 
 class LateCall:
     """A receiver call that ended after its dispatch had."""
@@ -234,6 +237,29 @@ class ActiveDispatch:
         """Whether any receiver raised."""
         return self.failure is not None or bool(self.failures)
 
+    def called(self) -> list[int]:
+        """The positions of the receivers that were called."""
+        return [index for index, started in enumerate(self.starts) if started]
+
+    def notable_calls(self) -> list[int]:
+        """The positions of the receiver calls that were slow, or did not simply return."""
+        return [
+            index
+            for index in self.called()
+            if index in self.outcomes or self._time_of(index) >= self.receivers[index].slow_ns
+        ]
+
+    def late_calls(self) -> frozenset[int]:
+        """The positions of the receiver calls that went on when the dispatch had ended."""
+        return frozenset(index for index, outcome in self.outcomes.items() if outcome == "late")
+
+    def _time_of(self, index: int) -> int:
+        return (self.ends[index] or self.ended_ns) - self.starts[index]
+
+    def is_slow(self) -> bool:
+        """Whether the dispatch as a whole was slow."""
+        return self.ended_ns - self.started_ns >= self.signal.slow_ns
+
     def close(self, index: int, outcome: Outcome = "ok", error: BaseException | None = None) -> None:
         """Note that a receiver call has ended, and how."""
         now = perf_counter_ns()
@@ -253,7 +279,7 @@ class ActiveDispatch:
             if not ended and (self.starts[index] or self.async_calls is None):
                 self.outcomes.setdefault(index, "late" if self.starts[index] else "not_run")
         self.ended_ns = perf_counter_ns()
-        if self.sender not in signal.seen or probes.looks_closely or self.failed or self._is_slow():
+        if self.sender not in signal.seen or probes.looks_closely or self._is_notable():
             self.lines = caller_lines()
             if len(signal.seen) < MAX_SEEN:
                 signal.seen.add(self.sender)
@@ -262,12 +288,8 @@ class ActiveDispatch:
         if self.origin is None or self.origin.lets_go(self):
             outbox.append(self)
 
-    def _is_slow(self) -> bool:
-        if self.ended_ns - self.started_ns >= self.signal.slow_ns:
-            return True
-        return bool(catalogue.limits.overrides) and any(
-            end - start >= info.slow_ns for start, end, info in zip(self.starts, self.ends, self.receivers, strict=True)
-        )
+    def _is_notable(self) -> bool:
+        return self.failed or self.is_slow() or bool(catalogue.limits.overrides and self.notable_calls())
 
 
 _PLAIN = frozenset({"send", "send_robust"})

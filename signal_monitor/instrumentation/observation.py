@@ -18,7 +18,6 @@ from .capture import failure_of
 from .catalogue import ReceiverInfo, catalogue
 from .cells import Cell, current_cell, enter_cell, leave_cell
 from .dispatch import ActiveDispatch
-from .outbox import outbox
 from .places import Place, Position
 from .probes import probes
 from .stepping import as_coroutine, awaited, steps
@@ -251,8 +250,7 @@ def begin(
     dispatch = ActiveDispatch(info, sender_name(sender), method, receivers, sync_count, cell)
     if probes.in_transaction is not None:
         dispatch.in_transaction = probes.in_transaction()
-    if info.spanned and not outbox.is_full:
-        dispatch.trace = probes.open_trace(dispatch, cell)
+    dispatch.trace = probes.open_trace(dispatch, cell)
     return Observation(dispatch, cell)
 
 

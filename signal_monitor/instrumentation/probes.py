@@ -31,6 +31,10 @@ class Probes:
         self.counts_queries = False
         self.keeps_messages = True
         self.in_transaction: Callable[[], bool] | None = None
+        self.forget_traces()
+
+    def forget_traces(self) -> None:
+        """Have nobody write spans."""
         self.trace_context: Callable[[], object] = _NO_CONTEXT.get
         self.open_trace: Callable[[ActiveDispatch | Shape, Cell], DispatchTrace | None] = _no_trace
 

@@ -1,4 +1,4 @@
-"""Names and attributes of the spans.
+"""Names and attributes of the spans, and of what the metrics are counted by.
 
 Source: OpenTelemetry semantic conventions 1.44.0 for ``code.*``, ``error.type`` and ``exception.*``;
 ``django.signal.*`` is our own namespace.
@@ -9,6 +9,23 @@ from __future__ import annotations
 import linecache
 
 from signal_monitor.records import Dispatch, Failure, ReceiverCall
+
+Attributes = dict[str, str | int | float]
+
+SIGNAL = "django.signal.name"
+METHOD = "django.signal.method"
+SENDER = "django.signal.sender"
+RECEIVERS = "django.signal.receivers.count"
+FAILED = "django.signal.receivers.failed"
+FOLDED_RECEIVERS = "django.signal.receivers.folded.count"
+FOLDED_RECEIVERS_TIME = "django.signal.receivers.folded.duration"
+FOLDED_DISPATCHES = "django.signal.dispatches.folded.count"
+FOLDED_DISPATCHES_TIME = "django.signal.dispatches.folded.duration"
+OUTCOME = "django.signal.receiver.outcome"
+FUNCTION = "code.function.name"
+PATH = "code.file.path"
+LINE = "code.line.number"
+ERROR = "error.type"
 
 
 def dispatch_name(signal: str) -> str:
@@ -21,33 +38,33 @@ def receiver_name(receiver: str) -> str:
     return f"receive {receiver}"
 
 
-def dispatch_attributes(dispatch: Dispatch) -> dict[str, str | int]:
+def dispatch_attributes(dispatch: Dispatch) -> Attributes:
     """What a dispatch span says."""
-    attributes: dict[str, str | int] = {
-        "django.signal.name": dispatch.signal,
-        "django.signal.method": dispatch.method,
-        "django.signal.sender": dispatch.sender,
-        "django.signal.receivers.count": len(dispatch.calls),
-        "django.signal.receivers.failed": sum(1 for call in dispatch.calls if call.failed),
+    attributes: Attributes = {
+        SIGNAL: dispatch.signal,
+        METHOD: dispatch.method,
+        SENDER: dispatch.sender,
+        RECEIVERS: len(dispatch.calls),
+        FAILED: sum(1 for call in dispatch.calls if call.failed),
     }
     if dispatch.failure is not None:
-        attributes["error.type"] = dispatch.failure.type
+        attributes[ERROR] = dispatch.failure.type
     return attributes
 
 
-def receiver_attributes(call: ReceiverCall, signal: str | None) -> dict[str, str | int]:
+def folded_attributes(calls: int, total_ns: int) -> Attributes:
+    """What a dispatch span says of the receiver calls that have no span of their own: how many, and seconds."""
+    return {FOLDED_RECEIVERS: calls, FOLDED_RECEIVERS_TIME: total_ns / 1e9} if calls else {}
+
+
+def receiver_attributes(call: ReceiverCall, signal: str) -> Attributes:
     """What a receiver span says."""
-    attributes: dict[str, str | int] = {
-        "code.function.name": call.receiver,
-        "django.signal.receiver.outcome": call.outcome,
-    }
-    if signal is not None:
-        attributes["django.signal.name"] = signal
+    attributes: Attributes = {FUNCTION: call.receiver, OUTCOME: call.outcome, SIGNAL: signal}
     if call.path is not None and call.line is not None:
-        attributes["code.file.path"] = call.path
-        attributes["code.line.number"] = call.line
+        attributes[PATH] = call.path
+        attributes[LINE] = call.line
     if call.failure is not None:
-        attributes["error.type"] = call.failure.type
+        attributes[ERROR] = call.failure.type
     return attributes
 
 

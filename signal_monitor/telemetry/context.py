@@ -90,3 +90,17 @@ class LazyContext(Context):
         return dict.__repr__(self._filled())
 
     __hash__ = None  # type: ignore[assignment] # as any dict
+
+
+def leave_context(base: Context, entered: Any) -> Context:  # noqa: ANN401 - a context
+    """Leave a receiver's context for what was before it, with whatever else the receiver has attached; answers that."""
+    current = get_context()
+    if current is entered:
+        set_context(base)
+        return base
+    if otel.get_current_span(current) is not otel.get_current_span(entered):
+        return current  # the receiver has attached a span of its own for its caller
+    if any(base.get(key) is not current.get(key) for key in {*base, *current} - {SPAN_KEY}):
+        base = otel.set_span_in_context(otel.get_current_span(base), current)
+    set_context(base)
+    return base

@@ -7,7 +7,7 @@ the parent), real spans are started instead.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from opentelemetry import trace as otel
 from opentelemetry.context import Context
@@ -16,80 +16,110 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, Sampler
 
 from signal_monitor.faults import note_in_send
-from signal_monitor.instrumentation.dispatch import ActiveDispatch
 from signal_monitor.instrumentation.outbox import outbox
 from signal_monitor.pipeline import stop_before_others_at_exit
 
+from .aside import SUPPRESSED, DeferredTrace
 from .context import SPAN_KEY, get_context
-from .tracing import DISPATCH, SCHEMA_URL, SCOPE, Parent, Trace
+from .parents import Parent, Policy, has_ended, is_alive, is_suppressed
+from .providers import SCHEMA_URL, SCOPE, VERSION, providers
+from .tracing import Trace
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
     from signal_monitor.instrumentation.cells import Cell
+    from signal_monitor.instrumentation.dispatch import ActiveDispatch, DispatchTrace
     from signal_monitor.instrumentation.plans import Shape
 
 _QUIET_STARTS = {SpanProcessor.on_start, BatchSpanProcessor.on_start, SimpleSpanProcessor.on_start}
+_PROCESSORS = (SpanProcessor, BatchSpanProcessor, SimpleSpanProcessor)
 
 
 class Tracing:
     """Decides, at the start of a dispatch, whether it gets spans and of which kind."""
 
-    def __init__(self, *, need_parent: bool, floor_ns: int) -> None:
-        self._need_parent = need_parent
-        self._floor_ns = floor_ns
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
         self._provider: TracerProvider | None = None
         self._tracer: otel.Tracer = otel.NoOpTracer()
         self._processors: object = None
-        self._light = False
+        self._quiet = False
 
-    def open(self, described: ActiveDispatch | Shape, cell: Cell) -> Trace | None:
+    def open(self, described: ActiveDispatch | Shape, cell: Cell) -> DispatchTrace | None:
         """The spans of a dispatch that begins now; None where it gets none."""
         try:
-            parent: Any = cell.traced
+            parent: Any = cell.traced  # what was found last holds while its context is the current one
             if parent is None or parent.context is not get_context() or not parent.span.is_recording():
                 parent = self._look(get_context(), cell)
-            if parent is None or not described.signal.spanned or len(outbox.items) >= outbox.size:
+                if type(parent) is not Parent:
+                    return cast("DispatchTrace | None", parent)
+            if not parent.policy.selection.takes_dispatch(described.signal.name, described.sender):
                 return None
-            trace = Trace(described, parent)
-            return trace if parent.light or self._starts(trace) else None
+            if len(outbox.items) >= outbox.size:
+                return None
+            return Trace(described, parent) if parent.light else _started(described, parent)
         except Exception as error:  # noqa: BLE001 - as contained does
             note_in_send("the start of a trace", error)
             return None
 
-    def _starts(self, trace: Trace) -> bool:
-        """Whether the provider has the dispatch's span recorded, which is started here."""
-        return trace.start(self._tracer.start_span(trace.name_of(DISPATCH)))
-
-    def _look(self, context: Context, cell: Cell) -> Parent | None:
+    def _look(self, context: Context, cell: Cell) -> Parent | DispatchTrace | None:
         """What a context that is new to this cell means for spans; one without a recording span is remembered."""
-        cell.traced = None
-        span = otel.get_current_span(context)
+        cell.traced = cell.untraced = None
         # A cell outlives what it remembers: nothing of the application's may be among it.
         plain = not context.keys() - {SPAN_KEY}
-        if self._need_parent and not span.is_recording():
+        if not plain and is_suppressed(context):
+            return SUPPRESSED
+        span = otel.get_current_span(context)
+        if not self._has_spans(span):
             cell.untraced = context if plain else None
             return None
-        provider = otel.get_tracer_provider()
-        if isinstance(provider, otel.ProxyTracerProvider):  # nobody has configured tracing
+        provider = providers.tracer_provider()
+        if provider is None:
             return None
         self._look_at(provider)
-        parent = Parent(context, span, self._tracer, light=self._light, floor_ns=self._floor_ns)
+        parent = Parent(context, span, self._tracer, self.policy, light=self._quiet and _is_enabled(self._tracer))
         if parent.light and plain:
             cell.traced = parent
         return parent
 
+    def _has_spans(self, span: otel.Span) -> bool:
+        policy = self.policy
+        return policy.enabled and (not policy.need_parent or is_alive(span) or has_ended(span))
+
     def _look_at(self, provider: TracerProvider) -> None:
         if provider is not self._provider:
             self._provider = provider
-            self._tracer = provider.get_tracer(SCOPE, schema_url=SCHEMA_URL)
-            self._processors = None
+            self._tracer = provider.get_tracer(SCOPE, VERSION, SCHEMA_URL)
+            self._processors, self._quiet = None, False
             stop_before_others_at_exit()
         if type(self._tracer) is Tracer:
             processors = getattr(self._tracer.span_processor, "_span_processors", None)
             if processors is not self._processors:
                 self._processors = processors
-                self._light = follows_parent(self._tracer.sampler) and start_quietly(processors)
+                quiet = start_quietly(processors) and _counts_nothing(self._tracer)
+                self._quiet = quiet and follows_parent(self._tracer.sampler)
+
+
+def _started(described: ActiveDispatch | Shape, parent: Parent) -> Trace | None:
+    """The trace of a dispatch whose real span is started here; None where the provider does not record it."""
+    spans, budget = 1 + len(described.receivers), parent.policy.budget
+    if parent.ids.is_valid and not budget.take(parent.ids.trace_id, spans):
+        return DeferredTrace(described, parent)
+    trace = Trace(described, parent)
+    return trace if trace.start() else None
+
+
+def _is_enabled(tracer: Any) -> bool:  # noqa: ANN401 - the SDK's
+    """Whether a tracer is not switched off by the provider's configuration of tracers, which is experimental."""
+    is_enabled = getattr(tracer, "_is_enabled", None)
+    return is_enabled is None or is_enabled()
+
+
+def _counts_nothing(tracer: Any) -> bool:  # noqa: ANN401 - the SDK's
+    """Whether the SDK keeps no metrics of its own about the spans that a tracer starts."""
+    counts = getattr(tracer, "_tracer_metrics", None)
+    return counts is None or type(counts).__name__.startswith("NoOp")
 
 
 def follows_parent(sampler: Sampler) -> bool:
@@ -107,6 +137,3 @@ def start_quietly(processors: object) -> bool:
         and getattr(type(item), "_on_ending", None) in {getattr(base, "_on_ending", None) for base in _PROCESSORS}
         for item in processors
     )
-
-
-_PROCESSORS = (SpanProcessor, BatchSpanProcessor, SimpleSpanProcessor)

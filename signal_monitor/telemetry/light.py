@@ -4,35 +4,46 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, SpanLimits
+from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode
 
 from signal_monitor.names import class_name
 
 
 class LightSpan(Span):
-    """Current while a receiver runs; holds what the receiver's own code adds, within the SDK's limits."""
+    """Current while a receiver runs; holds what the receiver's own code adds, within the SDK's limits.
+
+    ``around`` is the span that its dispatch hangs under.
+    """
 
     kind = SpanKind.INTERNAL
 
-    def __init__(self, name: str, context: SpanContext, parent: SpanContext, tracer: Any) -> None:  # noqa: ANN401 - the SDK's
+    def __init__(
+        self,
+        name: str,
+        context: SpanContext,
+        parent: SpanContext,
+        tracer: Any,  # noqa: ANN401 - the SDK's
+        around: Span,
+    ) -> None:
         limits: SpanLimits = getattr(tracer, "_span_limits", None) or SpanLimits()
         self.name = name
         self.context = context
         self._limits = limits
         self.parent = parent
+        self.around = around
         self.resource: Resource = tracer.resource
         self.start_time = time.time_ns()
         self.end_time: int | None = None
         self.attributes = self._bounded(limits.max_span_attributes, limits.max_span_attribute_length)
-        self.events: deque[Event] = deque(maxlen=limits.max_events)
-        self.links: deque[Link] = deque(maxlen=limits.max_links)
+        self.events: BoundedList[Event] = BoundedList(limits.max_events)
+        self.links: BoundedList[Link] = BoundedList(limits.max_links)
         self.status = Status()
         self.ended = False
 

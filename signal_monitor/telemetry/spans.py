@@ -9,56 +9,57 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode
+from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from signal_monitor.instrumentation.dispatch import DispatchTrace
 from signal_monitor.instrumentation.places import SHAPE, STARTED
 from signal_monitor.instrumentation.plans import Record, Shape
-from signal_monitor.instrumentation.probes import probes
 from signal_monitor.pipeline import Observer
-from signal_monitor.records import Amendment, Dispatch, Fold, ReceiverCall
+from signal_monitor.process import ThisProcess
+from signal_monitor.records import Amendment, Dispatch, Failure, Fold, ReceiverCall
 
-from .content import dispatch_attributes, dispatch_name, exception_attributes, receiver_attributes, receiver_name
-from .context import get_context
-from .decision import Tracing
+from .content import Attributes, dispatch_attributes, exception_attributes, folded_attributes, receiver_attributes
+from .folding import Folded, Folding
 from .light import LightSpan
-from .tracing import DISPATCH, SCHEMA_URL, SCOPE, Trace
+from .ordinary import INSTRUMENTATION_SCOPE, Content, write_ordinary
+from .tracing import DISPATCH, Trace
 
 MAX_PENDING = 1_000
 MAX_CONTENTS = 1_000
-_SCOPE = InstrumentationScope(SCOPE, "", SCHEMA_URL)
-_UNSET = Status()
+MAX_RAISED = 1_000
 
 
 class Spans(Observer):
     """Writes the spans of dispatches that have ended."""
 
-    def __init__(self, *, need_parent: bool = True, min_ms: float = 0) -> None:
+    def __init__(self, process: ThisProcess) -> None:
+        self._process = process
         self._pending: OrderedDict[str, Pending] = OrderedDict()
-        self._floor_ns = round(min_ms * 1e6)
-        self._contents: dict[Shape, Content] = {}
-        probes.open_trace = Tracing(need_parent=need_parent, floor_ns=self._floor_ns).open
-        probes.trace_context = get_context
+        self._raised: OrderedDict[tuple[str, int], Failure] = OrderedDict()
+        self._contents: dict[tuple[Shape, object], Content] = {}
+        self._folding = Folding()
 
     def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
         """Write the dispatch's span and those of its receiver calls that have ended."""
-        if not isinstance(trace, Trace) or trace.withheld:
+        if not isinstance(trace, Trace):
             return
         started_ns = trace.started_ns + time.time_ns() - time.perf_counter_ns()
+        if trace.withheld:
+            self._folding.add(trace.parent, _folded(dispatch, started_ns))
+            return
         for call in dispatch.calls:
             if call.outcome == "late":
                 self._wait_for(dispatch.id, Pending(trace, started_ns))
-            else:
-                _write_receiver(trace, call, dispatch.signal, started_ns)
+            elif call.outcome != "not_run" and trace.writes(call.index):
+                _write_receiver(trace, call, dispatch.signal, started_ns, known=self._is_known(dispatch, call))
+        self._remember(dispatch)
+        own = dispatch_attributes(dispatch) | _folded_calls(dispatch, trace)
         status = Status(StatusCode.ERROR) if dispatch.failure is not None else Status()
-        times = (started_ns, started_ns + dispatch.duration_ns)
-        _write(trace, DISPATCH, dispatch_attributes(dispatch), status, times)
+        _write(trace, DISPATCH, own, status, (started_ns, started_ns + dispatch.duration_ns))
         trace.written = True
 
     def fold(self, fold: Fold, records: Sequence[Record]) -> None:
@@ -66,35 +67,61 @@ class Spans(Observer):
         epoch_ns = time.time_ns() - time.perf_counter_ns()
         for record in records:
             trace = record[-1]
-            if type(trace) is not Trace:
+            if not isinstance(trace, Trace):
                 continue
-            if (record[-2] - record[STARTED]) * 1e9 < self._floor_ns:
-                trace.withheld = trace.written = True  # who asks for a span from now on gets one that has ended
+            shape = record[SHAPE]
+            quick = (record[-2] - record[STARTED]) * 1e9 < trace.parent.policy.floor_ns
+            if (quick or not trace.affords(1 + len(shape.receivers))) and trace.withhold():
+                self._folding.add(trace.parent, _folded_record(record, epoch_ns))
             else:
-                _write_ordinary(record, trace, self._content_of(record[SHAPE]), epoch_ns)
+                write_ordinary(record, trace, self._content_of(shape, trace.tracer), epoch_ns)
 
-    def _content_of(self, shape: Shape) -> Content:
-        content = self._contents.get(shape)
+    def _content_of(self, shape: Shape, tracer: object) -> Content:
+        content = self._contents.get((shape, tracer))
         if content is None:
             if len(self._contents) >= MAX_CONTENTS:
                 self._contents.clear()
-            content = self._contents[shape] = Content.of(shape)
+            content = self._contents[shape, tracer] = Content.of(shape, tracer)
         return content
 
     def amend(self, amendment: Amendment, call: ReceiverCall) -> None:
         """Write the span of a receiver call that ended after its dispatch."""
         pending = self._pending.get(amendment.dispatch_id)
-        if pending is not None:
-            _write_receiver(pending.trace, call, None, pending.started_ns)
+        if pending is not None and pending.trace.writes(call.index):
+            _write_receiver(pending.trace, call, amendment.signal, pending.started_ns)
 
     def _wait_for(self, dispatch_id: str, pending: Pending) -> None:
         self._pending[dispatch_id] = pending
         if len(self._pending) > MAX_PENDING:
             self._pending.popitem(last=False)
+            self._process.drop("late spans", 1)
+
+    def _is_known(self, dispatch: Dispatch, call: ReceiverCall) -> bool:
+        """Whether a call has failed with what a dispatch inside it has raised, which that one's receiver has told."""
+        inner = self._raised.pop((dispatch.id, call.index), None)
+        return inner is not None and call.failure is not None and _is_same(inner, call.failure)
+
+    def _remember(self, dispatch: Dispatch) -> None:
+        """Note which call a dispatch has raised into: the failure is told once, on the innermost receiver's span."""
+        if dispatch.failure is None or dispatch.parent_id is None or dispatch.parent_index is None:
+            return
+        self._raised[dispatch.parent_id, dispatch.parent_index] = dispatch.failure
+        if len(self._raised) > MAX_RAISED:
+            self._raised.popitem(last=False)
+
+    def tick(self) -> None:
+        """Write what was folded for a while."""
+        self._folding.write()
+
+    def flush(self) -> None:
+        """Write all that was folded."""
+        self._folding.write(0)
 
     def forget(self) -> None:
         """Begin anew, in a forked child."""
         self._pending.clear()
+        self._raised.clear()
+        self._folding.forget()
 
 
 class Pending(NamedTuple):
@@ -104,76 +131,53 @@ class Pending(NamedTuple):
     started_ns: int
 
 
-class Content(NamedTuple):
-    """Names and attributes that all ordinary dispatches of a shape have in common: its own, and its receivers'."""
-
-    name: str
-    attributes: dict[str, str | int]
-    receivers: tuple[tuple[str, dict[str, str | int]], ...]
-
-    @classmethod
-    def of(cls, shape: Shape) -> Content:
-        """The content for a shape."""
-        signal = shape.signal.name
-        calls = [
-            ReceiverCall(info.name, index, path=info.path, line=info.line) for index, info in enumerate(shape.receivers)
-        ]
-        dispatch = Dispatch("", "", signal, shape.sender, shape.method, 0.0, 0, calls=tuple(calls))
-        receivers = ((receiver_name(call.receiver), receiver_attributes(call, signal)) for call in calls)
-        return cls(dispatch_name(signal), dispatch_attributes(dispatch), tuple(receivers))
+def _is_same(inner: Failure, outer: Failure) -> bool:
+    """Whether two failures are of one exception, as far as text can tell."""
+    return (inner.type, inner.message, inner.traceback[-1:]) == (outer.type, outer.message, outer.traceback[-1:])
 
 
-def _write_ordinary(record: Record, trace: Trace, content: Content, epoch_ns: int) -> None:
-    """Make the spans of a dispatch of which nobody has asked for any."""
-    tracer, resource = trace.tracer, trace.tracer.resource
-    on_end = tracer.span_processor.on_end
-    trace.written = True
-    own, *others = trace.all_ids(len(content.receivers))
-    begun, *times = [epoch_ns + round(reading * 1e9) for reading in record[STARTED:-1]]
-    started = begun
-    for (name, attributes), ids, ended in zip(content.receivers, others, times, strict=True):
-        on_end(_span(name, ids, own, resource, attributes, started, ended))
-        started = ended
-    on_end(_span(content.name, own, trace.parent.ids, resource, content.attributes, begun, ended))
+def _folded(dispatch: Dispatch, started_ns: int) -> Folded:
+    calls = [call.duration_ns for call in dispatch.calls]
+    names = (dispatch.signal, dispatch.sender, dispatch.method)
+    return Folded(*names, started_ns, started_ns + dispatch.duration_ns, calls)
 
 
-def _span(
-    name: str,
-    ids: SpanContext,
-    parent: SpanContext,
-    resource: Resource,
-    attributes: Mapping[str, str | int],
-    started_ns: int,
-    ended_ns: int,
-) -> ReadableSpan:
-    """An ordinary span; its arguments go by position, which saves a third of the time."""
-    return ReadableSpan(
-        name, ids, parent, resource, attributes, (), (), SpanKind.INTERNAL, None, _UNSET, started_ns, ended_ns, _SCOPE
-    )
+def _folded_record(record: Record, epoch_ns: int) -> Folded:
+    shape = record[SHAPE]
+    begun, *ends = [epoch_ns + round(reading * 1e9) for reading in record[STARTED:-1]]
+    calls = [ended - started for started, ended in zip([begun, *ends], ends, strict=False)]
+    return Folded(shape.signal.name, shape.sender, shape.method, begun, ends[-1], calls)
 
 
-def _write_receiver(trace: Trace, call: ReceiverCall, signal: str | None, dispatch_started_ns: int) -> None:
-    if call.outcome == "not_run" or not (trace.light or call.index in trace.asked):
-        return
+def _folded_calls(dispatch: Dispatch, trace: Trace) -> Attributes:
+    """What a dispatch's span says of the receiver calls that have none of their own."""
+    folded = [call for call in dispatch.calls if call.outcome != "not_run" and not trace.writes(call.index)]
+    return folded_attributes(len(folded), sum(call.duration_ns for call in folded))
+
+
+def _write_receiver(
+    trace: Trace, call: ReceiverCall, signal: str, dispatch_started_ns: int, *, known: bool = False
+) -> None:
+    """Write a receiver call's span; a failure that is ``known`` is not told again."""
     started_ns = dispatch_started_ns + call.offset_ns
-    ended_ns = started_ns + call.duration_ns
-    events = [(exception_attributes(call.failure), ended_ns)] if call.failure is not None else []
+    times_ns = (started_ns, started_ns + call.duration_ns)
     status = Status(StatusCode.ERROR, call.failure.summary) if call.failure is not None else Status()
-    _write(trace, call.index, receiver_attributes(call, signal), status, (started_ns, ended_ns), events)
+    told = call.failure if not known else None
+    _write(trace, call.index, receiver_attributes(call, signal), status, times_ns, told)
 
 
 def _write(
     trace: Trace,
     index: int,
-    attributes: dict[str, str | int],
+    attributes: Attributes,
     status: Status,
     times_ns: tuple[int, int],
-    exceptions: Sequence[tuple[dict[str, str], int]] = (),
+    failure: Failure | None = None,
 ) -> None:
     """End a real span, or make one of a light one and hand it to the processors."""
-    span = trace.asked.get(index) or trace.span_of(index)
-    for event, at_ns in exceptions:
-        span.add_event("exception", event, at_ns)
+    span = trace.span_of(index)
+    if failure is not None:
+        span.add_event("exception", exception_attributes(failure), times_ns[1])
     if not isinstance(span, LightSpan):
         span.set_attributes(attributes)
         if status.status_code is not StatusCode.UNSET:
@@ -195,7 +199,7 @@ def _write(
         status=status if span.status.status_code is StatusCode.UNSET else span.status,
         start_time=times_ns[0],
         end_time=times_ns[1],
-        instrumentation_scope=_SCOPE,
+        instrumentation_scope=INSTRUMENTATION_SCOPE,
     )
     span.ended = True
     trace.tracer.span_processor.on_end(finished)

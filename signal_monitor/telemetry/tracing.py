@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,7 +18,7 @@ from signal_monitor.instrumentation.dispatch import ActiveDispatch
 from signal_monitor.instrumentation.places import FIRST_END
 
 from .content import dispatch_name, receiver_name
-from .context import SPAN_KEY, LazyContext, get_context, set_context
+from .context import LazyContext, get_context, leave_context, set_context
 from .light import LightSpan
 
 if TYPE_CHECKING:
@@ -27,26 +26,13 @@ if TYPE_CHECKING:
 
     from signal_monitor.instrumentation.plans import Record, Shape
 
-SCOPE = "signal_monitor"
-SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0"
+    from .parents import Parent
+
 giving = threading.RLock()
-"""Held while it is noted that a trace gives something out; re-entrant, for handlers of operating system signals."""
+"""Held while a trace gives something out, and while it is decided that it will not; re-entrant, for handlers of
+operating system signals."""
 DISPATCH = -1
 """Stands for the dispatch's own span among those of its receiver calls."""
-
-
-class Parent:
-    """What is known of a context with a recording span: that span, and how its children are made."""
-
-    __slots__ = ("context", "floor_ns", "ids", "light", "span", "tracer")
-
-    def __init__(self, context: Context, span: Span, tracer: Any, *, light: bool, floor_ns: int) -> None:  # noqa: ANN401
-        self.context = context
-        self.span = span
-        self.ids = span.get_span_context()
-        self.tracer = tracer
-        self.floor_ns = floor_ns
-        self.light = light and self.ids.is_valid and self.ids.trace_flags.sampled
 
 
 class Described(NamedTuple):
@@ -67,9 +53,17 @@ class Given:
 
 
 class Trace:
-    """The spans of one dispatch: their ids are given out when asked for, their content is written by the worker."""
+    """The spans of one dispatch: their ids are given out when asked for, their content is written by the worker.
 
-    __slots__ = ("_base", "_current", "_described", "_given", "_record", "parent", "started_ns", "withheld", "written")
+    ``folded`` are the positions of the receiver calls that get no span of their own, because the trace has no room for
+    them; a dispatch that is ``withheld`` gets none at all. Who asks for such a span gets the one around it, so that
+    nothing ever hangs under a span that is not written.
+    """
+
+    __slots__ = (
+        "_base", "_current", "_described", "_given", "_record",
+        "folded", "parent", "pending", "started_ns", "withheld", "written",
+    )  # fmt: skip
 
     def __init__(self, described: ActiveDispatch | Shape | Described, parent: Parent) -> None:
         self._described = described
@@ -79,6 +73,8 @@ class Trace:
         self._given: Given | None = None
         self.parent = parent
         self.started_ns = 0
+        self.folded: frozenset[int] = frozenset()
+        self.pending: frozenset[int] = frozenset()
         self.withheld = False
         self.written = False
 
@@ -104,16 +100,29 @@ class Trace:
 
     def _gives(self) -> Given:
         if self._given is None:
-            with giving:
-                self._given = self._given or Given()
+            self._given = Given()
         return self._given
+
+    def _shown(self, index: int) -> int:
+        """Whose span stands for a receiver call: its own, or the dispatch's."""
+        return DISPATCH if index >= 0 and not self.has_own(index) else index
+
+    def has_own(self, index: int) -> bool:
+        """Whether a receiver call has a span of its own."""
+        if index in self.folded:
+            return False
+        selection = self.parent.policy.selection
+        return not selection.parts_receivers or selection.takes_receiver(self._described.receivers[index])
 
     def ids_of(self, index: int) -> SpanContext:
         """Trace and span id of a receiver call's span, or of the dispatch's."""
-        ids = self._gives().ids
-        if index in ids:
+        with giving:
+            if self.withheld:
+                return self.parent.ids
+            index, ids = self._shown(index), self._gives().ids
+            if index not in ids:
+                ids[index] = self._new_ids() if self.light else self.span_of(index).get_span_context()
             return ids[index]
-        return ids.setdefault(index, self._new_ids() if self.light else self.span_of(index).get_span_context())
 
     def all_ids(self, receivers: int) -> list[SpanContext]:
         """Those of the dispatch's span, then of so many receiver calls'; some may be given out at this moment."""
@@ -132,7 +141,8 @@ class Trace:
     @property
     def trace_id_hex(self) -> str:
         """The trace id, as records hold it."""
-        return f"{self.parent.ids.trace_id if self.light else self.ids_of(DISPATCH).trace_id:032x}"
+        known = self.light or self.withheld
+        return f"{self.parent.ids.trace_id if known else self.ids_of(DISPATCH).trace_id:032x}"
 
     @property
     def span_id_hex(self) -> str | None:
@@ -141,33 +151,43 @@ class Trace:
 
     def receiver_span_id_hex(self, index: int) -> str | None:
         """A receiver span's id, as records hold it; None where there is none."""
-        known = (self.light and not self.withheld) or index in self.asked
+        known = self.writes(index)
         return f"{self.ids_of(index).span_id:016x}" if known else None
+
+    def writes(self, index: int) -> bool:
+        """Whether a receiver call's span is written, if the call was made."""
+        return not self.withheld and self.has_own(index) and (self.light or index in self.asked)
 
     def span_of(self, index: int) -> Span:
         """The span of a receiver call, or of the dispatch, made for whoever asks first."""
-        spans = self._gives().spans
-        if index in spans:
+        with giving:
+            if self.withheld:
+                return self.parent.span
+            index, spans = self._shown(index), self._gives().spans
+            if index not in spans:
+                spans[index] = self._light_span(index) if self.light else self._real_span(index)
             return spans[index]
-        return spans.setdefault(index, self._light_span(index) if self.light else self._real_span(index))
 
-    def start(self, span: Span) -> bool:
+    def start(self, start_time: int | None = None) -> bool:
         """Have a real span for the dispatch; whether it records anything."""
-        self._gives().spans[DISPATCH] = span
+        span = self._gives().spans[DISPATCH] = self.parent.start_span(self.name_of(DISPATCH), start_time)
         return span.is_recording()
 
     def _light_span(self, index: int) -> LightSpan:
         parent = self.parent.ids if index == DISPATCH else self.ids_of(DISPATCH)
-        span = LightSpan(self.name_of(index), self.ids_of(index), parent, self.tracer)
-        span.ended = self.written
+        span = LightSpan(self.name_of(index), self.ids_of(index), parent, self.tracer, self.parent.span)
+        span.ended = self.written and index not in self.pending
         if self._record is not None and index != DISPATCH:  # asked for a while after it began
             span.start_time -= round((perf_counter() - self._record[FIRST_END - 1 + index]) * 1e9)
         return span
 
-    def _real_span(self, index: int) -> Span:
-        span: Span = self.tracer.start_span(
-            self.name_of(index), context=otel.set_span_in_context(self.span_of(DISPATCH)), start_time=time.time_ns()
-        )
+    def start_call(self, index: int, start_time: int) -> None:
+        """Have a real span for a receiver call that has ended."""
+        self._gives().spans[index] = self._real_span(index, start_time, self.parent.context)
+
+    def _real_span(self, index: int, start_time: int | None = None, base: Context | None = None) -> Span:
+        around = otel.set_span_in_context(self.span_of(DISPATCH), base)
+        span: Span = self.tracer.start_span(self.name_of(index), context=around, start_time=start_time)
         return span
 
     def name_of(self, index: int) -> str:
@@ -183,7 +203,7 @@ class Trace:
         context.trace, context.index, context.base = self, index, base
         return context
 
-    # The three that a planned dispatch calls are contained by hand: the decorator would double what they cost.
+    # The two that a planned dispatch calls are contained by hand: the decorator would double what they cost.
 
     def step(self, record: Record) -> None:
         """Make the span of a planned dispatch's next receiver call current."""
@@ -245,23 +265,37 @@ class Trace:
     def end(self, dispatch: ActiveDispatch) -> None:
         """The dispatch has ended: of it, only names are needed any more, and when it began."""
         self.started_ns = dispatch.started_ns
-        quick = dispatch.ended_ns - dispatch.started_ns < self.parent.floor_ns
-        self.withheld = quick and self.untouched and not dispatch.failed
         self._described = Described(dispatch.signal, dispatch.receivers)
 
+    def settle(self, dispatch: ActiveDispatch) -> None:
+        """Decide which of the spans are written; the worker does, before it reads any id."""
+        self.pending = dispatch.late_calls()
+        if not self.light:
+            return
+        called, notable = dispatch.called(), dispatch.notable_calls()
+        ordinary = not (notable or dispatch.failed or dispatch.is_slow())
+        quick = dispatch.ended_ns - dispatch.started_ns < self.parent.policy.floor_ns
+        roomy = not (ordinary and quick) and self.affords(1 + len(called))
+        if not roomy and not (ordinary and self.withhold()):
+            self.fold(called, notable)
 
-def leave_context(base: Context, entered: Any) -> Context:  # noqa: ANN401 - a context
-    """Leave a receiver's context for what was before it, with whatever else the receiver has attached; answers that."""
-    current = get_context()
-    if current is entered:
-        set_context(base)
-        return base
-    if otel.get_current_span(current) is not otel.get_current_span(entered):
-        return current  # the receiver has attached a span of its own for its caller
-    if any(base.get(key) is not current.get(key) for key in {*base, *current} - {SPAN_KEY}):
-        base = otel.set_span_in_context(otel.get_current_span(base), current)
-    set_context(base)
-    return base
+    def affords(self, spans: int) -> bool:
+        """Whether the budget of the trace has room for so many spans."""
+        return self.parent.policy.budget.take(self.parent.ids.trace_id, spans)
+
+    def withhold(self) -> bool:
+        """Give out nothing from now on, unless something was given out: write no span."""
+        with giving:
+            if self._given is None:
+                self.withheld = self.written = True
+            return self.withheld
+
+    def fold(self, called: Iterable[int], notable: Iterable[int]) -> None:
+        """Write the spans of those receiver calls only that are notable, or whose span somebody knows."""
+        with giving:
+            kept = {*notable, *self._gives().ids, *self.asked}
+            self.folded = frozenset(called) - kept
+        self.parent.policy.budget.spend(self.parent.ids.trace_id, 1 + len(kept - {DISPATCH}))
 
 
 def _after_fork() -> None:

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from signal_monitor import pipeline
-from signal_monitor.telemetry.tracing import SCHEMA_URL
+from signal_monitor.telemetry.providers import SCHEMA_URL
 from tests.collector import OTLPCollector, Span
 
 ordered = Signal()

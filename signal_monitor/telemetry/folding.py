@@ -1,0 +1,128 @@
+"""Spans that stand for many dispatches: those for which their traces had no room, or that were too quick.
+
+One span stands for the ordinary dispatches of one signal, sender and method under one parent. It begins with the first
+of them, ends with the last, and says how many there were and how long they took. Elastic's agents call such a span
+composite.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from opentelemetry.trace import SpanContext
+
+from .content import (
+    FAILED,
+    FOLDED_DISPATCHES,
+    FOLDED_DISPATCHES_TIME,
+    METHOD,
+    RECEIVERS,
+    SENDER,
+    SIGNAL,
+    Attributes,
+    dispatch_name,
+    folded_attributes,
+)
+from .ordinary import limited, make_span
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .parents import Parent
+
+WAIT_SECONDS = 1.0
+MAX_WAITING = 1_000
+
+
+class Folded(NamedTuple):
+    """One dispatch to be folded: names, nanoseconds since the epoch, and the time of each receiver call."""
+
+    signal: str
+    sender: str
+    method: str
+    started_ns: int
+    ended_ns: int
+    calls_ns: Sequence[int]
+
+
+@dataclass(slots=True)
+class Sum:
+    """The dispatches folded so far under one parent."""
+
+    parent: Parent
+    names: tuple[str, str, str]
+    started_ns: int
+    began: float
+    ended_ns: int = 0
+    count: int = 0
+    total_ns: int = 0
+    calls: int = 0
+    calls_ns: int = 0
+
+    def add(self, folded: Folded) -> None:
+        """Take in one more."""
+        self.started_ns = min(self.started_ns, folded.started_ns)
+        self.ended_ns = max(self.ended_ns, folded.ended_ns)
+        self.count += 1
+        self.total_ns += folded.ended_ns - folded.started_ns
+        self.calls += len(folded.calls_ns)
+        self.calls_ns += sum(folded.calls_ns)
+
+    def attributes(self) -> Attributes:
+        """What the span says."""
+        signal, sender, method = self.names
+        return {
+            SIGNAL: signal,
+            METHOD: method,
+            SENDER: sender,
+            RECEIVERS: self.calls,
+            FAILED: 0,
+            **folded_attributes(self.calls, self.calls_ns),
+            FOLDED_DISPATCHES: self.count,
+            FOLDED_DISPATCHES_TIME: self.total_ns / 1e9,
+        }
+
+    def write(self) -> None:
+        """Make the span."""
+        name, parent = dispatch_name(self.names[0]), self.parent
+        if not parent.light:
+            span = parent.start_span(name, self.started_ns)
+            span.set_attributes(self.attributes())
+            span.end(self.ended_ns)
+            return
+        tracer, above = parent.tracer, parent.ids
+        span_id = tracer.id_generator.generate_span_id()
+        ids = SpanContext(above.trace_id, span_id, False, above.trace_flags, above.trace_state)  # noqa: FBT003
+        attributes = limited(self.attributes(), tracer)
+        finished = make_span(name, ids, above, tracer.resource, attributes, self.started_ns, self.ended_ns)
+        tracer.span_processor.on_end(finished)
+
+
+class Folding:
+    """Adds up what is folded, and writes it when WAIT_SECONDS have passed."""
+
+    def __init__(self) -> None:
+        self._sums: dict[tuple[int, int, str, str, str], Sum] = {}
+
+    def add(self, parent: Parent, folded: Folded) -> None:
+        """Fold a dispatch that was to hang under a parent."""
+        names = (folded.signal, folded.sender, folded.method)
+        place = (parent.ids.trace_id, parent.ids.span_id, *names)
+        known = self._sums.get(place)
+        if known is None:
+            if len(self._sums) >= MAX_WAITING:
+                self.write(0)
+            known = self._sums[place] = Sum(parent, names, folded.started_ns, time.monotonic())
+        known.add(folded)
+
+    def write(self, wait_seconds: float = WAIT_SECONDS) -> None:
+        """Write what has waited so long."""
+        before = time.monotonic() - wait_seconds
+        for place in [place for place, known in self._sums.items() if known.began <= before]:
+            self._sums.pop(place).write()
+
+    def forget(self) -> None:
+        """Write nothing of it: it is the parent process's."""
+        self._sums.clear()

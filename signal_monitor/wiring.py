@@ -1,0 +1,30 @@
+"""What the application's start and the instrumentor's have in common."""
+
+from __future__ import annotations
+
+from django.apps import apps
+
+from .conf import Config
+from .instrumentation.catalogue import Limits, catalogue
+from .instrumentation.outbox import outbox
+from .instrumentation.plans import forget_plans
+from .instrumentation.probes import probes
+from .names import Apps
+
+
+def installed_apps() -> Apps:
+    """The names of the installed applications; none before they are loaded."""
+    return Apps([app.name for app in apps.get_app_configs()] if apps.ready else ())
+
+
+def configure_instrumentation(config: Config) -> None:
+    """Observe as configured, from the next dispatch on."""
+    catalogue.configure(
+        Limits(
+            slow_ns=config.slow_ns,
+            overrides={pattern: int(limit * 1e6) for pattern, limit in config.SLOW_MS_OVERRIDES.items()},
+        )
+    )
+    forget_plans()
+    outbox.size = config.QUEUE_SIZE
+    probes.keeps_messages = config.ERROR_MESSAGES

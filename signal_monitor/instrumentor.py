@@ -1,0 +1,89 @@
+"""Spans and metrics without the rest: for ``opentelemetry-instrument``, and for projects that do not list the app.
+
+Neither the dashboard nor Channels, a store or the settings are imported here: settings may not exist yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+
+from . import pipeline
+from .conf import Config, get_config
+from .expansion import Expander
+from .faults import faults
+from .instrumentation import instrument, uninstrument
+from .instrumentation.probes import probes
+from .pipeline import Pipeline
+from .process import ThisProcess
+from .telemetry.providers import providers
+from .telemetry.switch import telemetry
+from .wiring import configure_instrumentation, installed_apps
+
+if TYPE_CHECKING:
+    from .instrumentation.cells import Cell
+    from .instrumentation.dispatch import ActiveDispatch, DispatchTrace
+    from .instrumentation.plans import Shape
+
+
+class SignalInstrumentor(BaseInstrumentor):  # type: ignore[misc] # it has no types
+    """OpenTelemetry's instrumentation of Django's signals.
+
+    ``instrument(tracer_provider=None, meter_provider=None)`` uses these providers, or the global ones. With
+    ``signal_monitor`` in INSTALLED_APPS it says whose providers to use, and ``uninstrument()`` switches spans and
+    metrics off while the dashboard goes on. Without, the ``SIGNAL_MONITOR`` setting is followed as soon as there are
+    settings, as far as it speaks of spans and metrics.
+    """
+
+    def __init__(self) -> None:
+        self._pipeline: Pipeline | None = None
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        """What is instrumented."""
+        return ("django >= 5.2, < 6.2",)
+
+    def instrument(self, **kwargs: Any) -> None:  # noqa: ANN401 - OpenTelemetry's signature
+        """Begin; calling it again changes nothing, and says nothing."""
+        if not self.is_instrumented_by_opentelemetry:
+            super().instrument(**kwargs)
+
+    def uninstrument(self, **kwargs: Any) -> None:  # noqa: ANN401
+        """End; calling it again changes nothing, and says nothing."""
+        if self.is_instrumented_by_opentelemetry:
+            super().uninstrument(**kwargs)
+
+    def _instrument(self, **kwargs: Any) -> None:  # noqa: ANN401
+        providers.use(kwargs.get("tracer_provider"), kwargs.get("meter_provider"))
+        telemetry.stopped = False
+        running, process = pipeline.current(), ThisProcess()
+        if running is None:
+            self._pipeline = Pipeline(Expander(process), telemetry.start(Config(), installed_apps(), process))
+            pipeline.run(self._pipeline)
+            instrument()
+            probes.open_trace = _open_first
+        elif not telemetry.observers:
+            for observer in telemetry.start(get_config(), installed_apps(), running.expander.process):
+                running.add(observer)
+
+    def _uninstrument(self, **kwargs: Any) -> None:  # noqa: ANN401
+        providers.use()
+        telemetry.stop()
+        if self._pipeline is not None and pipeline.current() is self._pipeline:
+            pipeline.stop()
+            uninstrument()
+        self._pipeline = None
+
+
+def _open_first(described: ActiveDispatch | Shape, cell: Cell) -> DispatchTrace | None:
+    """The spans of a dispatch, as the settings want them once there are settings."""
+    if apps.ready:
+        probes.open_trace = telemetry.open
+        try:
+            configure_instrumentation(get_config())
+            telemetry.configure(get_config(), installed_apps())
+        except Exception as error:  # noqa: BLE001 - a wrong setting must not break what is observed
+            faults.note("the settings of the instrumentor", error)
+    return telemetry.open(described, cell)

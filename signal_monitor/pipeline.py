@@ -12,10 +12,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from .backstage import backstage
 from .expansion import Expander
 from .faults import attempt, contained, faults
 from .instrumentation.catalogue import catalogue
-from .instrumentation.cells import forget_other_threads, suppress
+from .instrumentation.cells import forget_other_threads
 from .instrumentation.dispatch import ActiveDispatch, DispatchTrace, LateCall
 from .instrumentation.origins import Origin
 from .instrumentation.outbox import Outbox, outbox
@@ -109,7 +110,7 @@ class Pipeline:
 
         Nothing is done where that thread is already delivering: in an exporter, a log handler, a signal handler.
         """
-        with suppress(), self._alone() as alone:
+        with backstage(), self._alone() as alone:
             if alone:
                 self._drain()
                 self._each("flush", lambda observer: observer.flush())
@@ -138,12 +139,12 @@ class Pipeline:
         self.start()
 
     def _run(self) -> None:
-        with suppress():
+        with backstage():
             while not self._stopping:
                 busy = self._work()
                 self._wake.wait(BUSY_SECONDS if busy else IDLE_SECONDS)
         self.flush()
-        with suppress():
+        with backstage():
             self._each("end", lambda observer: observer.end())
 
     def _work(self) -> bool:

@@ -13,8 +13,8 @@ from weakref import WeakKeyDictionary
 
 from django.utils.html import format_html
 
+from signal_monitor.backstage import backstage
 from signal_monitor.dashboard.pages import View, render_fragments
-from signal_monitor.instrumentation import suppress
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import StoreError
 
@@ -212,7 +212,7 @@ async def _outcome(threads: ThreadPoolExecutor, work: Callable[[], T]) -> T | Ba
 
 
 def _unobserved(work: Callable[[], T]) -> T:
-    with suppress():
+    with backstage():
         return work()
 
 

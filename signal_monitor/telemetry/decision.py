@@ -15,13 +15,14 @@ from opentelemetry.sdk.trace import SpanProcessor, Tracer
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, Sampler
 
+from signal_monitor.backstage import is_suppressed
 from signal_monitor.faults import note_in_send
 from signal_monitor.instrumentation.outbox import outbox
 from signal_monitor.pipeline import stop_before_others_at_exit
 
 from .aside import SUPPRESSED, DeferredTrace
 from .context import SPAN_KEY, get_context
-from .parents import Parent, Policy, has_ended, is_alive, is_suppressed
+from .parents import Parent, Policy, has_ended, is_alive
 from .providers import SCHEMA_URL, SCOPE, VERSION, providers
 from .tracing import Trace
 

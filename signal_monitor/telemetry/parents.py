@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import context as otel_context
 from opentelemetry import trace as otel
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan
@@ -18,9 +16,6 @@ from .selection import Selection
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
-
-# What instrumentations ask before they do anything, and exporters set; the first has no public name.
-_SUPPRESSING = ("suppress_instrumentation", getattr(otel_context, "_SUPPRESS_INSTRUMENTATION_KEY", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +73,3 @@ def has_ended(span: Span) -> bool:
     if not span.get_span_context().trace_flags.sampled:
         return False
     return isinstance(span, LightSpan) or (isinstance(span, ReadableSpan) and span.end_time is not None)
-
-
-def is_suppressed(context: Mapping[str, object]) -> bool:
-    """Whether instrumentations are to do nothing in a context."""
-    return any(context.get(key) for key in _SUPPRESSING)

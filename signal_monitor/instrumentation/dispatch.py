@@ -286,7 +286,7 @@ class ActiveDispatch:
         if self.trace is not None:
             self.trace.end(self)
         if self.origin is None or self.origin.lets_go(self):
-            outbox.append(self)
+            outbox.append(self, owed=self.trace is not None and not self.trace.untouched)
 
     def _is_notable(self) -> bool:
         return self.failed or self.is_slow() or bool(catalogue.limits.overrides and self.notable_calls())

@@ -26,9 +26,12 @@ class Outbox:
         """Whether the next item would be dropped."""
         return len(self.items) >= self.size
 
-    def append(self, item: object) -> None:
-        """Queue an item, or count it as dropped when the queue is full."""
-        if len(self.items) < self.size:
+    def append(self, item: object, *, owed: bool = False) -> None:
+        """Queue an item, or count it as dropped when the queue is full, unless it is ``owed``.
+
+        That is what others refer to already, such as a span that has children. None begins while the queue is full.
+        """
+        if owed or len(self.items) < self.size:
             self.items.append(item)
         else:
             self.dropped += 1

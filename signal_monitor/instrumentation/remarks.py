@@ -85,7 +85,9 @@ def ended(record: Record, cell: Cell, trace: DispatchTrace | None = None, remark
     if slow or (remarks is not None and shape.may_look()):
         remarks = remarks or Remarks()
         remarks.look_around(shape)
+    last = record[-1]
+    owed = type(last) is not float and not last.untouched
     if remarks is not None:
         record.append(remarks)
     if cell.origin is None or cell.origin.lets_go(record):
-        outbox.append(record)
+        outbox.append(record, owed=owed)

@@ -13,6 +13,7 @@ from signal_monitor.names import Apps
 from signal_monitor.pipeline import Observer
 from signal_monitor.process import ThisProcess
 
+from . import quiet
 from .budget import Budget
 from .context import get_context
 from .decision import Tracing
@@ -69,6 +70,7 @@ class Telemetry:
         self.configure(config, apps)
         probes.open_trace, probes.trace_context = self._tracing.open, get_context
         self.observers = (Spans(process), self._metrics)
+        quiet.quieten()
         return self.observers
 
     def configure(self, config: Config, apps: Apps) -> None:
@@ -93,6 +95,7 @@ class Telemetry:
                 running.remove(observer)
         self._metrics.enabled = False
         self.observers = ()
+        quiet.restore()
 
 
 telemetry = Telemetry()

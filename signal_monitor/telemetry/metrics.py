@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from operator import sub
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from opentelemetry import trace as otel
 from opentelemetry.context import Context
@@ -40,6 +40,8 @@ OVERFLOW: Attributes = {"otel.metric.overflow": True}
 """Stands for all combinations of attributes beyond MAX_SERIES of an instrument, as in the SDK."""
 BOUNDARIES_S = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _NOWHERE = Context()
+Place = tuple[tuple[str, object], ...]
+"""Attributes as pairs."""
 
 
 class Series:
@@ -58,6 +60,10 @@ class Series:
             pairs = zip(self._names, values, strict=True)
             known = self._known[values] = {name: value for name, value in pairs if value is not None}
         return known
+
+    def place_of(self, *values: str | None) -> Place:
+        """The same, to be counted by."""
+        return tuple((self.of(*values) or {}).items())
 
 
 class Instruments(NamedTuple):
@@ -81,6 +87,8 @@ class Metrics(Observer):
         self._dispatches = Series(SIGNAL, ERROR)
         self._receivers = Series(SIGNAL, FUNCTION, OUTCOME, ERROR)
         self._running = Series(SIGNAL, FUNCTION)
+        # What has run once is told of with 0 when it does not: a series that ends would keep its last value.
+        self._ran: set[Place] = set()
 
     def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
         """Record a dispatch and those of its receiver calls that have ended."""
@@ -117,6 +125,10 @@ class Metrics(Observer):
         """Follow the providers: what is running is asked for before anything has ended."""
         self._ready()
 
+    def flush(self) -> None:
+        """Follow the providers."""
+        self._ready()
+
     def _record(self, instruments: Instruments, signal: str, call: ReceiverCall, place: Context) -> None:
         error = call.failure.type if call.failure is not None else None
         attributes = self._receivers.of(signal, call.receiver, call.outcome, error)
@@ -151,12 +163,12 @@ class Metrics(Observer):
     def _observe_running(self, options: CallbackOptions) -> Iterable[Observation]:
         if not self.enabled:
             return ()
-        counts: dict[tuple[object, ...], tuple[int, Attributes]] = {}
+        counts = dict.fromkeys(self._ran, 0)
         for names, count in count_running().items():
-            attributes = self._running.of(*names)
-            place = tuple((attributes or {}).items())
-            counts[place] = (counts.get(place, (0, attributes))[0] + count, attributes)
-        return [Observation(count, attributes) for count, attributes in counts.values()]
+            place = self._running.place_of(*names)
+            counts[place] = counts.get(place, 0) + count
+        self._ran.update(counts)
+        return [Observation(count, cast("Attributes", dict(place))) for place, count in counts.items()]
 
     @contained("the metric of dropped records", ())
     def _observe_dropped(self, options: CallbackOptions) -> Iterable[Observation]:

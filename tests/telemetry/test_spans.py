@@ -6,90 +6,21 @@ import asyncio
 import contextvars
 import itertools
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db.models.signals import post_init
 from django.dispatch import Signal
 from opentelemetry import baggage, context, trace
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanLimits, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, TraceIdRatioBased
 from opentelemetry.trace import StatusCode
 
-from signal_monitor import pipeline
 from signal_monitor.instrumentation.asends import SEQUENTIAL
 from signal_monitor.instrumentation.outbox import outbox
 from signal_monitor.telemetry.light import LightSpan
 from signal_monitor.testing import capture_dispatches
-
-
-class Eager(SpanProcessor):
-    """Wants to see spans start, as baggage processors do."""
-
-    def on_start(self, span: Span, parent_context: Any = None) -> None:
-        span.set_attribute("seen.at.start", "yes")
-
-
-class Spans:
-    """A provider of the test's own, and what came out of it."""
-
-    def __init__(self, provider: TracerProvider) -> None:
-        self.exporter = InMemorySpanExporter()
-        self.provider = provider
-        provider.add_span_processor(SimpleSpanProcessor(self.exporter))
-        self.tracer = provider.get_tracer("test")
-
-    def finished(self) -> dict[str, ReadableSpan]:
-        pipeline.flush()
-        return {span.name: span for span in self.exporter.get_finished_spans()}
-
-    def parents(self) -> dict[str, str]:
-        """The name of each span's parent."""
-        pipeline.flush()
-        spans = self.exporter.get_finished_spans()
-        names = {span.context.span_id: span.name for span in spans}
-        return {span.name: names[span.parent.span_id] if span.parent else "" for span in spans}
-
-
-@pytest.fixture
-def provide(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Make a provider the global one, for the test alone."""
-
-    def make(provider: TracerProvider | None = None) -> Spans:
-        spans = Spans(provider or TracerProvider(shutdown_on_exit=False))
-        monkeypatch.setattr(trace, "_TRACER_PROVIDER", spans.provider)
-        return spans
-
-    yield make
-    pipeline.flush()
-
-
-@pytest.fixture(params=["light", "real"])
-def spans(request: pytest.FixtureRequest, provide: Any) -> Spans:
-    """Both ways of making spans: after the fact, and started in the hot path."""
-    made: Spans = provide()
-    if request.param == "real":
-        made.provider.add_span_processor(Eager())
-    return made
-
-
-def work(tracer: trace.Tracer, name: str) -> Any:
-    def receiver(**kwargs: Any) -> None:
-        with tracer.start_as_current_span(name):
-            pass
-
-    receiver.__qualname__ = f"work_{name}"
-    return receiver
-
-
-def connected(*receivers: Any) -> Signal:
-    signal = Signal()
-    for receiver in receivers:
-        signal.connect(receiver, weak=False)
-    return signal
+from tests.telemetry.providing import Eager, Spans, connected, receive_work, work
 
 
 def receive(name: str) -> str:
@@ -175,7 +106,7 @@ def test_times_lie_inside_each_other(spans: Spans) -> None:
         connected(work(spans.tracer, "sql")).send(sender=None)
 
     finished = spans.finished()
-    order = ["request", next(name for name in finished if name.startswith("send")), receive("work_sql"), "sql"]
+    order = ["request", next(name for name in finished if name.startswith("send")), receive_work("sql"), "sql"]
     for outer, inner in itertools.pairwise(order):
         assert (finished[outer].start_time or 0) <= (finished[inner].start_time or 0)
         assert (finished[inner].end_time or 0) <= (finished[outer].end_time or 0)
@@ -193,9 +124,9 @@ def test_receivers_own_spans_hang_under_it(spans: Spans) -> None:
         assert trace.get_current_span() is request
 
     parents = spans.parents()
-    assert parents["inner sql"] == receive("work_inner sql")
-    assert parents["next sql"] == receive("work_next sql")
-    assert parents[receive("work_inner sql")].startswith("send ")
+    assert parents["inner sql"] == receive_work("inner sql")
+    assert parents["next sql"] == receive_work("next sql")
+    assert parents[receive_work("inner sql")].startswith("send ")
 
 
 @pytest.mark.parametrize("method", ["asend", "asend_robust"])
@@ -221,7 +152,7 @@ def test_concurrent_async_receivers_keep_their_own_parents(spans: Spans, method:
     parents = spans.parents()
     for name in "ab":
         assert [parents[f"{name} {step}"] for step in range(3)] == [receive(f"waits_{name}")] * 3
-    assert parents["sync"] == receive("work_sync")
+    assert parents["sync"] == receive_work("sync")
     assert parents[receive("waits_a")] == parents[receive("waits_b")]
 
 

@@ -1,0 +1,62 @@
+"""Tracer providers of a test's own, and what comes out of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.dispatch import Signal
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from signal_monitor import pipeline
+
+
+class Eager(SpanProcessor):
+    """Wants to see spans start, as baggage processors do."""
+
+    def on_start(self, span: Span, parent_context: Any = None) -> None:
+        span.set_attribute("seen.at.start", "yes")
+
+
+class Spans:
+    """A provider of the test's own, and what came out of it."""
+
+    def __init__(self, provider: TracerProvider) -> None:
+        self.exporter = InMemorySpanExporter()
+        self.provider = provider
+        provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+        self.tracer = provider.get_tracer("test")
+
+    def finished(self) -> dict[str, ReadableSpan]:
+        pipeline.flush()
+        return {span.name: span for span in self.exporter.get_finished_spans()}
+
+    def parents(self) -> dict[str, str]:
+        """The name of each span's parent."""
+        pipeline.flush()
+        spans = self.exporter.get_finished_spans()
+        names = {span.context.span_id: span.name for span in spans}
+        return {span.name: names[span.parent.span_id] if span.parent else "" for span in spans}
+
+
+def work(tracer: trace.Tracer, name: str) -> Any:
+    def receiver(**kwargs: Any) -> None:
+        with tracer.start_as_current_span(name):
+            pass
+
+    receiver.__qualname__ = f"work_{name}"
+    return receiver
+
+
+def connected(*receivers: Any) -> Signal:
+    signal = Signal()
+    for receiver in receivers:
+        signal.connect(receiver, weak=False)
+    return signal
+
+
+def receive_work(name: str) -> str:
+    """The name of the span of a receiver that ``work`` has made."""
+    return f"receive {__name__}.work_{name}"

@@ -1,0 +1,287 @@
+"""Spans that people can afford: a budget per trace, a floor, and what is folded beyond them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.dispatch import Signal
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import StatusCode
+from pytest_django.fixtures import Settings
+
+from signal_monitor import pipeline
+from signal_monitor.instrumentation.outbox import outbox
+from signal_monitor.telemetry.budget import MAX_TRACES, Budget
+from signal_monitor.testing import capture_dispatches
+from tests.telemetry.providing import Eager, Spans, connected, receive_work, work
+
+saved = Signal()
+other = Signal()
+
+
+def fine(**kwargs: Any) -> None: ...
+
+
+def also_fine(**kwargs: Any) -> None: ...
+
+
+def slow(**kwargs: Any) -> None:
+    time.sleep(0.02)
+
+
+def failing(**kwargs: Any) -> None:
+    raise ValueError("no")
+
+
+def receive(receiver: Callable[..., Any]) -> str:
+    return f"receive {__name__}.{receiver.__qualname__}"
+
+
+@pytest.fixture
+def connect() -> Any:
+    """Connects receivers to ``saved`` for the test."""
+    connected_now: list[Any] = []
+
+    def connect(*receivers: Any, signal: Signal = saved) -> None:
+        for receiver in receivers:
+            signal.connect(receiver)
+            connected_now.append((signal, receiver))
+
+    yield connect
+    for signal, receiver in connected_now:
+        signal.disconnect(receiver)
+
+
+@pytest.fixture
+def allow(settings: Settings) -> Callable[..., None]:
+    """Sets what a trace may have."""
+
+    def allow(spans: int | None, **others: Any) -> None:
+        settings.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": 10, "SPANS_PER_TRACE": spans, **others}
+
+    return allow
+
+
+def ours(spans: Spans) -> list[ReadableSpan]:
+    """The spans of the monitor, in the order in which they were written."""
+    pipeline.flush()
+    return [span for span in spans.exporter.get_finished_spans() if span.name.startswith(("send ", "receive "))]
+
+
+def attributes(span: ReadableSpan) -> dict[str, Any]:
+    return dict(span.attributes or {})
+
+
+@pytest.mark.parametrize("count", [7, 500])
+def test_ordinary_dispatches_beyond_the_budget_are_folded(spans: Spans, allow: Any, connect: Any, count: int) -> None:
+    """One span stands for them, and says how many there were and how long they took."""
+    allow(6)
+    connect(fine, also_fine)
+    with spans.tracer.start_as_current_span("request"):
+        for _ in range(count):
+            saved.send(sender=dict)
+
+    written = ours(spans)
+    folded = [span for span in written if "django.signal.dispatches.folded.count" in attributes(span)]
+    said = attributes(folded[0])
+    assert len(written) == 6 + len(folded)
+    assert len(folded) == 1
+    assert said["django.signal.dispatches.folded.count"] == count - 2
+    assert said["django.signal.receivers.folded.count"] == said["django.signal.receivers.count"] == 2 * (count - 2)
+    assert said["django.signal.sender"] == "dict"
+    lasted = ((folded[0].end_time or 0) - (folded[0].start_time or 0)) / 1e9
+    receivers_time, time_in_all = (
+        said["django.signal.receivers.folded.duration"],
+        said["django.signal.dispatches.folded.duration"],
+    )
+    assert 0 < receivers_time <= time_in_all <= lasted
+    (request,) = [span for span in spans.exporter.get_finished_spans() if span.name == "request"]
+    assert folded[0].parent == request.context
+    assert (request.start_time or 0) <= (folded[0].start_time or 0) <= (folded[0].end_time or 0)
+    assert (folded[0].end_time or 0) <= (request.end_time or 0)
+
+
+def test_no_dispatch_is_lost(spans: Spans, allow: Any, connect: Any) -> None:
+    """Whether it has spans of its own or not, each is counted in exactly one span."""
+    allow(5)
+    connect(fine)
+    connect(also_fine, signal=other)
+    with spans.tracer.start_as_current_span("request"):
+        for number in range(40):
+            (saved if number % 2 else other).send(sender=list if number % 3 else dict)
+
+    sent = [attributes(span) for span in ours(spans) if span.name.startswith("send ")]
+    assert sum(said.get("django.signal.dispatches.folded.count", 1) for said in sent) == 40
+    received = sum(1 for span in ours(spans) if span.name.startswith("receive "))
+    assert received + sum(said.get("django.signal.receivers.folded.count", 0) for said in sent) == 40
+
+
+@pytest.mark.parametrize("method", ["send", "send_robust", "asend", "asend_robust"])
+def test_slow_and_failed_receivers_always_have_their_spans(spans: Spans, allow: Any, connect: Any, method: str) -> None:
+    allow(0)
+    connect(fine, slow, also_fine, failing)
+
+    def send(signal: Any) -> None:
+        try:
+            sent = getattr(signal, method)(sender=None)
+            if asyncio.iscoroutine(sent):
+                asyncio.run(_awaited(sent))
+        except ValueError:
+            assert "robust" not in method
+
+    with spans.tracer.start_as_current_span("request") as request:
+        send(saved)
+
+    names = sorted(span.name for span in ours(spans))
+    assert names == sorted([receive(slow), receive(failing), "send saved"])
+    (dispatch,) = [span for span in ours(spans) if span.name == "send saved"]
+    assert dispatch.parent == request.get_span_context()
+    assert attributes(dispatch)["django.signal.receivers.folded.count"] == 2
+    assert attributes(dispatch)["django.signal.receivers.count"] == 4
+    assert attributes(dispatch)["django.signal.receivers.failed"] == 1
+    (failed,) = [span for span in ours(spans) if span.name == receive(failing)]
+    assert failed.parent == dispatch.context
+    assert failed.status.status_code is StatusCode.ERROR
+    assert [event.name for event in failed.events] == ["exception"]
+    (slept,) = [span for span in ours(spans) if span.name == receive(slow)]
+    assert (slept.end_time or 0) - (slept.start_time or 0) >= 20_000_000
+    assert (dispatch.start_time or 0) <= (slept.start_time or 0)
+    assert (slept.end_time or 0) <= (dispatch.end_time or 0)
+
+
+async def _awaited(sent: Any) -> Any:
+    return await sent
+
+
+def test_span_that_somebody_knows_is_never_folded(provide: Any, allow: Any) -> None:
+    """A receiver's own spans would be orphans."""
+    spans = provide()
+    allow(0)
+    signal = connected(fine, work(spans.tracer, "sql"), also_fine)
+    with spans.tracer.start_as_current_span("request"):
+        for _ in range(3):
+            signal.send(sender=None)
+
+    ids = {span.context.span_id for span in spans.exporter.get_finished_spans()} | {
+        span.context.span_id for span in ours(spans)
+    }
+    every = spans.exporter.get_finished_spans()
+    assert all(span.parent.span_id in ids for span in every if span.parent)
+    assert sum(1 for span in every if span.name == receive_work("sql")) == 3
+    sent = [attributes(span) for span in every if span.name.startswith("send ")]
+    assert [said["django.signal.receivers.folded.count"] for said in sent] == [2, 2, 2]
+
+
+def test_without_room_what_a_receiver_does_hangs_under_the_span_around_it(provide: Any, allow: Any) -> None:
+    """Where spans would be started while the dispatch runs, they are not."""
+    spans = provide()
+    spans.provider.add_span_processor(Eager())
+    allow(0)
+    with spans.tracer.start_as_current_span("request"):
+        connected(work(spans.tracer, "sql")).send(sender=None)
+
+    assert spans.parents()["sql"] == "request"
+
+
+def test_who_asks_too_late_gets_the_span_around(provide: Any, allow: Any, connect: Any) -> None:
+    """A thread that outlives a dispatch which was folded meanwhile still hangs under a span that exists."""
+    spans = provide()
+    allow(0)
+    go, threads = threading.Event(), []
+
+    def starts_thread(**kwargs: Any) -> None:
+        def later() -> None:
+            go.wait(10)
+            with spans.tracer.start_as_current_span("later"):
+                pass
+
+        thread = threading.Thread(target=contextvars.copy_context().run, args=(later,))
+        thread.start()
+        threads.append(thread)
+
+    connect(starts_thread)
+    with spans.tracer.start_as_current_span("request"):
+        saved.send(sender=None)
+        pipeline.flush()
+        go.set()
+        threads[0].join()
+
+    assert spans.parents()["later"] == "request"
+
+
+def test_floor_folds_what_was_quicker(provide: Any, allow: Any, connect: Any) -> None:
+    spans = provide()
+    allow(None, SPANS_MIN_MS=5, SLOW_MS=1_000)
+    connect(fine)
+    connect(slow, signal=other)
+    with spans.tracer.start_as_current_span("request"):
+        for _ in range(3):
+            saved.send(sender=None)
+        other.send(sender=None)
+
+    written = {span.name: attributes(span) for span in ours(spans)}
+    assert set(written) == {"send other", receive(slow), "send saved"}
+    assert written["send saved"]["django.signal.dispatches.folded.count"] == 3
+
+
+def test_records_name_only_spans_that_are_written(spans: Spans, allow: Any, connect: Any) -> None:
+    """The dashboard links to them."""
+    allow(4)
+    connect(fine, also_fine)
+    with capture_dispatches() as captured, spans.tracer.start_as_current_span("request"):
+        for _ in range(10):
+            saved.send(sender=None)
+
+    written = {f"{span.context.span_id:016x}" for span in ours(spans)}
+    named = [record.span_id for record in captured.dispatches]
+    called = [call.span_id for record in captured.dispatches for call in record.calls]
+    assert {span_id for span_id in (*named, *called) if span_id} <= written
+    assert sum(1 for span_id in named if span_id) == 1
+    assert len({record.trace_id for record in captured.dispatches}) == 1
+
+
+def test_each_trace_has_its_own_budget(spans: Spans, allow: Any, connect: Any) -> None:
+    allow(2)
+    connect(fine)
+    for _ in range(3):
+        with spans.tracer.start_as_current_span("request"):
+            saved.send(sender=None)
+
+    assert [span.name for span in ours(spans)].count(receive(fine)) == 3
+
+
+def test_budget_forgets_the_oldest_traces() -> None:
+    budget = Budget(3)
+    assert budget.take(1, 3)
+    assert not budget.take(1, 1)
+    for trace_id in range(2, MAX_TRACES + 2):
+        assert budget.take(trace_id, 1)
+
+    assert budget.take(1, 3)
+
+
+def test_what_is_known_is_kept_when_the_queue_is_full(
+    provide: Any, connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No span begins while it is; one that others refer to is written all the same."""
+    spans = provide()
+
+    def fills_queue(**kwargs: Any) -> None:
+        with spans.tracer.start_as_current_span("sql"):
+            monkeypatch.setattr(outbox, "size", 0)
+
+    connect(fills_queue)
+    with spans.tracer.start_as_current_span("request"):
+        for _ in range(2):
+            saved.send(sender=None)
+
+    assert spans.parents()["send saved"] == "request"
+    assert [span.name for span in ours(spans)].count("send saved") == 1
+    assert trace.get_current_span() is trace.INVALID_SPAN

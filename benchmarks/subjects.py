@@ -26,6 +26,7 @@ class Subject:
 
 _MONITOR = "benchmarks.tools.monitor:"
 _OTEL = "benchmarks.tools.otel:"
+_METRICS = "benchmarks.tools.metrics:"
 _SENTRY = "benchmarks.tools.sentry:"
 _ALONE = {
     VANILLA: Subject("Django alone"),
@@ -37,6 +38,8 @@ SENDING: dict[str, Subject] = {
     "untraced": Subject("ours, untraced", (f"{_MONITOR}Monitor",)),
     "unsampled": Subject("ours, parent not sampled", (f"{_OTEL}Unsampled", f"{_MONITOR}Monitor")),
     "sampled": Subject("ours, sampled", (f"{_OTEL}Sampled", f"{_MONITOR}TracedMonitor")),
+    "budgeted": Subject("ours, sampled, 100 spans a trace", (f"{_OTEL}Sampled", f"{_MONITOR}BudgetedMonitor")),
+    "metered": Subject("ours, metrics", (f"{_METRICS}Metered", f"{_MONITOR}Monitor"), slower=4),
     "floor": Subject("ours, sampled, spans from 1 ms", (f"{_OTEL}Sampled", f"{_MONITOR}FlooredMonitor")),
     "general": Subject("ours, general path", (f"{_MONITOR}GeneralMonitor",)),
     "general-sampled": Subject(

@@ -25,8 +25,10 @@ from .base import Bounds, Tool, Work, exactly
 QUEUE_SIZE = 1_000_000
 """Longer than any batch: what is dropped costs nothing, and would flatter."""
 SPANS_FLOOR_MS = "SPANS_MIN_MS"
+SPANS_PER_TRACE = "SPANS_PER_TRACE"
 FLOOR_MS = 1.0
 QUICK_DISPATCHES = 20
+SENDS_OVER_BUDGET = 500
 OWN = "benchmarks."
 COUNTED = (OWN, "django.db.models.signals.post_save")
 
@@ -71,7 +73,9 @@ class Monitor(Tool):
 
 
 class TracedMonitor(Monitor):
-    """With spans, under a parent that is sampled."""
+    """With spans, all of them, under a parent that is sampled."""
+
+    options = {SPANS_PER_TRACE: None}
 
     def expected(self, work: Work) -> Mapping[str, Bounds]:
         return {**super().expected(work), "spans": exactly(work.dispatches + work.calls)}
@@ -82,16 +86,18 @@ class TracedMonitor(Monitor):
 
 
 class FlooredMonitor(Monitor):
-    """With spans for dispatches that took long, and for no others; how many of a batch do is the machine's affair."""
+    """With spans for dispatches that took long, and one for the rest; how many do is the machine's affair."""
 
-    options = {SPANS_FLOOR_MS: FLOOR_MS}
+    options = {SPANS_FLOOR_MS: FLOOR_MS, SPANS_PER_TRACE: None}
 
     def check(self) -> None:
         super().check()
         if self._spans_of(_take_long) != len(("dispatch", "receiver call")):
             raise AssertionError(f"a dispatch over {FLOOR_MS} ms gave no spans, or others than its own")
-        if not any(self._spans_of(_take_no_time) == 0 for _ in range(QUICK_DISPATCHES)):
-            raise AssertionError(f"dispatches under {FLOOR_MS} ms gave spans")
+        if not any(self._spans_of(_take_no_time) == len(("folded",)) for _ in range(QUICK_DISPATCHES)):
+            raise AssertionError(
+                f"dispatches under {FLOOR_MS} ms gave spans of their own, or none that stands for them"
+            )
 
     def _spans_of(self, receiver: Callable[..., None]) -> int:
         signal = Signal()
@@ -101,6 +107,22 @@ class FlooredMonitor(Monitor):
             signal.send(FlooredMonitor)
         self.flush()
         return otel.exported() - before
+
+
+class BudgetedMonitor(Monitor):
+    """With the default budget of spans, which a batch of sends under one parent uses up at once."""
+
+    def check(self) -> None:
+        super().check()
+        signal, before = Signal(), otel.exported()
+        signal.connect(_take_no_time)
+        with otel.parent():
+            for _ in range(SENDS_OVER_BUDGET):
+                signal.send(BudgetedMonitor)
+        self.flush()
+        spans = otel.exported() - before
+        if not 0 < spans < SENDS_OVER_BUDGET:
+            raise AssertionError(f"{SENDS_OVER_BUDGET} dispatches under one parent gave {spans} spans")
 
 
 def _take_long(**kwargs: object) -> None:

@@ -54,7 +54,7 @@ class DeferredTrace(Trace):
             self.withhold()
             return
         self.fold(dispatch.called(), notable)
-        self.pending = dispatch.late_calls()
+        self._gives().late = dispatch.late_calls()
         epoch_ns = time_ns() - perf_counter_ns()
         self.start(epoch_ns + dispatch.started_ns)
         for index in filter(self.has_own, notable):

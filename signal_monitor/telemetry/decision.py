@@ -55,7 +55,7 @@ class Tracing:
                 parent = self._look(get_context(), cell)
                 if type(parent) is not Parent:
                     return cast("DispatchTrace | None", parent)
-            if not parent.policy.selection.takes_dispatch(described.signal.name, described.sender):
+            if not parent.takes_dispatch(described.signal.name, described.sender):
                 return None
             if len(outbox.items) >= outbox.size:
                 return None

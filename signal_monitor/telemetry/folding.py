@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from opentelemetry.trace import SpanContext
 
+from signal_monitor.instrumentation.places import FIRST_END, SHAPE, STARTED
+
 from .content import (
     FAILED,
     FOLDED_DISPATCHES,
@@ -30,6 +32,9 @@ from .ordinary import limited, make_span
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from signal_monitor.instrumentation.plans import Record
+    from signal_monitor.records import Dispatch
+
     from .parents import Parent
 
 WAIT_SECONDS = 1.0
@@ -37,14 +42,47 @@ MAX_WAITING = 1_000
 
 
 class Folded(NamedTuple):
-    """One dispatch to be folded: names, nanoseconds since the epoch, and the time of each receiver call."""
+    """Dispatches of one kind to be folded: their names, when the first began and the last ended, and their times.
 
-    signal: str
-    sender: str
-    method: str
+    Times are in nanoseconds, ``started_ns`` and ``ended_ns`` since the epoch.
+    """
+
+    names: tuple[str, str, str]
     started_ns: int
     ended_ns: int
-    calls_ns: Sequence[int]
+    dispatches: int
+    total_ns: int
+    calls: int
+    calls_ns: int
+
+
+def folded_dispatch(dispatch: Dispatch, started_ns: int) -> Folded:
+    """A single dispatch, of which none of the calls is late or failed."""
+    return Folded(
+        (dispatch.signal, dispatch.sender, dispatch.method),
+        started_ns,
+        started_ns + dispatch.duration_ns,
+        1,
+        dispatch.duration_ns,
+        len(dispatch.calls),
+        sum(call.duration_ns for call in dispatch.calls),
+    )
+
+
+def folded_records(records: Sequence[Record], epoch_ns: int) -> Folded:
+    """Ordinary dispatches of one shape, straight from their records; one receiver begins when the last has ended."""
+    shape = records[0][SHAPE]
+    started, *ends = list(zip(*records, strict=False))[STARTED : FIRST_END + len(shape.receivers)]
+    total_ns = round((sum(ends[-1]) - sum(started)) * 1e9)
+    return Folded(
+        (shape.signal.name, shape.sender, shape.method),
+        epoch_ns + round(min(started) * 1e9),
+        epoch_ns + round(max(ends[-1]) * 1e9),
+        len(records),
+        total_ns,
+        len(records) * len(shape.receivers),
+        total_ns,
+    )
 
 
 @dataclass(slots=True)
@@ -56,19 +94,19 @@ class Sum:
     started_ns: int
     began: float
     ended_ns: int = 0
-    count: int = 0
+    dispatches: int = 0
     total_ns: int = 0
     calls: int = 0
     calls_ns: int = 0
 
     def add(self, folded: Folded) -> None:
-        """Take in one more."""
+        """Take in more."""
         self.started_ns = min(self.started_ns, folded.started_ns)
         self.ended_ns = max(self.ended_ns, folded.ended_ns)
-        self.count += 1
-        self.total_ns += folded.ended_ns - folded.started_ns
-        self.calls += len(folded.calls_ns)
-        self.calls_ns += sum(folded.calls_ns)
+        self.dispatches += folded.dispatches
+        self.total_ns += folded.total_ns
+        self.calls += folded.calls
+        self.calls_ns += folded.calls_ns
 
     def attributes(self) -> Attributes:
         """What the span says."""
@@ -80,7 +118,7 @@ class Sum:
             RECEIVERS: self.calls,
             FAILED: 0,
             **folded_attributes(self.calls, self.calls_ns),
-            FOLDED_DISPATCHES: self.count,
+            FOLDED_DISPATCHES: self.dispatches,
             FOLDED_DISPATCHES_TIME: self.total_ns / 1e9,
         }
 
@@ -107,14 +145,13 @@ class Folding:
         self._sums: dict[tuple[int, int, str, str, str], Sum] = {}
 
     def add(self, parent: Parent, folded: Folded) -> None:
-        """Fold a dispatch that was to hang under a parent."""
-        names = (folded.signal, folded.sender, folded.method)
-        place = (parent.ids.trace_id, parent.ids.span_id, *names)
+        """Fold dispatches that were to hang under a parent."""
+        place = (parent.ids.trace_id, parent.ids.span_id, *folded.names)
         known = self._sums.get(place)
         if known is None:
             if len(self._sums) >= MAX_WAITING:
                 self.write(0)
-            known = self._sums[place] = Sum(parent, names, folded.started_ns, time.monotonic())
+            known = self._sums[place] = Sum(parent, folded.names, folded.started_ns, time.monotonic())
         known.add(folded)
 
     def write(self, wait_seconds: float = WAIT_SECONDS) -> None:

@@ -39,7 +39,7 @@ class Parent:
     With ``link``, the span has ended: what would be its children are traces of their own, which link to it.
     """
 
-    __slots__ = ("context", "ids", "light", "link", "policy", "span", "tracer")
+    __slots__ = ("context", "ids", "light", "link", "policy", "span", "takes_dispatch", "tracer")
 
     def __init__(self, context: Context, span: Span, tracer: Any, policy: Policy, *, light: bool) -> None:  # noqa: ANN401
         self.context = context
@@ -47,6 +47,7 @@ class Parent:
         self.ids = span.get_span_context()
         self.tracer = tracer
         self.policy = policy
+        self.takes_dispatch = policy.selection.takes_dispatch
         self.link = not is_alive(span) and self.ids.is_valid
         self.light = light and not self.link and self.ids.is_valid and self.ids.trace_flags.sampled
 

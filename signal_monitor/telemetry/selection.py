@@ -26,15 +26,15 @@ class Kind:
         self.narrow = bool(include or exclude)
         self._include = _matcher(include)
         self._exclude = _matcher(exclude)
-        self._known: dict[str | None, bool] = {}
+        self.known: dict[str | None, bool] = {}
 
     def takes(self, name: str | None) -> bool:
         """Whether a name matches one of the patterns to include, if there are any, and none of those to exclude."""
-        taken = self._known.get(name)
+        taken = self.known.get(name)
         if taken is None:
-            if len(self._known) >= MAX_REMEMBERED:
-                self._known.clear()
-            taken = self._known[name] = self._judge(name or "")
+            if len(self.known) >= MAX_REMEMBERED:
+                self.known.clear()
+            taken = self.known[name] = self._judge(name or "")
         return taken
 
     def _judge(self, name: str) -> bool:
@@ -57,11 +57,15 @@ class Selection:
         self._signal, self._sender = kinds["signal"], kinds["sender"]
         self._receiver, self._app = kinds["receiver"], kinds["app"]
         self._apps = apps or Apps()
+        self._by_sender = self._sender.narrow
         self.parts_receivers = self._receiver.narrow or self._app.narrow
 
     def takes_dispatch(self, signal: str, sender: str) -> bool:
         """Whether a dispatch gets spans."""
-        return self._signal.takes(signal) and (not self._sender.narrow or self._sender.takes(sender))
+        taken = self._signal.known.get(signal)
+        if taken is None:
+            taken = self._signal.takes(signal)
+        return taken and (not self._by_sender or self._sender.takes(sender))
 
     def takes_receiver(self, receiver: ReceiverInfo) -> bool:
         """Whether the calls of a receiver get spans."""

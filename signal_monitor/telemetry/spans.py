@@ -8,7 +8,7 @@ the SDK.
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -23,9 +23,10 @@ from signal_monitor.process import ThisProcess
 from signal_monitor.records import Amendment, Dispatch, Failure, Fold, ReceiverCall
 
 from .content import Attributes, dispatch_attributes, exception_attributes, folded_attributes, receiver_attributes
-from .folding import Folded, Folding
+from .folding import Folding, folded_dispatch, folded_records
 from .light import LightSpan
 from .ordinary import INSTRUMENTATION_SCOPE, Content, write_ordinary
+from .parents import Parent
 from .tracing import DISPATCH, Trace
 
 MAX_PENDING = 1_000
@@ -49,7 +50,7 @@ class Spans(Observer):
             return
         started_ns = trace.started_ns + time.time_ns() - time.perf_counter_ns()
         if trace.withheld:
-            self._folding.add(trace.parent, _folded(dispatch, started_ns))
+            self._folding.add(trace.parent, folded_dispatch(dispatch, started_ns))
             return
         for call in dispatch.calls:
             if call.outcome == "late":
@@ -65,16 +66,19 @@ class Spans(Observer):
     def fold(self, fold: Fold, records: Sequence[Record]) -> None:
         """Write the spans of ordinary dispatches, straight from their records."""
         epoch_ns = time.time_ns() - time.perf_counter_ns()
+        withheld: defaultdict[Parent, list[Record]] = defaultdict(list)
         for record in records:
             trace = record[-1]
             if not isinstance(trace, Trace):
                 continue
-            shape = record[SHAPE]
-            quick = (record[-2] - record[STARTED]) * 1e9 < trace.parent.policy.floor_ns
+            parent, shape = trace.parent, record[SHAPE]
+            quick = (record[-2] - record[STARTED]) * 1e9 < parent.policy.floor_ns
             if (quick or not trace.affords(1 + len(shape.receivers))) and trace.withhold():
-                self._folding.add(trace.parent, _folded_record(record, epoch_ns))
+                withheld[parent].append(record)
             else:
                 write_ordinary(record, trace, self._content_of(shape, trace.tracer), epoch_ns)
+        for parent, several in withheld.items():
+            self._folding.add(parent, folded_records(several, epoch_ns))
 
     def _content_of(self, shape: Shape, tracer: object) -> Content:
         content = self._contents.get((shape, tracer))
@@ -134,19 +138,6 @@ class Pending(NamedTuple):
 def _is_same(inner: Failure, outer: Failure) -> bool:
     """Whether two failures are of one exception, as far as text can tell."""
     return (inner.type, inner.message, inner.traceback[-1:]) == (outer.type, outer.message, outer.traceback[-1:])
-
-
-def _folded(dispatch: Dispatch, started_ns: int) -> Folded:
-    calls = [call.duration_ns for call in dispatch.calls]
-    names = (dispatch.signal, dispatch.sender, dispatch.method)
-    return Folded(*names, started_ns, started_ns + dispatch.duration_ns, calls)
-
-
-def _folded_record(record: Record, epoch_ns: int) -> Folded:
-    shape = record[SHAPE]
-    begun, *ends = [epoch_ns + round(reading * 1e9) for reading in record[STARTED:-1]]
-    calls = [ended - started for started, ended in zip([begun, *ends], ends, strict=False)]
-    return Folded(shape.signal.name, shape.sender, shape.method, begun, ends[-1], calls)
 
 
 def _folded_calls(dispatch: Dispatch, trace: Trace) -> Attributes:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Iterable, Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,8 +15,10 @@ from signal_monitor.instrumentation.catalogue import ReceiverInfo, SignalInfo
 from signal_monitor.instrumentation.dispatch import ActiveDispatch
 from signal_monitor.instrumentation.places import FIRST_END
 
+from . import given
 from .content import dispatch_name, receiver_name
 from .context import LazyContext, get_context, leave_context, set_context
+from .given import Given
 from .light import LightSpan
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
     from .parents import Parent
 
-giving = threading.RLock()
-"""Held while a trace gives something out, and while it is decided that it will not; re-entrant, for handlers of
-operating system signals."""
 DISPATCH = -1
 """Stands for the dispatch's own span among those of its receiver calls."""
 
@@ -42,27 +39,16 @@ class Described(NamedTuple):
     receivers: tuple[ReceiverInfo, ...]
 
 
-class Given:
-    """What of a trace was given out: ids, and the spans that somebody has seen, by the receiver's position."""
-
-    __slots__ = ("ids", "spans")
-
-    def __init__(self) -> None:
-        self.ids: dict[int, SpanContext] = {}
-        self.spans: dict[int, Span] = {}
-
-
 class Trace:
     """The spans of one dispatch: their ids are given out when asked for, their content is written by the worker.
 
-    ``folded`` are the positions of the receiver calls that get no span of their own, because the trace has no room for
-    them; a dispatch that is ``withheld`` gets none at all. Who asks for such a span gets the one around it, so that
-    nothing ever hangs under a span that is not written.
+    A dispatch that is ``withheld`` gets none, and a receiver call may be folded. Who asks for such a span gets the one
+    around it, so that nothing ever hangs under a span that is not written.
     """
 
     __slots__ = (
         "_base", "_current", "_described", "_given", "_record",
-        "folded", "parent", "pending", "started_ns", "withheld", "written",
+        "parent", "started_ns", "withheld", "written",
     )  # fmt: skip
 
     def __init__(self, described: ActiveDispatch | Shape | Described, parent: Parent) -> None:
@@ -73,8 +59,6 @@ class Trace:
         self._given: Given | None = None
         self.parent = parent
         self.started_ns = 0
-        self.folded: frozenset[int] = frozenset()
-        self.pending: frozenset[int] = frozenset()
         self.withheld = False
         self.written = False
 
@@ -109,14 +93,14 @@ class Trace:
 
     def has_own(self, index: int) -> bool:
         """Whether a receiver call has a span of its own."""
-        if index in self.folded:
+        if self._given is not None and index in self._given.folded:
             return False
         selection = self.parent.policy.selection
         return not selection.parts_receivers or selection.takes_receiver(self._described.receivers[index])
 
     def ids_of(self, index: int) -> SpanContext:
         """Trace and span id of a receiver call's span, or of the dispatch's."""
-        with giving:
+        with given.giving:
             if self.withheld:
                 return self.parent.ids
             index, ids = self._shown(index), self._gives().ids
@@ -160,7 +144,7 @@ class Trace:
 
     def span_of(self, index: int) -> Span:
         """The span of a receiver call, or of the dispatch, made for whoever asks first."""
-        with giving:
+        with given.giving:
             if self.withheld:
                 return self.parent.span
             index, spans = self._shown(index), self._gives().spans
@@ -176,7 +160,7 @@ class Trace:
     def _light_span(self, index: int) -> LightSpan:
         parent = self.parent.ids if index == DISPATCH else self.ids_of(DISPATCH)
         span = LightSpan(self.name_of(index), self.ids_of(index), parent, self.tracer, self.parent.span)
-        span.ended = self.written and index not in self.pending
+        span.ended = self.written and index not in self._gives().late
         if self._record is not None and index != DISPATCH:  # asked for a while after it began
             span.start_time -= round((perf_counter() - self._record[FIRST_END - 1 + index]) * 1e9)
         return span
@@ -269,7 +253,8 @@ class Trace:
 
     def settle(self, dispatch: ActiveDispatch) -> None:
         """Decide which of the spans are written; the worker does, before it reads any id."""
-        self.pending = dispatch.late_calls()
+        if late := dispatch.late_calls():
+            self._gives().late = late
         if not self.light:
             return
         called, notable = dispatch.called(), dispatch.notable_calls()
@@ -285,23 +270,14 @@ class Trace:
 
     def withhold(self) -> bool:
         """Give out nothing from now on, unless something was given out: write no span."""
-        with giving:
+        with given.giving:
             if self._given is None:
                 self.withheld = self.written = True
             return self.withheld
 
     def fold(self, called: Iterable[int], notable: Iterable[int]) -> None:
         """Write the spans of those receiver calls only that are notable, or whose span somebody knows."""
-        with giving:
+        with given.giving:
             kept = {*notable, *self._gives().ids, *self.asked}
-            self.folded = frozenset(called) - kept
+            self._gives().folded = frozenset(called) - kept
         self.parent.policy.budget.spend(self.parent.ids.trace_id, 1 + len(kept - {DISPATCH}))
-
-
-def _after_fork() -> None:
-    global giving
-    giving = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):  # not on every platform
-    os.register_at_fork(after_in_child=_after_fork)

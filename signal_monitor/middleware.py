@@ -96,7 +96,8 @@ def _claim(request: HttpRequest) -> RequestOrigin | None:
     origin.method, origin.path = request.method or "", request.path if _keeps_paths() else NO_ROUTE
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
-        origin.trace_id, origin.span_id = f"{context.trace_id:032x}", f"{context.span_id:016x}"
+        origin.trace_id = f"{context.trace_id:032x}"  # logs have it, sampled or not
+        origin.span_id = f"{context.span_id:016x}" if context.trace_flags.sampled else None
     origin.ignored = _is_ours(request.path)
     if origin.ignored:
         origin.held = None

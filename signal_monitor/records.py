@@ -197,7 +197,8 @@ class Request:
     """One HTTP request and what it spent in signals.
 
     ``signal_ns`` is the time during which at least one outermost dispatch was running (overlapping
-    dispatches are counted once). ``view`` is the resolved route or view name.
+    dispatches are counted once). ``view`` is the resolved route or view name. ``span_id`` is None where the trace was
+    not sampled.
     """
 
     id: str

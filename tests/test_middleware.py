@@ -17,6 +17,7 @@ from django.dispatch import Signal
 from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, Client, RequestFactory
 from django.urls import path, reverse
+from opentelemetry import trace
 from pytest_django.fixtures import Settings
 
 from signal_monitor import pipeline
@@ -364,3 +365,16 @@ def test_stored_dispatches_of_a_request_are_found_by_it(client: Client, captured
     (request,) = requests()
     found = get_store().dispatches(DispatchFilter(origin_id=request.id))
     assert f"{__name__}.work" in {item.signal for item in found}
+
+
+@pytest.mark.usefixtures("captured")
+@pytest.mark.parametrize("sampled", [False, True])
+def test_request_knows_its_trace_and_whether_it_was_sampled(client: Client, sampled: bool) -> None:  # noqa: FBT001
+    flags = trace.TraceFlags(trace.TraceFlags.SAMPLED if sampled else trace.TraceFlags.DEFAULT)
+    span = trace.NonRecordingSpan(trace.SpanContext(0xABC, 0xDEF, is_remote=False, trace_flags=flags))
+    with trace.use_span(span):
+        client.get("/working/")
+
+    (request,) = requests()
+    assert request.trace_id == f"{0xABC:032x}"
+    assert request.span_id == (f"{0xDEF:016x}" if sampled else None)

@@ -150,6 +150,8 @@ def live_link(text: str | None = None, **where: str) -> SafeString:
 @register.simple_tag
 def trace_link(record: Dispatch | Request, call: ReceiverCall | None = None) -> str:
     """A link to a record's trace, opened at the span of a receiver call where that has one; "" where there is none."""
+    if isinstance(record, Request) and record.span_id is None:
+        return ""  # its trace was not sampled
     span_id = call.span_id if call and call.span_id else record.span_id
     url = traces.trace_url(record.trace_id, span_id)
     return format_html(TRACE_LINK, url, _what_ran(record, call), stamp(record.started_at)) if url else ""

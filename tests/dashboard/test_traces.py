@@ -24,6 +24,7 @@ from tests.servers import Site
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 OTHER = "4bf92f3577b34da6a3ce929d0e0e4736"
+UNSAMPLED = "11111111111111111111111111111111"
 SPAN = "b7ad6b7169203331"
 OF_DISPATCH, OF_SLOW_CALL, OF_REQUEST, OF_NESTED = "d" * 16, "c" * 16, "e" * 16, "f" * 16
 BACKEND = "https://traces.example/trace/{trace_id}?uiFind={span_id}"
@@ -46,11 +47,12 @@ def fill_with_traces(store: Store) -> None:
     traced = Request("r1", "POST", "/checkout/", time.time(), 400 * MS, 500, trace_id=TRACE, span_id=OF_REQUEST)
     other = replace(traced, id="r2", path="/other/", trace_id=OTHER)
     untraced = replace(traced, id="r3", path="/untraced/", trace_id=None, span_id=None)
+    unsampled = replace(traced, id="r4", path="/unsampled/", trace_id=UNSAMPLED, span_id=None)
     store.write(
         Batch(
             process(),
             dispatches=[failed, nested, dispatch("other", trace_id=OTHER), dispatch("untraced")],
-            requests=[traced, other, untraced],
+            requests=[traced, other, untraced, unsampled],
         )
     )
 
@@ -118,6 +120,13 @@ def test_row_without_a_trace_has_no_link(linked_shop: Store, page: str) -> None:
 
     assert html.count('<tr class="') + html.count("<tr>") > html.count('class="trace"') > 0
     assert "None" not in html
+
+
+def test_trace_that_was_not_sampled_is_named_and_not_linked(linked_shop: Store) -> None:
+    assert f"/trace/{UNSAMPLED}" not in draw("requests")
+    html = draw("request", request_id="r4")
+    assert f"<code>{UNSAMPLED}</code> (not sampled)" in html
+    assert f"/trace/{UNSAMPLED}" not in html
 
 
 @pytest.mark.parametrize("page", WHERE)

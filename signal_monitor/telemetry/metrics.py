@@ -76,12 +76,13 @@ class Instruments(NamedTuple):
 class Metrics(Observer):
     """Records every dispatch that has ended, once somebody has configured metrics.
 
-    ``enabled``: whether it does so at all.
+    There is one in a process: a provider calls back who has first made an instrument, whoever makes it again.
+    ``enabled``: whether it records at all. ``process``: whose losses it tells.
     """
 
-    def __init__(self, process: ThisProcess) -> None:
-        self.enabled = True
-        self._process = process
+    def __init__(self) -> None:
+        self.enabled = False
+        self.process = ThisProcess()
         self._provider: MeterProvider | None = None
         self._instruments: Instruments | None = None
         self._dispatches = Series(SIGNAL, ERROR)
@@ -172,7 +173,7 @@ class Metrics(Observer):
 
     @contained("the metric of dropped records", ())
     def _observe_dropped(self, options: CallbackOptions) -> Iterable[Observation]:
-        losses = self._process.losses() if self.enabled else {}
+        losses = self.process.losses() if self.enabled else {}
         return [Observation(count, {REASON: reason.replace(" ", "_")}) for reason, count in losses.items()]
 
 

@@ -59,14 +59,14 @@ class Telemetry:
         self.stopped = is_disabled()
         self.observers: Sequence[Observer] = ()
         self._tracing = Tracing(Policy())
-        self._metrics = Metrics(ThisProcess())
+        self._metrics = Metrics()
 
     def start(self, config: Config, apps: Apps, process: ThisProcess) -> Sequence[Observer]:
         """Begin to make spans and metrics; answers who is to be told of dispatches."""
         self._end()
         if self.stopped or not (config.SPANS or config.METRICS):
             return ()
-        self._tracing, self._metrics = Tracing(Policy()), Metrics(process)
+        self._tracing, self._metrics.process = Tracing(Policy()), process
         self.configure(config, apps)
         probes.open_trace, probes.trace_context = self._tracing.open, get_context
         self.observers = (Spans(process), self._metrics)

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from opentelemetry import trace
+from opentelemetry import metrics, trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from signal_monitor import pipeline
-from tests.telemetry.providing import Eager, Spans
+from tests.telemetry.providing import Eager, Meters, Spans
 
 
 @pytest.fixture
@@ -33,3 +33,16 @@ def spans(request: pytest.FixtureRequest, provide: Any) -> Spans:
     if request.param == "real":
         made.provider.add_span_processor(Eager())
     return made
+
+
+@pytest.fixture
+def meters(monkeypatch: pytest.MonkeyPatch) -> Iterator[Meters]:
+    """Meters of the test's own as the global ones, for the test alone."""
+    meters = Meters()
+    with monkeypatch.context() as patch:
+        patch.setattr(metrics._internal, "_METER_PROVIDER", meters.provider)
+        pipeline.flush()
+        yield meters
+        pipeline.flush()
+    pipeline.flush()
+    meters.provider.shutdown()

@@ -1,4 +1,4 @@
-"""Tracer providers of a test's own, and what comes out of them."""
+"""Providers of a test's own, and what comes out of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 from django.dispatch import Signal
 from opentelemetry import trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import Histogram, InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -39,6 +41,43 @@ class Spans:
         spans = self.exporter.get_finished_spans()
         names = {span.context.span_id: span.name for span in spans}
         return {span.name: names[span.parent.span_id] if span.parent else "" for span in spans}
+
+
+class Meters:
+    """A meter provider of the test's own, and what it was given.
+
+    ``described`` has unit and instrument of each metric that was read.
+    """
+
+    def __init__(self) -> None:
+        self.reader = InMemoryMetricReader()
+        self.provider = MeterProvider([self.reader])
+        self.described: dict[str, tuple[str, str]] = {}
+
+    def read(self) -> dict[str, list[Any]]:
+        """The data points of the tests' own signals, by the metric's name."""
+        pipeline.flush()
+        data: Any = self.reader.get_metrics_data()
+        found = [
+            metric
+            for of_resource in (data.resource_metrics if data else ())
+            for of_scope in of_resource.scope_metrics
+            if of_scope.scope.name == "signal_monitor"
+            for metric in of_scope.metrics
+        ]
+        self.described = {metric.name: (metric.unit, _instrument(metric.data)) for metric in found}
+        return {metric.name: [point for point in metric.data.data_points if _is_own(point)] for metric in found}
+
+
+def _instrument(data: Any) -> str:
+    if isinstance(data, Histogram):
+        return "histogram"
+    return "counter" if data.is_monotonic else "up-down counter"
+
+
+def _is_own(point: Any) -> bool:
+    """Whether a point is of a signal of these tests, or of none; settings that change send signals too."""
+    return str(point.attributes.get("django.signal.name", "tests.telemetry")).startswith("tests.telemetry")
 
 
 def work(tracer: trace.Tracer, name: str) -> Any:

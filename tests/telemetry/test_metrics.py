@@ -11,14 +11,12 @@ import pytest
 from django.dispatch import Signal
 from opentelemetry import metrics
 from opentelemetry.instrumentation.utils import suppress_instrumentation
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from pytest_django.fixtures import Settings
 
 from signal_monitor import pipeline
 from signal_monitor.instrumentation.outbox import outbox
 from signal_monitor.telemetry import metrics as ours
-from tests.telemetry.providing import Spans
+from tests.telemetry.providing import Meters, Spans
 
 cooked = Signal()
 METHODS = ["send", "send_robust", "asend", "asend_robust"]
@@ -33,50 +31,6 @@ def spill(**kwargs: Any) -> None:
 
 async def simmer(**kwargs: Any) -> None:
     await asyncio.sleep(0)
-
-
-class Meters:
-    """A meter provider of the test's own, and what it was given."""
-
-    def __init__(self) -> None:
-        self.reader = InMemoryMetricReader()
-        self.provider = MeterProvider([self.reader])
-
-    def read(self) -> dict[str, list[Any]]:
-        """The data points, by the metric's name."""
-        pipeline.flush()
-        data: Any = self.reader.get_metrics_data()
-        self.described = {
-            metric.name: (metric.unit, type(metric.data).__name__)
-            for of_resource in (data.resource_metrics if data else ())
-            for of_scope in of_resource.scope_metrics
-            for metric in of_scope.metrics
-        }
-        return {
-            metric.name: [point for point in metric.data.data_points if _is_ours(point)]
-            for of_resource in (data.resource_metrics if data else ())
-            for of_scope in of_resource.scope_metrics
-            if of_scope.scope.name == "signal_monitor"
-            for metric in of_scope.metrics
-        }
-
-
-def _is_ours(point: Any) -> bool:
-    """Whether a point is of a signal of this test's; settings that change send one too."""
-    return __name__ in point.attributes.get("django.signal.name", __name__)
-
-
-@pytest.fixture
-def meters(monkeypatch: pytest.MonkeyPatch) -> Iterator[Meters]:
-    """The global provider, for the test."""
-    meters = Meters()
-    monkeypatch.setattr(metrics._internal, "_METER_PROVIDER", meters.provider)
-    pipeline.flush()
-    yield meters
-    pipeline.flush()
-    monkeypatch.undo()
-    pipeline.flush()
-    meters.provider.shutdown()
 
 
 @pytest.fixture
@@ -129,7 +83,7 @@ def test_every_dispatch_and_call_is_counted(meters: Meters, connect: Any, method
         ): 20
         for receiver in (stir, simmer)
     }
-    assert meters.described["django.signal.dispatch.duration"] == ("s", "Histogram")
+    assert meters.described["django.signal.dispatch.duration"] == ("s", "histogram")
 
 
 def test_ordinary_dispatches_are_each_measured(meters: Meters, connect: Any) -> None:
@@ -214,7 +168,7 @@ def test_running_receivers(meters: Meters, connect: Any) -> None:
     running = {point.attributes["code.function.name"].rpartition(".")[2]: point.value for point in during}
     assert running == {"sends": 1, "waits": 1, "awaits": 1}
     assert {point.value for point in after} <= {0}
-    assert meters.described["django.signal.receivers.running"] == ("{receiver}", "Sum")
+    assert meters.described["django.signal.receivers.running"] == ("{receiver}", "up-down counter")
 
 
 def test_dropped_records_are_counted(meters: Meters, connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,3 +245,16 @@ def test_provider_that_comes_later_is_found(meters: Meters, connect: Any, monkey
     (point,) = second.read()["django.signal.dispatch.duration"]
     assert point.count == 1
     second.provider.shutdown()
+
+
+def test_losses_are_told_after_the_settings_have_changed(
+    meters: Meters, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A provider calls back only who has made an instrument first."""
+    pipeline.flush()
+    for size in (10, 20):
+        settings.SIGNAL_MONITOR = {"STORE": "memory", "QUEUE_SIZE": size}
+    monkeypatch.setattr(outbox, "dropped", 7)
+
+    (point,) = meters.read()["signal_monitor.records.dropped"]
+    assert point.value == 7

@@ -110,12 +110,14 @@ class Trace:
 
     def all_ids(self, receivers: int) -> list[SpanContext]:
         """Those of the dispatch's span, then of so many receiver calls'; some may be given out at this moment."""
-        known, parent, new_id = self._gives().ids, self.parent.ids, self.parent.tracer.id_generator.generate_span_id
+        parent, new_id = self.parent.ids, self.parent.tracer.id_generator.generate_span_id
         trace_id, flags, state = parent.trace_id, parent.trace_flags, parent.trace_state
-        return [
-            known.setdefault(index, SpanContext(trace_id, new_id(), False, flags, state))  # noqa: FBT003
-            for index in range(DISPATCH, receivers)
-        ]
+        with given.giving:
+            known = self._gives().ids
+            return [
+                known.setdefault(index, SpanContext(trace_id, new_id(), False, flags, state))  # noqa: FBT003
+                for index in range(DISPATCH, receivers)
+            ]
 
     def _new_ids(self) -> SpanContext:
         parent = self.parent.ids

@@ -38,8 +38,7 @@ class SignalInstrumentor(BaseInstrumentor):  # type: ignore[misc] # it has no ty
     settings, as far as it speaks of spans and metrics.
     """
 
-    def __init__(self) -> None:
-        self._pipeline: Pipeline | None = None
+    _pipeline: Pipeline | None = None
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """What is instrumented."""
@@ -56,6 +55,8 @@ class SignalInstrumentor(BaseInstrumentor):  # type: ignore[misc] # it has no ty
             super().uninstrument(**kwargs)
 
     def _instrument(self, **kwargs: Any) -> None:  # noqa: ANN401
+        if _is_switched_off():
+            return
         providers.use(kwargs.get("tracer_provider"), kwargs.get("meter_provider"))
         telemetry.stopped = False
         running, process = pipeline.current(), ThisProcess()
@@ -69,12 +70,18 @@ class SignalInstrumentor(BaseInstrumentor):  # type: ignore[misc] # it has no ty
                 running.add(observer)
 
     def _uninstrument(self, **kwargs: Any) -> None:  # noqa: ANN401
+        pipeline.flush()  # what was dispatched until now goes where it was to go
         providers.use()
         telemetry.stop()
         if self._pipeline is not None and pipeline.current() is self._pipeline:
             pipeline.stop()
             uninstrument()
         self._pipeline = None
+
+
+def _is_switched_off() -> bool:
+    """Whether the app is installed, and configured to observe nothing."""
+    return apps.ready and apps.is_installed("signal_monitor") and not get_config().ENABLED
 
 
 def _open_first(described: ActiveDispatch | Shape, cell: Cell) -> DispatchTrace | None:

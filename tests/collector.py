@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import gzip
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import grpc
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import (
+    MetricsServiceServicer,
+    add_MetricsServiceServicer_to_server,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -21,63 +28,56 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
     TraceServiceServicer,
     add_TraceServiceServicer_to_server,
 )
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue
-from opentelemetry.proto.trace.v1 import trace_pb2
+
+from .decoding import Point, Span, decode_points, decode_spans
+
+__all__ = ["OTLPCollector", "Point", "Span", "otlp_collector"]
 
 MEDIA_TYPE = "application/x-protobuf"
-
-
-@dataclass(frozen=True, slots=True)
-class SpanEvent:
-    """An event of a span, such as a recorded exception."""
-
-    name: str
-    at_ns: int
-    attributes: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A span as it arrived: ids in hexadecimal, times in nanoseconds since the epoch, names of enumerated values."""
-
-    name: str
-    trace_id: str
-    span_id: str
-    parent_id: str
-    kind: str
-    status: str
-    status_message: str
-    start_ns: int
-    end_ns: int
-    attributes: dict[str, Any]
-    events: tuple[SpanEvent, ...]
-    scope: str
-    scope_version: str
-    schema_url: str
-    resource: dict[str, Any]
-    protocol: str
-
-    @property
-    def duration_ns(self) -> int:
-        """How long the span took."""
-        return self.end_ns - self.start_ns
+ANSWERS: dict[str, bytes] = {
+    "/v1/traces": ExportTraceServiceResponse().SerializeToString(),
+    "/v1/metrics": ExportMetricsServiceResponse().SerializeToString(),
+}
+"""What is answered over HTTP, by path."""
 
 
 @dataclass
 class OTLPCollector:
-    """What has arrived, and where to send more."""
+    """What has arrived, and where to send more.
 
-    http_endpoint: str = ""
+    ``base_endpoint`` is for OTEL_EXPORTER_OTLP_ENDPOINT, over HTTP; ``http_endpoint`` takes traces and
+    ``http_metrics_endpoint`` metrics, ``grpc_endpoint`` both.
+    """
+
+    base_endpoint: str = ""
     grpc_endpoint: str = ""
     requests: list[dict[str, str]] = field(default_factory=list)
     _spans: list[Span] = field(default_factory=list)
+    _points: list[Point] = field(default_factory=list)
     _arrival: threading.Condition = field(default_factory=threading.Condition)
+
+    @property
+    def http_endpoint(self) -> str:
+        """Where an HTTP exporter sends spans."""
+        return f"{self.base_endpoint}/v1/traces"
+
+    @property
+    def http_metrics_endpoint(self) -> str:
+        """Where an HTTP exporter sends metrics."""
+        return f"{self.base_endpoint}/v1/metrics"
 
     def take(self, export: ExportTraceServiceRequest, protocol: str) -> None:
         """Keep the spans of one export request."""
-        spans = list(_decoded(export, protocol))
+        spans = list(decode_spans(export, protocol))
         with self._arrival:
             self._spans.extend(spans)
+            self._arrival.notify_all()
+
+    def take_metrics(self, export: ExportMetricsServiceRequest, protocol: str) -> None:
+        """Keep the data points of one export request."""
+        points = list(decode_points(export, protocol))
+        with self._arrival:
+            self._points.extend(points)
             self._arrival.notify_all()
 
     @property
@@ -86,82 +86,62 @@ class OTLPCollector:
         with self._arrival:
             return list(self._spans)
 
+    @property
+    def points(self) -> list[Point]:
+        """All data points that have arrived, in order of arrival; a metric is exported again and again."""
+        with self._arrival:
+            return list(self._points)
+
+    def latest(self, metric: str = "") -> list[Point]:
+        """The last data point of each series of the metrics whose name starts with ``metric``."""
+        return list({point.series: point for point in self.points if point.metric.startswith(metric)}.values())
+
     def wait_for(self, count: int, timeout: float = 10.0, name: str = "") -> list[Span]:
         """The spans whose name starts with ``name``, once there are ``count``; AssertionError when time is up."""
-        with self._arrival:
-            arrived = self._arrival.wait_for(lambda: len(self._named(name)) >= count, timeout)
-            spans = self._named(name)
-        assert arrived, f"{len(spans)} of {count} spans {name!r} in {timeout} s: {[span.name for span in self.spans]}"
-        return spans
+        self._wait(lambda: [span.name for span in self._spans], name, count, timeout)
+        return [span for span in self.spans if span.name.startswith(name)]
+
+    def wait_for_points(self, count: int, timeout: float = 10.0, metric: str = "") -> list[Point]:
+        """The data points of metrics whose name starts with ``metric``, once there are ``count``, as ``wait_for``."""
+        self._wait(lambda: [point.metric for point in self._points], metric, count, timeout)
+        return [point for point in self.points if point.metric.startswith(metric)]
 
     def clear(self) -> None:
         """Forget what has arrived."""
         with self._arrival:
             self._spans.clear()
+            self._points.clear()
 
-    def _named(self, name: str) -> list[Span]:
-        return [span for span in self._spans if span.name.startswith(name)]
+    def _wait(self, names: Callable[[], Sequence[str]], prefix: str, count: int, timeout: float) -> None:
+        def found() -> int:
+            return sum(name.startswith(prefix) for name in names())
 
-
-def _decoded(export: ExportTraceServiceRequest, protocol: str) -> Iterator[Span]:
-    for of_resource in export.resource_spans:
-        resource = _attributes(of_resource.resource.attributes)
-        for of_scope in of_resource.scope_spans:
-            for span in of_scope.spans:
-                yield Span(
-                    name=span.name,
-                    trace_id=span.trace_id.hex(),
-                    span_id=span.span_id.hex(),
-                    parent_id=span.parent_span_id.hex(),
-                    kind=trace_pb2.Span.SpanKind.Name(span.kind).removeprefix("SPAN_KIND_"),
-                    status=trace_pb2.Status.StatusCode.Name(span.status.code).removeprefix("STATUS_CODE_"),
-                    status_message=span.status.message,
-                    start_ns=span.start_time_unix_nano,
-                    end_ns=span.end_time_unix_nano,
-                    attributes=_attributes(span.attributes),
-                    events=tuple(
-                        SpanEvent(event.name, event.time_unix_nano, _attributes(event.attributes))
-                        for event in span.events
-                    ),
-                    scope=of_scope.scope.name,
-                    scope_version=of_scope.scope.version,
-                    schema_url=of_scope.schema_url,
-                    resource=resource,
-                    protocol=protocol,
-                )
+        with self._arrival:
+            arrived = self._arrival.wait_for(lambda: found() >= count, timeout)
+            assert arrived, f"{found()} of {count} named {prefix!r} in {timeout} s: {names()}"
 
 
-def _attributes(pairs: Any) -> dict[str, Any]:
-    return {pair.key: _value(pair.value) for pair in pairs}
-
-
-def _value(value: AnyValue) -> Any:
-    match value.WhichOneof("value"):
-        case None:
-            return None
-        case "array_value":
-            return [_value(item) for item in value.array_value.values]
-        case "kvlist_value":
-            return _attributes(value.kvlist_value.values)
-        case kind:
-            return getattr(value, kind)
-
-
-class _TraceHandler(BaseHTTPRequestHandler):
-    """Takes POST /v1/traces, plain or gzipped."""
+class _Handler(BaseHTTPRequestHandler):
+    """Takes POST /v1/traces and /v1/metrics, plain or gzipped."""
 
     collector: OTLPCollector
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.path != "/v1/traces" or self.headers["Content-Type"] != MEDIA_TYPE:
+        if self.path not in ANSWERS or self.headers["Content-Type"] != MEDIA_TYPE:
             self.send_error(404)
             return
         if self.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
         self.collector.requests.append(dict(self.headers))
-        self.collector.take(ExportTraceServiceRequest.FromString(body), "http")
-        self._answer(ExportTraceServiceResponse().SerializeToString())
+        self._take(body)
+        self._answer(ANSWERS[self.path])
+
+    def _take(self, body: bytes) -> None:
+        if self.path == "/v1/metrics":
+            self.collector.take_metrics(ExportMetricsServiceRequest.FromString(body), "http")
+        else:
+            self.collector.take(ExportTraceServiceRequest.FromString(body), "http")
 
     def _answer(self, body: bytes) -> None:
         self.send_response(200)
@@ -183,13 +163,22 @@ class _TraceService(TraceServiceServicer):
         return ExportTraceServiceResponse()
 
 
+class _MetricsService(MetricsServiceServicer):
+    def __init__(self, collector: OTLPCollector) -> None:
+        self.collector = collector
+
+    def Export(self, request: ExportMetricsServiceRequest, context: object) -> ExportMetricsServiceResponse:  # noqa: N802 - the service's own name for it
+        self.collector.take_metrics(request, "grpc")
+        return ExportMetricsServiceResponse()
+
+
 @contextmanager
 def _http_endpoint(collector: OTLPCollector) -> Iterator[str]:
-    handler = type("Handler", (_TraceHandler,), {"collector": collector})
+    handler = type("Handler", (_Handler,), {"collector": collector})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/v1/traces"
+        yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
 
@@ -199,6 +188,7 @@ def _grpc_endpoint(collector: OTLPCollector) -> Iterator[str]:
     with ThreadPoolExecutor(max_workers=2) as pool:
         server = grpc.server(pool)
         add_TraceServiceServicer_to_server(_TraceService(collector), server)  # type: ignore[no-untyped-call]
+        add_MetricsServiceServicer_to_server(_MetricsService(collector), server)  # type: ignore[no-untyped-call]
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
         yield f"http://127.0.0.1:{port}"
@@ -209,5 +199,5 @@ def _grpc_endpoint(collector: OTLPCollector) -> Iterator[str]:
 def otlp_collector() -> Iterator[OTLPCollector]:
     """A collector that listens over HTTP and gRPC while the test runs."""
     collector = OTLPCollector()
-    with _http_endpoint(collector) as collector.http_endpoint, _grpc_endpoint(collector) as collector.grpc_endpoint:
+    with _http_endpoint(collector) as collector.base_endpoint, _grpc_endpoint(collector) as collector.grpc_endpoint:
         yield collector

@@ -14,10 +14,10 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import close_old_connections
 
+from signal_monitor.backstage import backstage
 from signal_monitor.dashboard.access import Scope, is_from_own_page, may_view, request_of
 from signal_monitor.dashboard.hub import Client, Hub, HubFull, current_hub
 from signal_monitor.dashboard.pages import UnknownPage, View, view_of
-from signal_monitor.instrumentation import suppress
 
 if TYPE_CHECKING:
     from asgiref.typing import ASGIReceiveCallable, ASGISendCallable
@@ -67,8 +67,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         self._misuse: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def __call__(self, scope: _ChannelScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        """Serve one socket, unobserved."""
-        with suppress():
+        """Serve one socket, neither observed nor traced."""
+        with backstage():
             try:
                 await super().__call__(scope, receive, send)
             except asyncio.CancelledError:

@@ -18,7 +18,7 @@ from signal_monitor.faults import contained
 from signal_monitor.instrumentation.dispatch import DispatchTrace
 from signal_monitor.instrumentation.places import FIRST_END, SHAPE, STARTED
 from signal_monitor.instrumentation.plans import Record
-from signal_monitor.pipeline import Observer
+from signal_monitor.pipeline import Observer, stop_before_others_at_exit
 from signal_monitor.process import ThisProcess
 from signal_monitor.records import Amendment, Dispatch, Fold, ReceiverCall
 from signal_monitor.running import count_running
@@ -140,6 +140,7 @@ class Metrics(Observer):
         provider = providers.meter_provider() if self.enabled else None
         if provider is not self._provider:
             self._provider = provider
+            stop_before_others_at_exit()
             self._instruments = self._made_by(provider) if provider is not None else None
         return self._instruments
 

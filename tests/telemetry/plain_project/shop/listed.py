@@ -1,0 +1,10 @@
+"""The same project with the monitor among its applications."""
+
+from __future__ import annotations
+
+from .settings import *  # noqa: F403
+from .settings import INSTALLED_APPS as OTHERS
+from .settings import SIGNAL_MONITOR as GIVEN
+
+INSTALLED_APPS = ["signal_monitor", *OTHERS]
+SIGNAL_MONITOR = {"STORE": "memory", **GIVEN}

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from celery import Celery
-from celery.signals import worker_process_init, worker_ready
+from celery.signals import worker_process_init, worker_process_shutdown, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "demo.settings")
 
@@ -21,6 +21,14 @@ def trace(**_kwargs: object) -> None:
     from demo import telemetry
 
     telemetry.configure()
+
+
+@worker_process_shutdown.connect
+def finish_traces(**_kwargs: object) -> None:
+    """Send the last traces of a process that runs tasks; the pool ends it with os._exit()."""
+    from demo import telemetry
+
+    telemetry.finish()
 
 
 @worker_ready.connect

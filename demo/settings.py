@@ -12,7 +12,8 @@ Environment variables that change them:
 * ``CELERY_BROKER_URL``: another broker instead of that directory, such as ``redis://localhost:6379/0``.
 * ``OMDB_API_KEY``: looks movies up at OMDb instead of in the bundled catalogue.
 * ``DEMO_TRACE_URL``: where to look a trace up, as in ``SIGNAL_MONITOR["TRACE_URL"]``.
-* ``OTEL_EXPORTER_OTLP_ENDPOINT`` and the other standard ones: where to send traces.
+* ``OTEL_EXPORTER_OTLP_ENDPOINT`` and the other standard ones: where to send traces, and, with
+  ``OTEL_METRICS_EXPORTER=otlp``, metrics; ``demo.telemetry`` has the demo's defaults.
 """
 
 from __future__ import annotations

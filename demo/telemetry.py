@@ -1,22 +1,38 @@
-"""Traces of the demo site, sent where the standard ``OTEL_*`` variables say, and nowhere otherwise."""
+"""Traces of the demo site, sent where the standard ``OTEL_*`` variables say, and nowhere while they name no endpoint.
+
+OpenTelemetry's own auto-instrumentation is begun here, as ``opentelemetry-instrument`` begins it: it reads all those
+variables, and loads every instrumentation that is installed: of requests, of queries, of tasks, and ours of signals.
+Only some defaults are the demo's. Metrics are not sent unless ``OTEL_METRICS_EXPORTER=otlp`` asks for them: Jaeger,
+which compose.yaml starts, takes traces alone.
+
+Under ``opentelemetry-instrument`` nothing is left to begin, and the defaults are those of OpenTelemetry's distribution:
+gRPC, and metrics and logs, too. It needs Django's settings before anything can name them, and it traces commands:
+``DJANGO_SETTINGS_MODULE=demo.settings opentelemetry-instrument python manage.py demo``.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
-import sqlite3
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
 
-if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import SpanExporter
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.trace import TracerProvider
+
+from signal_monitor import pipeline
 
 logger = logging.getLogger(__name__)
 
-SERVICE = "django-signal-monitor-demo"
 JAEGER = "http://localhost:16686/trace/{trace_id}?uiFind={span_id}"
-PROTOCOLS = {"http/protobuf": "http", "grpc": "grpc"}
+RESOURCE = "service.name=django-signal-monitor-demo"
+DEFAULTS = {
+    # OpenTelemetry's distribution for Python would take gRPC, where the specification recommends this.
+    "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+    # Seconds to try for, also while a process ends: an endpoint that is down shall not keep the demo from stopping.
+    "OTEL_EXPORTER_OTLP_TIMEOUT": "2",
+    "OTEL_METRICS_EXPORTER": "none",
+    "OTEL_LOGS_EXPORTER": "none",
+}
 
 
 def endpoint() -> str:
@@ -43,49 +59,27 @@ def configure() -> None:
         logger.warning("No traces go to %s (%s): pip install 'django-signal-monitor[demo]'", endpoint(), error)
 
 
+def finish() -> None:
+    """Send what waits to be sent, for a process that ends without its exit handlers."""
+    pipeline.flush()  # its dispatches are spans by then
+    for provider in (trace.get_tracer_provider(), metrics.get_meter_provider()):
+        # The API's own providers have nothing to send, and no method for it.
+        if isinstance(provider, TracerProvider | MeterProvider):
+            provider.shutdown()
+
+
 def _configure() -> None:
-    from opentelemetry import trace
+    import opentelemetry.distro  # noqa: F401 - what reads the variables; the next would do without, and send nothing
+    from opentelemetry.instrumentation.auto_instrumentation import initialize
 
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
-        trace.set_tracer_provider(_make_provider())
-        _trace_requests()
-        _trace_queries()
-        _trace_tasks()
+        _set_defaults()
+        initialize()
 
 
-def _make_provider() -> TracerProvider:
-    from opentelemetry.sdk.resources import SERVICE_NAME, OTELResourceDetector, Resource
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
-
-    resource = Resource.create({SERVICE_NAME: SERVICE, **OTELResourceDetector().detect().attributes})
-    provider = TracerProvider(resource=resource)
-    provider.add_span_processor(BatchSpanProcessor(_make_exporter()))
-    return provider
-
-
-def _make_exporter() -> SpanExporter:
-    protocol = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
-    transport = PROTOCOLS.get(protocol or "http/protobuf", "http")
-    module = import_module(f"opentelemetry.exporter.otlp.proto.{transport}.trace_exporter")
-    exporter: SpanExporter = module.OTLPSpanExporter()
-    return exporter
-
-
-def _trace_requests() -> None:
-    from opentelemetry.instrumentation.django import DjangoInstrumentor
-
-    DjangoInstrumentor().instrument()
-
-
-def _trace_queries() -> None:
-    from opentelemetry.instrumentation.dbapi import trace_integration
-
-    # Django connects through sqlite3.dbapi2; whoever connects through sqlite3 itself, as the monitor, stays untraced.
-    trace_integration(cast("Any", sqlite3.dbapi2), "connect", "sqlite", capture_parameters=False)
-
-
-def _trace_tasks() -> None:
-    from opentelemetry.instrumentation.celery import CeleryInstrumentor
-
-    CeleryInstrumentor().instrument()
+def _set_defaults() -> None:
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    # Of two values of one attribute the last one holds, and OTEL_SERVICE_NAME before both.
+    attributes = filter(None, [RESOURCE, os.environ.get("OTEL_RESOURCE_ATTRIBUTES")])
+    os.environ["OTEL_RESOURCE_ATTRIBUTES"] = ",".join(attributes)

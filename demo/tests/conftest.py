@@ -60,8 +60,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
     """Start ``manage.py demo`` with these arguments and environment variables; it ends with the test."""
     started: list[Demo] = []
 
-    def start_demo(*arguments: str, **environ: str) -> Demo:
-        started.append(Demo(tmp_path, *arguments, environ=environ))
+    def start_demo(*arguments: str, under: str = "", **environ: str) -> Demo:
+        started.append(Demo(tmp_path, *arguments, environ=environ, under=under))
         return started[-1]
 
     yield start_demo

@@ -43,14 +43,14 @@ def demo_line(*arguments: str) -> list[str]:
 
 
 class Demo:
-    """A running ``manage.py demo``."""
+    """A running ``manage.py demo``; under a program, such as ``opentelemetry-instrument``, if one is named."""
 
-    def __init__(self, directory: Path, *arguments: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, directory: Path, *arguments: str, environ: Mapping[str, str], under: str = "") -> None:
         self._directory = directory
         self._output = directory / "output.txt"
         self._environ = {**demo_environ(directory), **environ}
         with self._output.open("wb") as stream:
-            line = demo_line("--port", "0", *arguments)
+            line = [*filter(None, [under]), *demo_line("--port", "0", *arguments)]
             self.process = subprocess.Popen(line, env=self._environ, stdout=stream, stderr=stream)
 
     @property

@@ -20,6 +20,8 @@ T = TypeVar("T")
 # Where a fault of ours can come from: our own files, and what the hot path calls.
 _OURS = (str(Path(__file__).parent) + os.sep, str(sysconfig.get_path("stdlib")) + os.sep)
 _CALLED = f"{os.sep}opentelemetry{os.sep}"
+# What OpenTelemetry calls of the application's own.
+_PLUGGED_IN = frozenset({"on_start", "on_end", "should_sample", "generate_span_id", "generate_trace_id"})
 
 logger = logging.getLogger("signal_monitor")
 
@@ -94,6 +96,8 @@ def _is_anothers(raised_at: TracebackType | None) -> bool:
     if threading.current_thread() is not threading.main_thread():
         return False
     while raised_at is not None and raised_at.tb_next is not None:
-        raised_at = raised_at.tb_next
+        raised_at, caller = raised_at.tb_next, raised_at.tb_frame.f_code.co_filename
+        if _CALLED in caller and raised_at.tb_frame.f_code.co_name in _PLUGGED_IN:
+            return False
     path = raised_at.tb_frame.f_code.co_filename if raised_at is not None else ""
     return not path.startswith((*_OURS, "<frozen")) and _CALLED not in path

@@ -65,14 +65,15 @@ class SignalInstrumentor(BaseInstrumentor):  # type: ignore[misc] # it has no ty
             pipeline.run(self._pipeline)
             instrument()
             probes.open_trace = _open_first
-        elif not telemetry.observers:
+        elif telemetry.observers:
+            telemetry.configure(get_config(), installed_apps())  # what is known of other providers is forgotten
+        else:
             for observer in telemetry.start(get_config(), installed_apps(), running.expander.process):
                 running.add(observer)
 
     def _uninstrument(self, **kwargs: Any) -> None:  # noqa: ANN401
-        pipeline.flush()  # what was dispatched until now goes where it was to go
-        providers.use()
         telemetry.stop()
+        providers.use()
         if self._pipeline is not None and pipeline.current() is self._pipeline:
             pipeline.stop()
             uninstrument()
@@ -93,4 +94,7 @@ def _open_first(described: ActiveDispatch | Shape, cell: Cell) -> DispatchTrace 
             telemetry.configure(get_config(), installed_apps())
         except Exception as error:  # noqa: BLE001 - a wrong setting must not break what is observed
             faults.note("the settings of the instrumentor", error)
-    return telemetry.open(described, cell)
+        return telemetry.open(described, cell)
+    trace = telemetry.open(described, cell)
+    cell.traced = cell.untraced = None  # so that the next dispatch asks again
+    return trace

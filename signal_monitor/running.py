@@ -69,5 +69,6 @@ def _named(cell: Cell) -> Iterator[tuple[Position | Record, tuple[str, str]]]:
             if 0 <= index < len(dispatch.starts) and dispatch.starts[index] and not dispatch.ends[index]:
                 yield call, (dispatch.signal.name, dispatch.receivers[index].name)
         elif is_under_way(call):
-            shape = call[SHAPE]
-            yield call, (shape.signal.name, shape.receivers[len(call) - FIRST_END].name)
+            shape, index = call[SHAPE], len(call) - FIRST_END
+            if index < len(shape.receivers):  # else it has ended this moment
+                yield call, (shape.signal.name, shape.receivers[index].name)

@@ -9,6 +9,8 @@ import asyncio
 from time import perf_counter, perf_counter_ns
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from django.dispatch import dispatcher
+
 from signal_monitor.records import Method, Outcome
 
 from .capture import Lines, RawFailure, caller_lines, failure_of
@@ -68,6 +70,9 @@ class DispatchTrace(Protocol):
 
     def settle(self, dispatch: ActiveDispatch) -> None:
         """The worker is about to make a record of the dispatch: decide which spans it has."""
+
+    def withhold(self) -> bool:
+        """Give out nothing from now on; False where something was given out."""
 
 
 class LateCall:
@@ -250,8 +255,9 @@ class ActiveDispatch:
         ]
 
     def late_calls(self) -> frozenset[int]:
-        """The positions of the receiver calls that went on when the dispatch had ended."""
-        return frozenset(index for index, outcome in self.outcomes.items() if outcome == "late")
+        """The positions of the receiver calls that went on when the dispatch had ended, or may begin even then."""
+        late = {"late", "not_run"} if BEGIN_LATER and self.method not in _PLAIN else {"late"}
+        return frozenset(index for index, outcome in self.outcomes.items() if outcome in late)
 
     def _time_of(self, index: int) -> int:
         return (self.ends[index] or self.ended_ns) - self.starts[index]
@@ -264,7 +270,7 @@ class ActiveDispatch:
         """Note that a receiver call has ended, and how."""
         now = perf_counter_ns()
         if self.ended_ns:
-            outbox.append(LateCall(self, index, now, failure_of(error) if error is not None else None))
+            outbox.append(LateCall(self, index, now, failure_of(error) if error is not None else None), self.trace)
             return
         self.ends[index] = now
         if outcome != "ok":
@@ -286,12 +292,14 @@ class ActiveDispatch:
         if self.trace is not None:
             self.trace.end(self)
         if self.origin is None or self.origin.lets_go(self):
-            outbox.append(self, owed=self.trace is not None and not self.trace.untouched)
+            outbox.append(self, self.trace)
 
     def _is_notable(self) -> bool:
         return self.failed or self.is_slow() or bool(catalogue.limits.overrides and self.notable_calls())
 
 
+# Up to Django 6.0 the synchronous receivers of an asend go on in their thread, whatever has become of the dispatch.
+BEGIN_LATER = not hasattr(dispatcher, "_run_parallel")
 _PLAIN = frozenset({"send", "send_robust"})
 _ROBUST = frozenset({"send_robust", "asend_robust"})
 MAX_SEEN = 1_000

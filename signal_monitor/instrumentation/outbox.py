@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .dispatch import DispatchTrace
 
 
 class Outbox:
@@ -26,12 +29,12 @@ class Outbox:
         """Whether the next item would be dropped."""
         return len(self.items) >= self.size
 
-    def append(self, item: object, *, owed: bool = False) -> None:
-        """Queue an item, or count it as dropped when the queue is full, unless it is ``owed``.
+    def append(self, item: object, trace: DispatchTrace | None = None) -> None:
+        """Queue an item, or count it as dropped when the queue is full, unless others know one of its spans.
 
-        That is what others refer to already, such as a span that has children. None begins while the queue is full.
+        Such a span has children. None begins while the queue is full.
         """
-        if owed or len(self.items) < self.size:
+        if len(self.items) < self.size or (trace is not None and not trace.withhold()):
             self.items.append(item)
         else:
             self.dropped += 1

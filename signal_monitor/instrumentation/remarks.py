@@ -86,8 +86,8 @@ def ended(record: Record, cell: Cell, trace: DispatchTrace | None = None, remark
         remarks = remarks or Remarks()
         remarks.look_around(shape)
     last = record[-1]
-    owed = type(last) is not float and not last.untouched
+    given = last if type(last) is not float else None
     if remarks is not None:
         record.append(remarks)
     if cell.origin is None or cell.origin.lets_go(record):
-        outbox.append(record, owed=owed)
+        outbox.append(record, given)

@@ -108,7 +108,7 @@ def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
             record.append(trace)
         if now - started >= shape.limit or cell.origin is not None:
             ended(record, cell)
-        elif len(queue) < outbox.size or (trace is not None and not trace.untouched):
+        elif len(queue) < outbox.size or (trace is not None and not trace.withhold()):
             queue.append(record)
         else:
             outbox.dropped += 1
@@ -194,7 +194,7 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
             record.append(trace)
         if slow or remarks is not None or cell.origin is not None:
             ended(record, cell, remarks=remarks)
-        elif len(queue) < outbox.size or (trace is not None and not trace.untouched):
+        elif len(queue) < outbox.size or (trace is not None and not trace.withhold()):
             queue.append(record)
         else:
             outbox.dropped += 1

@@ -91,6 +91,10 @@ class Suppressed:
     def settle(self, dispatch: ActiveDispatch) -> None:
         """Nothing is written."""
 
+    def withhold(self) -> bool:
+        """Nothing was ever given out."""
+        return True
+
     def receiver_span_id_hex(self, index: int) -> str | None:
         """No span, no id."""
         return None

@@ -98,6 +98,12 @@ def leave_context(base: Context, entered: Any) -> Context:  # noqa: ANN401 - a c
     if current is entered:
         set_context(base)
         return base
+    if type(current) is LazyContext and current.trace.is_over:
+        # The receiver has taken back what one of an earlier dispatch has attached, and with it that one's span.
+        while type(current) is LazyContext and current.trace.is_over:
+            current = current.base
+        set_context(current)
+        return current
     if otel.get_current_span(current) is not otel.get_current_span(entered):
         return current  # the receiver has attached a span of its own for its caller
     if any(base.get(key) is not current.get(key) for key in {*base, *current} - {SPAN_KEY}):

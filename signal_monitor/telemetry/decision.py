@@ -7,7 +7,7 @@ the parent), real spans are started instead.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from opentelemetry import trace as otel
 from opentelemetry.context import Context
@@ -34,7 +34,17 @@ if TYPE_CHECKING:
     from signal_monitor.instrumentation.plans import Shape
 
 _QUIET_STARTS = {SpanProcessor.on_start, BatchSpanProcessor.on_start, SimpleSpanProcessor.on_start}
+_NO_TRACER = otel.NoOpTracer()
 _PROCESSORS = (SpanProcessor, BatchSpanProcessor, SimpleSpanProcessor)
+
+
+class Known(NamedTuple):
+    """A provider, its tracer, and whether spans of that one may be made after the fact."""
+
+    provider: TracerProvider | None = None
+    tracer: otel.Tracer = _NO_TRACER
+    processors: object = None
+    quiet: bool = False
 
 
 class Tracing:
@@ -42,16 +52,18 @@ class Tracing:
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
-        self._provider: TracerProvider | None = None
-        self._tracer: otel.Tracer = otel.NoOpTracer()
-        self._processors: object = None
-        self._quiet = False
+        self._known = Known()
 
     def open(self, described: ActiveDispatch | Shape, cell: Cell) -> DispatchTrace | None:
         """The spans of a dispatch that begins now; None where it gets none."""
         try:
             parent: Any = cell.traced  # what was found last holds while its context is the current one
-            if parent is None or parent.context is not get_context() or not parent.span.is_recording():
+            if (
+                parent is None
+                or parent.context is not get_context()
+                or parent.policy is not self.policy
+                or not parent.span.is_recording()
+            ):
                 parent = self._look(get_context(), cell)
                 if type(parent) is not Parent:
                     return cast("DispatchTrace | None", parent)
@@ -78,8 +90,9 @@ class Tracing:
         provider = providers.tracer_provider()
         if provider is None:
             return None
-        self._look_at(provider)
-        parent = Parent(context, span, self._tracer, self.policy, light=self._quiet and _is_enabled(self._tracer))
+        known = self._known = self._look_at(provider)
+        light = known.quiet and _is_enabled(known.tracer)
+        parent = Parent(context, span, known.tracer, self.policy, light=light)
         if parent.light and plain:
             cell.traced = parent
         return parent
@@ -88,18 +101,19 @@ class Tracing:
         policy = self.policy
         return policy.enabled and (not policy.need_parent or is_alive(span) or has_ended(span))
 
-    def _look_at(self, provider: TracerProvider) -> None:
-        if provider is not self._provider:
-            self._provider = provider
-            self._tracer = provider.get_tracer(SCOPE, VERSION, SCHEMA_URL)
-            self._processors, self._quiet = None, False
+    def _look_at(self, provider: TracerProvider) -> Known:
+        """What is known of a provider by now; threads may come here at once."""
+        known = self._known
+        if provider is not known.provider:
+            known = Known(provider, provider.get_tracer(SCOPE, VERSION, SCHEMA_URL))
             stop_before_others_at_exit()
-        if type(self._tracer) is Tracer:
-            processors = getattr(self._tracer.span_processor, "_span_processors", None)
-            if processors is not self._processors:
-                self._processors = processors
-                quiet = start_quietly(processors) and _counts_nothing(self._tracer)
-                self._quiet = quiet and follows_parent(self._tracer.sampler)
+        if type(known.tracer) is not Tracer:
+            return known
+        processors = getattr(known.tracer.span_processor, "_span_processors", None)
+        if processors is known.processors:
+            return known
+        quiet = start_quietly(processors) and _counts_nothing(known.tracer) and follows_parent(known.tracer.sampler)
+        return known._replace(processors=processors, quiet=quiet)
 
 
 def _started(described: ActiveDispatch | Shape, parent: Parent) -> Trace | None:

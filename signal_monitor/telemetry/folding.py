@@ -27,7 +27,7 @@ from .content import (
     dispatch_name,
     folded_attributes,
 )
-from .ordinary import limited, make_span
+from .ordinary import hand_over, limited, make_span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,7 +135,7 @@ class Sum:
         ids = SpanContext(above.trace_id, span_id, False, above.trace_flags, above.trace_state)  # noqa: FBT003
         attributes = limited(self.attributes(), tracer)
         finished = make_span(name, ids, above, tracer.resource, attributes, self.started_ns, self.ended_ns)
-        tracer.span_processor.on_end(finished)
+        hand_over(tracer.span_processor.on_end, finished)
 
 
 class Folding:

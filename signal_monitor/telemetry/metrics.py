@@ -39,7 +39,7 @@ MAX_SERIES = 2_000
 OVERFLOW: Attributes = {"otel.metric.overflow": True}
 """Stands for all combinations of attributes beyond MAX_SERIES of an instrument, as in the SDK."""
 BOUNDARIES_S = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_NOWHERE = Context()
+_NOWHERE = Context({"signal_monitor": "no span"})  # an empty one would stand for that of the moment
 Place = tuple[tuple[str, object], ...]
 """Attributes as pairs."""
 

@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status
 
+from signal_monitor.faults import faults
 from signal_monitor.instrumentation.places import STARTED
 from signal_monitor.records import Dispatch, ReceiverCall
 
@@ -26,7 +27,7 @@ from .content import (
 from .providers import SCHEMA_URL, SCOPE, VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from opentelemetry.sdk.resources import Resource
 
@@ -84,12 +85,20 @@ def write_ordinary(record: Record, trace: Trace, content: Content, epoch_ns: int
         if parted and not trace.has_own(index):
             folded.append(ended - started)
         else:
-            on_end(make_span(name, ids, own, resource, attributes, started, ended))
+            hand_over(on_end, make_span(name, ids, own, resource, attributes, started, ended))
         started = ended
     attributes = content.attributes
     if folded:
         attributes = limited({**attributes, **folded_attributes(len(folded), sum(folded))}, tracer)
-    on_end(make_span(content.name, own, trace.parent.ids, resource, attributes, begun, ended))
+    hand_over(on_end, make_span(content.name, own, trace.parent.ids, resource, attributes, begun, ended))
+
+
+def hand_over(on_end: Callable[[ReadableSpan], None], span: ReadableSpan) -> None:
+    """Give a span to the processors; where one of them raises, the next spans are given to them all the same."""
+    try:
+        on_end(span)
+    except Exception as error:  # noqa: BLE001 - as attempt does, which would take twice the time
+        faults.note("a span processor", error)
 
 
 def make_span(

@@ -48,7 +48,7 @@ class Parent:
         self.tracer = tracer
         self.policy = policy
         self.takes_dispatch = policy.selection.takes_dispatch
-        self.link = not is_alive(span) and self.ids.is_valid
+        self.link = not is_alive(span) and has_ended(span)
         self.light = light and not self.link and self.ids.is_valid and self.ids.trace_flags.sampled
 
     def start_span(self, name: str, start_time: int | None = None) -> Span:

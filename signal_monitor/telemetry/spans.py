@@ -25,7 +25,7 @@ from signal_monitor.records import Amendment, Dispatch, Failure, Fold, ReceiverC
 from .content import Attributes, dispatch_attributes, exception_attributes, folded_attributes, receiver_attributes
 from .folding import Folding, folded_dispatch, folded_records
 from .light import LightSpan
-from .ordinary import INSTRUMENTATION_SCOPE, Content, write_ordinary
+from .ordinary import INSTRUMENTATION_SCOPE, Content, hand_over, write_ordinary
 from .parents import Parent
 from .tracing import DISPATCH, Trace
 
@@ -53,11 +53,11 @@ class Spans(Observer):
             self._folding.add(trace.parent, folded_dispatch(dispatch, started_ns))
             return
         for call in dispatch.calls:
-            if call.outcome == "late":
-                self._wait_for(dispatch.id, Pending(trace, started_ns))
-            elif call.outcome != "not_run" and trace.writes(call.index):
+            if call.outcome not in {"late", "not_run"} and trace.writes(call.index):
                 _write_receiver(trace, call, dispatch.signal, started_ns, known=self._is_known(dispatch, call))
-        self._remember(dispatch)
+        if trace.late:
+            self._wait_for(dispatch.id, Pending(trace, started_ns, set(trace.late)))
+        self._remember(dispatch, trace)
         own = dispatch_attributes(dispatch) | _folded_calls(dispatch, trace)
         status = Status(StatusCode.ERROR) if dispatch.failure is not None else Status()
         _write(trace, DISPATCH, own, status, (started_ns, started_ns + dispatch.duration_ns))
@@ -91,24 +91,31 @@ class Spans(Observer):
     def amend(self, amendment: Amendment, call: ReceiverCall) -> None:
         """Write the span of a receiver call that ended after its dispatch."""
         pending = self._pending.get(amendment.dispatch_id)
-        if pending is not None and pending.trace.writes(call.index):
+        if pending is None:
+            return
+        pending.waiting.discard(call.index)
+        if not pending.waiting:
+            del self._pending[amendment.dispatch_id]
+        if pending.trace.writes(call.index):
             _write_receiver(pending.trace, call, amendment.signal, pending.started_ns)
 
     def _wait_for(self, dispatch_id: str, pending: Pending) -> None:
         self._pending[dispatch_id] = pending
         if len(self._pending) > MAX_PENDING:
-            self._pending.popitem(last=False)
-            self._process.drop("late spans", 1)
+            _, lost = self._pending.popitem(last=False)
+            self._process.drop("late spans", len(lost.waiting))
 
     def _is_known(self, dispatch: Dispatch, call: ReceiverCall) -> bool:
         """Whether a call has failed with what a dispatch inside it has raised, which that one's receiver has told."""
         inner = self._raised.pop((dispatch.id, call.index), None)
         return inner is not None and call.failure is not None and _is_same(inner, call.failure)
 
-    def _remember(self, dispatch: Dispatch) -> None:
+    def _remember(self, dispatch: Dispatch, trace: Trace) -> None:
         """Note which call a dispatch has raised into: the failure is told once, on the innermost receiver's span."""
         if dispatch.failure is None or dispatch.parent_id is None or dispatch.parent_index is None:
             return
+        if not any(call.outcome == "raised" and trace.writes(call.index) for call in dispatch.calls):
+            return  # no receiver's span has told it
         self._raised[dispatch.parent_id, dispatch.parent_index] = dispatch.failure
         if len(self._raised) > MAX_RAISED:
             self._raised.popitem(last=False)
@@ -129,15 +136,17 @@ class Spans(Observer):
 
 
 class Pending(NamedTuple):
-    """A trace that waits for late receiver calls, and when its dispatch began (nanoseconds since the epoch)."""
+    """A trace, when its dispatch began (nanoseconds since the epoch), and the late receiver calls that it waits for."""
 
     trace: Trace
     started_ns: int
+    waiting: set[int]
 
 
 def _is_same(inner: Failure, outer: Failure) -> bool:
     """Whether two failures are of one exception, as far as text can tell."""
-    return (inner.type, inner.message, inner.traceback[-1:]) == (outer.type, outer.message, outer.traceback[-1:])
+    inside = outer.traceback[-len(inner.traceback) :]
+    return (inner.type, inner.message, inner.traceback) == (outer.type, outer.message, inside)
 
 
 def _folded_calls(dispatch: Dispatch, trace: Trace) -> Attributes:
@@ -193,4 +202,4 @@ def _write(
         instrumentation_scope=INSTRUMENTATION_SCOPE,
     )
     span.ended = True
-    trace.tracer.span_processor.on_end(finished)
+    hand_over(trace.tracer.span_processor.on_end, finished)

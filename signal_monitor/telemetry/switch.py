@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from signal_monitor import pipeline
 from signal_monitor.conf import UNSPANNED, Config
+from signal_monitor.instrumentation.cells import live_cells
 from signal_monitor.instrumentation.probes import probes
 from signal_monitor.names import Apps
 from signal_monitor.pipeline import Observer
@@ -77,6 +78,8 @@ class Telemetry:
         """Go on as configured."""
         self._tracing.policy = policy_of(config, apps)
         self._metrics.enabled = config.ENABLED and config.METRICS
+        for cell in live_cells():
+            cell.traced = cell.untraced = None  # what was found for other settings
 
     def open(self, described: ActiveDispatch | Shape, cell: Cell) -> DispatchTrace | None:
         """The spans of a dispatch that begins now."""
@@ -89,6 +92,8 @@ class Telemetry:
 
     def _end(self) -> None:
         probes.forget_traces()
+        if self.observers:
+            pipeline.flush()  # of what was dispatched until now, spans are known to others
         running = pipeline.current()
         for observer in self.observers:
             if running is not None and observer in running.observers:

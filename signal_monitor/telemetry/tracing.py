@@ -73,6 +73,11 @@ class Trace:
         return self.parent.tracer
 
     @property
+    def is_over(self) -> bool:
+        """Whether the last receiver call that its thread makes has ended."""
+        return self._current is None or self.started_ns > 0
+
+    @property
     def untouched(self) -> bool:
         """Whether nobody has asked for a span or its ids, and they are made after the fact."""
         return self._given is None and self.parent.light
@@ -81,6 +86,11 @@ class Trace:
     def asked(self) -> Mapping[int, Span]:
         """The spans that somebody has seen, by the receiver's position."""
         return self._given.spans if self._given is not None else {}
+
+    @property
+    def late(self) -> frozenset[int]:
+        """The positions of the receiver calls that may end after the dispatch."""
+        return self._given.late if self._given is not None else frozenset()
 
     def _gives(self) -> Given:
         if self._given is None:
@@ -100,24 +110,22 @@ class Trace:
 
     def ids_of(self, index: int) -> SpanContext:
         """Trace and span id of a receiver call's span, or of the dispatch's."""
+        if not self.light:
+            return self.span_of(index).get_span_context()
+        made = self._new_ids()
         with given.giving:
             if self.withheld:
                 return self.parent.ids
-            index, ids = self._shown(index), self._gives().ids
-            if index not in ids:
-                ids[index] = self._new_ids() if self.light else self.span_of(index).get_span_context()
-            return ids[index]
+            return self._gives().ids.setdefault(self._shown(index), made)
 
     def all_ids(self, receivers: int) -> list[SpanContext]:
         """Those of the dispatch's span, then of so many receiver calls'; some may be given out at this moment."""
         parent, new_id = self.parent.ids, self.parent.tracer.id_generator.generate_span_id
         trace_id, flags, state = parent.trace_id, parent.trace_flags, parent.trace_state
-        with given.giving:
+        made = [SpanContext(trace_id, new_id(), False, flags, state) for _ in range(DISPATCH, receivers)]  # noqa: FBT003
+        with given.giving:  # around nothing of the application's, such as its generator of ids
             known = self._gives().ids
-            return [
-                known.setdefault(index, SpanContext(trace_id, new_id(), False, flags, state))  # noqa: FBT003
-                for index in range(DISPATCH, receivers)
-            ]
+            return [known.setdefault(index, ids) for index, ids in enumerate(made, DISPATCH)]
 
     def _new_ids(self) -> SpanContext:
         parent = self.parent.ids
@@ -146,13 +154,25 @@ class Trace:
 
     def span_of(self, index: int) -> Span:
         """The span of a receiver call, or of the dispatch, made for whoever asks first."""
+        if not self.light:
+            return self._real_span_of(index)
+        made = self._new_ids() if index not in self.asked else None
         with given.giving:
             if self.withheld:
                 return self.parent.span
-            index, spans = self._shown(index), self._gives().spans
-            if index not in spans:
-                spans[index] = self._light_span(index) if self.light else self._real_span(index)
-            return spans[index]
+            index, known = self._shown(index), self._gives()
+            if made is not None:
+                known.ids.setdefault(index, made)
+            if index not in known.spans:
+                known.spans[index] = self._light_span(index)
+            return known.spans[index]
+
+    def _real_span_of(self, index: int) -> Span:
+        """A span that is started; no lock is held around what a span processor or a sampler does."""
+        if self.withheld:
+            return self.parent.span
+        index, spans = self._shown(index), self._gives().spans
+        return spans[index] if index in spans else spans.setdefault(index, self._real_span(index))
 
     def start(self, start_time: int | None = None) -> bool:
         """Have a real span for the dispatch; whether it records anything."""
@@ -162,9 +182,10 @@ class Trace:
     def _light_span(self, index: int) -> LightSpan:
         parent = self.parent.ids if index == DISPATCH else self.ids_of(DISPATCH)
         span = LightSpan(self.name_of(index), self.ids_of(index), parent, self.tracer, self.parent.span)
-        span.ended = self.written and index not in self._gives().late
-        if self._record is not None and index != DISPATCH:  # asked for a while after it began
-            span.start_time -= round((perf_counter() - self._record[FIRST_END - 1 + index]) * 1e9)
+        span.ended = self.written and index not in self.late
+        record = self._record
+        if record is not None and index != DISPATCH:  # asked for a while after it began
+            span.start_time -= round((perf_counter() - record[FIRST_END - 1 + index]) * 1e9)
         return span
 
     def start_call(self, index: int, start_time: int) -> None:

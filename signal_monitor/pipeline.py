@@ -275,9 +275,6 @@ def _end_with_multiprocessing(_module: object) -> None:
 
 
 stop_before_others_at_exit()
-# Before all that atexit runs, as concurrent.futures does it: providers that were made since end there too.
-with contextlib.suppress(AttributeError):
-    threading._register_atexit(flush)  # type: ignore[attr-defined] # noqa: SLF001
 multiprocessing.util.register_after_fork(_Running, _end_with_multiprocessing)
 with contextlib.suppress(AttributeError):  # not on every platform
     os.register_at_fork(after_in_child=_after_fork)

@@ -12,7 +12,31 @@ if TYPE_CHECKING:
     from signal_monitor.instrumentation.plans import Record
 
 
-class DeferredTrace(Trace):
+class _Aside:
+    """Leaves the current span as it is while the receivers run."""
+
+    __slots__ = ()
+
+    def step(self, record: Record) -> None:
+        """Leave the current span as it is."""
+
+    def rest(self) -> None:
+        """Nothing to undo."""
+
+    def enter(self, index: int) -> object:
+        """Leave the current span as it is."""
+
+    def leave(self, entered: object) -> None:
+        """Nothing to undo."""
+
+    def resume(self, index: int, left: object) -> object:
+        """Leave the current span as it is."""
+
+    def pause(self, outer: object) -> object:
+        """Nothing to undo."""
+
+
+class DeferredTrace(_Aside, Trace):
     """The spans of a dispatch for which its trace had no room, where they would have been started as it ran.
 
     While it runs, the span around it stays current. If it was notable, real spans are started after the fact.
@@ -29,24 +53,6 @@ class DeferredTrace(Trace):
         """It was asked before the dispatch, and there was no room."""
         return False
 
-    def step(self, record: Record) -> None:
-        """Leave the current span as it is."""
-
-    def rest(self) -> None:
-        """Nothing to undo."""
-
-    def enter(self, index: int) -> object:
-        """Leave the current span as it is."""
-
-    def leave(self, entered: object) -> None:
-        """Nothing to undo."""
-
-    def resume(self, index: int, left: object) -> object:
-        """Leave the current span as it is."""
-
-    def pause(self, outer: object) -> object:
-        """Nothing to undo."""
-
     def settle(self, dispatch: ActiveDispatch) -> None:
         """Start the spans of what was notable, and withhold all if nothing was."""
         notable = dispatch.notable_calls()
@@ -61,29 +67,11 @@ class DeferredTrace(Trace):
             self.start_call(index, epoch_ns + dispatch.starts[index])
 
 
-class Suppressed:
+class Suppressed(_Aside):
     """The trace of a dispatch in a context where instrumentations are to do nothing: neither spans nor metrics."""
 
     untouched = True
     trace_id_hex = span_id_hex = None
-
-    def step(self, record: Record) -> None:
-        """Leave the current span as it is."""
-
-    def rest(self) -> None:
-        """Nothing to undo."""
-
-    def enter(self, index: int) -> object:
-        """Leave the current span as it is."""
-
-    def leave(self, entered: object) -> None:
-        """Nothing to undo."""
-
-    def resume(self, index: int, left: object) -> object:
-        """Leave the current span as it is."""
-
-    def pause(self, outer: object) -> object:
-        """Nothing to undo."""
 
     def end(self, dispatch: ActiveDispatch) -> None:
         """Nothing is kept."""

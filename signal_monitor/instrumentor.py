@@ -25,8 +25,9 @@ from .wiring import configure_instrumentation, installed_apps
 
 if TYPE_CHECKING:
     from .instrumentation.cells import Cell
-    from .instrumentation.dispatch import ActiveDispatch, DispatchTrace
+    from .instrumentation.dispatch import ActiveDispatch
     from .instrumentation.plans import Shape
+    from .instrumentation.traces import DispatchTrace
 
 
 class SignalInstrumentor(BaseInstrumentor):  # type: ignore[misc] # it has no types

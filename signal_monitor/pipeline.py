@@ -17,12 +17,13 @@ from .expansion import Expander
 from .faults import attempt, contained, faults
 from .instrumentation.catalogue import catalogue
 from .instrumentation.cells import forget_other_threads
-from .instrumentation.dispatch import ActiveDispatch, DispatchTrace, LateCall
+from .instrumentation.dispatch import ActiveDispatch, LateCall
 from .instrumentation.origins import Origin
 from .instrumentation.outbox import Outbox, outbox
 from .instrumentation.places import FOLDED, NUMBER, SHAPE, forget_claims, number_all_around
 from .instrumentation.plans import Record, Shape, is_ordinary, is_outermost
 from .instrumentation.stepping import forget_begun
+from .instrumentation.traces import DispatchTrace
 from .records import Amendment, Dispatch, Fold, ReceiverCall
 
 CHUNK = 512

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from . import pipeline
 from .expansion import Expander
 from .instrumentation import instrument, is_instrumented, uninstrument
-from .instrumentation.dispatch import DispatchTrace
 from .instrumentation.plans import forget_plans
 from .instrumentation.probes import probes
+from .instrumentation.traces import DispatchTrace
 from .observers.base import BaseObserver
 from .pipeline import Pipeline
 from .process import ThisProcess

@@ -21,8 +21,8 @@ from signal_monitor import pipeline
 from signal_monitor.expansion import Expander
 from signal_monitor.faults import faults
 from signal_monitor.instrumentation import remarks
-from signal_monitor.instrumentation.dispatch import DispatchTrace
 from signal_monitor.instrumentation.outbox import Outbox, outbox
+from signal_monitor.instrumentation.traces import DispatchTrace
 from signal_monitor.observers.base import BaseObserver
 from signal_monitor.pipeline import Pipeline
 from signal_monitor.process import ThisProcess, title

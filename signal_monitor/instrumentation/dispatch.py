@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from time import perf_counter, perf_counter_ns
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django.dispatch import dispatcher
 
@@ -36,43 +36,7 @@ from .remarks import Remarks
 
 if TYPE_CHECKING:
     from .plans import Record
-
-
-class DispatchTrace(Protocol):
-    """The spans of one dispatch, as the hot path needs them.
-
-    ``untouched`` ones are not made yet, and nobody has asked for any.
-    """
-
-    @property
-    def untouched(self) -> bool: ...
-
-    def enter(self, index: int) -> object:
-        """Make the span of a synchronous receiver's call the current one; answers what ``leave`` wants."""
-
-    def leave(self, entered: object) -> None:
-        """Make the span current again that was before ``enter``; what else the receiver has set stays."""
-
-    def resume(self, index: int, left: object) -> object:
-        """Make current what an async receiver had when it paused, or its span; answers what ``pause`` wants."""
-
-    def pause(self, outer: object) -> object:
-        """Make current what was before ``resume``; answers what the receiver leaves."""
-
-    def step(self, record: Record) -> None:
-        """Make current the span of the receiver call that a planned dispatch is about to make."""
-
-    def rest(self) -> None:
-        """Make the span current again that was before the first ``step``."""
-
-    def end(self, dispatch: ActiveDispatch) -> None:
-        """The dispatch has ended."""
-
-    def settle(self, dispatch: ActiveDispatch) -> None:
-        """The worker is about to make a record of the dispatch: decide which spans it has."""
-
-    def withhold(self) -> bool:
-        """Give out nothing from now on; False where something was given out."""
+    from .traces import DispatchTrace
 
 
 class LateCall:
@@ -256,8 +220,17 @@ class ActiveDispatch:
 
     def late_calls(self) -> frozenset[int]:
         """The positions of the receiver calls that went on when the dispatch had ended, or may begin even then."""
-        late = {"late", "not_run"} if BEGIN_LATER and self.method not in _PLAIN else {"late"}
-        return frozenset(index for index, outcome in self.outcomes.items() if outcome in late)
+        return frozenset(
+            index
+            for index, outcome in self.outcomes.items()
+            if outcome == "late" or (outcome == "not_run" and self._may_begin(index))
+        )
+
+    def _may_begin(self, index: int) -> bool:
+        """Whether a receiver that was not called yet may be called though its dispatch has ended."""
+        if not BEGIN_LATER or self.method in _PLAIN:
+            return False
+        return self.is_async(index) or "raised" not in map(self.outcomes.get, range(self.sync_count))
 
     def _time_of(self, index: int) -> int:
         return (self.ends[index] or self.ended_ns) - self.starts[index]
@@ -298,7 +271,7 @@ class ActiveDispatch:
         return self.failed or self.is_slow() or bool(catalogue.limits.overrides and self.notable_calls())
 
 
-# Up to Django 6.0 the synchronous receivers of an asend go on in their thread, whatever has become of the dispatch.
+# Up to Django 6.0 the receivers of an asend go on, in their thread and tasks, whatever has become of the dispatch.
 BEGIN_LATER = not hasattr(dispatcher, "_run_parallel")
 _PLAIN = frozenset({"send", "send_robust"})
 _ROBUST = frozenset({"send_robust", "asend_robust"})

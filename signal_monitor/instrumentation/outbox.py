@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .dispatch import DispatchTrace
+    from .traces import DispatchTrace
 
 
 class Outbox:

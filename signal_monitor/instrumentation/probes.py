@@ -10,8 +10,9 @@ from .guard import knows_django
 
 if TYPE_CHECKING:
     from .cells import Cell
-    from .dispatch import ActiveDispatch, DispatchTrace
+    from .dispatch import ActiveDispatch
     from .plans import Shape
+    from .traces import DispatchTrace
 
 _NO_CONTEXT: ContextVar[object] = ContextVar("signal_monitor_no_context", default=None)
 

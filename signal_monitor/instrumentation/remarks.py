@@ -16,8 +16,8 @@ from .probes import probes
 
 if TYPE_CHECKING:
     from .cells import Cell
-    from .dispatch import DispatchTrace
     from .plans import Record, Shape
+    from .traces import DispatchTrace
 
 GIVEN_UP = (asyncio.CancelledError, GeneratorExit)
 """What ends a dispatch without that anything in it has failed."""

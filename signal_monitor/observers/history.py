@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 
-from signal_monitor.instrumentation.dispatch import DispatchTrace
+from signal_monitor.instrumentation.traces import DispatchTrace
 from signal_monitor.records import Amendment, Dispatch, ReceiverCall
 from signal_monitor.stores.base import Batch
 

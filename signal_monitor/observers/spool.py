@@ -6,8 +6,8 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from signal_monitor.instrumentation.dispatch import DispatchTrace
 from signal_monitor.instrumentation.plans import Record
+from signal_monitor.instrumentation.traces import DispatchTrace
 from signal_monitor.process import Presence, ThisProcess
 from signal_monitor.records import Dispatch, Fold, RunningCall
 from signal_monitor.stores.base import Batch, Store, StoreError

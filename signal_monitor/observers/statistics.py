@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 
 from signal_monitor.histograms import bucket_of, merge
-from signal_monitor.instrumentation.dispatch import DispatchTrace
 from signal_monitor.instrumentation.plans import Record
+from signal_monitor.instrumentation.traces import DispatchTrace
 from signal_monitor.records import Amendment, Dispatch, Durations, Failure, Fold, ReceiverCall, Severity, SubjectKind
 from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, Totals
 

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
     from signal_monitor.instrumentation.cells import Cell
-    from signal_monitor.instrumentation.dispatch import ActiveDispatch, DispatchTrace
+    from signal_monitor.instrumentation.dispatch import ActiveDispatch
     from signal_monitor.instrumentation.plans import Shape
+    from signal_monitor.instrumentation.traces import DispatchTrace
 
 _QUIET_STARTS = {SpanProcessor.on_start, BatchSpanProcessor.on_start, SimpleSpanProcessor.on_start}
 _NO_TRACER = otel.NoOpTracer()

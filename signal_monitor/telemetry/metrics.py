@@ -15,9 +15,9 @@ from opentelemetry.metrics import CallbackOptions, Histogram, MeterProvider, Obs
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from signal_monitor.faults import contained
-from signal_monitor.instrumentation.dispatch import DispatchTrace
 from signal_monitor.instrumentation.places import FIRST_END, SHAPE, STARTED
 from signal_monitor.instrumentation.plans import Record
+from signal_monitor.instrumentation.traces import DispatchTrace
 from signal_monitor.pipeline import Observer, stop_before_others_at_exit
 from signal_monitor.process import ThisProcess
 from signal_monitor.records import Amendment, Dispatch, Fold, ReceiverCall

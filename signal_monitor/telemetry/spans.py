@@ -15,19 +15,20 @@ from typing import NamedTuple
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from signal_monitor.instrumentation.dispatch import DispatchTrace
 from signal_monitor.instrumentation.places import SHAPE, STARTED
 from signal_monitor.instrumentation.plans import Record, Shape
+from signal_monitor.instrumentation.traces import DispatchTrace
 from signal_monitor.pipeline import Observer
 from signal_monitor.process import ThisProcess
 from signal_monitor.records import Amendment, Dispatch, Failure, Fold, ReceiverCall
 
 from .content import Attributes, dispatch_attributes, exception_attributes, folded_attributes, receiver_attributes
+from .dispatch_spans import DISPATCH
 from .folding import Folding, folded_dispatch, folded_records
 from .light import LightSpan
 from .ordinary import INSTRUMENTATION_SCOPE, Content, hand_over, write_ordinary
 from .parents import Parent
-from .tracing import DISPATCH, Trace
+from .tracing import Trace
 
 MAX_PENDING = 1_000
 MAX_CONTENTS = 1_000
@@ -56,7 +57,8 @@ class Spans(Observer):
             if call.outcome not in {"late", "not_run"} and trace.writes(call.index):
                 _write_receiver(trace, call, dispatch.signal, started_ns, known=self._is_known(dispatch, call))
         if trace.late:
-            self._wait_for(dispatch.id, Pending(trace, started_ns, set(trace.late)))
+            late = {call.index for call in dispatch.calls if call.outcome == "late"}
+            self._wait_for(dispatch.id, Pending(trace, started_ns, set(trace.late), late))
         self._remember(dispatch, trace)
         own = dispatch_attributes(dispatch) | _folded_calls(dispatch, trace)
         status = Status(StatusCode.ERROR) if dispatch.failure is not None else Status()
@@ -103,7 +105,7 @@ class Spans(Observer):
         self._pending[dispatch_id] = pending
         if len(self._pending) > MAX_PENDING:
             _, lost = self._pending.popitem(last=False)
-            self._process.drop("late spans", len(lost.waiting))
+            self._process.drop("late spans", len(lost.waiting & lost.late))
 
     def _is_known(self, dispatch: Dispatch, call: ReceiverCall) -> bool:
         """Whether a call has failed with what a dispatch inside it has raised, which that one's receiver has told."""
@@ -136,11 +138,15 @@ class Spans(Observer):
 
 
 class Pending(NamedTuple):
-    """A trace, when its dispatch began (nanoseconds since the epoch), and the late receiver calls that it waits for."""
+    """A trace, when its dispatch began (nanoseconds since the epoch), and the receiver calls that it waits for.
+
+    Of these, the ``late`` ones had begun; the others may never do.
+    """
 
     trace: Trace
     started_ns: int
     waiting: set[int]
+    late: set[int]
 
 
 def _is_same(inner: Failure, outer: Failure) -> bool:

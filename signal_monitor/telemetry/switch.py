@@ -25,8 +25,9 @@ from .spans import Spans
 
 if TYPE_CHECKING:
     from signal_monitor.instrumentation.cells import Cell
-    from signal_monitor.instrumentation.dispatch import ActiveDispatch, DispatchTrace
+    from signal_monitor.instrumentation.dispatch import ActiveDispatch
     from signal_monitor.instrumentation.plans import Shape
+    from signal_monitor.instrumentation.traces import DispatchTrace
 
 NAME = "django_signals"
 """Our name among OpenTelemetry's instrumentations."""

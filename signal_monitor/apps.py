@@ -1,4 +1,4 @@
-"""The one room that knows all others: wires the observers to the pipeline, then instruments."""
+"""Builds the pipeline of the project and starts to observe."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from django.db import connections
 
 from . import conf, pipeline
 from .conf import Config, get_config
-from .expansion import Expander
 from .instrumentation import instrument, uninstrument
-from .instrumentation.probes import probes
+from .instrumentation.hooks import hooks
 from .middleware import hook_requests
 from .observers.history import History
 from .observers.requests import Requests
 from .observers.spool import Spool
 from .observers.statistics import Statistics
-from .process import ThisProcess
-from .queries import query_counting
-from .running import running_calls
+from .pipeline.converter import RecordConverter
+from .pipeline.process import ThisProcess
+from .pipeline.running import running_calls
+from .pipeline.runtime import configure_instrumentation, installed_apps
+from .query_counting import query_counting
 from .stores import forget_store, get_store
 from .telemetry.switch import telemetry
-from .wiring import configure_instrumentation, installed_apps
 
 
 class SignalMonitorConfig(AppConfig):
@@ -51,7 +51,7 @@ def start(config: Config) -> None:
     configure_instrumentation(config)
     pipeline.run(build(config))
     hook_requests()
-    probes.in_transaction = _in_transaction
+    hooks.in_transaction = _in_transaction
     if config.COUNT_QUERIES:
         query_counting.start()
     else:
@@ -66,15 +66,15 @@ def start(config: Config) -> None:
 def build(config: Config) -> pipeline.Pipeline:
     """The observers, in their order, and the pipeline that tells them."""
     process = ThisProcess()
-    expander = Expander(process, installed_apps())
+    converter = RecordConverter(process, installed_apps())
     stored = (
         Statistics(),
         History(config.SAMPLE_PER_SECOND),
         Requests(process, int(config.REQUEST_SLOW_MS * 1e6), config.SAMPLE_PER_SECOND),
     )
-    spool = Spool(process, get_store, stored, partial(running_calls, expander))
+    spool = Spool(process, get_store, stored, partial(running_calls, converter))
     told = telemetry.start(config, installed_apps(), process)
-    return pipeline.Pipeline(expander, [*stored, *told, spool])
+    return pipeline.Pipeline(converter, [*stored, *told, spool])
 
 
 def _in_transaction() -> bool:

@@ -14,7 +14,7 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from . import pipeline
 from .conf import Config, get_config
 from .expansion import Expander
-from .faults import faults
+from .errors import errors
 from .instrumentation import instrument, uninstrument
 from .instrumentation.probes import probes
 from .pipeline import Pipeline
@@ -94,7 +94,7 @@ def _open_first(described: ActiveDispatch | Shape, cell: Cell) -> DispatchTrace 
             configure_instrumentation(get_config())
             telemetry.configure(get_config(), installed_apps())
         except Exception as error:  # noqa: BLE001 - a wrong setting must not break what is observed
-            faults.note("the settings of the instrumentor", error)
+            errors.note("the settings of the instrumentor", error)
         return telemetry.open(described, cell)
     trace = telemetry.open(described, cell)
     cell.traced = cell.untraced = None  # so that the next dispatch asks again

@@ -1,7 +1,7 @@
-"""What each request spent in signals: a ledger, a Server-Timing header, one log line for a slow one.
+"""What each request spent in signals: a Server-Timing header, and one log line for a slow one.
 
 List it first in ``MIDDLEWARE``. ``request_started`` and ``request_finished`` are sent outside every middleware; hooks
-on these two signals open and close the ledger, so that their receivers are in it too.
+on these two signals begin and end the request, so that their receivers belong to it too.
 """
 
 from __future__ import annotations
@@ -19,16 +19,14 @@ from django.urls import NoReverseMatch, reverse
 from opentelemetry import trace
 
 from .conf import get_config
-from .faults import contained
+from .errors import guarded
 from .instrumentation import suppress
-from .instrumentation.catalogue import catalogue
-from .instrumentation.cells import begin_origin, current_origin, end_origin
-from .instrumentation.dispatch import ActiveDispatch
-from .instrumentation.outbox import outbox
-from .instrumentation.places import SHAPE, ground_of
-from .instrumentation.plans import Record
-from .ledger import LedgerTotals, RequestOrigin, add_up
-from .process import Presence
+from .instrumentation.current import Record, begin_origin, current_origin, end_origin
+from .instrumentation.info import hook_signal
+from .instrumentation.record import info_of, set_no_origin
+from .instrumentation.record_queue import record_queue
+from .pipeline.process import Presence
+from .pipeline.request import RequestOrigin, RequestTotals, add_up
 
 PATH = f"{__name__}.SignalMonitorMiddleware"
 STATIC_HANDLERS = {
@@ -72,7 +70,7 @@ class SignalMonitorMiddleware:
 
 @contextlib.contextmanager
 def _observed(request: HttpRequest) -> Iterator[RequestOrigin | None]:
-    """Keep the ledger while a request is answered; the dashboard's own requests are left unobserved."""
+    """Attribute dispatches to a request while it is answered; the dashboard's own requests are not observed."""
     origin = _claim(request)
     try:
         if origin is None or origin.ignored:
@@ -82,12 +80,12 @@ def _observed(request: HttpRequest) -> Iterator[RequestOrigin | None]:
             yield origin
     finally:
         if origin is not None:
-            origin.ended_ns = origin.ended_ns or origin.started_ns + origin.duration_ns
+            origin.end()
             if not origin.framed:
                 close_request()
 
 
-@contained("the start of a request", None)
+@guarded("the start of a request", None)
 def _claim(request: HttpRequest) -> RequestOrigin | None:
     origin = current_origin()
     if not isinstance(origin, RequestOrigin) or origin.claimed:
@@ -100,10 +98,10 @@ def _claim(request: HttpRequest) -> RequestOrigin | None:
         origin.span_id = f"{context.span_id:016x}" if context.trace_flags.sampled else None
     origin.ignored = _is_ours(request.path)
     if origin.ignored:
-        origin.held = None
+        origin.pending = None
         Presence.serves_pages = True
     else:
-        origin.release(outbox.append)
+        origin.release(record_queue.append)
     return origin
 
 
@@ -119,11 +117,11 @@ def _is_ours(path: str) -> bool:
         return False
 
 
-@contained("the end of a request", None)
+@guarded("the end of a request", None)
 def _answered(request: HttpRequest, response: HttpResponseBase, origin: RequestOrigin | None) -> None:
     if origin is None:
         return
-    origin.ended_ns = origin.started_ns + origin.duration_ns
+    origin.end()
     origin.status = response.status_code
     if request.resolver_match is not None:
         if not _keeps_paths():
@@ -151,7 +149,7 @@ def _wants_timing(request: HttpRequest, *, enabled: bool | None) -> bool:
     return settings.DEBUG or bool(getattr(user, "is_active", False) and getattr(user, "is_staff", False))
 
 
-def server_timing(dispatch_count: int, totals: LedgerTotals) -> str:
+def server_timing(dispatch_count: int, totals: RequestTotals) -> str:
     """The header's value: one total, then the slowest receivers; at most MAX_ENTRIES entries and MAX_BYTES bytes.
 
     Durations are milliseconds; descriptions are quoted strings. Source: W3C Server Timing, section 3.
@@ -174,7 +172,7 @@ def _entry(name: str, duration_ns: int, description: str) -> str:
     return f'{name};dur={duration_ns / 1e6:.2f};desc="{quoted}"'
 
 
-def _log(origin: RequestOrigin, totals: LedgerTotals) -> None:
+def _log(origin: RequestOrigin, totals: RequestTotals) -> None:
     slowest = totals.receivers[0] if totals.receivers else None
     logger.warning(
         "%s %s took %.0f ms, %.0f ms of it in %d dispatches to %d receivers%s",
@@ -190,33 +188,29 @@ def _log(origin: RequestOrigin, totals: LedgerTotals) -> None:
 
 def open_request() -> None:
     """A request begins; ``request_started`` is about to be dispatched."""
-    _opened(framed=True, hold=PATH in settings.MIDDLEWARE)
+    _opened(framed=True, pending=PATH in settings.MIDDLEWARE)
 
 
-def _opened(*, framed: bool, hold: bool = False) -> RequestOrigin:
+def _opened(*, framed: bool, pending: bool = False) -> RequestOrigin:
     """A new request, the current one from now on."""
-    origin, around = RequestOrigin(framed=framed, hold=hold), current_origin()
+    origin, around = RequestOrigin(framed=framed, pending=pending), current_origin()
     begin_origin(origin)
     if isinstance(around, RequestOrigin):
         around.release(_unclaimed)
         # One that has no answer yet is being answered right now, and its view makes this one; any other was left over.
-        if not around.claimed or around.ended_ns:
+        if not around.claimed or around.ended:
             origin.before = around.before
     return origin
 
 
-def _unclaimed(dispatch: ActiveDispatch | Record) -> None:
-    """Deliver what belongs to no request that the middleware saw, but for files of the development server's.
+def _unclaimed(record: Record) -> None:
+    """Deliver what belongs to no request that the middleware saw, but for files of the development server.
 
-    The dashboard's own are among these, and nobody looks for the signals of a stylesheet.
+    The dashboard's own are among these, and nobody looks for the signals of a style sheet.
     """
-    if isinstance(dispatch, ActiveDispatch):
-        sender, dispatch.origin = dispatch.sender, None
-    else:
-        sender = dispatch[SHAPE].sender
-        ground_of(dispatch).origin = None
-    if sender not in STATIC_HANDLERS:
-        outbox.append(dispatch)
+    set_no_origin(record)
+    if info_of(record).sender not in STATIC_HANDLERS:
+        record_queue.append(record)
 
 
 def close_request() -> None:
@@ -230,10 +224,10 @@ def close_request() -> None:
         return
     origin.release(_unclaimed)
     if origin.claimed:
-        outbox.append(origin)
+        record_queue.append(origin)
 
 
 def hook_requests() -> None:
-    """Open and close ledgers with the two signals that frame every request."""
-    catalogue.hook(request_started, before=open_request)
-    catalogue.hook(request_finished, after=close_request)
+    """Begin and end requests with the two signals that are sent around each of them."""
+    hook_signal(request_started, before=open_request)
+    hook_signal(request_finished, after=close_request)

@@ -21,6 +21,7 @@ _CLASS_QUALNAME = type.__dict__["__qualname__"]
 _MODULE_DICT: Any = vars(types.ModuleType)["__dict__"]
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType)
 _PLAIN = (int, float, bool, bytes)
+_NAMED = {*_PLAIN, types.ModuleType}
 
 
 class Source(NamedTuple):
@@ -151,6 +152,11 @@ def sender_name(sender: object) -> str:
     if kind in _PLAIN:
         return shortened(repr(sender))
     return f"{class_name(kind)} instance"
+
+
+def is_named_itself(kind: type) -> bool:
+    """Whether senders of a type have names of their own, and not that of their class."""
+    return kind in _NAMED or issubclass(kind, (*_FUNCTIONS, str, types.MethodType, functools.partial))
 
 
 def error_message(error: BaseException) -> str | None:

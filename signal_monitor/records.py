@@ -154,7 +154,7 @@ class Durations:
 
 
 @dataclass(frozen=True, slots=True)
-class FoldedCalls:
+class AggregatedCalls:
     """The calls of one receiver in many dispatches, all of them ok, none of them slow."""
 
     receiver: str
@@ -165,14 +165,14 @@ class FoldedCalls:
 
 
 @dataclass(frozen=True, slots=True)
-class Fold:
+class Aggregate:
     """Ordinary dispatches of one signal and sender that are added up and not recorded one by one."""
 
     signal: str
     sender: str
     ended_at: float
     durations: Durations
-    calls: tuple[FoldedCalls, ...]
+    calls: tuple[AggregatedCalls, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,13 @@ import sys
 from collections.abc import Iterator
 
 from . import pipeline
-from .expansion import Expander
 from .instrumentation import instrument, is_instrumented, uninstrument
+from .instrumentation.hooks import DispatchSpans, hooks
 from .instrumentation.plans import forget_plans
-from .instrumentation.probes import probes
-from .instrumentation.traces import DispatchTrace
 from .observers.base import BaseObserver
 from .pipeline import Pipeline
-from .process import ThisProcess
+from .pipeline.converter import RecordConverter
+from .pipeline.process import ThisProcess
 from .records import Amendment, Dispatch, ReceiverCall
 
 
@@ -25,11 +24,11 @@ class Capture(BaseObserver):
         self._dispatches: list[Dispatch] = []
         self._amendments: list[Amendment] = []
 
-    def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
+    def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:
         """Keep a dispatch."""
         self._dispatches.append(dispatch)
 
-    def appetite(self) -> int:
+    def wanted(self) -> int:
         """Every one."""
         return sys.maxsize
 
@@ -61,20 +60,19 @@ def capture_dispatches() -> Iterator[Capture]:
     Works without ``signal_monitor`` in INSTALLED_APPS too: signals are then instrumented for the block alone.
     """
     capture = Capture()
-    looked_closely, probes.looks_closely = probes.looks_closely, True
+    captured_all, hooks.captures_all = hooks.captures_all, True
     forget_plans()  # those that were looked at a moment ago would not be again
     with contextlib.ExitStack() as stack:
-        stack.callback(setattr, probes, "looks_closely", looked_closely)
+        stack.callback(setattr, hooks, "captures_all", captured_all)
         if not is_instrumented():
             instrument()
             stack.callback(uninstrument)
         if pipeline.current() is None:
-            pipeline.run(Pipeline(Expander(ThisProcess()), []))
+            pipeline.run(Pipeline(RecordConverter(ThisProcess()), []))
             stack.callback(pipeline.stop)
         running = pipeline.current()
         assert running is not None  # noqa: S101 - for the type checker: it was started above
         pipeline.flush()  # what was dispatched before the block is not of the block
-        running.add(capture)
-        stack.callback(running.remove, capture)
+        stack.callback(running.add(capture))
         yield capture
         pipeline.flush()

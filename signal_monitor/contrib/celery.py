@@ -6,9 +6,8 @@ from typing import Any
 
 from celery.signals import task_postrun, task_prerun
 
-from signal_monitor.faults import contained
-from signal_monitor.instrumentation.cells import begin_origin, current_origin, end_origin
-from signal_monitor.instrumentation.origins import Origin
+from signal_monitor.errors import guarded
+from signal_monitor.instrumentation.current import Origin, begin_origin, current_origin, end_origin
 
 UID = "signal_monitor"
 
@@ -23,12 +22,12 @@ class TaskOrigin(Origin):
         self.task_id = task_id
 
 
-@contained("the start of a task", None)
+@guarded("the start of a task", None)
 def _begin(task_id: str, task: Any, **_kwargs: object) -> None:  # noqa: ANN401 - Celery's tasks have no type
     begin_origin(TaskOrigin(task.name, task_id))
 
 
-@contained("the end of a task", None)
+@guarded("the end of a task", None)
 def _end(task_id: str, **_kwargs: object) -> None:
     origin = current_origin()
     if isinstance(origin, TaskOrigin) and origin.task_id == task_id:

@@ -14,7 +14,7 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import close_old_connections
 
-from signal_monitor.backstage import backstage
+from signal_monitor.pipeline.suppression import suppressed
 from signal_monitor.dashboard.access import Scope, is_from_own_page, may_view, request_of
 from signal_monitor.dashboard.hub import Client, Hub, HubFull, current_hub
 from signal_monitor.dashboard.pages import UnknownPage, View, view_of
@@ -68,7 +68,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def __call__(self, scope: _ChannelScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Serve one socket, neither observed nor traced."""
-        with backstage():
+        with suppressed():
             try:
                 await super().__call__(scope, receive, send)
             except asyncio.CancelledError:

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from django.utils.html import format_html
 
-from signal_monitor.backstage import backstage
+from signal_monitor.pipeline.suppression import suppressed
 from signal_monitor.dashboard.pages import View, render_fragments
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import StoreError
@@ -212,7 +212,7 @@ async def _outcome(threads: ThreadPoolExecutor, work: Callable[[], T]) -> T | Ba
 
 
 def _unobserved(work: Callable[[], T]) -> T:
-    with backstage():
+    with suppressed():
         return work()
 
 

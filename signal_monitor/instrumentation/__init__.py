@@ -3,7 +3,7 @@
 The hot path: it imports the standard library, ``django.dispatch`` and our leaves, and nothing else.
 """
 
-from .cells import suppress
+from .current import suppress
 from .install import instrument, is_instrumented, uninstrument
 
 __all__ = ["instrument", "is_instrumented", "suppress", "uninstrument"]

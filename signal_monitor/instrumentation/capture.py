@@ -5,33 +5,76 @@ Pairs cost about a microsecond; the worker makes text of them, and only of what 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pathlib
 import sys
+from time import monotonic
 from types import CodeType, FrameType, TracebackType
 from typing import NamedTuple
 
 from signal_monitor import names
+from signal_monitor.records import Outcome
 
-from .probes import probes
+from .hooks import hooks
+from .info import DispatchInfo
 
 MAX_FRAMES = 30
 PACKAGE = f"{pathlib.Path(__file__).parents[1]}{os.sep}"
+CAPTURE_FAILED_SECONDS = 0.05
 
 Lines = tuple[tuple[CodeType, int], ...]
 
 
 class RawFailure(NamedTuple):
-    """An exception as the hot path keeps it: nothing of it but names, numbers and code."""
+    """An exception as a record keeps it: nothing of it but names, numbers and code."""
 
     type: str
     message: str | None
     lines: Lines
 
 
+class DispatchDetails:
+    """What a record has beside its times.
+
+    ``outcomes`` and ``failures`` are by the receiver's position; outcomes that are ok are left out. ``failure`` is what
+    left the send method, ``raised`` whether anything did. ``resumed`` is when the send method went on after the call of
+    a receiver, where that was not at once, by the receiver's position; -1 stands for the start. The stack, the open
+    transaction and the held up event loop are None or empty where nobody captured them.
+    """
+
+    __slots__ = ("blocked_loop", "failure", "failures", "in_transaction", "lines", "outcomes", "raised", "resumed")
+
+    def __init__(self) -> None:
+        self.outcomes: dict[int, Outcome] = {}
+        self.failures: dict[int, RawFailure] = {}
+        self.failure: RawFailure | None = None
+        self.raised = False
+        self.resumed: dict[int, float] = {}
+        self.lines: Lines = ()
+        self.in_transaction: bool | None = None
+        self.blocked_loop: bool | None = None
+
+    def capture(self, info: DispatchInfo) -> None:
+        """Capture what only the dispatching thread can see: the stack, an open transaction, an event loop held up."""
+        self.lines = caller_lines()
+        if hooks.in_transaction is not None:
+            self.in_transaction = hooks.in_transaction()
+        # A plain send on the thread of a running loop holds that loop up until its last receiver has returned.
+        running = asyncio._get_running_loop() is not None  # noqa: SLF001 - asyncio's documented C function
+        self.blocked_loop = running and not info.method.startswith("a")
+        info.limit = 0.0 if hooks.captures_all else info.slow_limit
+        info.captured_at = monotonic()
+
+
+def may_capture_failed(info: DispatchInfo) -> bool:
+    """Whether details of a failed dispatch are captured: many a second may fail alike, and it takes a while."""
+    return info.limit == 0.0 or monotonic() - info.captured_at >= CAPTURE_FAILED_SECONDS
+
+
 def failure_of(error: BaseException) -> RawFailure:
     """What is kept of an exception."""
-    message = names.error_message(error) if probes.keeps_messages else None
+    message = names.error_message(error) if hooks.keeps_messages else None
     return RawFailure(names.class_name(type(error)), message, traceback_lines(error.__traceback__))
 
 

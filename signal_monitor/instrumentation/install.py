@@ -12,23 +12,29 @@ from typing import Any
 import django
 from django.dispatch import Signal
 
-from signal_monitor.faults import contained
+from signal_monitor.errors import guarded
 from signal_monitor.records import METHODS
 
-from . import overrides
-from .catalogue import ATTRIBUTE, catalogue
-from .guard import is_djangos, knows_django
-from .observation import overriding
+from . import asend, custom_send, send
+from .custom_send import custom_classes
+from .django_versions import is_djangos, knows_django
+from .hooks import hooks
+from .info import ATTRIBUTE, detach_infos, note_created_at
 from .plans import forget_plans
-from .probes import probes
 
 _MISSING = object()
+OURS: dict[str, Any] = {
+    "send": send.send,
+    "asend": asend.asend,
+    "send_robust": send.send_robust,
+    "asend_robust": asend.asend_robust,
+}
 
 logger = logging.getLogger("signal_monitor")
 
 
 class Installed:
-    """What was put on which class, and what it replaced."""
+    """Which methods were put on which class, and what they replaced."""
 
     def __init__(self) -> None:
         self._replaced: dict[tuple[type, str], tuple[object, object]] = {}
@@ -51,17 +57,17 @@ class Installed:
     def instrument(self, cls: type[Signal]) -> None:
         """Observe the send methods that a class defines."""
         self._classes.add(cls)
-        own = overrides.overrides_of(cls)
+        own = custom_send.methods_of(cls)
         for name, original in own.items():
             if not self.is_put(cls, name):
-                self.put(cls, name, _marked(overrides.observed_override(original, name)))  # type: ignore[arg-type]
+                self.put(cls, name, _marked(custom_send.observed_method(original, name)))
         if own:
-            overrides.remember_overriding(cls)
-        elif not overriding.isdisjoint(cls.__mro__):
-            overriding.add(cls)
-        gives_receivers = own or (cls in overriding and "_live_receivers" in cls.__dict__)
+            custom_send.remember_custom(cls)
+        elif not custom_classes.isdisjoint(cls.__mro__):
+            custom_classes.add(cls)
+        gives_receivers = own or (cls in custom_classes and "_live_receivers" in cls.__dict__)
         if gives_receivers and not self.is_put(cls, "_live_receivers"):
-            self.put(cls, "_live_receivers", _marked(overrides.observed_live_receivers(cls)))
+            self.put(cls, "_live_receivers", _marked(custom_send.observed_live_receivers(cls)))
 
     def remains(self) -> bool:
         """Whether something of ours is still on a class, under what another tool has put there since."""
@@ -78,7 +84,7 @@ class Installed:
                 setattr(cls, name, original)
             del self._replaced[cls, name]
         self._classes.clear()
-        overriding.clear()
+        custom_classes.clear()
 
 
 installed = Installed()
@@ -89,28 +95,28 @@ def instrument() -> None:
     setattr(Signal, ATTRIBUTE, None)  # on each signal that was seen: what is known about it
     for name in METHODS:
         if is_djangos(Signal.__dict__[name]):
-            installed.put(Signal, name, _in_place_of(Signal.__dict__[name], overrides.METHODS[name]))
+            installed.put(Signal, name, _in_place_of(Signal.__dict__[name], OURS[name]))
     if not installed.is_put(Signal, "send") and hasattr(Signal.__dict__["send"], "_signal_monitor"):
         logger.warning("Another copy of signal_monitor observes the signals of this process; this one does not.")
     if not installed.is_put(Signal, "__init__"):
-        installed.put(Signal, "__init__", _noting_birth(Signal.__dict__["__init__"]))
+        installed.put(Signal, "__init__", _noting_creation(Signal.__dict__["__init__"]))
     classes: list[type[Signal]] = [Signal, *_subclasses(Signal)]
     for cls in classes:
         installed.instrument(cls)
-    probes.enabled = True
+    hooks.enabled, hooks.uses_plans = True, knows_django()
     if not knows_django() and not installed.warned:
         installed.warned = True
         logger.warning(
-            "Django %s has a dispatcher that is not known: signals are observed the general, slower way.",
+            "Django %s has a dispatcher that is not known: each dispatch asks it for the receivers, which is slower.",
             django.get_version(),
         )
 
 
 def uninstrument() -> None:
     """Stop observing, and restore what was there before ``instrument``, as far as it is still ours."""
-    probes.enabled = False
+    hooks.enabled = False
     forget_plans()
-    catalogue.detach()
+    detach_infos()
     installed.restore()
     if not installed.remains():
         with contextlib.suppress(AttributeError):
@@ -119,7 +125,7 @@ def uninstrument() -> None:
 
 def is_instrumented() -> bool:
     """Whether dispatches are observed."""
-    return probes.enabled
+    return hooks.enabled
 
 
 def _subclasses(cls: type[Signal]) -> list[type[Signal]]:
@@ -137,29 +143,30 @@ def _in_place_of(original: FunctionType, ours: Any) -> Any:  # noqa: ANN401
     for attribute in ("__module__", "__name__", "__qualname__", "__doc__"):
         setattr(ours, attribute, getattr(original, attribute))
     ours.__annotations__ = {}
+    custom_send.our_codes.add(ours.__code__)
     return _marked(ours)
 
 
-def _noting_birth(original: FunctionType) -> FunctionType:
-    """An ``__init__`` that notes where a signal is made, and observes a class that is new."""
+def _noting_creation(original: FunctionType) -> FunctionType:
+    """An ``__init__`` that notes where a signal is created, and observes a class that is new."""
 
     @functools.wraps(original)
     def __init__(self: Signal, use_caching: bool = False) -> None:  # noqa: FBT001, FBT002, N807
         original(self, use_caching)
-        _born(self)
+        _note_creation(self)
 
     del __init__.__wrapped__
     __init__.__annotations__ = {}
     return __init__  # type: ignore[return-value]
 
 
-@contained("the birth of a signal", None)
-def _born(signal: Signal) -> None:
+@guarded("the creation of a signal", None)
+def _note_creation(signal: Signal) -> None:
     frame = sys._getframe(1)  # noqa: SLF001
     while frame.f_back is not None and frame.f_code.co_name in {"__init__", "guarded"}:
         frame = frame.f_back
-    catalogue.note_birth(signal, frame.f_globals.get("__name__", ""), frame.f_lineno)
-    if probes.enabled and not installed.knows(type(signal)):
+    note_created_at(signal, frame.f_globals.get("__name__", ""), frame.f_lineno)
+    if hooks.enabled and not installed.knows(type(signal)):
         for cls in reversed(type(signal).__mro__):
             if issubclass(cls, Signal) and not installed.knows(cls):
                 installed.instrument(cls)

@@ -1,203 +1,209 @@
-"""What a dispatch needs to know, found out once per signal and sender.
+"""Find the receivers of a dispatch and its DispatchInfo: from a plan where there is one, otherwise from Django.
 
-A plan keeps the references to a signal's receivers for one sender, and a shape: the names that all of its dispatches
-share. For a signal with ``use_caching`` it takes the place of the list in Django's own cache, so that Django lets go of
-it with every ``connect`` and ``disconnect``. For any other it is valid while ``receivers`` has the very same entries.
+A plan keeps references to a signal's receivers for one class as sender. For a signal with ``use_caching`` it replaces
+the list in Django's own cache, so that Django drops it with every ``connect`` and ``disconnect``. For any other signal it
+is valid while ``receivers`` has the very same entries. Without a plan, Django's ``_live_receivers`` is called, and the
+DispatchInfo of the last dispatch is used again if the receivers are the same.
 """
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Sequence
-from operator import is_, itemgetter
-from time import monotonic
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import is_
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.dispatch import Signal, dispatcher
 
-from signal_monitor.faults import contained
-from signal_monitor.names import sender_name
+from signal_monitor import names
+from signal_monitor.errors import guarded
 from signal_monitor.records import Method
 
-from .catalogue import ATTRIBUTE, ReceiverInfo, SignalInfo, catalogue
-from .cells import Ground
-from .guard import is_djangos
-from .observation import overriding
-from .places import FIRST_END, NUMBER, PLACE, SHAPE
-from .probes import probes
-from .remarks import Remarks
-
-if TYPE_CHECKING:
-
-    class ObservedSignal(Signal):
-        """A signal, with what type stubs leave out and what is ours."""
-
-        _dead_receivers: bool
-        _signal_monitor: SignalInfo
-
-        def _live_receivers(self, sender: object) -> tuple[list[Any], list[Any]]: ...
-        def _log_robust_failure(self, receiver: object, err: Exception) -> None: ...
+from .current import current_state
+from .hooks import hooks
+from .info import DispatchInfo, Limits, SignalInfo, attached_info, known_signals, receiver_info
 
 
-Record = list[Any]
+class ObservedSignal(Signal):
+    """A signal with what type stubs leave out and what is ours; for annotations."""
+
+    _dead_receivers: bool
+    _signal_monitor: SignalInfo
+
+    def _live_receivers(self, sender: object) -> tuple[list[Any], list[Any]]: ...
+    def _log_robust_failure(self, receiver: object, err: Exception) -> None: ...
+
+
 Reference = Callable[[], Any]
-_live_receivers = vars(Signal)["_live_receivers"]
-# What a plan takes the place of; where another tool was first to replace it, nothing is ever equal to this.
-DJANGOS_LIVE_RECEIVERS: Any = _live_receivers if is_djangos(_live_receivers) else object()
-MAX_PLANS = 100
-NOTE_SECONDS = 1.0
-LOOK_SECONDS = 0.05
-_SENDERS = (str, type(None))
-_key_of = itemgetter(0)
+MAX_PLANS = 1_000
+_NONE_KEY = id(None)
 
 
-class Shape:
-    """What all dispatches of a plan by one method share; their records hold it, so it has names and numbers only.
+class _Unobserved:
+    """Owns the DispatchInfo of dispatches that are not observed."""
 
-    A dispatch that takes ``limit`` seconds or more is looked at closely before its sender goes on; it is 0 for the
-    first, and again for one a second.
-    """
 
-    __slots__ = ("length", "limit", "limit_set", "method", "noted_at", "receivers", "sender", "signal")
+UNOBSERVED = DispatchInfo(SignalInfo(_Unobserved, "unobserved", Limits()), "", "send", (), 0)
+"""The DispatchInfo of a dispatch that is not observed; its limit stays 0, so that ``end`` decides."""
 
-    def __init__(self, signal: SignalInfo, sender: str, method: Method, receivers: tuple[ReceiverInfo, ...]) -> None:
+
+class Infos:
+    """The DispatchInfo of the same receivers for each method, made when first asked for."""
+
+    __slots__ = ("by_method", "receivers", "sender", "signal", "sync_count")
+
+    def __init__(self, signal: SignalInfo, sender: str, receivers: Sequence[Any], sync_count: int) -> None:
         self.signal = signal
         self.sender = sender
-        self.method: Method = method
-        self.receivers = receivers
-        self.length = FIRST_END + len(receivers)
-        self.limit_set = min([signal.slow_ns, *(receiver.slow_ns for receiver in receivers)]) / 1e9
-        self.limit = 0.0
-        self.noted_at = 0.0
+        self.receivers = tuple([receiver_info(receiver) for receiver in receivers])
+        self.sync_count = sync_count
+        self.by_method: dict[Method, DispatchInfo] = {}
 
-    def note(self) -> None:
-        """A dispatch is looked at closely: leave the next ones alone."""
-        self.limit = 0.0 if probes.looks_closely else self.limit_set
-        self.noted_at = monotonic()
-
-    def may_look(self) -> bool:
-        """Whether a failed dispatch is looked at closely: many a second fail alike, and each look takes a while."""
-        return self.limit == 0.0 or monotonic() - self.noted_at >= LOOK_SECONDS
-
-    def rearm(self, now: float) -> None:
-        """Have a dispatch looked at closely, if the last time was a while ago."""
-        if now - self.noted_at > NOTE_SECONDS:
-            self.limit = 0.0
+    def of(self, method: Method) -> DispatchInfo:
+        """The DispatchInfo for a method."""
+        info = self.by_method.get(method)
+        if info is None:
+            made = DispatchInfo(self.signal, self.sender, method, self.receivers, self.sync_count)
+            info = self.by_method.setdefault(method, made)
+        return info
 
 
 class Plan(list[Any]):
-    """The entries of one sender's receivers, as Django caches them, and what a send method makes of them.
+    """The entries of one sender's receivers as Django caches them, and what the send methods need of them.
 
-    ``references`` are weak ones, also of receivers that are strongly connected: those live as long as their entry does.
+    ``references`` are weak ones, also to receivers that are strongly connected: those live as long as their entry does.
+    ``entries`` are those of ``Signal.receivers`` from which the plan of a signal that does not cache was made.
     """
 
-    __slots__ = ("keys", "only", "references", "robust", "sender", "shape")
+    __slots__ = ("entries", "infos", "references", "robust", "send", "sender")
 
-    def __init__(self, entries: Iterable[Any], signal: SignalInfo, sender: object) -> None:
-        super().__init__(entries)
+    def __init__(self, cached: Iterable[Any], signal: SignalInfo, sender: Any) -> None:  # noqa: ANN401
+        super().__init__(cached)
         self.references: list[Reference] = [_reference(entry[0]) for entry in self]
-        self.only = self.references[0] if len(self) == 1 else None
-        self.keys: list[object] = []
+        self.entries: list[Any] = []
+        receivers = [reference() for reference in self.references]
+        self.infos = Infos(signal, names.sender_name(sender), receivers, len(receivers))
+        self.send = self.infos.of("send")
+        self.robust = self.infos.of("send_robust")
         self.sender: object = None
-        receivers = tuple(catalogue.receiver(reference()) for reference in self.references)
-        name = sender_name(sender)
-        self.shape = Shape(signal, name, "send", receivers)
-        self.robust = Shape(signal, name, "send_robust", receivers)
+
+
+class EditedPlan(Plan):
+    """A plan whose list somebody has edited in place: it is an ordinary entry of Django's cache from then on."""
+
+    __slots__ = ()
+
+
+def _editing(name: str) -> Callable[..., Any]:
+    original = getattr(list, name)
+
+    def method(self: Plan, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - list's own signatures
+        self.__class__ = EditedPlan
+        return original(self, *args, **kwargs)
+
+    method.__name__ = name
+    return method
+
+
+for _name in (
+    "__delitem__", "__iadd__", "__imul__", "__setitem__", "append", "clear", "extend", "insert", "pop", "remove",
+    "reverse", "sort",
+):  # fmt: skip
+    setattr(Plan, _name, _editing(_name))
 
 
 def _reference(held: Any) -> Reference:  # noqa: ANN401 - a receiver, or a weak reference to one
     return held if isinstance(held, weakref.ReferenceType) else weakref.ref(held)
 
 
-def _freed(held: Any) -> Any:  # noqa: ANN401
-    """A weak reference like Django's, without its callback: a method of the signal, which the plan would keep alive."""
-    if not isinstance(held, weakref.ReferenceType):
-        return held
-    receiver: Any = held()
-    return weakref.WeakMethod(receiver) if isinstance(held, weakref.WeakMethod) else weakref.ref(receiver)
+def find_plan(signal: Signal, sender: object, cached: object) -> Plan | None:
+    """The plan of a signal for a sender, made where there is none yet; None where there can be none.
+
+    ``cached`` is what the signal's own cache has for the sender.
+    """
+    if not signal.use_caching:
+        cached = None
+        info: SignalInfo | None = signal.__dict__.get("_signal_monitor")
+        if info is not None:
+            plan: Plan | None = info.plans.get(id(sender))
+            if plan is not None:
+                receivers = signal.receivers
+                if len(receivers) == len(plan.entries) and all(map(is_, receivers, plan.entries)):
+                    return plan
+    if not issubclass(type(sender), type) and sender is not None:
+        return None  # an instance is often made for the occasion: a plan would serve but once
+    return _make_plan(signal, sender, cached)
 
 
-def find_plan(signal: Signal, sender: object) -> Plan | None:
-    """The plan of a signal for a sender, made where there is none yet; None where the general path is to be taken."""
-    info: SignalInfo | None = getattr(signal, ATTRIBUTE, None)
-    if info is not None and not signal.use_caching:
-        plan: Plan | None = info.plans.get(id(sender))
-        receivers = signal.receivers
-        if plan is not None and len(receivers) == len(plan.keys) and all(map(is_, map(_key_of, receivers), plan.keys)):
-            return plan
-    return make_plan(signal, sender)
-
-
-@contained("the plan of a dispatch", None, in_send=True)
-def make_plan(signal: Signal, sender: Any) -> Plan | None:  # noqa: ANN401
-    """A plan that the next dispatches will find too."""
-    info = _info_of(signal, sender)
-    if info is None:
+@guarded("the plan of a dispatch", None, in_send=True)
+def _make_plan(signal: Signal, sender: Any, cached: object) -> Plan | None:  # noqa: ANN401
+    if not (hooks.enabled and hooks.uses_plans) or not issubclass(type(signal), Signal):
         return None
-    return _cached(signal, info, sender) if signal.use_caching else _kept(signal, info, sender)
-
-
-def _info_of(signal: Signal, sender: object) -> SignalInfo | None:
-    """What is known of a signal that may have plans for such senders."""
-    kind = type(signal)
-    if not (probes.enabled and probes.fast) or kind in overriding:
+    info = attached_info(signal)
+    if info.has_hooks or not _has_djangos_attributes(signal):
         return None
-    if not issubclass(type(sender), type) and type(sender) not in _SENDERS:
-        return None  # made for the occasion: a plan would serve but once
-    if type(sender) is str and not catalogue.attached(signal).has_met(sender):
-        return None  # this too, unless it comes again
-    info = catalogue.attached(signal)
-    return info if info is None or info.before is info.after is None else None
+    if signal.use_caching:
+        return _replace_cached(signal, info, sender, cached)
+    return _keep_beside(signal, info, sender) if cached is None else None
 
 
-def _cached(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None:  # noqa: ANN401
+def _has_djangos_attributes(signal: Signal) -> bool:
+    """Whether ``Signal.__init__`` has run; a subclass may do without it where it replaces what needs them."""
+    return {"use_caching", "lock", "receivers", "sender_receivers_cache"} <= signal.__dict__.keys()
+
+
+def _replace_cached(signal: Signal, info: SignalInfo, sender: Any, cached: Any) -> Plan | None:  # noqa: ANN401
     """A plan in place of the list in Django's cache."""
-    cache = signal.sender_receivers_cache
-    entries = cache.get(sender)
-    if isinstance(entries, Plan):  # another thread was faster
-        return entries
-    if not isinstance(entries, list) or not _is_plannable(entries):
+    if type(cached) is not list or not _can_be_planned(cached):
         return None
-    plan = Plan(entries, info, sender)
+    plan = Plan(cached, info, sender)
     if not signal.lock.acquire(blocking=False):
         return None
     try:
-        if cache.get(sender) is not entries:  # connected or disconnected meanwhile
+        if signal.sender_receivers_cache.get(sender) is not cached:  # connected or disconnected meanwhile
             return None
-        cache[sender] = plan
+        signal.sender_receivers_cache[sender] = plan
     finally:
         signal.lock.release()
     return plan
 
 
-def _kept(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None:  # noqa: ANN401
-    """A plan beside the keys of the receivers that it is made from: their entries may hold receivers strongly."""
-    receivers = list(signal.receivers)
-    key = dispatcher._make_id(sender)  # type: ignore[attr-defined] # noqa: SLF001 - Django's tests replace it
-    entries = [entry[1:] for entry in receivers if entry[0][1] in (dispatcher.NONE_ID, key)]
-    if not _is_plannable(entries):
+def _keep_beside(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None:  # noqa: ANN401
+    """A plan beside the entries of ``receivers`` that it is made from, where these keep nothing alive."""
+    entries = list(signal.receivers)
+    if not all(_keeps_nothing_alive(entry) for entry in entries):
         return None
-    plan = Plan([(_freed(entry[0]), *entry[1:]) for entry in entries], info, sender)
-    plan.clear()
-    plan.keys = [entry[0] for entry in receivers]
-    if len(info.plans) >= MAX_PLANS:
-        info.plans.clear()
+    key = dispatcher._make_id(sender)  # type: ignore[attr-defined] # noqa: SLF001 - Django's tests replace it
+    mine = [entry[1:] for entry in entries if entry[0][1] in (dispatcher.NONE_ID, key)]
+    if not _can_be_planned(mine):
+        return None
+    plan = Plan(mine, info, sender)
+    list.clear(plan)
+    plan.entries = entries
+    while len(info.plans) >= MAX_PLANS:
+        info.plans.pop(next(iter(info.plans)), None)
     place, plans = id(sender), info.plans
-    if issubclass(type(sender), type):
+    if sender is not None:
         plan.sender = weakref.ref(sender, lambda _: plans.pop(place, None))
-    else:
-        plan.sender = sender  # so that no other one gets its id
     plans[place] = plan
     return plan
 
 
-def _is_plannable(entries: list[Any]) -> bool:
+def _keeps_nothing_alive(entry: Any) -> bool:  # noqa: ANN401 - an entry of Signal.receivers
+    (uid, _), receiver, *rest = entry
+    plain = type(uid) in {int, str} or (type(uid) is tuple and all(type(part) is int for part in uid))
+    return plain and all(isinstance(item, weakref.ReferenceType | bool | None) for item in (receiver, *rest))
+
+
+def _can_be_planned(entries: list[Any]) -> bool:
     """Whether receivers are all synchronous, they and their senders alive, and weak references to them possible."""
-    return not any(entry[-1] or _is_dead(entry) or not _is_referable(entry[0]) for entry in entries)
+    return bool(entries) and not any(
+        entry[-1] or _is_dead(entry) or not _can_be_referenced(entry[0]) for entry in entries
+    )
 
 
-def _is_referable(held: Any) -> bool:  # noqa: ANN401
+def _can_be_referenced(held: Any) -> bool:  # noqa: ANN401
     return isinstance(held, weakref.ReferenceType) or bool(type(held).__weakrefoffset__)
 
 
@@ -205,35 +211,80 @@ def _is_dead(entry: Any) -> bool:  # noqa: ANN401
     return any(isinstance(item, weakref.ReferenceType) and item() is None for item in entry)
 
 
-def is_outermost(record: Record) -> bool:
-    """Whether a dispatch was sent from no receiver call, as far as that shows at once."""
-    return type(record[PLACE]) is Ground and record[PLACE].outer is None
+class Described:
+    """The Infos of receivers that Django has found, and references by which the same ones are recognised."""
+
+    __slots__ = ("infos", "references", "sender")
+
+    def __init__(self, infos: Infos, references: list[Reference], sender: Reference | None) -> None:
+        self.infos = infos
+        self.references = references
+        self.sender = sender
 
 
-def is_ordinary(record: Record) -> bool:
-    """Whether the record of an ended dispatch is its times and no more, but for spans, and no other refers to it."""
-    if record[NUMBER] or not is_outermost(record):
-        return False
-    extra, last = len(record) - record[SHAPE].length, record[-1]
-    if type(last) is float:
-        return not extra
-    return extra == 1 and type(last) is not Remarks and last.untouched
+@guarded("the names of a dispatch", UNOBSERVED, in_send=True)
+def find_info(
+    signal: Signal, sender: object, method: Method, sync_receivers: Sequence[Any], async_receivers: Sequence[Any]
+) -> DispatchInfo:
+    """The DispatchInfo of a dispatch whose receivers Django has found; UNOBSERVED where there is nothing to observe."""
+    if not hooks.enabled or current_state().suppressed:
+        return UNOBSERVED
+    known = attached_info(signal)
+    if known.has_hooks and known.before is not None:
+        known.before()
+    if type(sync_receivers) is not list or type(async_receivers) is not list:
+        info = DispatchInfo(known, names.sender_name(sender), method, (), 0)
+        return info
+    if not sync_receivers and not async_receivers:
+        known.orphans += 1
+        if known.after is not None:
+            known.after()
+        return UNOBSERVED
+    receivers = sync_receivers + async_receivers if async_receivers else sync_receivers
+    key, owner = _sender_key(sender)
+    described: Described | None = known.described.get(key)
+    if (
+        described is None
+        or len(described.references) != len(receivers)
+        or (described.sender is not None and described.sender() is not owner)
+        or described.infos.sync_count != len(sync_receivers)
+        or not _are_same(receivers, described.references)
+    ):
+        described = _describe(known, sender, receivers, len(sync_receivers))
+    return described.infos.of(method)
 
 
-def stands_for(plan: Plan, receivers: Sequence[Any]) -> bool:
-    """Whether what another tool's ``_live_receivers`` has given are the plan's receivers, or wrappers of them."""
-    references = plan.references
-    if type(receivers) is not list or len(receivers) != len(references):
-        return False
-    for receiver, reference in zip(receivers, references, strict=True):
+def _sender_key(sender: Any) -> tuple[object, object]:  # noqa: ANN401
+    """By what the senders of one name are told apart, and the object that must be alive for it to hold."""
+    kind = type(sender)
+    if kind is str:
+        return sender, None
+    if issubclass(kind, type):
+        return id(sender), sender
+    if sender is None:
+        return _NONE_KEY, None
+    if names.is_named_itself(kind):
+        return names.sender_name(sender), None
+    return -id(kind), kind
+
+
+def _are_same(receivers: Iterable[Any], references: Iterable[Reference]) -> bool:
+    """Whether receivers are those that are referred to, or another tool's wrappers of them."""
+    for receiver, reference in zip(receivers, references, strict=False):
         meant = reference()
         if receiver is meant:
             continue
-        if type(receiver) is FunctionType and "__wrapped__" in receiver.__dict__:
-            receiver = receiver.__dict__["__wrapped__"]
+        receiver = _wrapped_by(receiver)
         if receiver is not meant and not _is_same_method(receiver, meant):
             return False
     return True
+
+
+def _wrapped_by(receiver: Any) -> Any:  # noqa: ANN401
+    """What a function that ``functools.wraps`` has made stands for; another tool may make one for each dispatch."""
+    if type(receiver) is FunctionType and "__wrapped__" in receiver.__dict__:
+        return receiver.__dict__["__wrapped__"]
+    return receiver
 
 
 def _is_same_method(one: Any, other: Any) -> bool:  # noqa: ANN401
@@ -243,11 +294,52 @@ def _is_same_method(one: Any, other: Any) -> bool:  # noqa: ANN401
     return one.__func__ is other.__func__ and one.__self__ is other.__self__
 
 
+def _describe(known: SignalInfo, sender: object, receivers: list[Any], sync_count: int) -> Described:
+    key, owner = _sender_key(sender)
+    infos = Infos(known, names.sender_name(sender), receivers, sync_count)
+    references = [_weak(_wrapped_by(receiver)) for receiver in receivers]
+    owner_ref = weakref.ref(owner) if owner is not None else None
+    described = Described(infos, [reference for reference in references if reference is not None], owner_ref)
+    if None not in references:
+        while len(known.described) >= MAX_PLANS:
+            known.described.pop(next(iter(known.described)), None)
+        known.described[key] = described
+    return described
+
+
+def _weak(receiver: Any) -> Reference | None:  # noqa: ANN401
+    try:
+        return weakref.WeakMethod(receiver) if type(receiver) is MethodType else weakref.ref(receiver)
+    except TypeError:
+        return None
+
+
+def each_noted(receivers: Iterable[Any], info: DispatchInfo, *, are_async: bool) -> Iterator[Any]:
+    """The receivers of an iterator, which is left to the send method: each is added to the DispatchInfo in its turn."""
+    for receiver in receivers:
+        note_receiver(info, receiver, is_async=are_async)
+        yield receiver
+
+
+@guarded("the name of a receiver", None, in_send=True)
+def note_receiver(info: DispatchInfo, receiver: object, *, is_async: bool) -> None:
+    """Add a receiver to a DispatchInfo of one dispatch."""
+    if info is UNOBSERVED:
+        return
+    info.add_receiver(receiver)
+    if not is_async:
+        info.sync_count += 1
+        info.in_order += not info.method.startswith("a")
+
+
 def forget_plans() -> None:
-    """Let go of every plan, so that the next dispatches take the general path or make new ones."""
-    for info in catalogue.signals():
+    """Drop every plan and DispatchInfo; a signal whose lock is held keeps its plans until it connects the next time."""
+    for info in known_signals():
         info.plans.clear()
-        signal = info.ref()
-        if signal is not None and signal.use_caching:
-            with signal.lock:
+        info.described.clear()
+        signal: Any = info.ref()
+        if signal is not None and getattr(signal, "use_caching", False) and signal.lock.acquire(timeout=1):
+            try:
                 signal.sender_receivers_cache.clear()
+            finally:
+                signal.lock.release()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 
-from signal_monitor.instrumentation.traces import DispatchTrace
+from signal_monitor.instrumentation.hooks import DispatchSpans
 from signal_monitor.records import Amendment, Dispatch, ReceiverCall
 from signal_monitor.stores.base import Batch
 
@@ -49,7 +49,7 @@ class History(BaseObserver):
         self._chosen: list[Dispatch] = []
         self._amendments: list[Amendment] = []
 
-    def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
+    def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:
         """Decide on a tree when its outermost dispatch ends, on an old one before its time."""
         tree = self._waiting.get(dispatch.root_id)
         if tree is None:
@@ -60,7 +60,7 @@ class History(BaseObserver):
         elif self._waiting_count > MAX_WAITING:
             self._decide(next(iter(self._waiting)))
 
-    def appetite(self) -> int:
+    def wanted(self) -> int:
         """As many as the sample has room for."""
         return self._sampler.room()
 

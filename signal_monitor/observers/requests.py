@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from signal_monitor.instrumentation.origins import Origin
-from signal_monitor.ledger import RequestOrigin, add_up
-from signal_monitor.process import ThisProcess
+from signal_monitor.instrumentation.current import Origin
+from signal_monitor.pipeline.request import RequestOrigin, add_up
+from signal_monitor.pipeline.process import ThisProcess
 from signal_monitor.records import Request
 from signal_monitor.stores.base import Batch
 
@@ -26,7 +26,7 @@ class Requests(BaseObserver):
         if not isinstance(origin, RequestOrigin):
             return
         request = self._record(origin)
-        origin.dispatches.clear()  # what still holds the request holds no more than that
+        origin.records.clear()  # what still holds the request holds no more than that
         slow = request.duration_ns >= self._slow_ns
         if slow or request.failed_count or request.slow_count or self._sampler.take():
             self._ended.append(request)

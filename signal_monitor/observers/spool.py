@@ -6,10 +6,10 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from signal_monitor.instrumentation.plans import Record
-from signal_monitor.instrumentation.traces import DispatchTrace
-from signal_monitor.process import Presence, ThisProcess
-from signal_monitor.records import Dispatch, Fold, RunningCall
+from signal_monitor.instrumentation.current import Record
+from signal_monitor.instrumentation.hooks import DispatchSpans
+from signal_monitor.pipeline.process import Presence, ThisProcess
+from signal_monitor.records import Dispatch, Aggregate, RunningCall
 from signal_monitor.stores.base import Batch, Store, StoreError
 
 from .base import BaseObserver
@@ -42,11 +42,11 @@ class Spool(BaseObserver):
         self._written_at = 0.0
         self._complained_at = float("-inf")
 
-    def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
+    def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:
         """Count the dispatch; the other observers keep it."""
         self._process.dispatches += 1
 
-    def fold(self, fold: Fold, records: Sequence[Record]) -> None:
+    def aggregate(self, aggregate: Aggregate, records: Sequence[Record]) -> None:
         """Count the dispatches."""
         self._process.dispatches += len(records)
 

@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 
 from signal_monitor.histograms import bucket_of, merge
-from signal_monitor.instrumentation.plans import Record
-from signal_monitor.instrumentation.traces import DispatchTrace
-from signal_monitor.records import Amendment, Dispatch, Durations, Failure, Fold, ReceiverCall, Severity, SubjectKind
+from signal_monitor.instrumentation.current import Record
+from signal_monitor.instrumentation.hooks import DispatchSpans
+from signal_monitor.records import Amendment, Dispatch, Durations, Failure, Aggregate, ReceiverCall, Severity, SubjectKind
 from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, Totals
 
 from .base import BaseObserver
@@ -32,7 +32,7 @@ class Statistics(BaseObserver):
         self._changed: set[Key] = set()
         self._subjects: dict[SubjectKind, set[str]] = {"receiver": set(), "signal": set(), "sender": set()}
 
-    def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
+    def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:
         """Add a dispatch to its signal and sender, its calls to their receivers."""
         # Counted when it ends: the window in which it began may be over, and let go.
         ended_at = dispatch.started_at + dispatch.duration_ns / 1e9
@@ -47,16 +47,16 @@ class Statistics(BaseObserver):
             if call.outcome != "late":  # it still runs: counted when it ends
                 self._add_call(call, dispatch.id, ended_at)
 
-    def fold(self, fold: Fold, records: Sequence[Record]) -> None:
+    def aggregate(self, aggregate: Aggregate, records: Sequence[Record]) -> None:
         """Add ordinary dispatches, all at once."""
-        subjects: tuple[tuple[SubjectKind, str], ...] = (("signal", fold.signal), ("sender", fold.sender))
+        subjects: tuple[tuple[SubjectKind, str], ...] = (("signal", aggregate.signal), ("sender", aggregate.sender))
         for kind, key in subjects:
-            for totals in self._both(kind, key, fold.ended_at):
-                _add_all(totals, fold.durations, fold.ended_at)
-        for calls in fold.calls:
-            for totals in self._both("receiver", calls.receiver, fold.ended_at):
+            for totals in self._both(kind, key, aggregate.ended_at):
+                _add_all(totals, aggregate.durations, aggregate.ended_at)
+        for calls in aggregate.calls:
+            for totals in self._both("receiver", calls.receiver, aggregate.ended_at):
                 totals.app, totals.path, totals.line = calls.app, calls.path, calls.line
-                _add_all(totals, calls.durations, fold.ended_at)
+                _add_all(totals, calls.durations, aggregate.ended_at)
                 totals.blocking += calls.durations.count
 
     def amend(self, amendment: Amendment, call: ReceiverCall) -> None:

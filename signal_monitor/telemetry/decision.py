@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, Sampler
 
 from signal_monitor.backstage import is_suppressed
-from signal_monitor.faults import note_in_send
+from signal_monitor.errors import note_in_send
 from signal_monitor.instrumentation.outbox import outbox
 from signal_monitor.pipeline import stop_before_others_at_exit
 
@@ -73,7 +73,7 @@ class Tracing:
             if len(outbox.items) >= outbox.size:
                 return None
             return Trace(described, parent) if parent.light else _started(described, parent)
-        except Exception as error:  # noqa: BLE001 - as contained does
+        except Exception as error:  # noqa: BLE001 - as guarded does
             note_in_send("the start of a trace", error)
             return None
 

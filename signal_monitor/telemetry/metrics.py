@@ -14,7 +14,7 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Histogram, MeterProvider, Observation
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
-from signal_monitor.faults import contained
+from signal_monitor.errors import guarded
 from signal_monitor.instrumentation.places import FIRST_END, SHAPE, STARTED
 from signal_monitor.instrumentation.plans import Record
 from signal_monitor.instrumentation.traces import DispatchTrace
@@ -161,7 +161,7 @@ class Metrics(Observer):
             ),
         )
 
-    @contained("the metric of running receivers", ())
+    @guarded("the metric of running receivers", ())
     def _observe_running(self, options: CallbackOptions) -> Iterable[Observation]:
         if not self.enabled:
             return ()
@@ -172,7 +172,7 @@ class Metrics(Observer):
         self._ran.update(counts)
         return [Observation(count, cast("Attributes", dict(place))) for place, count in counts.items()]
 
-    @contained("the metric of dropped records", ())
+    @guarded("the metric of dropped records", ())
     def _observe_dropped(self, options: CallbackOptions) -> Iterable[Observation]:
         losses = self.process.losses() if self.enabled else {}
         return [Observation(count, {REASON: reason.replace(" ", "_")}) for reason, count in losses.items()]

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status
 
-from signal_monitor.faults import faults
+from signal_monitor.errors import errors
 from signal_monitor.instrumentation.places import STARTED
 from signal_monitor.records import Dispatch, ReceiverCall
 
@@ -98,7 +98,7 @@ def hand_over(on_end: Callable[[ReadableSpan], None], span: ReadableSpan) -> Non
     try:
         on_end(span)
     except Exception as error:  # noqa: BLE001 - as attempt does, which would take twice the time
-        faults.note("a span processor", error)
+        errors.note("a span processor", error)
 
 
 def make_span(

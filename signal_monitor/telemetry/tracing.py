@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import trace as otel
 from opentelemetry.context import Context
 
-from signal_monitor.faults import contained, note_in_send
+from signal_monitor.errors import guarded, note_in_send
 from signal_monitor.instrumentation.places import FIRST_END
 
 from .context import LazyContext, get_context, leave_context, set_context
@@ -48,7 +48,7 @@ class Trace(DispatchSpans):
         context.trace, context.index, context.base = self, index, base
         return context
 
-    # The two that a planned dispatch calls are contained by hand: the decorator would double what they cost.
+    # The two that a planned dispatch calls are guarded by hand: the decorator would double what they cost.
 
     def step(self, record: Record) -> None:
         """Make the span of a planned dispatch's next receiver call current."""
@@ -62,7 +62,7 @@ class Trace(DispatchSpans):
             else:
                 self._current = otel.set_span_in_context(self.span_of(len(record) - FIRST_END), self._base)
             set_context(self._current)
-        except Exception as error:  # noqa: BLE001 - as contained does
+        except Exception as error:  # noqa: BLE001 - as guarded does
             note_in_send("a receiver's span", error)
 
     def rest(self) -> None:
@@ -75,10 +75,10 @@ class Trace(DispatchSpans):
             else:
                 leave_context(self._base, self._current)
             self._record = self._base = self._current = None  # the current one refers to this: no circle stays behind
-        except Exception as error:  # noqa: BLE001 - as contained does
+        except Exception as error:  # noqa: BLE001 - as guarded does
             note_in_send("a receiver's span", error)
 
-    @contained("a receiver's span", None, in_send=True)
+    @guarded("a receiver's span", None, in_send=True)
     def enter(self, index: int) -> object:
         """Make the span of a synchronous receiver's call current."""
         outer = get_context()
@@ -86,20 +86,20 @@ class Trace(DispatchSpans):
         set_context(context)
         return outer, context
 
-    @contained("a receiver's span", None, in_send=True)
+    @guarded("a receiver's span", None, in_send=True)
     def leave(self, entered: Any) -> None:  # noqa: ANN401 - what enter answered, or None where it failed
         """Make the outer span current again; baggage and whatever else the receiver has attached stays."""
         if entered is not None:
             leave_context(*entered)
 
-    @contained("an async receiver's span", None, in_send=True)
+    @guarded("an async receiver's span", None, in_send=True)
     def resume(self, index: int, left: Any) -> object:  # noqa: ANN401 - what pause answered, or None at the first step
         """Make current what an async receiver had when it paused, or its span."""
         outer = get_context()
         set_context(self._context(index, outer) if left is None else left)
         return outer
 
-    @contained("an async receiver's span", None, in_send=True)
+    @guarded("an async receiver's span", None, in_send=True)
     def pause(self, outer: Any) -> object:  # noqa: ANN401 - what resume answered, or None where it failed
         """Make current what was before, and answer what the receiver leaves."""
         left = get_context()

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import django
 
-from .faults import faults
-from .instrumentation.catalogue import catalogue
-from .instrumentation.observation import overriding
-from .instrumentation.outbox import outbox
-from .instrumentation.probes import probes
-from .records import Process, RunningCall
+from signal_monitor.errors import errors
+from signal_monitor.instrumentation.custom_send import custom_classes
+from signal_monitor.instrumentation.hooks import hooks
+from signal_monitor.instrumentation.info import orphan_counts
+from signal_monitor.instrumentation.record_queue import record_queue
+from signal_monitor.records import Process, RunningCall
 
 RATE_SECONDS = 5.0
 
@@ -57,8 +57,8 @@ class ThisProcess:
     def losses(self) -> dict[str, int]:
         """How many records were lost, by reason."""
         dropped = dict(self.dropped)
-        if outbox.dropped:
-            dropped["queue full"] = outbox.dropped
+        if record_queue.dropped:
+            dropped["queue full"] = record_queue.dropped
         return dropped
 
     def rate(self) -> float:
@@ -83,11 +83,11 @@ class ThisProcess:
             ended_at=now if ended else None,
             rate=self.rate(),
             dispatches=self.dispatches,
-            queue_length=len(outbox),
+            queue_length=len(record_queue),
             dropped=self.losses(),
-            orphans=catalogue.orphans(),
-            faults=faults.count,
-            last_fault=faults.last,
+            orphans=orphan_counts(),
+            faults=errors.count,
+            last_fault=errors.last,
             versions=VERSIONS,
             path_mode=path_mode(),
             running=running,
@@ -111,11 +111,11 @@ def title(arguments: list[str]) -> str:
 
 
 def path_mode() -> str:
-    """How sends are observed: following plans, by the general loops alone, or not at all; and around whose methods."""
-    if not probes.enabled:
+    """How sends are observed: with plans, without, or not at all; and how many classes have send methods of their own."""
+    if not hooks.enabled:
         return "off"
-    mode = "fast" if probes.fast else "general"
-    return f"{mode}, with {len(overriding)} overriding classes" if overriding else mode
+    mode = "fast" if hooks.uses_plans else "general"
+    return f"{mode}, with {len(custom_classes)} custom send classes" if custom_classes else mode
 
 
 def _version(distribution: str) -> str:

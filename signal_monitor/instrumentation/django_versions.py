@@ -1,16 +1,22 @@
-"""Whether this is a Django whose dispatcher was read: only then are its functions replaced by a plan."""
+"""What differs between Django versions, and whether this one's dispatcher is known: only then are plans used."""
 
 from __future__ import annotations
 
 import ast
+import asyncio
 import hashlib
 from functools import cache
 from pathlib import Path
 from types import FunctionType
+from typing import Any
 
 from django.dispatch import dispatcher
 
-# What a plan does without, or takes the layout of its entries from.
+# Django 6.1 runs async receivers in a task group of its own, after the synchronous ones; up to 6.0 both run at once.
+SEQUENTIAL = hasattr(dispatcher, "_run_parallel")
+run_parallel: Any = getattr(dispatcher, "_run_parallel", asyncio.gather)
+
+# The functions that a plan replaces, or from which it takes the layout of its entries.
 REPLACED = (
     "_make_id",
     "__init__",
@@ -49,3 +55,8 @@ def is_djangos(method: object) -> bool:
 def knows_django() -> bool:
     """Whether the dispatcher's functions are those of a Django that this was written for."""
     return fingerprint() in KNOWN
+
+
+_live_receivers = vars(dispatcher.Signal)["_live_receivers"]
+DJANGOS_LIVE_RECEIVERS: Any = _live_receivers if is_djangos(_live_receivers) else object()
+"""Django's own method; where another tool was first to replace it, nothing is ever equal to this."""

@@ -1,4 +1,4 @@
-"""The monitor's own work, which nobody wants to see: what it dispatches is not observed, what it queries not traced."""
+"""Suppression of the monitor's own work: its dispatches are not observed, its queries are not traced."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping
 
 from opentelemetry import context as otel_context
 
-from .instrumentation.cells import suppress
+from signal_monitor.instrumentation import suppress
 
-# What instrumentations ask before they do anything, and exporters set; the second has no public name.
+# The keys that instrumentations read before they do anything, and exporters set; the second has no public name.
 _PLAIN = "suppress_instrumentation"
 _KEYS = (_PLAIN, getattr(otel_context, "_SUPPRESS_INSTRUMENTATION_KEY", _PLAIN))
 
 
 @contextlib.contextmanager
-def backstage() -> Iterator[None]:
-    """Work for the monitor in a block."""
+def suppressed() -> Iterator[None]:
+    """Do the monitor's own work in a block."""
     context = otel_context.get_current()
     for key in _KEYS:
         context = otel_context.set_value(key, True, context)  # noqa: FBT003 - OpenTelemetry's signature
@@ -29,5 +29,5 @@ def backstage() -> Iterator[None]:
 
 
 def is_suppressed(context: Mapping[str, object]) -> bool:
-    """Whether OpenTelemetry's instrumentations are to do nothing in a context."""
+    """Whether OpenTelemetry's instrumentations do nothing in a context."""
     return any(context.get(key) for key in _KEYS)

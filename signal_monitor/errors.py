@@ -1,0 +1,115 @@
+"""The one place where the monitor's own errors end: logged once each, counted, shown on the health page."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+_OWN_DIRECTORY = f"{Path(__file__).parent}{os.sep}"
+_OPENTELEMETRY = f"{os.sep}opentelemetry{os.sep}"
+# The functions of the application that OpenTelemetry calls when we start or end a span.
+_PLUGGED_IN = frozenset({"on_start", "on_end", "_on_ending", "should_sample", "generate_span_id", "generate_trace_id"})
+# What the interpreter raises in code that is wrong. Anything else that is raised in ours was not raised by it.
+_INTERPRETER_ERRORS = frozenset(
+    {
+        AttributeError, IndexError, KeyError, NameError, OverflowError, RecursionError, ReferenceError, RuntimeError,
+        TypeError, UnboundLocalError, ValueError, ZeroDivisionError,
+    }
+)  # fmt: skip
+
+logger = logging.getLogger("signal_monitor")
+
+
+class InternalErrors:
+    """Counts the monitor's own errors, and logs each different one once per process."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.last: str | None = None
+        self._logged: set[str] = set()
+
+    def note(self, where: str, error: BaseException) -> None:
+        """Count an error, and log it if it is the first of its kind and place; never raises."""
+        self.count += 1
+        try:
+            self._log(where, error)
+        except Exception:  # noqa: BLE001 - no stack is left, or the application's logging is what fails
+            self.last = where
+
+    def _log(self, where: str, error: BaseException) -> None:
+        place = traceback.extract_tb(error.__traceback__)[-1:]
+        self.last = f"{where}: {type(error).__name__}" + "".join(f" at {item.filename}:{item.lineno}" for item in place)
+        if self.last not in self._logged and len(self._logged) < 100:
+            self._logged.add(self.last)
+            logger.error("The signal monitor failed in %s; the application goes on.", self.last, exc_info=error)
+
+
+errors = InternalErrors()
+
+
+def guarded(where: str, fallback: T, *, in_send: bool = False) -> Callable[[Callable[P, R]], Callable[P, R | T]]:
+    """Make a function of the monitor return ``fallback`` where it would raise into the application.
+
+    In a send method, only what the monitor's own code raises is caught. A time limit of the application, which may be
+    raised wherever its thread happens to be, passes.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R | T]:
+        @functools.wraps(function)
+        def guarded_function(*args: P.args, **kwargs: P.kwargs) -> R | T:
+            try:
+                return function(*args, **kwargs)
+            except Exception as error:
+                if in_send and not is_own(error):
+                    raise
+                errors.note(where, error)
+                return fallback
+
+        return guarded_function
+
+    return decorate
+
+
+def note_in_send(where: str, error: Exception) -> None:
+    """Note an error of the monitor's own in a send method; called where it is caught, and raises any other."""
+    if not is_own(error):
+        raise error
+    errors.note(where, error)
+
+
+def attempt(where: str, what: str, function: Callable[[T], object], argument: T) -> None:
+    """Call a function of the monitor, and note its error if it has one: ``where.what``."""
+    try:
+        function(argument)
+    except Exception as error:  # noqa: BLE001 - what comes next must not suffer from it
+        errors.note(f"{where}.{what}", error)
+
+
+def is_own(error: BaseException) -> bool:
+    """Whether the monitor's own code has raised an exception, or what OpenTelemetry calls on its behalf.
+
+    Handlers of operating system signals raise in frames of their own. ``PyThreadState_SetAsyncExc``, with which rq and
+    others limit time, raises in any frame, without arguments; the interpreter's own errors have some. In doubt, it is
+    the application's.
+    """
+    files = []
+    step: TracebackType | None = error.__traceback__
+    while step is not None:
+        code = step.tb_frame.f_code
+        if code.co_name in _PLUGGED_IN and files and _OPENTELEMETRY in files[-1]:
+            return True
+        files.append(code.co_filename)
+        step = step.tb_next
+    if not files or type(error) not in _INTERPRETER_ERRORS or not BaseException.args.__get__(error):  # type: ignore[attr-defined]
+        return False
+    return files[-1].startswith(_OWN_DIRECTORY) or _OPENTELEMETRY in files[-1]

@@ -1,0 +1,357 @@
+"""Send methods that are not Django's: a subclass's own, or those of another tool that has replaced Django's.
+
+The methods of a subclass whose names begin with ``send`` or ``asend`` are observed. A method that ends in a send method
+of Django's is recorded there, and the worker drops its own record. Any other is recorded as a whole. Where it takes its
+receivers from ``_live_receivers``, it is handed stand-ins for as long as it runs, so that each call is timed, and the
+receivers come back in what it returns.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from contextvars import Token
+from types import CodeType, FunctionType
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction
+from django.dispatch import Signal, dispatcher
+
+from signal_monitor import names
+from signal_monitor.errors import guarded
+from signal_monitor.records import METHODS, Method
+
+from .asend import observe
+from .current import (
+    Call,
+    ExecutionState,
+    Record,
+    add_running,
+    current_state,
+    enter_state,
+    get_state,
+    leave_state,
+    remove_running,
+)
+from .django_versions import is_djangos
+from .hooks import hooks
+from .info import DispatchInfo, SignalInfo, attached_info
+from .record import (
+    add_call,
+    begin_call,
+    calls_in_order,
+    details_of,
+    has_begun,
+    has_ended,
+    info_of,
+    origin_of,
+    outer_of,
+    spans_of,
+)
+from .recorder import begin, end, end_call_failed, end_call_ok, fail
+
+# ``warnings`` and ``logging`` do not count frames of files with such a name: ``stacklevel`` means the same with them.
+UNCOUNTED_FILE = f"{__file__} (importlib._bootstrap)"
+
+custom_classes: set[type] = set()
+"""The classes with send methods of their own."""
+our_codes: set[CodeType] = set()
+"""The code of the send methods that stand in for Django's."""
+
+
+class CustomInfo(DispatchInfo):
+    """The DispatchInfo of one call of a custom send method; ``asked`` once it has asked for receivers."""
+
+    __slots__ = ("asked", "orphans_before")
+
+    def __init__(self, signal: SignalInfo, sender: str, method: Method) -> None:
+        super().__init__(signal, sender, method, (), 0, custom=True)
+        self.asked = False
+        self.orphans_before = signal.orphans
+
+
+class StandIn:
+    """Stands in for a receiver while a custom send method runs: it calls it, and looks and compares like it."""
+
+    def __init__(self, receiver: Callable[..., Any], record: Record) -> None:
+        own = self.__dict__
+        for name in functools.WRAPPER_ASSIGNMENTS:
+            if hasattr(receiver, name):
+                own[name] = getattr(receiver, name)
+        own["__wrapped__"] = receiver
+        own["_record"] = record
+        own["_is_async"] = is_async = iscoroutinefunction(receiver)
+        # The one thread that asks for receivers gives them their places: they may be called in many threads at once.
+        own["_index"] = _add_receiver(record, receiver, is_async=is_async)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:  # noqa: ANN401
+        """What ``isinstance`` asks for."""
+        return type(self.__wrapped__)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        record, index = self._record, self._index
+        if has_ended(record):
+            return self.__wrapped__(*args, **kwargs)
+        if has_begun(record, index):  # called before
+            index = _add_receiver(record, self.__wrapped__, is_async=self._is_async)
+        call = Call(record, index, outer_of(record))
+        if self._is_async:
+            return observe(self.__wrapped__(*args, **kwargs), call, origin_of(record), for_task=True)
+        spans, state = spans_of(record), current_state()  # that of the thread in which the send method calls it
+        before, state.top = state.top, call
+        entered = spans.enter_call(index) if spans is not None else None
+        begin_call(record, index)
+        try:
+            response = self.__wrapped__(*args, **kwargs)
+        except BaseException as error:
+            end_call_failed(call, error)
+            raise
+        finally:
+            state.top = before
+            if spans is not None:
+                spans.leave_call(entered)
+        end_call_ok(call)
+        return response
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self.__wrapped__, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401
+        setattr(self.__wrapped__, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self.__wrapped__, name)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.__wrapped__ == (other.__wrapped__ if type(other) is StandIn else other))
+
+    def __hash__(self) -> int:
+        return hash(self.__wrapped__)
+
+
+def uncounted(function: Any) -> Any:  # noqa: ANN401
+    """The function, with a frame that ``stacklevel`` does not count."""
+    function.__code__ = function.__code__.replace(co_filename=UNCOUNTED_FILE)
+    return function
+
+
+uncounted(StandIn.__call__)
+
+
+def _add_receiver(record: Record, receiver: object, *, is_async: bool) -> int:
+    info = info_of(record)
+    index = info.add_receiver(receiver)
+    if is_async:
+        info.async_indices.add(index)
+    add_call(record)
+    return index
+
+
+def observed_method(original: FunctionType, name: str) -> Callable[..., Any]:
+    """The send method of a class, with the observation around it."""
+    method = next((method for method in reversed(METHODS) if name.startswith(method)), METHODS[0])
+    if inspect.iscoroutinefunction(original):
+
+        @functools.wraps(original)
+        async def aobserved(self: Signal, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            record, token = _enter(self, args, kwargs, method)
+            try:
+                answer = _with_receivers(record, await original(self, *args, **kwargs))
+            except BaseException as error:
+                _leave(record, token, error)
+                raise
+            _leave(record, token, None)
+            return answer
+
+        return uncounted(aobserved)  # type: ignore[no-any-return]
+
+    @functools.wraps(original)
+    def observed(self: Signal, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        record, token = _enter(self, args, kwargs, method)
+        try:
+            answer = _with_receivers(record, original(self, *args, **kwargs))
+        except BaseException as error:
+            _leave(record, token, error)
+            raise
+        _leave(record, token, None, is_deferred=inspect.iscoroutine(answer) or inspect.isgenerator(answer))
+        return answer
+
+    return uncounted(observed)  # type: ignore[no-any-return]
+
+
+Entered = tuple[Record | None, Token[ExecutionState] | None]
+
+
+@guarded("the start of a custom send", (None, None), in_send=True)
+def _enter(signal: Signal, args: tuple[Any, ...], kwargs: dict[str, Any], method: Method) -> Entered:
+    state = current_state()
+    if not hooks.enabled or state.suppressed:
+        return None, None
+    known = attached_info(signal)
+    if known.before is not None:
+        known.before()
+        state = current_state()
+    sender = args[0] if args else kwargs.get("sender")
+    record = begin(CustomInfo(known, names.sender_name(sender), method), state, 0)
+    inner = ExecutionState.at(record, state.origin)
+    add_running(record, inner)
+    return record, enter_state(inner)
+
+
+@guarded("the end of a custom send", None, in_send=True)
+def _leave(
+    record: Record | None,
+    token: Token[ExecutionState] | None,
+    error: BaseException | None,
+    *,
+    is_deferred: bool = False,
+) -> None:
+    if record is None or token is None:
+        return
+    remove_running(record)
+    leave_state(token)
+    info = info_of(record)
+    if error is not None:
+        fail(record, error, calls_in_order(record))
+    else:
+        _mark_swallowed(record)
+    if is_deferred or not isinstance(info, CustomInfo):
+        return  # what is awaited or iterated later records itself
+    if info.receivers or error is not None:
+        end(record, current_state())
+    elif info.asked:
+        info.signal.orphans += 1
+    elif info.signal.orphans == info.orphans_before:  # otherwise Django's own method has found no receiver
+        end(record, current_state())
+
+
+def _mark_swallowed(record: Record) -> None:
+    """What a receiver has raised, and the send method has kept to itself, did not reach the caller."""
+    details = details_of(record)
+    if details is not None:
+        raised = [index for index, outcome in details.outcomes.items() if outcome == "raised"]
+        details.outcomes.update(dict.fromkeys(raised, "swallowed"))
+
+
+def observed_live_receivers(cls: type[Signal]) -> Callable[..., Any]:
+    """A ``_live_receivers`` that hands stand-ins to a custom send method, and to nobody else."""
+    own = cls.__dict__.get("_live_receivers")
+
+    def _live_receivers(self: Signal, sender: Any) -> Any:  # noqa: ANN401
+        found = own(self, sender) if own is not None else super(cls, self)._live_receivers(sender)  # type: ignore[misc]
+        record = _custom_record(self)
+        if record is None or _caller() in our_codes:  # these observe by themselves
+            return found
+        return _stand_ins(found, record)
+
+    return uncounted(_live_receivers)  # type: ignore[no-any-return]
+
+
+def _custom_record(signal: Signal) -> Record | None:
+    """The record of the custom send method that this thread or task is in, if it is one of this signal's."""
+    place = get_state().top
+    if not isinstance(place, list):
+        return None
+    info = info_of(place)
+    return place if isinstance(info, CustomInfo) and info.signal.ref() is signal else None
+
+
+def _caller() -> CodeType:
+    """Who asks for receivers, seen through any number of ``_live_receivers`` that call each other."""
+    frame = sys._getframe(1)  # noqa: SLF001 - the documented way to a frame
+    while frame.f_back is not None and frame.f_code.co_name == "_live_receivers":
+        frame = frame.f_back
+    return frame.f_code
+
+
+def _stand_ins(found: Any, record: Record) -> Any:  # noqa: ANN401
+    is_pair = type(found) is tuple and len(found) == 2 and all(type(group) in {list, tuple} for group in found)
+    return (_stand_ins_of(found, record) or found) if is_pair else found
+
+
+@guarded("stand-ins for receivers", None, in_send=True)
+def _stand_ins_of(found: Any, record: Record) -> Any:  # noqa: ANN401
+    info = info_of(record)
+    if isinstance(info, CustomInfo):
+        info.asked = True
+    return tuple(type(group)(_stand_in(receiver, record) for receiver in group) for group in found)
+
+
+def _stand_in(receiver: Any, record: Record) -> Any:  # noqa: ANN401
+    # Where classes with methods of their own are above each other, the outer one gets what is a stand-in already.
+    return receiver if type(receiver) is StandIn else StandIn(receiver, record)
+
+
+def _with_receivers(record: Record | None, answer: Any) -> Any:  # noqa: ANN401
+    if record is None or not info_of(record).receivers:
+        return answer
+    restored = _restored(answer)
+    return answer if restored is None else restored
+
+
+@guarded("receivers given back", None, in_send=True)
+def _restored(answer: Any) -> Any:  # noqa: ANN401
+    """The answer with receivers in place of stand-ins, in itself and in its pairs; responses are left alone."""
+    kind = type(answer)
+    if kind is list:
+        for index, item in enumerate(answer):
+            whole = _whole(item)
+            if whole is not item:
+                answer[index] = whole
+    elif kind is dict and any(type(key) is StandIn for key in answer):
+        items = [(_whole(key), value) for key, value in answer.items()]
+        answer.clear()
+        answer.update(items)
+    elif kind in {tuple, set}:
+        return kind(_whole(item) for item in answer)
+    return answer
+
+
+def _whole(item: Any) -> Any:  # noqa: ANN401
+    if type(item) is StandIn:
+        return item.__wrapped__
+    if type(item) is tuple and any(type(part) is StandIn for part in item):
+        return tuple(part.__wrapped__ if type(part) is StandIn else part for part in item)
+    return item
+
+
+def methods_of(cls: type[Signal]) -> dict[str, FunctionType]:
+    """The send methods that a class has of its own, or of a mixin, and that are neither Django's nor ours, by name.
+
+    A class method, a static method or a callable object is left as it is: what it sends is recorded where it is sent.
+    """
+    return {name: method for name in _send_names(cls) if (method := _own(cls, name)) is not None}
+
+
+def _send_names(cls: type[Signal]) -> list[str]:
+    found = dict.fromkeys(METHODS)
+    for base in cls.__mro__:
+        found.update(dict.fromkeys(name for name in base.__dict__ if name.startswith(("send", "asend"))))
+    return list(found)
+
+
+def _own(cls: type[Signal], name: str) -> FunctionType | None:
+    """The method that a class would use, if no other kind of signal above it defines it."""
+    owner = next((base for base in cls.__mro__ if name in base.__dict__), None)
+    if owner is None or (owner is not cls and issubclass(owner, dispatcher.Signal)):
+        return None
+    method = owner.__dict__[name]
+    if type(method) is not FunctionType or is_djangos(method) or method.__code__ in our_codes:
+        return None
+    if not _UNOBSERVED_MARKS.isdisjoint(method.__dict__):
+        return None
+    return method
+
+
+_UNOBSERVED_MARKS = {"_signal_monitor", "mock"}
+"""Attributes of the functions that are left alone: our own, and the stand-ins of ``unittest.mock``."""
+
+
+def remember_custom(cls: type[Signal]) -> None:
+    """Note that a class, and so its subclasses, has send methods of its own."""
+    custom_classes.add(cls)
+    for subclass in cls.__subclasses__():
+        remember_custom(subclass)

@@ -1,0 +1,96 @@
+"""Whether to observe, and the functions that other packages hand in to complete a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Protocol
+
+from .current import ExecutionState, Record
+from .info import DispatchInfo
+
+_NO_CONTEXT: ContextVar[object] = ContextVar("signal_monitor_no_context", default=None)
+
+
+class DispatchSpans(Protocol):
+    """The spans of one dispatch, as the send methods and the worker use them.
+
+    ``unreferenced``: no other code has asked for one of its spans, so that they may still be left out.
+    """
+
+    @property
+    def unreferenced(self) -> bool: ...
+
+    @property
+    def trace_id_hex(self) -> str | None:
+        """The trace id, as records hold it."""
+
+    @property
+    def span_id_hex(self) -> str | None:
+        """The id of the dispatch's span, as records hold it; None where there is none."""
+
+    def receiver_span_id_hex(self, index: int) -> str | None:
+        """The id of a receiver call's span, as records hold it; None where there is none."""
+
+    def enter(self, record: Record) -> None:
+        """Make current the span of the receiver call that is about to be made in order."""
+
+    def restore(self) -> None:
+        """Make current again what was current before the first ``enter``."""
+
+    def enter_call(self, index: int) -> object:
+        """Make current the span of a call that is not made in order; returns what ``leave_call`` takes."""
+
+    def leave_call(self, entered: object) -> None:
+        """Make current again what was current before ``enter_call``."""
+
+    def resume(self, index: int, left: object) -> object:
+        """Make current what an async receiver had when it paused, or its span; returns what ``pause`` takes."""
+
+    def pause(self, outer: object) -> object:
+        """Make current what was current before ``resume``; returns what the receiver leaves."""
+
+    def end_call(self, record: Record, index: int) -> None:
+        """A call that is not made in order has ended, perhaps after its dispatch: end its span, if it was started."""
+
+    def end(self, record: Record) -> None:
+        """The dispatch has ended: end the spans that were started."""
+
+    def finalize(self, record: Record) -> None:
+        """The worker is about to deliver the record: decide which spans are exported."""
+
+    def drop(self) -> bool:
+        """Write no span for the dispatch; False where other code has asked for one already."""
+
+
+OpenSpans = Callable[[DispatchInfo, ExecutionState], DispatchSpans | None]
+
+
+class Hooks:
+    """Whether to observe, and the functions that other packages hand in: None while nobody wants it.
+
+    ``uses_plans`` says whether the receivers of a dispatch may come from a plan. ``captures_all`` has the details of
+    every dispatch captured. ``trace_context`` returns the OpenTelemetry context in one C call; where the state does not
+    know it as untraced, ``open_spans(info, state)`` is called.
+    """
+
+    def __init__(self) -> None:
+        self.enabled = False
+        self.uses_plans = True
+        self.captures_all = False
+        self.counts_queries = False
+        self.keeps_messages = True
+        self.in_transaction: Callable[[], bool] | None = None
+        self.remove_tracing()
+
+    def remove_tracing(self) -> None:
+        """Let nobody write spans."""
+        self.trace_context: Callable[[], object] = _NO_CONTEXT.get
+        self.open_spans: OpenSpans = _no_spans
+
+
+def _no_spans(info: DispatchInfo, state: ExecutionState) -> None:
+    """Nobody writes spans."""
+
+
+hooks = Hooks()

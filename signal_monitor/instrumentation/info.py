@@ -1,0 +1,317 @@
+"""Names and limits of signals, receivers and dispatches, found once and kept without keeping the objects alive."""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import sys
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from django.dispatch import Signal
+
+from signal_monitor import names
+from signal_monitor.records import Method
+
+Hook = Callable[[], None]
+
+ATTRIBUTE = "_signal_monitor"
+"""The attribute of a signal that has its SignalInfo: looking it up by ``id()`` would cost a tenth of a send."""
+CAPTURE_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Limits:
+    """The number of nanoseconds from which a call is slow: in general, and by pattern of a dotted name."""
+
+    slow_ns: int = 100_000_000
+    overrides: Mapping[str, int] | None = None
+
+    def slow_ns_of(self, name: str) -> int:
+        """The limit for a signal or receiver; the first pattern that matches decides."""
+        for pattern, limit in (self.overrides or {}).items():
+            if fnmatch.fnmatchcase(name, pattern):
+                return limit
+        return self.slow_ns
+
+
+class SignalInfo:
+    """What is known about one signal while it lives.
+
+    ``orphans`` counts its dispatches that found no receiver. The addition runs no code in which CPython, up to the
+    builds without its global lock, would let another thread in: no count is lost. ``plans`` and ``described`` belong to
+    ``signal_monitor.instrumentation.plans``.
+    """
+
+    __slots__ = ("after", "before", "described", "name", "orphans", "plans", "ref", "slow_ns")
+
+    def __init__(self, signal: object, name: str, limits: Limits) -> None:
+        self.name = name
+        self.slow_ns = limits.slow_ns_of(name)
+        self.before: Hook | None = None
+        self.after: Hook | None = None
+        self.orphans = 0
+        self.plans: dict[int, Any] = {}
+        self.described: dict[object, Any] = {}
+        self.ref: Callable[[], object] = weakref.ref(signal)
+
+    @property
+    def has_hooks(self) -> bool:
+        """Whether something is called before or after each dispatch."""
+        return self.before is not None or self.after is not None
+
+
+class ReceiverInfo:
+    """What is known about one receiver: names and numbers only."""
+
+    __slots__ = ("line", "module", "name", "path", "ref", "slow_ns")
+
+    def __init__(self, receiver: object, limits: Limits) -> None:
+        self.name = names.receiver_name(receiver)
+        self.module = names.receiver_module(receiver)
+        source = names.receiver_source(receiver)
+        self.path = source.path if source else None
+        self.line = source.line if source else None
+        self.slow_ns = limits.slow_ns_of(self.name)
+        self.ref: Callable[[], object] | None = None
+
+
+class DispatchInfo:
+    """What all dispatches of one signal and sender to the same receivers by one method share.
+
+    ``receivers`` has the synchronous ones first, ``sync_count`` of them. Those of a ``custom`` send method come in the
+    order in which it is given them, and ``async_indices`` says which are async. ``in_order`` receivers are called one
+    after the other in one thread: the synchronous ones of ``send`` and ``send_robust``. Details of a dispatch that takes
+    ``limit`` seconds or more are captured before its sender goes on; the limit is 0 for the first dispatch, then again
+    once a second.
+    """
+
+    __slots__ = (
+        "async_indices", "captured_at", "custom", "in_order", "is_robust", "limit", "method", "receivers", "sender",
+        "signal", "slow_limit", "sync_count",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        signal: SignalInfo,
+        sender: str,
+        method: Method,
+        receivers: tuple[ReceiverInfo, ...],
+        sync_count: int,
+        *,
+        custom: bool = False,
+    ) -> None:
+        self.signal = signal
+        self.sender = sender
+        self.method: Method = method
+        self.receivers = receivers
+        self.sync_count = sync_count
+        self.custom = custom
+        self.in_order = 0 if custom or method.startswith("a") else sync_count
+        self.is_robust = method.endswith("robust")
+        self.async_indices: set[int] = set()
+        self.slow_limit = min([signal.slow_ns, *(receiver.slow_ns for receiver in receivers)]) / 1e9
+        self.limit = 0.0
+        self.captured_at = 0.0
+
+    def is_async(self, index: int) -> bool:
+        """Whether a receiver is async."""
+        return index in self.async_indices if self.custom else index >= self.sync_count
+
+    def add_receiver(self, receiver: object) -> int:
+        """Add a receiver that was not known when the dispatch began; returns its position."""
+        self.receivers += (receiver_info(receiver),)
+        return len(self.receivers) - 1
+
+    def reset_rate_limit(self, now: float) -> None:
+        """Capture details of the next dispatch, if the last time was a while ago."""
+        if now - self.captured_at > CAPTURE_SECONDS:
+            self.limit = 0.0
+
+
+class _Known:
+    """The signals and receivers of this process by identity.
+
+    An entry goes when its object dies, so that a reused id never misleads.
+    """
+
+    def __init__(self) -> None:
+        self.limits = Limits()
+        self.signals: dict[int, SignalInfo] = {}
+        self.receivers: dict[int, ReceiverInfo] = {}
+        self.created_at: dict[int, tuple[str, int]] = {}
+        self.named: dict[int, str] = {}
+        self.modules_seen = 0
+        self.looked_at = 0.0
+        self.orphans_of_dead: dict[str, int] = {}
+
+
+_known = _Known()
+
+
+def configure_limits(limits: Limits) -> None:
+    """Use other limits from now on, for what is known already too."""
+    _known.limits = limits
+    for info in known_signals():
+        info.slow_ns = limits.slow_ns_of(info.name)
+    _known.receivers.clear()
+
+
+def note_created_at(signal: object, module: str, line: int) -> None:
+    """Remember where a signal was created, in case no module names it."""
+    key = id(signal)
+    _known.named.pop(key, None)  # the name of another that died
+    _known.created_at[key] = (module, line)
+    weakref.finalize(signal, _known.created_at.pop, key, None).atexit = False
+
+
+def signal_info(signal: object) -> SignalInfo:
+    """What is known about a signal, or anything that is sent like one."""
+    info = _known.signals.get(id(signal))
+    return info if info is not None else _learn_signal(signal)
+
+
+def _learn_signal(signal: object) -> SignalInfo:
+    key = id(signal)
+    try:
+        made = SignalInfo(signal, _name_of(signal), _known.limits)
+    except TypeError:  # no weak reference to it is possible
+        return _UnreferableInfo(signal, names.class_name(type(signal)), _known.limits)
+    # Of threads that meet a signal at the same moment, one makes the info that all of them count in.
+    info = _known.signals.setdefault(key, made)
+    if info is made:
+        weakref.finalize(signal, _forget_signal, key).atexit = False
+    return info
+
+
+class _UnreferableInfo(SignalInfo):
+    """What is known about something that is sent like a signal and cannot be referred to weakly: a name."""
+
+    __slots__ = ()
+
+    def __init__(self, signal: object, name: str, limits: Limits) -> None:
+        super().__init__(_known, name, limits)
+        self.ref = _nothing
+
+
+def _nothing() -> None:
+    return None
+
+
+def attached_info(signal: Any) -> SignalInfo:  # noqa: ANN401 - a signal, or what is sent like one
+    """What is known about a signal, which its send methods find on the signal from now on, unless it has hooks."""
+    kind = type(signal)
+    if not issubclass(kind, Signal) or _is_pickled(kind):
+        return signal_info(signal)
+    info: SignalInfo | None = vars(signal).get(ATTRIBUTE)
+    if info is None or info.ref() is not signal:  # copied from another
+        info = signal_info(signal)
+        if not info.has_hooks:
+            object.__setattr__(signal, ATTRIBUTE, info)  # whatever a subclass allows
+    return info
+
+
+def _is_pickled(kind: type[Signal]) -> bool:
+    """Whether a class says how it is pickled: Django's does not, and its lock cannot be. An attribute would go along."""
+    return any(getattr(kind, name, None) is not getattr(object, name, None) for name in _PICKLING)
+
+
+def detach_infos() -> None:
+    """Leave nothing of ours on any signal."""
+    for info in known_signals():
+        info.plans.clear()
+        info.described.clear()
+        _detach(info.ref())
+
+
+def hook_signal(signal: Signal, *, before: Hook | None = None, after: Hook | None = None) -> None:
+    """Call a function before, or after, each dispatch of a signal."""
+    info = signal_info(signal)
+    info.before, info.after = before, after
+    info.plans.clear()
+    info.described.clear()
+    _detach(signal)
+
+
+def _detach(signal: object) -> None:
+    with contextlib.suppress(AttributeError):
+        object.__delattr__(signal, ATTRIBUTE)
+
+
+def _forget_signal(key: int) -> None:
+    info = _known.signals.pop(key, None)
+    if info is not None and info.orphans:
+        counts = _known.orphans_of_dead
+        counts[info.name] = counts.get(info.name, 0) + info.orphans
+
+
+def _name_of(signal: object) -> str:
+    key = id(signal)
+    if key not in _known.named and _may_look_again():
+        _known.named = names.named_instances(Signal)
+    if key in _known.named:
+        return _known.named[key]
+    module, line = _known.created_at.get(key, (type(signal).__module__, 0))
+    return names.unnamed_signal(module, line, type(signal))
+
+
+def _may_look_again() -> bool:
+    """Whether modules were loaded since the last look through them, or a second has passed: a look takes 10 ms."""
+    grown, now = len(sys.modules) != _known.modules_seen, monotonic()
+    if grown or now - _known.looked_at > 1.0:
+        _known.modules_seen, _known.looked_at = len(sys.modules), now
+        return True
+    return False
+
+
+def receiver_info(receiver: object) -> ReceiverInfo:
+    """What is known about a receiver; for a bound method, about its function."""
+    target = receiver.__func__ if type(receiver) is _METHOD else receiver  # type: ignore[attr-defined]
+    info = _known.receivers.get(id(target))
+    if info is not None and info.ref is not None and info.ref() is target:
+        return info
+    return _learn_receiver(target)
+
+
+def _learn_receiver(target: object) -> ReceiverInfo:
+    info, key, receivers = ReceiverInfo(target, _known.limits), id(target), _known.receivers
+    try:
+        info.ref = weakref.ref(target, lambda _: receivers.pop(key, None))
+    except TypeError:
+        return info
+    receivers[key] = info
+    return info
+
+
+def known_signals() -> Iterator[SignalInfo]:
+    """The signals that were dispatched so far and still live."""
+    yield from list(_known.signals.values())
+
+
+def orphan_counts() -> dict[str, int]:
+    """Dispatches that found no receiver, by signal; signals without any are left out."""
+    counts = dict(_known.orphans_of_dead)
+    for info in known_signals():
+        if info.orphans:
+            counts[info.name] = counts.get(info.name, 0) + info.orphans
+    return counts
+
+
+def reset_orphan_counts() -> None:
+    """Start to count anew, as in a forked child."""
+    _known.orphans_of_dead.clear()
+    for info in known_signals():
+        info.orphans = 0
+
+
+_PICKLING = ("__reduce__", "__reduce_ex__", "__getstate__")
+
+
+class _Sample:
+    def method(self) -> None: ...
+
+
+_METHOD: Any = type(_Sample().method)

@@ -1,0 +1,329 @@
+"""The layout of a record: one list per dispatch, and the only module that indexes it.
+
+A list, because an object with slots costs a tenth of a send more. ``time.perf_counter`` gives its times, in seconds.
+The slots, in their order:
+
+* the ``DispatchInfo``: names, and the receivers;
+* the place in which the dispatch began (``signal_monitor.instrumentation.current.Place``);
+* its number, which only the worker sets: 0 before that;
+* its ``DispatchSpans``, or None;
+* its ``DispatchDetails``, or None: failures, and what was captured of the sender's side;
+* queries of the receiver calls, or None: a number and seconds by the receiver's position;
+* a start and an end for each receiver call that is not made in order, then the end of the dispatch; None where all are
+  made in order: then the last of them ends the dispatch;
+* when the dispatch began;
+* when each receiver call that is made in order ended. A call begins when the one before it has ended.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Container, Iterator, Sequence
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from signal_monitor.records import Outcome
+
+from .capture import DispatchDetails
+from .current import Call, Origin, Place, Record, Root, get_state
+from .hooks import DispatchSpans
+from .info import DispatchInfo
+
+INFO, OUTER, NUMBER, SPANS, DETAILS, QUERIES, TIMES, STARTED, FIRST_END = range(9)
+
+AGGREGATED = -1
+"""The number of a dispatch that was added up with others: it has no record of its own, and no dispatch is its child."""
+TAKEN_OVER = -2
+"""The number of a custom send that has called a send method which recorded the dispatch."""
+
+
+def new_record(info: DispatchInfo, outer: Place, spans: DispatchSpans | None, calls: int) -> Record:
+    """A record of a dispatch that begins now, with room for so many calls that are not made in order.
+
+    ``send`` and ``send_robust`` write it out: a call would cost a tenth of a send.
+    """
+    return [info, outer, 0, spans, None, None, [0.0] * (2 * calls), perf_counter()]
+
+
+def info_of(record: Record) -> DispatchInfo:
+    """What the dispatch shares with others."""
+    info: DispatchInfo = record[INFO]
+    return info
+
+
+def outer_of(record: Record) -> Place:
+    """Where the dispatch began."""
+    outer: Place = record[OUTER]
+    return outer
+
+
+def spans_of(record: Record) -> DispatchSpans | None:
+    """Its spans, or None."""
+    spans: DispatchSpans | None = record[SPANS]
+    return spans
+
+
+def details_of(record: Record) -> DispatchDetails | None:
+    """What was out of the ordinary, or None."""
+    details: DispatchDetails | None = record[DETAILS]
+    return details
+
+
+def set_details(record: Record, details: DispatchDetails) -> None:
+    """Attach details."""
+    record[DETAILS] = details
+
+
+def started_at(record: Record) -> float:
+    """When it began."""
+    started: float = record[STARTED]
+    return started
+
+
+def calls_in_order(record: Record) -> int:
+    """How many receiver calls that are made in order have ended; the position of the one that runs."""
+    return len(record) - FIRST_END
+
+
+def end_call_in_order(record: Record) -> None:
+    """The receiver call that is made in order has ended."""
+    record.append(perf_counter())
+
+
+def has_unordered_calls(record: Record) -> bool:
+    """Whether some of its receiver calls are not made in order."""
+    return record[TIMES] is not None
+
+
+def begin_calls(record: Record, calls: int) -> None:
+    """Make room for calls that are not made in order."""
+    record[TIMES] = [0.0] * (2 * calls)
+
+
+def add_call(record: Record) -> None:
+    """Make room for one more call that is not made in order."""
+    record[TIMES].extend((0.0, 0.0))
+
+
+def _times_at(record: Record, index: int) -> int:
+    info: DispatchInfo = record[INFO]
+    return 2 * (index - info.in_order)
+
+
+def begin_call(record: Record, index: int) -> None:
+    """A call that is not made in order begins."""
+    record[TIMES][_times_at(record, index)] = perf_counter()
+
+
+def end_call(record: Record, index: int) -> bool:
+    """A call that is not made in order has ended; False where the dispatch, or the call, had ended before."""
+    times, at = record[TIMES], _times_at(record, index)
+    if len(times) % 2 or times[at + 1]:
+        return False
+    times[at + 1] = perf_counter()
+    return True
+
+
+def has_begun(record: Record, index: int) -> bool:
+    """Whether a call that is not made in order has begun."""
+    return bool(record[TIMES][_times_at(record, index)])
+
+
+def end_dispatch(record: Record) -> None:
+    """The dispatch has ended; where all calls are made in order, the last of them has said so."""
+    if record[TIMES] is not None:
+        record[TIMES].append(perf_counter())
+
+
+def has_ended(record: Record) -> bool:
+    """Whether the dispatch has ended, as far as its times tell."""
+    if record[TIMES] is not None:
+        return len(record[TIMES]) % 2 == 1
+    details: DispatchDetails | None = record[DETAILS]
+    if details is not None and details.raised:
+        return True
+    return len(record) - FIRST_END >= record[INFO].in_order
+
+
+def ended_at(record: Record) -> float:
+    """When it ended; when its last receiver call in order ended, while it has not."""
+    times = record[TIMES]
+    if times is not None and len(times) % 2:
+        ended: float = times[-1]
+        return ended
+    return max(record[STARTED:])
+
+
+def duration(record: Record) -> float:
+    """How long it took, in seconds."""
+    return ended_at(record) - started_at(record)
+
+
+class CallTimes(NamedTuple):
+    """When a receiver call began and ended, in seconds; 0 stands for "not yet"."""
+
+    started: float
+    ended: float
+
+
+NOT_CALLED = CallTimes(0.0, 0.0)
+
+
+def call_times(record: Record) -> list[CallTimes]:
+    """The times of every receiver call, by the receiver's position."""
+    count: int = record[INFO].in_order
+    ends = record[FIRST_END : FIRST_END + count]
+    starts = [record[STARTED], *ends]
+    details: DispatchDetails | None = record[DETAILS]
+    if details is not None:
+        for index, at in details.resumed.items():
+            starts[index + 1] = at
+    calls = list(map(CallTimes, starts, ends if has_ended(record) else [*ends, 0.0]))[:count]
+    calls.extend([NOT_CALLED] * (count - len(calls)))
+    times = record[TIMES] or ()
+    calls.extend(CallTimes(times[at], times[at + 1]) for at in range(0, len(times) - 1, 2))
+    calls.extend([NOT_CALLED] * (len(record[INFO].receivers) - len(calls)))
+    return calls
+
+
+def outcome_of(record: Record, index: int) -> Outcome:
+    """The outcome of a receiver call of a dispatch that has ended."""
+    details: DispatchDetails | None = record[DETAILS]
+    return "ok" if details is None else details.outcomes.get(index, "ok")
+
+
+def queries_of(record: Record, index: int) -> tuple[int, float]:
+    """How many queries a receiver call ran itself, and how many seconds they took."""
+    queries = record[QUERIES]
+    return (0, 0.0) if queries is None else queries.get(index, (0, 0.0))
+
+
+def note_query(seconds: float) -> None:
+    """Count a query with the receiver call that this thread or task is in, if its dispatch has not ended."""
+    place: Place | None = get_state().top
+    if isinstance(place, Root):
+        place = place.outer
+    if isinstance(place, Call):
+        record, index = place.record, place.index
+    elif isinstance(place, list):
+        record, index = place, calls_in_order(place)
+    else:
+        return
+    if not has_ended(record):
+        queries = record[QUERIES] = record[QUERIES] or {}
+        count, total = queries.get(index, (0, 0.0))
+        queries[index] = (count + 1, total + seconds)
+
+
+class Ancestor(NamedTuple):
+    """A receiver call around a dispatch: its dispatch and the position of its receiver.
+
+    The position is None where a custom send method itself has sent, outside its receivers.
+    """
+
+    record: Record
+    index: int | None
+
+
+def ancestors(place: Place, at: float) -> Iterator[Ancestor]:
+    """The receiver calls around what began in a place at a time, innermost first.
+
+    Left out are dispatches that had ended by then, and those that another record stands for.
+    """
+    while True:
+        if isinstance(place, list):
+            if not (has_ended(place) and ended_at(place) < at) and place[NUMBER] >= 0:
+                yield Ancestor(place, _index_at(place, at))
+            place, at = place[OUTER], place[STARTED]
+        elif isinstance(place, Call):
+            record = place.record
+            if not 0 < record[TIMES][_times_at(record, place.index) + 1] < at and record[NUMBER] >= 0:
+                yield Ancestor(record, place.index)
+            place, at = place.outer, record[STARTED]
+        elif place.outer is not None:
+            place, at = place.outer, place.began
+        else:
+            return
+
+
+def _index_at(record: Record, at: float) -> int | None:
+    """Which receiver call in order ran at a time; the last one, if all had ended."""
+    count: int = record[INFO].in_order
+    return min(bisect_right(record[FIRST_END:], at), count - 1) if count else None
+
+
+def root_of(place: Place) -> Root:
+    """The root that a place is on."""
+    while not isinstance(place, Root):
+        place = place[OUTER] if isinstance(place, list) else place.outer
+    return place
+
+
+def origin_of(record: Record) -> Origin | None:
+    """The request or task that a dispatch belongs to."""
+    return root_of(record).origin
+
+
+def set_no_origin(record: Record) -> None:
+    """Attribute a dispatch, and what else began on its root, to no request."""
+    root_of(record).origin = None
+
+
+def is_outermost(record: Record) -> bool:
+    """Whether a dispatch was sent from no receiver call."""
+    outer = record[OUTER]
+    return type(outer) is Root and outer.outer is None
+
+
+def is_outermost_of_root(record: Record, left_out: Container[int]) -> bool:
+    """Whether a dispatch was sent from no other dispatch on its root, but for those whose ``id`` is left out."""
+    place = record[OUTER]
+    while not isinstance(place, Root):
+        around = place if isinstance(place, list) else place.record
+        if id(around) not in left_out:
+            return False
+        place = place[OUTER] if isinstance(place, list) else place.outer
+    return True
+
+
+def taken_over_by(record: Record) -> Record | None:
+    """The custom send that has called the send method of a dispatch directly, or None."""
+    outer = record[OUTER]
+    if isinstance(outer, list) and outer[INFO].custom and outer[INFO].signal is record[INFO].signal:
+        return outer
+    return None
+
+
+def is_routine(record: Record) -> bool:
+    """Whether a dispatch that has ended has nothing to tell but its times, and no other one refers to it."""
+    if record[NUMBER] or record[DETAILS] is not None or record[TIMES] is not None or record[QUERIES] is not None:
+        return False
+    spans: DispatchSpans | None = record[SPANS]
+    return is_outermost(record) and (spans is None or spans.unreferenced)
+
+
+def number_of(record: Record) -> int:
+    """The number that the worker has given a dispatch, or 0."""
+    number: int = record[NUMBER]
+    return number
+
+
+def set_number(record: Record, number: int) -> None:
+    """Give a dispatch its number; the worker alone does."""
+    record[NUMBER] = number
+
+
+class Columns(NamedTuple):
+    """The times of several routine dispatches of one DispatchInfo, each column with one entry per dispatch.
+
+    ``ended`` has one column per receiver.
+    """
+
+    started: Sequence[float]
+    ended: Sequence[Sequence[float]]
+
+
+def columns_of(records: Sequence[Record]) -> Columns:
+    """The times of routine dispatches of one DispatchInfo."""
+    columns: list[Any] = list(zip(*records, strict=False))
+    return Columns(columns[STARTED], columns[FIRST_END:])

@@ -1,0 +1,64 @@
+"""The bounded queue between the dispatching threads and the worker."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+QUEUE_SIZE = 10_000
+
+
+class RecordQueue:
+    """Records, and what ends with them, that the worker has not seen yet.
+
+    Appending takes no lock: a lock here would dead-lock in ``__del__``, in signal handlers and after fork. The send
+    methods append to ``items`` themselves while it is shorter than ``size``. ``dropped`` counts what had no room.
+    ``size`` is 0 until the first item comes, so that the one who appends it starts the worker.
+    """
+
+    def __init__(self, size: int = QUEUE_SIZE) -> None:
+        self.size = size
+        self.items: deque[Any] = deque()
+        self.dropped = 0
+        self._on_first: Callable[[], None] | None = None
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next item is dropped."""
+        return self._on_first is None and len(self.items) >= self.size
+
+    def call_on_first(self, start: Callable[[], None]) -> None:
+        """Call a function when the next item comes."""
+        self.size, self._on_first = 0, start
+
+    def append(self, item: object) -> None:
+        """Queue an item, or count it as dropped when the queue is full."""
+        if self._on_first is not None:
+            start, self._on_first = self._on_first, None
+            self.size = QUEUE_SIZE
+            start()
+        if len(self.items) < self.size:
+            self.items.append(item)
+        else:
+            self.dropped += 1
+
+    def append_anyway(self, item: object) -> None:
+        """Queue an item though the queue may be full: other code already holds the id of one of its spans."""
+        self.items.append(item)
+
+    def take(self, limit: int) -> list[Any]:
+        """Remove and return at most ``limit`` of the oldest items."""
+        items = self.items
+        return [items.popleft() for _ in range(min(limit, len(items)))]
+
+    def clear(self) -> None:
+        """Forget what is queued; for a forked child, whose parent delivers it."""
+        self.items.clear()
+        self.dropped = 0
+
+
+record_queue = RecordQueue()

@@ -1,0 +1,236 @@
+"""What the send methods call while they run: ``begin``, ``fail`` and ``end`` of a dispatch.
+
+``send`` and ``send_robust`` write the quick part of ``begin`` and ``end`` out, because a call of each would cost a tenth
+of a send. None of these functions raises an error of the monitor into the application.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from time import perf_counter
+
+from signal_monitor.errors import guarded
+from signal_monitor.records import Outcome
+
+from .capture import DispatchDetails, RawFailure, failure_of, may_capture_failed
+from .current import Call, ExecutionState, Record, current_state
+from .hooks import DispatchSpans, hooks
+from .info import DispatchInfo, attached_info
+from .plans import UNOBSERVED
+from .record import (
+    CallTimes,
+    begin_call,
+    call_times,
+    calls_in_order,
+    details_of,
+    duration,
+    end_call,
+    end_call_in_order,
+    end_dispatch,
+    has_begun,
+    has_unordered_calls,
+    info_of,
+    new_record,
+    set_details,
+    spans_of,
+)
+from .record_queue import record_queue
+
+GIVEN_UP = (asyncio.CancelledError, GeneratorExit)
+"""Exceptions that end a dispatch in which nothing has failed."""
+
+
+class LateCall:
+    """A receiver call that ended after its dispatch had."""
+
+    __slots__ = ("failure", "index", "record", "times")
+
+    def __init__(self, record: Record, index: int, times: CallTimes, failure: RawFailure | None) -> None:
+        self.record = record
+        self.index = index
+        self.times = times
+        self.failure = failure
+
+
+def open_spans(info: DispatchInfo, state: ExecutionState) -> DispatchSpans | None:
+    """The spans of a dispatch that begins now; None where it gets none."""
+    if info is UNOBSERVED or hooks.trace_context() is state.untraced:
+        return None
+    return hooks.open_spans(info, state)
+
+
+def begin(info: DispatchInfo, state: ExecutionState, calls: int) -> Record:
+    """Begin a dispatch that has so many calls that are not made in order."""
+    return new_record(info, state.top, open_spans(info, state), calls)
+
+
+@guarded("a swallowed failure", None, in_send=True)
+def swallow(record: Record, error: Exception) -> None:
+    """A robust send is about to return what the receiver that is called in order has raised."""
+    if info_of(record) is UNOBSERVED:
+        end_call_in_order(record)
+        return
+    details = _details(record)
+    index = calls_in_order(record)
+    end_call_in_order(record)
+    details.outcomes[index], details.failures[index] = "swallowed", failure_of(error)
+
+
+def resume(record: Record) -> None:
+    """The send method goes on to the next receiver, some time after the last call in order has ended."""
+    details = _details(record)
+    details.resumed[calls_in_order(record) - 1] = perf_counter()
+
+
+@guarded("a failure", None, in_send=True)
+def fail(record: Record, error: BaseException, answered: int) -> None:
+    """An exception leaves the send method; so many of the receivers that are called in order have answered.
+
+    It is a receiver's if one has been called and has not answered.
+    """
+    info = info_of(record)
+    if info is UNOBSERVED:
+        return
+    details = _details(record)
+    details.raised = True
+    while answered > calls_in_order(record):  # interrupted before the time was taken
+        end_call_in_order(record)
+    index = calls_in_order(record)
+    failure = None
+    if answered == index < info.in_order:
+        end_call_in_order(record)
+        failure = details.failures[index] = failure_of(error)
+        details.outcomes[index] = "raised"
+    if not isinstance(error, GIVEN_UP):
+        details.failure = failure or _known_failure(details, error)
+    # Async receivers that were reached are looked at when the dispatch ends.
+    count = info.in_order if has_unordered_calls(record) else len(info.receivers)
+    details.outcomes.update(dict.fromkeys(range(calls_in_order(record), count), "not_run"))
+
+
+def _known_failure(details: DispatchDetails, error: BaseException) -> RawFailure:
+    """What is kept of an exception, which may be that of a receiver."""
+    failure = failure_of(error)
+    for known in details.failures.values():
+        if (known.type, known.message) == (failure.type, failure.message):
+            return known
+    return failure
+
+
+def _details(record: Record) -> DispatchDetails:
+    details = details_of(record)
+    if details is None:
+        details = DispatchDetails()
+        set_details(record, details)
+    return details
+
+
+@guarded("the end of a dispatch", None, in_send=True)
+def end(record: Record, state: ExecutionState) -> None:
+    """Complete a dispatch, and queue its record."""
+    info, details, spans = info_of(record), details_of(record), spans_of(record)
+    if spans is not None:
+        spans.restore()
+    if info is UNOBSERVED or state.suppressed:
+        return
+    end_dispatch(record)
+    if has_unordered_calls(record):
+        _note_unfinished(record)
+        details = details_of(record)
+    if duration(record) >= info.limit or (details is not None and may_capture_failed(info)):
+        details = _details(record)
+        details.capture(info)
+    if spans is not None and not spans.unreferenced:
+        spans.end(record)
+    submit(record, state)
+    if info.signal.after is not None:
+        info.signal.after()
+
+
+def _note_unfinished(record: Record) -> None:
+    """Note which calls of a dispatch that has ended go on, and which have not begun."""
+    info = info_of(record)
+    for index, (started, ended) in enumerate(call_times(record)):
+        if not ended and (started or not info.custom):
+            _details(record).outcomes.setdefault(index, "late" if started else "not_run")
+
+
+def submit(record: Record, state: ExecutionState) -> None:
+    """Queue a record that is complete, unless its request keeps it for now."""
+    if state.origin is None or state.origin.submit(record):
+        queue_record(record)
+
+
+def queue_record(record: Record) -> None:
+    """Queue a record, or drop it where the queue is full and no other code knows one of its spans."""
+    spans = spans_of(record)
+    if record_queue.is_full and spans is not None and not spans.drop():
+        record_queue.append_anyway(record)
+    else:
+        record_queue.append(record)
+
+
+# Calls that are not made in order: those of async receivers, and those of custom send methods.
+
+
+def end_call_ok(call: Call) -> None:
+    """A call that is not made in order has returned."""
+    if not end_call(call.record, call.index):
+        _end_late(call, None)
+        return
+    spans = spans_of(call.record)
+    if spans is not None:
+        spans.end_call(call.record, call.index)
+
+
+@guarded("the end of a receiver call", None, in_send=True)
+def end_call_failed(call: Call, error: BaseException) -> None:
+    """A call that is not made in order has raised, or was cancelled."""
+    record = call.record
+    info = info_of(record)
+    if isinstance(error, GIVEN_UP) and info.is_async(call.index):
+        outcome: Outcome = "cancelled"
+    else:
+        outcome = "swallowed" if info.is_robust and isinstance(error, Exception) and not info.custom else "raised"
+    failure = failure_of(error) if outcome != "cancelled" else None
+    if not end_call(record, call.index):
+        _end_late(call, failure)
+        return
+    details = _details(record)
+    details.outcomes[call.index] = outcome
+    if failure is not None:
+        details.failures[call.index] = failure
+    spans = spans_of(record)
+    if spans is not None:
+        spans.end_call(record, call.index)
+
+
+def _end_late(call: Call, failure: RawFailure | None) -> None:
+    """A call has ended after its dispatch: a failed dispatch is shown before all of its calls have ended."""
+    times = call_times(call.record)[call.index]
+    if not times.ended and info_of(call.record) is not UNOBSERVED:
+        spans = spans_of(call.record)
+        if spans is not None:
+            spans.end_call(call.record, call.index)
+        record_queue.append(LateCall(call.record, call.index, CallTimes(times.started, perf_counter()), failure))
+
+
+@guarded("a refused call", None, in_send=True)
+def refuse_call(record: Record, index: int, error: BaseException) -> None:
+    """Calling an async receiver has raised before there was anything to await."""
+    if not has_begun(record, index):
+        begin_call(record, index)
+        end_call_failed(Call(record, index, record), error)
+
+
+@guarded("the count of orphans", None, in_send=True)
+def count_orphan(signal: object) -> None:
+    """Count a dispatch that found no receiver."""
+    if not hooks.enabled or current_state().suppressed:
+        return
+    info = attached_info(signal)
+    info.orphans += 1
+    for hook in (info.before, info.after):
+        if hook is not None:
+            hook()

@@ -1,0 +1,64 @@
+"""Receiver calls that have begun and not ended, read from the state of every thread and task."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+from signal_monitor.instrumentation.current import ExecutionState, Record, live_states
+from signal_monitor.instrumentation.plans import UNOBSERVED
+from signal_monitor.instrumentation.record import ancestors, call_times, has_ended, info_of
+from signal_monitor.records import RunningCall
+
+from .converter import RecordConverter, nanoseconds
+
+NOTABLE_NS = 50_000_000
+"""The time from which a running receiver call is shown."""
+
+
+def running_calls(converter: RecordConverter) -> tuple[RunningCall, ...]:
+    """The receiver calls of this process that have been running for a while, longest first."""
+    running = [
+        (record, index, state)
+        for state in live_states()
+        for record, index in _calls_of(state)
+        if _running_ns(record, index) >= NOTABLE_NS
+    ]
+    if not running:
+        return ()
+    threads = sys._current_frames()  # noqa: SLF001 - the documented way to another thread's stack
+    try:
+        calls = [converter.running(record, index, state, threads) for record, index, state in running]
+    finally:
+        threads.clear()  # it holds this very frame too: a cycle that would keep the application's locals alive
+    found = {(call.dispatch_id, call.index): call for call in calls if call is not None}
+    return tuple(sorted(found.values(), key=lambda call: call.running_ns, reverse=True))
+
+
+def _calls_of(state: ExecutionState) -> Iterator[tuple[Record, int]]:
+    """The receiver calls that a thread or task is in, innermost first."""
+    if state.suppressed:
+        return
+    for record, index in ancestors(state.top, time.perf_counter()):
+        if index is not None and info_of(record) is not UNOBSERVED and not has_ended(record):
+            yield record, index
+
+
+def _running_ns(record: Record, index: int) -> int:
+    """How long a receiver call has been running; 0 if it has not begun, or has ended."""
+    calls = call_times(record)
+    if index >= len(calls) or calls[index].ended or not calls[index].started:
+        return 0
+    return nanoseconds(time.perf_counter() - calls[index].started)
+
+
+def count_running() -> Counter[tuple[str, str]]:
+    """How many calls of each receiver have begun and not ended, by the names of signal and receiver."""
+    running = {(id(record), index): record for state in live_states() for record, index in _calls_of(state)}
+    return Counter(
+        (info_of(record).signal.name, info_of(record).receivers[index].name)
+        for (_, index), record in running.items()
+        if _running_ns(record, index) > 0
+    )

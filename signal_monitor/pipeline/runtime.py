@@ -1,0 +1,106 @@
+"""The pipeline of this process: started on the first record, alive after a fork, flushed at exit."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import multiprocessing.util
+import os
+
+from django.apps import apps
+
+from signal_monitor import instrumentation
+from signal_monitor.conf import Config
+from signal_monitor.errors import guarded
+from signal_monitor.instrumentation.current import forget_other_threads
+from signal_monitor.instrumentation.hooks import hooks
+from signal_monitor.instrumentation.info import Limits, configure_limits, reset_orphan_counts
+from signal_monitor.instrumentation.plans import forget_plans
+from signal_monitor.instrumentation.record_queue import record_queue
+from signal_monitor.names import Apps
+
+from .converter import RecordConverter
+from .process import ThisProcess
+from .worker import Pipeline
+
+
+class _Running:
+    """The pipeline of this process, if it has one."""
+
+    pipeline: Pipeline | None = None
+
+
+def instrument() -> None:
+    """Observe every dispatch from now on; calling it again changes nothing.
+
+    Where the app does not run a pipeline, one without observers is started.
+    """
+    if _Running.pipeline is None:
+        run(Pipeline(RecordConverter(ThisProcess()), []))
+    instrumentation.instrument()
+
+
+def installed_apps() -> Apps:
+    """The names of the installed applications; none before they are loaded."""
+    return Apps([app.name for app in apps.get_app_configs()] if apps.ready else ())
+
+
+def configure_instrumentation(config: Config) -> None:
+    """Observe as configured, from the next dispatch on."""
+    overrides = {pattern: int(limit * 1e6) for pattern, limit in config.SLOW_MS_OVERRIDES.items()}
+    configure_limits(Limits(slow_ns=config.slow_ns, overrides=overrides))
+    forget_plans()
+    hooks.keeps_messages = config.ERROR_MESSAGES
+
+
+def run(pipeline: Pipeline) -> None:
+    """Make a pipeline the process's own; its worker starts with the first record. The one before is stopped."""
+    if _Running.pipeline is not None:
+        _Running.pipeline.stop()
+    _Running.pipeline = pipeline
+    record_queue.call_on_first(pipeline.start)
+
+
+def current() -> Pipeline | None:
+    """The pipeline of this process, if it has one."""
+    return _Running.pipeline
+
+
+def flush() -> None:
+    """Deliver what is queued now, if a pipeline runs."""
+    if _Running.pipeline is not None:
+        _Running.pipeline.flush()
+
+
+def stop() -> None:
+    """Stop the process's pipeline."""
+    if _Running.pipeline is not None:
+        _Running.pipeline.stop()
+        _Running.pipeline = None
+
+
+def stop_before_others_at_exit() -> None:
+    """Run first at exit, where exporters that take our spans end too: what is registered last runs first."""
+    atexit.unregister(stop)
+    atexit.register(stop)
+
+
+@guarded("the start in a forked child", None)
+def _after_fork() -> None:
+    forget_other_threads()
+    record_queue.clear()
+    reset_orphan_counts()
+    if _Running.pipeline is not None:
+        _Running.pipeline.forget()
+        record_queue.call_on_first(_Running.pipeline.start)
+
+
+def _end_with_multiprocessing(_module: object) -> None:
+    # A child that multiprocessing has forked ends without atexit, but with these.
+    multiprocessing.util.Finalize(None, stop, exitpriority=0)
+
+
+stop_before_others_at_exit()
+multiprocessing.util.register_after_fork(_Running, _end_with_multiprocessing)
+with contextlib.suppress(AttributeError):  # not on every platform
+    os.register_at_fork(after_in_child=_after_fork)

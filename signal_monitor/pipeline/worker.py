@@ -1,0 +1,249 @@
+"""The worker: one thread that takes records from the queue and hands them to the observers."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+
+from signal_monitor.errors import attempt, errors, guarded
+from signal_monitor.instrumentation.current import Origin, Record
+from signal_monitor.instrumentation.hooks import DispatchSpans
+from signal_monitor.instrumentation.info import DispatchInfo
+from signal_monitor.instrumentation.record import (
+    AGGREGATED,
+    TAKEN_OVER,
+    ancestors,
+    info_of,
+    is_outermost,
+    is_routine,
+    number_of,
+    outer_of,
+    set_number,
+    spans_of,
+    started_at,
+    taken_over_by,
+)
+from signal_monitor.instrumentation.record_queue import RecordQueue, record_queue
+from signal_monitor.instrumentation.recorder import LateCall
+from signal_monitor.records import Aggregate, Amendment, Dispatch, ReceiverCall
+
+from .converter import RecordConverter
+from .suppression import suppressed
+
+CHUNK = 512
+BUSY_SECONDS = 0.1
+IDLE_SECONDS = 0.25
+EXIT_SECONDS = 1.0
+_numbers = itertools.count(1)
+
+
+class Observer:
+    """Receives finished dispatches, in the worker thread; this one ignores them.
+
+    Observers do not know each other.
+    """
+
+    def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:
+        """A dispatch has ended."""
+
+    def wanted(self) -> int:
+        """Number of routine dispatches that this observer wants to receive individually now."""
+        return 0
+
+    def aggregate(self, aggregate: Aggregate, records: Sequence[Record]) -> None:
+        """Routine dispatches have ended; each dispatch is either observed or part of one aggregate."""
+
+    def amend(self, amendment: Amendment, call: ReceiverCall) -> None:
+        """A receiver call has ended after its dispatch."""
+
+    def close(self, origin: Origin) -> None:
+        """A request, task or command has ended."""
+
+    def tick(self) -> None:
+        """The queue is empty for the moment."""
+
+    def flush(self) -> None:
+        """Hand over everything that waits: a reader wants to see it, or the process is about to end."""
+
+    def end(self) -> None:
+        """The process, or the observation of it, is about to end."""
+
+    def forget(self) -> None:
+        """Begin anew: this is a forked child, and what was seen is the parent's."""
+
+
+class Pipeline:
+    """Hands the records of the queue to the observers, in their order."""
+
+    def __init__(
+        self, converter: RecordConverter, observers: Sequence[Observer], queue: RecordQueue = record_queue
+    ) -> None:
+        self.converter = converter
+        self.observers = list(observers)
+        self._queue = queue
+        self._lock = threading.Lock()
+        self._holder: int | None = None
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._stopping = False
+
+    def add(self, observer: Observer) -> Callable[[], None]:
+        """Hand dispatches to one more observer from now on, after the others; returns the function that undoes it."""
+        with self._alone():
+            self.observers.append(observer)
+        return lambda: self.remove(observer)
+
+    def remove(self, observer: Observer) -> None:
+        """Hand nothing to an observer any more."""
+        with self._alone():
+            if observer in self.observers:
+                self.observers.remove(observer)
+
+    def start(self) -> None:
+        """Start the worker, unless it runs."""
+        if self._thread is None or not self._thread.is_alive():
+            self._stopping = False
+            self._wake.clear()
+            self._thread = threading.Thread(target=self._run, name="signal_monitor", daemon=True)
+            self._thread.start()
+
+    def stop(self, timeout: float = EXIT_SECONDS) -> None:
+        """Deliver what is queued, for at most ``timeout`` seconds, and end the worker."""
+        thread, self._thread = self._thread, None
+        self._stopping = True
+        self._wake.set()
+        if thread is not None:
+            thread.join(timeout)
+
+    def flush(self) -> None:
+        """Deliver what is queued now, in the calling thread.
+
+        Nothing is done where that thread is already delivering: in an exporter, a log handler, a signal handler.
+        """
+        with suppressed(), self._alone() as alone:
+            if alone:
+                self._drain()
+                self._each("flush", lambda observer: observer.flush())
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """One thread at a time delivers; False where the calling one is at it already."""
+        if self._holder == threading.get_ident():
+            yield False
+            return
+        with self._lock:
+            self._holder = threading.get_ident()
+            try:
+                yield True
+            finally:
+                self._holder = None
+
+    def forget(self) -> None:
+        """Begin anew in a forked child, where the worker and the holder of the lock do not exist."""
+        self._lock = threading.Lock()
+        self._holder = None
+        self._wake = threading.Event()
+        self._thread = None
+        for observer in self.observers:
+            observer.forget()
+
+    def _run(self) -> None:
+        with suppressed():
+            while not self._stopping:
+                busy = self._work()
+                self._wake.wait(BUSY_SECONDS if busy else IDLE_SECONDS)
+        self.flush()
+        with suppressed():
+            self._each("end", lambda observer: observer.end())
+
+    def _work(self) -> bool:
+        """One round of the worker; whether there was anything to do. Nothing ends the worker but stop()."""
+        try:
+            with self._alone():
+                busy = self._drain()
+                self._each("tick", lambda observer: observer.tick())
+        except BaseException as error:  # noqa: BLE001 - a SystemExit of an exporter must not end the observation
+            errors.note("the worker", error)
+            return True
+        return busy
+
+    def _drain(self) -> bool:
+        """Deliver in chunks, between which the dispatching threads get their turn."""
+        self.converter.set_clock()
+        deadline = time.monotonic() + EXIT_SECONDS
+        busy = False
+        while items := self._queue.take(CHUNK):
+            busy = True
+            for item in self._without_aggregated(items):
+                self._deliver(item)
+            if time.monotonic() > deadline:
+                break
+        return busy
+
+    def _without_aggregated(self, items: Sequence[object]) -> list[object]:
+        """What is delivered one by one; the routine dispatches beyond what the observers want are aggregated."""
+        records: list[Record] = [item for item in items if isinstance(item, list)]
+        for record in records:
+            self._number_around(record)
+        wanted = sum(observer.wanted() for observer in self.observers)
+        single: list[object] = []
+        routine: defaultdict[DispatchInfo, list[Record]] = defaultdict(list)
+        for item in items:
+            if not isinstance(item, list) or not is_routine(item):
+                single.append(item)
+            elif wanted > 0:
+                wanted -= 1
+                single.append(item)
+            else:
+                set_number(item, AGGREGATED)
+                routine[info_of(item)].append(item)
+        for info, several in routine.items():
+            self._aggregate(info, several)
+        return single
+
+    def _number_around(self, record: Record) -> None:
+        """Number the dispatches around one, so that they are not aggregated; drop one whose method it has taken over."""
+        if is_outermost(record):
+            return
+        taken_over = taken_over_by(record)
+        if taken_over is not None:
+            set_number(taken_over, TAKEN_OVER)
+        for ancestor, _ in ancestors(outer_of(record), started_at(record)):
+            if not number_of(ancestor):
+                set_number(ancestor, next(_numbers))
+
+    @guarded("the worker", None)
+    def _aggregate(self, info: DispatchInfo, records: Sequence[Record]) -> None:
+        info.reset_rate_limit(time.monotonic())
+        aggregate = self.converter.aggregate(info, records)
+        self._each("aggregate", lambda observer: observer.aggregate(aggregate, records))
+
+    @guarded("the worker", None)
+    def _deliver(self, item: object) -> None:
+        if isinstance(item, list):
+            self._deliver_record(item)
+        elif isinstance(item, LateCall):
+            amendment, call = self.converter.late(item)
+            self._each("amend", lambda observer: observer.amend(amendment, call))
+        elif isinstance(item, Origin):
+            self._each("close", lambda observer: observer.close(item))
+
+    def _deliver_record(self, record: Record) -> None:
+        if number_of(record) == TAKEN_OVER:
+            return
+        if not number_of(record):
+            set_number(record, next(_numbers))
+        info_of(record).reset_rate_limit(time.monotonic())
+        spans = spans_of(record)
+        if spans is not None:
+            spans.finalize(record)
+        dispatch = self.converter.dispatch(record)
+        self._each("observe", lambda observer: observer.observe(dispatch, spans))
+
+    def _each(self, what: str, tell: Callable[[Observer], None]) -> None:
+        for observer in self.observers:
+            attempt(type(observer).__name__, what, tell, observer)

@@ -114,7 +114,7 @@ class Process:
     def memory(self, scenario: str, sends: int) -> dict[str, float]:
         """Bytes of a dispatch that waits for the worker, which is stopped for good."""
         from signal_monitor import pipeline  # not every subject has it
-        from signal_monitor.instrumentation.outbox import outbox
+        from signal_monitor.instrumentation.record_queue import record_queue
 
         load = self._load(scenario)
         pipeline.stop()
@@ -122,15 +122,15 @@ class Process:
             for tool in self.tools:
                 stack.enter_context(tool.opened())
             load.run(sends)
-            outbox.clear()
+            record_queue.clear()
             tracemalloc.start()
             before, _peak = tracemalloc.get_traced_memory()
             load.run(sends)
             gc.collect()
             held = tracemalloc.get_traced_memory()[0] - before
             tracemalloc.stop()
-        if len(outbox) != sends:
-            raise ProofError(f"{len(outbox)} dispatches are queued instead of {sends}")
+        if len(record_queue) != sends:
+            raise ProofError(f"{len(record_queue)} dispatches are queued instead of {sends}")
         return {"bytes": held / sends}
 
 

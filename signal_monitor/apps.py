@@ -24,7 +24,7 @@ from .pipeline.running import running_calls
 from .pipeline.runtime import configure_instrumentation, installed_apps
 from .query_counting import query_counting
 from .stores import forget_store, get_store
-from .telemetry.switch import telemetry
+from .telemetry.setup import telemetry
 
 
 class SignalMonitorConfig(AppConfig):

@@ -10,7 +10,6 @@ from django.dispatch import Signal
 from pytest_django.fixtures import Settings
 
 from signal_monitor.instrumentation import is_instrumented
-from signal_monitor.instrumentation.catalogue import catalogue
 from signal_monitor.records import Dispatch
 from signal_monitor.testing import capture_dispatches
 
@@ -48,7 +47,7 @@ def test_limits_by_pattern(settings: Settings) -> None:
 
     (record,) = dispatched()
     assert record.calls[0].severity == "critical"  # ten times nothing
-    assert catalogue.limits.slow_ns_of("shop.receivers.mail") == 100_000_000
+    assert limit_of("shop.receivers.mail") == 100_000_000
 
 
 def test_receiver_slow_by_its_own_limit_has_a_call_site(settings: Settings) -> None:

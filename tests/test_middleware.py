@@ -21,10 +21,11 @@ from opentelemetry import trace
 from pytest_django.fixtures import Settings
 
 from signal_monitor import pipeline
-from signal_monitor.instrumentation.cells import begin_origin, current_origin, end_origin
-from signal_monitor.instrumentation.origins import HELD_SIZE
-from signal_monitor.ledger import LedgerTotals, ReceiverTime, RequestOrigin, add_up
+from signal_monitor.instrumentation.current import MAX_PENDING, Root, begin_origin, current_origin, end_origin
+from signal_monitor.instrumentation.info import DispatchInfo, signal_info
+from signal_monitor.instrumentation.record import new_record, set_times
 from signal_monitor.middleware import MAX_BYTES, MAX_ENTRIES, SignalMonitorMiddleware, close_request, server_timing
+from signal_monitor.pipeline.request import ReceiverTime, RequestOrigin, RequestTotals, add_up
 from signal_monitor.records import Request
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import DispatchFilter
@@ -185,11 +186,11 @@ def test_request_made_inside_a_view_is_one_of_its_own(client: Client, captured: 
 def test_request_that_nobody_claims_holds_nothing_back(captured: Capture) -> None:
     """A loop that sends ``request_started`` to renew its connections, and never ``request_finished``."""
     request_started.send(sender="loop")
-    for _ in range(HELD_SIZE):
+    for _ in range(MAX_PENDING):
         work.send_robust(sender="loop")
     close_request()
 
-    assert len(captured.of(f"{__name__}.slow")) == HELD_SIZE
+    assert len(captured.of(f"{__name__}.slow")) == MAX_PENDING
     assert current_origin() is None
 
 
@@ -211,7 +212,7 @@ def test_dispatch_after_the_request_is_attributed_and_not_added(client: Client, 
     (request,) = requests()
     (late,) = [item for item in captured.dispatches if item.sender == "afterwards"]
     assert late.origin_id == request.id
-    assert not origins[0].dispatches
+    assert not origins[0].records
 
 
 def test_request_made_by_hand_is_recorded_too(captured: Capture, settings: Settings) -> None:
@@ -309,7 +310,7 @@ def test_server_timing_can_be_switched(client: Client, settings: Settings) -> No
 
 def test_server_timing_is_short_and_quoted() -> None:
     rows = [ReceiverTime(f'shop.receivers.{"x" * 60}."quoted\\{number}é\n"', 2, 5_000_000) for number in range(40)]
-    value = server_timing(3, LedgerTotals(1, 40, 0, 0, rows))
+    value = server_timing(3, RequestTotals(1, 40, 0, 0, rows))
 
     entries = ENTRY.findall(value)
     assert 1 < len(entries) <= MAX_ENTRIES
@@ -344,19 +345,14 @@ def test_slow_request_is_one_line_in_debug(
 )
 def test_overlapping_dispatches_are_counted_once(times: tuple[tuple[int, int], ...], signal_ns: int) -> None:
     origin = RequestOrigin(framed=False)
-    start = origin.started_ns
-
-    class Done:
-        depth, starts, ends, receivers, failures = 0, (), (), (), ()
-
-        def __init__(self, begun: int, ended: int) -> None:
-            self.started_ns, self.ended_ns = start + begun, start + ended
-
-    origin.ended_ns = start + 100
+    info = DispatchInfo(signal_info(work), "", "send", (), 1)
+    origin.ended = origin.started + 100
     for begun, ended in times:
-        origin.dispatches.append(Done(begun, ended))  # type: ignore[arg-type]
+        record = new_record(info, Root(origin, None, ""), None, 0)
+        set_times(record, origin.started + begun, origin.started + ended)
+        origin.records.append(record)
 
-    assert add_up(origin).signal_ns == signal_ns
+    assert add_up(origin).signal_ns == pytest.approx(signal_ns * 1e9)
 
 
 def test_stored_dispatches_of_a_request_are_found_by_it(client: Client, captured: Capture) -> None:

@@ -15,7 +15,7 @@ from django.dispatch import Signal
 from django.utils.functional import SimpleLazyObject
 
 from signal_monitor import names
-from signal_monitor.instrumentation.catalogue import catalogue
+from signal_monitor.instrumentation.info import signal_info
 
 HERE = __name__
 named_signal = Signal()
@@ -181,17 +181,17 @@ def test_error_whose_args_are_computed() -> None:
 
 
 def test_signals_are_named_by_the_module_that_defines_them() -> None:
-    assert catalogue.signal(named_signal).name == f"{HERE}.named_signal"
-    assert catalogue.signal(Holder.held_signal).name == f"{HERE}.Holder.held_signal"
-    assert catalogue.signal(post_save).name == "django.db.models.signals.post_save"
+    assert signal_info(named_signal).name == f"{HERE}.named_signal"
+    assert signal_info(Holder.held_signal).name == f"{HERE}.Holder.held_signal"
+    assert signal_info(post_save).name == "django.db.models.signals.post_save"
 
 
 def test_signal_that_nobody_named_is_named_by_where_it_was_made() -> None:
     def made() -> Signal:
         return Signal()
 
-    first, second = catalogue.signal(made()).name, catalogue.signal(made()).name
-    other = catalogue.signal(Signal()).name
+    first, second = signal_info(made()).name, signal_info(made()).name
+    other = signal_info(Signal()).name
 
     assert first == second
     assert first.startswith(f"{HERE}.signal-")
@@ -202,8 +202,8 @@ def test_names_are_the_same_in_every_process() -> None:
     script = (
         "import signal_monitor; signal_monitor.instrument()\n"
         "from django.dispatch import Signal\n"
-        "from signal_monitor.instrumentation.catalogue import catalogue\n"
-        "print(catalogue.signal([Signal()][0]).name)"
+        "from signal_monitor.instrumentation.info import signal_info\n"
+        "print(signal_info([Signal()][0]).name)"
     )
     runs = [
         subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from signal_monitor.pipeline import EXIT_SECONDS
+from signal_monitor.pipeline.worker import EXIT_SECONDS
 from signal_monitor.telemetry import quiet
 from tests.exporting_program import DISPATCHES_PER_REQUEST, RECEIVERS, REQUESTS
 from tests.faulty_collector import FAULTS

@@ -18,16 +18,16 @@ import pytest
 from django.dispatch import Signal
 
 from signal_monitor import pipeline
-from signal_monitor.expansion import Expander
-from signal_monitor.faults import faults
-from signal_monitor.instrumentation import remarks
-from signal_monitor.instrumentation.outbox import Outbox, outbox
-from signal_monitor.instrumentation.traces import DispatchTrace
+from signal_monitor.errors import errors
+from signal_monitor.instrumentation import recorder
+from signal_monitor.instrumentation.hooks import DispatchSpans
+from signal_monitor.instrumentation.record_queue import RecordQueue, record_queue
 from signal_monitor.observers.base import BaseObserver
 from signal_monitor.pipeline import Pipeline
-from signal_monitor.process import ThisProcess, title
+from signal_monitor.pipeline.converter import RecordConverter
+from signal_monitor.pipeline.process import ThisProcess, title
+from signal_monitor.pipeline.running import running_calls
 from signal_monitor.records import Dispatch, RunningCall
-from signal_monitor.running import running_calls
 from signal_monitor.testing import capture_dispatches
 from tests.servers import wait_until
 
@@ -55,7 +55,7 @@ def run_script(script: str, **environment: str) -> subprocess.CompletedProcess[s
 
 
 def test_full_queue_drops_and_counts() -> None:
-    queue = Outbox(size=3)
+    queue = RecordQueue(size=3)
     for number in range(5):
         queue.append(number)
 
@@ -64,12 +64,12 @@ def test_full_queue_drops_and_counts() -> None:
 
 
 def test_dropped_dispatches_are_told_to_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = outbox.dropped
+    before = record_queue.dropped
     with monkeypatch.context() as patch:
-        patch.setattr(outbox, "size", 0)
+        patch.setattr(record_queue, "size", 0)
         connected().send(sender=None)
 
-    assert outbox.dropped == before + 1
+    assert record_queue.dropped == before + 1
     assert ThisProcess().describe(()).dropped["queue full"] == before + 1
 
 
@@ -77,7 +77,7 @@ def test_worker_delivers_without_being_asked() -> None:
     seen = threading.Event()
 
     class Watcher(BaseObserver):
-        def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
+        def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:
             seen.set()
 
     running = pipeline.current()
@@ -93,13 +93,13 @@ def test_worker_delivers_without_being_asked() -> None:
 
 def test_failing_observer_is_noted_once_and_the_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(BaseObserver):
-        def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
+        def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:
             raise RuntimeError("broken on purpose")
 
     running = pipeline.current()
     assert running is not None
     pipeline.flush()  # what other tests left
-    broken, before = Broken(), faults.count
+    broken, before = Broken(), errors.count
     running.add(broken)
     try:
         with caplog.at_level(logging.ERROR, "signal_monitor"), capture_dispatches() as captured:
@@ -109,20 +109,20 @@ def test_failing_observer_is_noted_once_and_the_others_go_on(caplog: pytest.LogC
     finally:
         running.remove(broken)
 
-    assert faults.count == before + 3
-    assert faults.last is not None
-    assert faults.last.startswith("Broken.observe: RuntimeError")
+    assert errors.count == before + 3
+    assert errors.last is not None
+    assert errors.last.startswith("Broken.observe: RuntimeError")
     assert [record.message.startswith("The signal monitor failed in Broken.observe") for record in caplog.records] == [
         True
     ]
 
 
-def of_sender(sender: str, expander: Expander) -> list[RunningCall]:
+def of_sender(sender: str, expander: RecordConverter) -> list[RunningCall]:
     return [call for call in running_calls(expander) if call.sender == sender]
 
 
 def test_hung_receiver_shows_while_it_hangs_with_its_stack() -> None:
-    release, expander = threading.Event(), Expander(ThisProcess())
+    release, expander = threading.Event(), RecordConverter(ThisProcess())
 
     def hanging(**kwargs: Any) -> None:
         release.wait(10)
@@ -145,7 +145,7 @@ def test_hung_receiver_shows_while_it_hangs_with_its_stack() -> None:
 
 async def test_hung_async_receiver_shows_where_it_awaits() -> None:
 
-    release, expander = asyncio.Event(), Expander(ThisProcess())
+    release, expander = asyncio.Event(), RecordConverter(ThisProcess())
 
     async def inner() -> None:
         await release.wait()
@@ -166,13 +166,13 @@ async def test_hung_async_receiver_shows_where_it_awaits() -> None:
 
 
 def test_stop_ends_the_worker_and_delivers() -> None:
-    queue, seen = Outbox(), []
+    queue, seen = RecordQueue(), []
 
     class Keeper(BaseObserver):
         def end(self) -> None:
             seen.append("ended")
 
-    own = Pipeline(Expander(ThisProcess()), [Keeper()], queue)
+    own = Pipeline(RecordConverter(ThisProcess()), [Keeper()], queue)
     own.start()
     own.stop()
 
@@ -274,18 +274,18 @@ def test_worker_outlives_whatever_an_observer_raises() -> None:
         def tick(self) -> None:
             raise SystemExit
 
-    queue, seen = Outbox(), threading.Event()
+    queue, seen = RecordQueue(), threading.Event()
 
     class Keeper(BaseObserver):
-        def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
+        def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:
             seen.set()
 
-    own = Pipeline(Expander(ThisProcess()), [Leaving(), Keeper()], queue)
+    own = Pipeline(RecordConverter(ThisProcess()), [Leaving(), Keeper()], queue)
     own.start()
     try:
         time.sleep(0.1)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(remarks, "outbox", queue)
+            patch.setattr(recorder, "record_queue", queue)
             connected().send(sender=None)
         assert seen.wait(5)
     finally:
@@ -294,7 +294,7 @@ def test_worker_outlives_whatever_an_observer_raises() -> None:
 
 def test_flush_inside_a_delivery_does_nothing() -> None:
     class Flushing(BaseObserver):
-        def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
+        def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:
             pipeline.flush()
 
     running = pipeline.current()
@@ -313,7 +313,7 @@ def test_looking_for_what_runs_keeps_nothing_alive() -> None:
     class Precious:
         pass
 
-    release, expander, gone = threading.Event(), Expander(ThisProcess()), []
+    release, expander, gone = threading.Event(), RecordConverter(ThisProcess()), []
 
     def hanging(**kwargs: Any) -> None:
         precious = Precious()

@@ -15,7 +15,6 @@ from django.dispatch import Signal
 from pytest_django.fixtures import Settings
 
 from signal_monitor import suppress
-from signal_monitor.queries import count_query
 from signal_monitor.testing import Capture, capture_dispatches
 
 pytestmark = pytest.mark.django_db
@@ -111,10 +110,18 @@ def test_suppressed_queries_are_not_counted(captured: Capture) -> None:
 
 def test_counting_can_be_switched_off(captured: Capture, settings: Settings) -> None:
     settings.SIGNAL_MONITOR = {"STORE": "memory", "COUNT_QUERIES": False}
-    assert all(count_query not in item.execute_wrappers for item in connections.all())
     with capture_dispatches() as uncounted:
         connected(asking(1)).send(sender="here")
     assert queries(uncounted, "here") == [None]
 
-    settings.SIGNAL_MONITOR = {"STORE": "memory"}
-    assert all(item.execute_wrappers.count(count_query) == 1 for item in connections.all())
+
+def test_execute_wrappers_are_the_applications_own(captured: Capture) -> None:
+    def passing(execute: Any, *args: Any) -> Any:
+        return execute(*args)
+
+    with connection.execute_wrapper(passing):
+        assert connection.execute_wrappers == [passing]
+        connected(asking(2)).send(sender="here")
+
+    assert all(item.execute_wrappers == [] for item in connections.all())
+    assert queries(captured, "here") == [2]

@@ -9,13 +9,13 @@ from typing import Any
 from django.dispatch import Signal
 
 from signal_monitor import pipeline
-from signal_monitor.faults import faults
+from signal_monitor.errors import errors
 from signal_monitor.instrumentation import is_instrumented
-from signal_monitor.instrumentation.catalogue import catalogue
-from signal_monitor.instrumentation.outbox import outbox
-from signal_monitor.instrumentation.probes import probes
+from signal_monitor.instrumentation.info import orphan_counts
+from signal_monitor.instrumentation.record_queue import record_queue
+from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.middleware import PATH
-from signal_monitor.process import path_mode
+from signal_monitor.pipeline.process import path_mode
 from signal_monitor.stores import get_store
 from signal_monitor.testing import capture_dispatches
 
@@ -45,7 +45,7 @@ class Monitor(Tool):
 
     def flush(self) -> None:
         pipeline.flush()
-        while len(outbox):  # a flush gives up after a second, so that no exit waits for it
+        while len(record_queue):  # a flush gives up after a second, so that no exit waits for it
             pipeline.flush()
 
     def recorded(self) -> Mapping[str, int]:
@@ -53,9 +53,9 @@ class Monitor(Tool):
         return {
             "dispatches": sum(row.count for row in store.totals("signal") if row.key.startswith(COUNTED)),
             "receiver calls": sum(row.count for row in store.totals("receiver") if row.key.startswith(OWN)),
-            "orphans": sum(count for name, count in catalogue.orphans().items() if name.startswith(OWN)),
-            "drops": outbox.dropped,
-            "faults": faults.count,
+            "orphans": sum(count for name, count in orphan_counts().items() if name.startswith(OWN)),
+            "drops": record_queue.dropped,
+            "faults": errors.count,
         }
 
     def expected(self, work: Work) -> Mapping[str, Bounds]:
@@ -137,7 +137,7 @@ class GeneralMonitor(Monitor):
     """On the path for Django versions that are not known."""
 
     def start(self) -> None:
-        probes.fast = False
+        hooks.uses_plans = False
 
     def check(self) -> None:
         super().check()

@@ -248,8 +248,8 @@ def call_async_receiver(
 ) -> Any:
     """Call an async receiver; returns what is awaited in place of what it has returned.
 
-    ``observed`` has, by its id, what is awaited in place of an awaitable: up to Django 6.0, two receivers may return the
-    same one.
+    ``observed`` has, by its id, what is awaited in place of an awaitable: up to Django 6.0, two receivers may return
+    the same one.
     """
     try:
         awaitable = receiver(signal=signal, sender=sender, **named)

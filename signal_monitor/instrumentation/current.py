@@ -95,7 +95,6 @@ class ExecutionState:
         self.top = place
         return self
 
-
     @classmethod
     def inside(cls, place: Place, origin: Origin | None, *, suppressed: bool) -> ExecutionState:
         """A state for this thread, in the receiver call that a place is in."""

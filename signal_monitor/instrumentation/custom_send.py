@@ -327,7 +327,7 @@ def methods_of(cls: type[Signal]) -> dict[str, FunctionType]:
 
 
 def _send_names(cls: type[Signal]) -> list[str]:
-    found = dict.fromkeys(METHODS)
+    found: dict[str, None] = dict.fromkeys(METHODS)
     for base in cls.__mro__:
         found.update(dict.fromkeys(name for name in base.__dict__ if name.startswith(("send", "asend"))))
     return list(found)

@@ -42,11 +42,11 @@ class SignalInfo:
     """What is known about one signal while it lives.
 
     ``orphans`` counts its dispatches that found no receiver. The addition runs no code in which CPython, up to the
-    builds without its global lock, would let another thread in: no count is lost. ``plans`` and ``described`` belong to
+    builds without its global lock, would let another thread in: no count is lost. ``described`` belongs to
     ``signal_monitor.instrumentation.plans``.
     """
 
-    __slots__ = ("after", "before", "described", "name", "orphans", "plans", "ref", "slow_ns")
+    __slots__ = ("after", "before", "described", "name", "orphans", "ref", "slow_ns")
 
     def __init__(self, signal: object, name: str, limits: Limits) -> None:
         self.name = name
@@ -54,7 +54,6 @@ class SignalInfo:
         self.before: Hook | None = None
         self.after: Hook | None = None
         self.orphans = 0
-        self.plans: dict[int, Any] = {}
         self.described: dict[object, Any] = {}
         self.ref: Callable[[], object] = weakref.ref(signal)
 
@@ -84,9 +83,9 @@ class DispatchInfo:
 
     ``receivers`` has the synchronous ones first, ``sync_count`` of them. Those of a ``custom`` send method come in the
     order in which it is given them, and ``async_indices`` says which are async. ``in_order`` receivers are called one
-    after the other in one thread: the synchronous ones of ``send`` and ``send_robust``. Details of a dispatch that takes
-    ``limit`` seconds or more are captured before its sender goes on; the limit is 0 for the first dispatch, then again
-    once a second.
+    after the other in one thread: the synchronous ones of ``send`` and ``send_robust``. Details of a dispatch that
+    takes ``limit`` seconds or more are captured before its sender goes on; the limit is 0 for the first dispatch, then
+    again once a second.
     """
 
     __slots__ = (
@@ -215,14 +214,13 @@ def attached_info(signal: Any) -> SignalInfo:  # noqa: ANN401 - a signal, or wha
 
 
 def _is_pickled(kind: type[Signal]) -> bool:
-    """Whether a class says how it is pickled: Django's does not, and its lock cannot be. An attribute would go along."""
+    """Whether a class says how it is pickled, and would take the attribute along; Django's own cannot be pickled."""
     return any(getattr(kind, name, None) is not getattr(object, name, None) for name in _PICKLING)
 
 
 def detach_infos() -> None:
     """Leave nothing of ours on any signal."""
     for info in known_signals():
-        info.plans.clear()
         info.described.clear()
         _detach(info.ref())
 
@@ -231,7 +229,6 @@ def hook_signal(signal: Signal, *, before: Hook | None = None, after: Hook | Non
     """Call a function before, or after, each dispatch of a signal."""
     info = signal_info(signal)
     info.before, info.after = before, after
-    info.plans.clear()
     info.described.clear()
     _detach(signal)
 

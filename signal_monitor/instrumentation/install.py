@@ -163,7 +163,7 @@ def _noting_creation(original: FunctionType) -> FunctionType:
 @guarded("the creation of a signal", None)
 def _note_creation(signal: Signal) -> None:
     frame = sys._getframe(1)  # noqa: SLF001
-    while frame.f_back is not None and frame.f_code.co_name in {"__init__", "guarded"}:
+    while frame.f_back is not None and frame.f_code.co_name in {"__init__", "guarded_function"}:
         frame = frame.f_back
     note_created_at(signal, frame.f_globals.get("__name__", ""), frame.f_lineno)
     if hooks.enabled and not installed.knows(type(signal)):

@@ -1,9 +1,9 @@
 """Find the receivers of a dispatch and its DispatchInfo: from a plan where there is one, otherwise from Django.
 
 A plan keeps references to a signal's receivers for one class as sender. For a signal with ``use_caching`` it replaces
-the list in Django's own cache, so that Django drops it with every ``connect`` and ``disconnect``. For any other signal it
-is valid while ``receivers`` has the very same entries. Without a plan, Django's ``_live_receivers`` is called, and the
-DispatchInfo of the last dispatch is used again if the receivers are the same.
+the list in Django's own cache, so that Django drops it with every ``connect`` and ``disconnect``. For any other signal
+it is valid while ``receivers`` has the very same entries. Without a plan, Django's ``_live_receivers`` is called, and
+the DispatchInfo of the last dispatch is used again if the receivers are the same.
 """
 
 from __future__ import annotations
@@ -31,12 +31,13 @@ class ObservedSignal(Signal):
     _dead_receivers: bool
     _signal_monitor: SignalInfo
 
-    def _live_receivers(self, sender: object) -> tuple[list[Any], list[Any]]: ...
-    def _log_robust_failure(self, receiver: object, err: Exception) -> None: ...
+    _log_robust_failure: Callable[[object, Exception], None]
 
 
 Reference = Callable[[], Any]
 MAX_PLANS = 1_000
+PLANS: Any = object()
+"""The key of the plans of a signal that does not cache, in its own ``sender_receivers_cache``."""
 _NONE_KEY = id(None)
 
 
@@ -124,9 +125,10 @@ def find_plan(signal: Signal, sender: object, cached: object) -> Plan | None:
     """
     if not signal.use_caching:
         cached = None
-        info: SignalInfo | None = signal.__dict__.get("_signal_monitor")
-        if info is not None:
-            plan: Plan | None = info.plans.get(id(sender))
+        cache = signal.sender_receivers_cache
+        plans = cache.get(PLANS) if type(cache) is dict else None
+        if plans is not None:
+            plan: Plan | None = plans.get(id(sender))
             if plan is not None:
                 receivers = signal.receivers
                 if len(receivers) == len(plan.entries) and all(map(is_, receivers, plan.entries)):
@@ -145,7 +147,7 @@ def _make_plan(signal: Signal, sender: Any, cached: object) -> Plan | None:  # n
         return None
     if signal.use_caching:
         return _replace_cached(signal, info, sender, cached)
-    return _keep_beside(signal, info, sender) if cached is None else None
+    return _keep(signal, info, sender) if cached is None else None
 
 
 def _has_djangos_attributes(signal: Signal) -> bool:
@@ -169,8 +171,13 @@ def _replace_cached(signal: Signal, info: SignalInfo, sender: Any, cached: Any) 
     return plan
 
 
-def _keep_beside(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None:  # noqa: ANN401
-    """A plan beside the entries of ``receivers`` that it is made from, where these keep nothing alive."""
+def _keep(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None:  # noqa: ANN401
+    """A plan in the cache that such a signal does not use, but clears with every ``connect`` and ``disconnect``.
+
+    It is made only from entries that keep no receiver alive: ``receivers`` may be assigned without a ``disconnect``.
+    """
+    if type(signal.sender_receivers_cache) is not dict:
+        return None
     entries = list(signal.receivers)
     if not all(_keeps_nothing_alive(entry) for entry in entries):
         return None
@@ -181,9 +188,9 @@ def _keep_beside(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None: 
     plan = Plan(mine, info, sender)
     list.clear(plan)
     plan.entries = entries
-    while len(info.plans) >= MAX_PLANS:
-        info.plans.pop(next(iter(info.plans)), None)
-    place, plans = id(sender), info.plans
+    place, plans = id(sender), signal.sender_receivers_cache.setdefault(PLANS, {})
+    while len(plans) >= MAX_PLANS:
+        plans.pop(next(iter(plans)), None)
     if sender is not None:
         plan.sender = weakref.ref(sender, lambda _: plans.pop(place, None))
     plans[place] = plan
@@ -233,8 +240,7 @@ def find_info(
     if known.has_hooks and known.before is not None:
         known.before()
     if type(sync_receivers) is not list or type(async_receivers) is not list:
-        info = DispatchInfo(known, names.sender_name(sender), method, (), 0)
-        return info
+        return DispatchInfo(known, names.sender_name(sender), method, (), 0)
     if not sync_receivers and not async_receivers:
         known.orphans += 1
         if known.after is not None:
@@ -335,10 +341,9 @@ def note_receiver(info: DispatchInfo, receiver: object, *, is_async: bool) -> No
 def forget_plans() -> None:
     """Drop every plan and DispatchInfo; a signal whose lock is held keeps its plans until it connects the next time."""
     for info in known_signals():
-        info.plans.clear()
         info.described.clear()
         signal: Any = info.ref()
-        if signal is not None and getattr(signal, "use_caching", False) and signal.lock.acquire(timeout=1):
+        if isinstance(signal, Signal) and _has_djangos_attributes(signal) and signal.lock.acquire(timeout=1):
             try:
                 signal.sender_receivers_cache.clear()
             finally:

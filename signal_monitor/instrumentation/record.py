@@ -5,7 +5,7 @@ The slots, in their order:
 
 * the ``DispatchInfo``: names, and the receivers;
 * the place in which the dispatch began (``signal_monitor.instrumentation.current.Place``);
-* its number, which only the worker sets: 0 before that;
+* its ``Lineage``, which only the worker sets: None before that;
 * its ``DispatchSpans``, or None;
 * its ``DispatchDetails``, or None: failures, and what was captured of the sender's side;
 * queries of the receiver calls, or None: a number and seconds by the receiver's position;
@@ -29,12 +29,26 @@ from .current import Call, Origin, Place, Record, Root, get_state
 from .hooks import DispatchSpans
 from .info import DispatchInfo
 
-INFO, OUTER, NUMBER, SPANS, DETAILS, QUERIES, TIMES, STARTED, FIRST_END = range(9)
+INFO, OUTER, LINEAGE, SPANS, DETAILS, QUERIES, TIMES, STARTED, FIRST_END = range(9)
 
-AGGREGATED = -1
-"""The number of a dispatch that was added up with others: it has no record of its own, and no dispatch is its child."""
-TAKEN_OVER = -2
-"""The number of a custom send that has called a send method which recorded the dispatch."""
+
+class Lineage(NamedTuple):
+    """The number of a dispatch, those of the outermost dispatch and of the one around it, and how deep it is nested.
+
+    ``parent_index`` is the position of the receiver in which it was sent; None where a custom send method itself sent.
+    """
+
+    number: int
+    root: int
+    depth: int = 0
+    parent: int | None = None
+    parent_index: int | None = None
+
+
+AGGREGATED = Lineage(-1, -1)
+"""The lineage of a dispatch that was added up with others: it is not delivered itself, and no dispatch is its child."""
+TAKEN_OVER = Lineage(-2, -2)
+"""The lineage of a custom send that has called a send method which recorded the dispatch: neither is it delivered."""
 
 
 def new_record(info: DispatchInfo, outer: Place, spans: DispatchSpans | None, calls: int) -> Record:
@@ -42,7 +56,7 @@ def new_record(info: DispatchInfo, outer: Place, spans: DispatchSpans | None, ca
 
     ``send`` and ``send_robust`` write it out: a call would cost a tenth of a send.
     """
-    return [info, outer, 0, spans, None, None, [0.0] * (2 * calls), perf_counter()]
+    return [info, outer, None, spans, None, None, [0.0] * (2 * calls), perf_counter()]
 
 
 def info_of(record: Record) -> DispatchInfo:
@@ -142,7 +156,7 @@ def has_ended(record: Record) -> bool:
     details: DispatchDetails | None = record[DETAILS]
     if details is not None and details.raised:
         return True
-    return len(record) - FIRST_END >= record[INFO].in_order
+    return len(record) - FIRST_END >= info_of(record).in_order
 
 
 def ended_at(record: Record) -> float:
@@ -151,7 +165,13 @@ def ended_at(record: Record) -> float:
     if times is not None and len(times) % 2:
         ended: float = times[-1]
         return ended
-    return max(record[STARTED:])
+    latest: float = max(record[STARTED:])
+    return latest
+
+
+def set_times(record: Record, started: float, *ends: float) -> None:
+    """Set when a dispatch began and when its calls in order ended, for records that are made by hand."""
+    record[TIMES], record[STARTED:] = None, [started, *ends]
 
 
 def duration(record: Record) -> float:
@@ -222,7 +242,7 @@ class Ancestor(NamedTuple):
     """
 
     record: Record
-    index: int | None
+    position: int | None
 
 
 def ancestors(place: Place, at: float) -> Iterator[Ancestor]:
@@ -230,20 +250,26 @@ def ancestors(place: Place, at: float) -> Iterator[Ancestor]:
 
     Left out are dispatches that had ended by then, and those that another record stands for.
     """
-    while True:
-        if isinstance(place, list):
-            if not (has_ended(place) and ended_at(place) < at) and place[NUMBER] >= 0:
-                yield Ancestor(place, _index_at(place, at))
-            place, at = place[OUTER], place[STARTED]
-        elif isinstance(place, Call):
-            record = place.record
-            if not 0 < record[TIMES][_times_at(record, place.index) + 1] < at and record[NUMBER] >= 0:
-                yield Ancestor(record, place.index)
-            place, at = place.outer, record[STARTED]
-        elif place.outer is not None:
-            place, at = place.outer, place.began
+    outer: Place | None = place
+    while outer is not None:
+        if isinstance(outer, Root):
+            root = outer
+            outer, at = root.outer, root.began
+        elif isinstance(outer, Call):
+            record = outer.record
+            if not 0 < record[TIMES][_times_at(record, outer.index) + 1] < at and not _is_left_out(record):
+                yield Ancestor(record, outer.index)
+            outer, at = outer.outer, started_at(record)
         else:
-            return
+            record = outer
+            if not (has_ended(record) and ended_at(record) < at) and not _is_left_out(record):
+                yield Ancestor(record, _index_at(record, at))
+            outer, at = outer_of(record), started_at(record)
+
+
+def parent_of(record: Record) -> Ancestor | None:
+    """The receiver call around a dispatch, or None."""
+    return next(ancestors(record[OUTER], record[STARTED]), None)
 
 
 def _index_at(record: Record, at: float) -> int | None:
@@ -296,21 +322,30 @@ def taken_over_by(record: Record) -> Record | None:
 
 def is_routine(record: Record) -> bool:
     """Whether a dispatch that has ended has nothing to tell but its times, and no other one refers to it."""
-    if record[NUMBER] or record[DETAILS] is not None or record[TIMES] is not None or record[QUERIES] is not None:
+    if (
+        record[LINEAGE] is not None
+        or record[DETAILS] is not None
+        or record[TIMES] is not None
+        or record[QUERIES] is not None
+    ):
         return False
     spans: DispatchSpans | None = record[SPANS]
     return is_outermost(record) and (spans is None or spans.unreferenced)
 
 
-def number_of(record: Record) -> int:
-    """The number that the worker has given a dispatch, or 0."""
-    number: int = record[NUMBER]
-    return number
+def lineage_of(record: Record) -> Lineage | None:
+    """The lineage that the worker has given a dispatch, or None."""
+    lineage: Lineage | None = record[LINEAGE]
+    return lineage
 
 
-def set_number(record: Record, number: int) -> None:
-    """Give a dispatch its number; the worker alone does."""
-    record[NUMBER] = number
+def set_lineage(record: Record, lineage: Lineage) -> None:
+    """Give a dispatch its lineage; the worker alone does."""
+    record[LINEAGE] = lineage
+
+
+def _is_left_out(record: Record) -> bool:
+    return record[LINEAGE] is AGGREGATED or record[LINEAGE] is TAKEN_OVER
 
 
 class Columns(NamedTuple):

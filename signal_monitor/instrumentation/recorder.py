@@ -1,13 +1,12 @@
 """What the send methods call while they run: ``begin``, ``fail`` and ``end`` of a dispatch.
 
-``send`` and ``send_robust`` write the quick part of ``begin`` and ``end`` out, because a call of each would cost a tenth
-of a send. None of these functions raises an error of the monitor into the application.
+``send`` and ``send_robust`` write the quick part of ``begin`` and ``end`` out, because a call of each would cost a
+tenth of a send. None of these functions raises an error of the monitor into the application.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from time import perf_counter
 
 from signal_monitor.errors import guarded

@@ -1,8 +1,8 @@
 """``send`` and ``send_robust``: the hot path.
 
 They are written out, not wrapped around Django's, so that one frame stands between the sender and a receiver, as with
-Django's own. ``benchmarks/overhead.py`` measures what a change costs. Nothing here is a closure's variable, because that
-would slow every use down.
+Django's own. ``benchmarks/overhead.py`` measures what a change costs. Nothing here is a closure's variable, because
+that would slow every use down.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
     spans = None if hooks.trace_context() is state.untraced else open_spans(info, state)
     outer = state.top
     responses: Responses = []
-    record = [info, outer, 0, spans, None, None, None, started := perf_counter()]
+    record = [info, outer, None, spans, None, None, None, started := perf_counter()]
     now = started
     try:
         state.top = record
@@ -142,7 +142,7 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
     outer = state.top
     responses: Responses = []
     failed = False
-    record = [info, outer, 0, spans, None, None, None, started := perf_counter()]
+    record = [info, outer, None, spans, None, None, None, started := perf_counter()]
     now = started
     try:
         state.top = record

@@ -8,7 +8,16 @@ from collections.abc import Sequence
 from signal_monitor.histograms import bucket_of, merge
 from signal_monitor.instrumentation.current import Record
 from signal_monitor.instrumentation.hooks import DispatchSpans
-from signal_monitor.records import Amendment, Dispatch, Durations, Failure, Aggregate, ReceiverCall, Severity, SubjectKind
+from signal_monitor.records import (
+    Amendment,
+    Dispatch,
+    Durations,
+    Failure,
+    Aggregate,
+    ReceiverCall,
+    Severity,
+    SubjectKind,
+)
 from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, Totals
 
 from .base import BaseObserver

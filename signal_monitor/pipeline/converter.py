@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import sys
 import sysconfig
 import time
 from array import array
@@ -16,19 +15,18 @@ from typing import Any
 from signal_monitor.histograms import buckets_of
 from signal_monitor.instrumentation.capture import DispatchDetails, Lines, RawFailure, stack_lines
 from signal_monitor.instrumentation.current import Call, ExecutionState, Place, Record
-from signal_monitor.instrumentation.hooks import DispatchSpans, hooks
+from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.instrumentation.info import DispatchInfo, ReceiverInfo
 from signal_monitor.instrumentation.record import (
     CallTimes,
-    ancestors,
+    Lineage,
     call_times,
     columns_of,
     details_of,
     ended_at,
     info_of,
-    number_of,
+    lineage_of,
     origin_of,
-    outer_of,
     outcome_of,
     queries_of,
     root_of,
@@ -112,21 +110,21 @@ class RecordConverter:
         """A dispatch that has ended."""
         info, spans, started = info_of(record), spans_of(record), started_at(record)
         details = details_of(record) or _NO_DETAILS
-        origin, around = origin_of(record), list(ancestors(outer_of(record), started))
+        origin, lineage = origin_of(record), _lineage_of(record)
         duration_ns = nanoseconds(ended_at(record) - started)
         stack = frames(details.lines)
         return Dispatch(
-            id=self.dispatch_id(number_of(record)),
-            root_id=self.dispatch_id(number_of(around[-1].record if around else record)),
+            id=self.dispatch_id(lineage.number),
+            root_id=self.dispatch_id(lineage.root),
             signal=info.signal.name,
             sender=info.sender,
             method=info.method,
             started_at=self.wall_clock(started),
             duration_ns=duration_ns,
             calls=self._calls(record),
-            parent_id=self.dispatch_id(number_of(around[0].record)) if around else None,
-            parent_index=around[0].index if around else None,
-            depth=len(around),
+            parent_id=self.dispatch_id(lineage.parent) if lineage.parent is not None else None,
+            parent_index=lineage.parent_index,
+            depth=lineage.depth,
             severity=severity(duration_ns, info.signal.slow_ns),
             origin_kind=origin.kind if origin else None,
             origin_id=origin.id if origin else None,
@@ -199,7 +197,7 @@ class RecordConverter:
         receiver, was = info.receivers[index], outcome_of(record, index)
         duration_ns = nanoseconds(late.times.ended - late.times.started)
         amendment = Amendment(
-            dispatch_id=self.dispatch_id(number_of(record)),
+            dispatch_id=self.dispatch_id(_lineage_of(record).number),
             index=index,
             duration_ns=duration_ns,
             outcome="late",
@@ -230,11 +228,11 @@ class RecordConverter:
         times = call_times(record)[index]
         if times.ended or not times.started:
             return None
-        info, origin, around = info_of(record), origin_of(record), ancestors(outer_of(record), started_at(record))
+        info, origin, lineage = info_of(record), origin_of(record), _lineage_of(record)
         running_ns, receiver = nanoseconds(time.perf_counter() - times.started), info.receivers[index]
         level = severity(running_ns, receiver.slow_ns)
         return RunningCall(
-            dispatch_id=self.dispatch_id(number_of(record)),
+            dispatch_id=self.dispatch_id(_lineage_of(record).number),
             signal=info.signal.name,
             sender=info.sender,
             method=info.method,
@@ -242,7 +240,7 @@ class RecordConverter:
             index=index,
             started_at=self.wall_clock(times.started),
             running_ns=running_ns,
-            depth=sum(1 for _ in around),
+            depth=lineage.depth,
             process=self.process.id,
             thread=root_of(state.top).thread_name,
             origin_kind=origin.kind if origin else None,
@@ -254,6 +252,11 @@ class RecordConverter:
 
 
 _NO_DETAILS = DispatchDetails()
+_NO_LINEAGE = Lineage(0, 0)
+
+
+def _lineage_of(record: Record) -> Lineage:
+    return lineage_of(record) or _NO_LINEAGE
 
 
 def nanoseconds(seconds: float) -> int:

@@ -111,7 +111,7 @@ def title(arguments: list[str]) -> str:
 
 
 def path_mode() -> str:
-    """How sends are observed: with plans, without, or not at all; and how many classes have send methods of their own."""
+    """How sends are observed (with plans, without, or not at all), and how many classes have their own send methods."""
     if not hooks.enabled:
         return "off"
     mode = "fast" if hooks.uses_plans else "general"

@@ -13,6 +13,7 @@ from signal_monitor.instrumentation.record import ancestors, call_times, has_end
 from signal_monitor.records import RunningCall
 
 from .converter import RecordConverter, nanoseconds
+from .worker import give_lineage
 
 NOTABLE_NS = 50_000_000
 """The time from which a running receiver call is shown."""
@@ -28,6 +29,8 @@ def running_calls(converter: RecordConverter) -> tuple[RunningCall, ...]:
     ]
     if not running:
         return ()
+    for record, _, _ in running:
+        give_lineage(record)
     threads = sys._current_frames()  # noqa: SLF001 - the documented way to another thread's stack
     try:
         calls = [converter.running(record, index, state, threads) for record, index, state in running]

@@ -16,15 +16,14 @@ from signal_monitor.instrumentation.info import DispatchInfo
 from signal_monitor.instrumentation.record import (
     AGGREGATED,
     TAKEN_OVER,
-    ancestors,
+    Lineage,
     info_of,
     is_outermost,
     is_routine,
-    number_of,
-    outer_of,
-    set_number,
+    lineage_of,
+    parent_of,
+    set_lineage,
     spans_of,
-    started_at,
     taken_over_by,
 )
 from signal_monitor.instrumentation.record_queue import RecordQueue, record_queue
@@ -37,6 +36,7 @@ from .suppression import suppressed
 CHUNK = 512
 BUSY_SECONDS = 0.1
 IDLE_SECONDS = 0.25
+ROUND_SECONDS = 1.0
 EXIT_SECONDS = 1.0
 _numbers = itertools.count(1)
 
@@ -120,13 +120,13 @@ class Pipeline:
             thread.join(timeout)
 
     def flush(self) -> None:
-        """Deliver what is queued now, in the calling thread.
+        """Deliver everything that is queued now, in the calling thread.
 
         Nothing is done where that thread is already delivering: in an exporter, a log handler, a signal handler.
         """
         with suppressed(), self._alone() as alone:
             if alone:
-                self._drain()
+                self._deliver_queued(len(self._queue))
                 self._each("flush", lambda observer: observer.flush())
 
     @contextlib.contextmanager
@@ -172,23 +172,27 @@ class Pipeline:
         return busy
 
     def _drain(self) -> bool:
-        """Deliver in chunks, between which the dispatching threads get their turn."""
-        self.converter.set_clock()
-        deadline = time.monotonic() + EXIT_SECONDS
+        """Deliver what is queued, for ROUND_SECONDS or a little more; whether there was anything."""
+        deadline = time.monotonic() + ROUND_SECONDS
         busy = False
-        while items := self._queue.take(CHUNK):
+        while len(self._queue) and time.monotonic() < deadline:
             busy = True
+            self._deliver_queued(CHUNK)
+        return busy
+
+    def _deliver_queued(self, count: int) -> None:
+        """Deliver the oldest ``count`` items in chunks, between which the dispatching threads get their turn."""
+        self.converter.set_clock()
+        while count > 0 and (items := self._queue.take(min(count, CHUNK))):
+            count -= len(items)
             for item in self._without_aggregated(items):
                 self._deliver(item)
-            if time.monotonic() > deadline:
-                break
-        return busy
 
     def _without_aggregated(self, items: Sequence[object]) -> list[object]:
         """What is delivered one by one; the routine dispatches beyond what the observers want are aggregated."""
-        records: list[Record] = [item for item in items if isinstance(item, list)]
-        for record in records:
-            self._number_around(record)
+        for item in items:
+            if isinstance(item, list) and not is_outermost(item):
+                give_lineage(item)  # and to those around it, which are not aggregated then
         wanted = sum(observer.wanted() for observer in self.observers)
         single: list[object] = []
         routine: defaultdict[DispatchInfo, list[Record]] = defaultdict(list)
@@ -199,22 +203,11 @@ class Pipeline:
                 wanted -= 1
                 single.append(item)
             else:
-                set_number(item, AGGREGATED)
+                set_lineage(item, AGGREGATED)
                 routine[info_of(item)].append(item)
         for info, several in routine.items():
             self._aggregate(info, several)
         return single
-
-    def _number_around(self, record: Record) -> None:
-        """Number the dispatches around one, so that they are not aggregated; drop one whose method it has taken over."""
-        if is_outermost(record):
-            return
-        taken_over = taken_over_by(record)
-        if taken_over is not None:
-            set_number(taken_over, TAKEN_OVER)
-        for ancestor, _ in ancestors(outer_of(record), started_at(record)):
-            if not number_of(ancestor):
-                set_number(ancestor, next(_numbers))
 
     @guarded("the worker", None)
     def _aggregate(self, info: DispatchInfo, records: Sequence[Record]) -> None:
@@ -233,10 +226,9 @@ class Pipeline:
             self._each("close", lambda observer: observer.close(item))
 
     def _deliver_record(self, record: Record) -> None:
-        if number_of(record) == TAKEN_OVER:
+        if lineage_of(record) is TAKEN_OVER:
             return
-        if not number_of(record):
-            set_number(record, next(_numbers))
+        give_lineage(record)
         info_of(record).reset_rate_limit(time.monotonic())
         spans = spans_of(record)
         if spans is not None:
@@ -247,3 +239,24 @@ class Pipeline:
     def _each(self, what: str, tell: Callable[[Observer], None]) -> None:
         for observer in self.observers:
             attempt(type(observer).__name__, what, tell, observer)
+
+
+def give_lineage(record: Record) -> None:
+    """Give a dispatch its lineage, and before it to those around it that have none yet."""
+    chain = []
+    step: Record | None = record
+    while step is not None and lineage_of(step) is None:
+        taken_over = taken_over_by(step)
+        while taken_over is not None:
+            set_lineage(taken_over, TAKEN_OVER)
+            taken_over = taken_over_by(taken_over)
+        chain.append(step)
+        parent = parent_of(step)
+        step = parent.record if parent is not None else None
+    for step in reversed(chain):
+        parent, number = parent_of(step), next(_numbers)
+        around = lineage_of(parent.record) if parent is not None else None
+        if parent is None or around is None:
+            set_lineage(step, Lineage(number, number))
+        else:
+            set_lineage(step, Lineage(number, around.root, around.depth + 1, around.number, parent.position))

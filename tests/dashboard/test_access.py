@@ -16,7 +16,7 @@ from django.test import Client, RequestFactory
 from pytest_django.fixtures import Settings
 
 from signal_monitor.dashboard.access import access_required, is_from_own_page, may_view, request_of
-from signal_monitor.instrumentation.cells import current_cell
+from signal_monitor.instrumentation.current import current_state
 
 ELSEWHERE = "203.0.113.7"
 BROWSER = "text/html,application/xhtml+xml,*/*;q=0.8"
@@ -180,7 +180,7 @@ def test_a_page_without_tls_is_not_of_the_same_port_as_a_socket_with_it() -> Non
 
 @access_required
 def page(_request: HttpRequest) -> HttpResponse:
-    return HttpResponse(f"suppressed: {current_cell().suppressed}")
+    return HttpResponse(f"suppressed: {current_state().suppressed}")
 
 
 def test_a_view_answers_staff_unobserved_and_uncached() -> None:

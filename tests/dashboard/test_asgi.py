@@ -13,7 +13,7 @@ from django.urls import include, path
 from pytest_django.fixtures import Settings
 
 from signal_monitor.asgi import Application, Receive, Scope, Send, get_asgi_application
-from signal_monitor.instrumentation.cells import current_cell
+from signal_monitor.instrumentation.current import current_state
 from signal_monitor.routing import websocket_urlpatterns
 
 OWN_PAGE = [(b"host", b"testserver"), (b"origin", b"http://testserver")]
@@ -24,7 +24,7 @@ def anyone(_request: HttpRequest) -> bool:
 
 
 def suppressed(_request: HttpRequest) -> HttpResponse:
-    return HttpResponse(str(current_cell().suppressed))
+    return HttpResponse(str(current_state().suppressed))
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from signal_monitor.dashboard.hub import Client, Hub, HubFull
 from signal_monitor.dashboard.pages import View
-from signal_monitor.instrumentation.cells import current_cell
+from signal_monitor.instrumentation.current import current_state
 from signal_monitor.stores.base import StoreError
 
 OVERVIEW = View("overview")
@@ -93,7 +93,7 @@ async def test_drawing_happens_off_the_event_loop() -> None:
 
 
 async def test_drawing_is_not_observed() -> None:
-    hub = Hub(lambda _view: f"suppressed: {current_cell().suppressed}", idle, interval=SHORT)
+    hub = Hub(lambda _view: f"suppressed: {current_state().suppressed}", idle, interval=SHORT)
     async with joined(hub, OVERVIEW) as (client,):
         assert "suppressed: True" in await next_frame(client)
 

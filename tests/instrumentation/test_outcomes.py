@@ -10,8 +10,8 @@ import pytest
 from asgiref.sync import markcoroutinefunction
 from django.dispatch import Signal
 
-from signal_monitor.instrumentation.asends import SEQUENTIAL
-from signal_monitor.instrumentation.probes import probes
+from signal_monitor.instrumentation.django_versions import SEQUENTIAL
+from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.records import Dispatch
 from signal_monitor.testing import Capture
 
@@ -208,10 +208,10 @@ def test_blocked_loop_is_a_plain_send_on_a_running_loop(captured: Capture) -> No
 
 
 def test_orphans_are_counted_not_recorded(captured: Capture) -> None:
-    from signal_monitor.instrumentation.catalogue import catalogue
+    from signal_monitor.instrumentation.info import orphan_counts
 
     signal, name = Signal(), f"{__name__}.signal-"
-    before = sum(count for known, count in catalogue.orphans().items() if known.startswith(name))
+    before = sum(count for known, count in orphan_counts().items() if known.startswith(name))
 
     assert signal.send(sender=None) == []
     assert signal.send_robust(sender=None) == []
@@ -219,13 +219,13 @@ def test_orphans_are_counted_not_recorded(captured: Capture) -> None:
     signal.connect(fine, sender=int)
     assert signal.send(sender=str) == []
 
-    after = sum(count for known, count in catalogue.orphans().items() if known.startswith(name))
+    after = sum(count for known, count in orphan_counts().items() if known.startswith(name))
     assert after - before == 4
     assert captured.dispatches == []
 
 
 def test_call_site_of_the_first_the_slow_and_the_failed(captured: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probes, "looks_closely", False)
+    monkeypatch.setattr(hooks, "captures_all", False)
     signal = signal_with(fine)
     for _ in range(2):
         signal.send(sender=None)

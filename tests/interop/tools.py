@@ -222,7 +222,7 @@ class Monitor(Tool):
             name: importlib.import_module(f"{self.package}.{name}")
             for name in ("expansion", "pipeline", "process", "testing")
         }
-        running = part["pipeline"].Pipeline(part["expansion"].Expander(part["process"].ThisProcess()), [])
+        running = part["pipeline"].Pipeline(part["expansion"].RecordConverter(part["process"].ThisProcess()), [])
         part["pipeline"].run(running)
         capture = part["testing"].Capture()
         running.add(capture)

@@ -6,7 +6,7 @@ import pytest
 
 from signal_monitor.observers import history
 from signal_monitor.observers.history import History
-from signal_monitor.process import ThisProcess
+from signal_monitor.pipeline.process import ThisProcess
 from signal_monitor.records import Amendment, Dispatch, Failure, ReceiverCall, Severity
 from signal_monitor.stores.base import Batch
 

@@ -9,7 +9,7 @@ import pytest
 
 from signal_monitor.observers import statistics
 from signal_monitor.observers.statistics import OTHER, Statistics
-from signal_monitor.process import ThisProcess
+from signal_monitor.pipeline.process import ThisProcess
 from signal_monitor.records import Amendment, Dispatch, Failure, ReceiverCall, SubjectKind
 from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, Totals
 

@@ -21,9 +21,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from signal_monitor.faults import faults
-from signal_monitor.instrumentation.catalogue import catalogue
-from signal_monitor.instrumentation.probes import probes
+from signal_monitor.errors import errors
+from signal_monitor.instrumentation.info import orphan_counts
+from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.testing import capture_dispatches
 
 from . import actions, strategies
@@ -56,7 +56,7 @@ class SideBySide(RuleBasedStateMachine):
         self.capturing = capture_dispatches()
         self.capture = self.capturing.__enter__()
         self.seen = self.amended = 0
-        self.faults = faults.count
+        self.faults = errors.count
         self.context = contextvars.Context()  # what one example leaves in it is not the next one's
 
     def teardown(self) -> None:
@@ -67,15 +67,15 @@ class SideBySide(RuleBasedStateMachine):
     def both(self, action: actions.Action) -> None:
         """Do it in both worlds, and compare all that can be seen."""
         expected = self.context.run(self.stock.step, action)
-        orphans = sum(catalogue.orphans().values())
+        orphans = sum(orphan_counts().values())
         actual = self.context.run(self.observed.step, action)
         if self.stock.has_failed:
             gc.collect()
         left = self.context.run(self.observed.state), self.context.run(self.stock.state)
         found = difference((actual, left[0]), (expected, left[1]))
         assert found is None, found
-        assert faults.count == self.faults, faults.last
-        counted, unanswered = sum(catalogue.orphans().values()) - orphans, self._unanswered()
+        assert errors.count == self.faults, errors.last
+        counted, unanswered = sum(orphan_counts().values()) - orphans, self._unanswered()
         assert counted == unanswered, f"{counted} orphans instead of {unanswered}"
         self._check_records()
 
@@ -157,6 +157,6 @@ def _order(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.timeout(0 if THOROUGH else 120)
 @pytest.mark.parametrize("fast", [True, False], ids=["fast path", "general path"])
 def test_never_a_difference(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
-    monkeypatch.setattr(probes, "fast", fast, raising=False)
+    monkeypatch.setattr(hooks, "fast", fast, raising=False)
 
     run_state_machine_as_test(SideBySide, settings=SETTINGS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from signal_monitor.instrumentation.catalogue import catalogue
+from signal_monitor.instrumentation.info import signal_info
 from signal_monitor.records import Amendment, Dispatch, Outcome, ReceiverCall
 
 from .journal import Call, Sent
@@ -51,7 +51,7 @@ class Truth:
         )
 
     def _title(self, sent: Sent) -> tuple[str, str, str]:
-        return (catalogue.signal(self.world.signals[sent.signal]).name, sent.sender, sent.method)
+        return (signal_info(self.world.signals[sent.signal]).name, sent.sender, sent.method)
 
     def _is_placed(self, sent: Sent) -> bool:
         """Whether the monitor sees the receiver calls around a dispatch."""

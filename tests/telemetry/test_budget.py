@@ -17,7 +17,7 @@ from opentelemetry.trace import StatusCode
 from pytest_django.fixtures import Settings
 
 from signal_monitor import pipeline
-from signal_monitor.instrumentation.outbox import outbox
+from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.telemetry.budget import MAX_TRACES, Budget
 from signal_monitor.testing import capture_dispatches
 from tests.telemetry.providing import Eager, Spans, connected, receive_work, work
@@ -275,7 +275,7 @@ def test_what_is_known_is_kept_when_the_queue_is_full(
 
     def fills_queue(**kwargs: Any) -> None:
         with spans.tracer.start_as_current_span("sql"):
-            monkeypatch.setattr(outbox, "size", 0)
+            monkeypatch.setattr(record_queue, "size", 0)
 
     connect(fills_queue)
     with spans.tracer.start_as_current_span("request"):

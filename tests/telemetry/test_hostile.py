@@ -17,8 +17,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from pytest_django.fixtures import Settings
 
 from signal_monitor import pipeline
-from signal_monitor.faults import faults
-from signal_monitor.instrumentation.outbox import outbox
+from signal_monitor.errors import errors
+from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.instrumentor import SignalInstrumentor
 from signal_monitor.telemetry.switch import telemetry
 from tests.telemetry.providing import Spans, connected, work
@@ -86,7 +86,7 @@ def test_no_lock_is_held_around_a_span_processor(provide: Any) -> None:
 
 def test_processor_that_raises_at_the_end_loses_no_other_span(provide: Any) -> None:
     spans: Spans = provide()
-    signal, before = connected(fine), faults.count
+    signal, before = connected(fine), errors.count
     with spans.tracer.start_as_current_span("request"):
         spans.provider.add_span_processor(Refusing())
         for _ in range(30):
@@ -94,7 +94,7 @@ def test_processor_that_raises_at_the_end_loses_no_other_span(provide: Any) -> N
         pipeline.flush()
         written = spans.exporter.get_finished_spans()
     assert len(written) == 60
-    assert faults.count > before
+    assert errors.count > before
 
 
 def test_processor_that_raises_at_the_start_does_not_keep_receivers_from_running(provide: Any) -> None:
@@ -123,7 +123,7 @@ def test_who_asks_after_a_drop_gets_the_span_around(provide: Any, monkeypatch: p
     def receiver(**kwargs: Any) -> None:
         threads.append(threading.Thread(target=contextvars.copy_context().run, args=(later,)))
         threads[0].start()
-        monkeypatch.setattr(outbox, "size", 0)
+        monkeypatch.setattr(record_queue, "size", 0)
 
     with spans.tracer.start_as_current_span("request"):
         connected(receiver).send(sender=None)

@@ -14,7 +14,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from pytest_django.fixtures import Settings
 
 from signal_monitor import pipeline
-from signal_monitor.instrumentation.outbox import outbox
+from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.telemetry import metrics as ours
 from tests.telemetry.providing import Meters, Spans
 
@@ -175,15 +175,15 @@ def test_running_receivers(meters: Meters, connect: Any) -> None:
 
 def test_dropped_records_are_counted(meters: Meters, connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     connect(stir)
-    before = outbox.dropped
-    monkeypatch.setattr(outbox, "size", 0)
+    before = record_queue.dropped
+    monkeypatch.setattr(record_queue, "size", 0)
     for _ in range(5):
         cooked.send(sender=None)
 
     points = meters.read()["signal_monitor.records.dropped"]
     by_reason = {point.attributes["reason"]: point.value for point in points}
     assert by_reason["queue_full"] == before + 5
-    monkeypatch.setattr(outbox, "dropped", before)
+    monkeypatch.setattr(record_queue, "dropped", before)
 
 
 def test_too_many_combinations_share_one(meters: Meters, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +256,7 @@ def test_losses_are_told_after_the_settings_have_changed(
     pipeline.flush()
     for size in (10, 20):
         settings.SIGNAL_MONITOR = {"STORE": "memory", "QUEUE_SIZE": size}
-    monkeypatch.setattr(outbox, "dropped", 7)
+    monkeypatch.setattr(record_queue, "dropped", 7)
 
     (point,) = meters.read()["signal_monitor.records.dropped"]
     assert point.value == 7

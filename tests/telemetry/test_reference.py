@@ -16,7 +16,7 @@ from pytest_django.fixtures import Settings
 
 from signal_monitor import pipeline
 from signal_monitor.conf import Config
-from signal_monitor.instrumentation.outbox import outbox
+from signal_monitor.instrumentation.record_queue import record_queue
 from tests.telemetry.providing import Meters, Spans
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -71,7 +71,7 @@ def emitted(provide: Any, meters: Meters, settings: Settings, monkeypatch: pytes
         for _ in range(20):
             baked.send(sender=dict)
         pipeline.flush()
-        monkeypatch.setattr(outbox, "size", 0)
+        monkeypatch.setattr(record_queue, "size", 0)
         baked.send(sender=dict)
     baked.disconnect(knead)
     spans.finished()

@@ -16,8 +16,8 @@ from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, TraceIdRatioBased
 from opentelemetry.trace import StatusCode
 
-from signal_monitor.instrumentation.asends import SEQUENTIAL
-from signal_monitor.instrumentation.outbox import outbox
+from signal_monitor.instrumentation.django_versions import SEQUENTIAL
+from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.telemetry.light import LightSpan
 from signal_monitor.testing import capture_dispatches
 from tests.telemetry.providing import Eager, Spans, connected, receive_work, work
@@ -335,7 +335,7 @@ def test_limits_and_final_status_are_the_sdks(provide: Any) -> None:
 
 def test_full_queue_gives_out_no_span_ids(provide: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     spans = provide()
-    monkeypatch.setattr(outbox, "size", 0)
+    monkeypatch.setattr(record_queue, "size", 0)
     with spans.tracer.start_as_current_span("request"):
         connected(work(spans.tracer, "sql")).send(sender=None)
 

@@ -71,10 +71,10 @@ def take_observed() -> int:
     """How many dispatches were observed since the last time; none stays queued, as with a worker that keeps up."""
     if not INSTRUMENTED:
         return 0
-    from signal_monitor.instrumentation.outbox import outbox
+    from signal_monitor.instrumentation.record_queue import record_queue
 
-    observed = len(outbox) + outbox.dropped
-    outbox.clear()
+    observed = len(record_queue) + record_queue.dropped
+    record_queue.clear()
     return observed
 
 
@@ -82,11 +82,11 @@ def about_monitor() -> dict[str, dict[str, int]]:
     """Which path the monitor takes in this process, and how often it failed, by the last place where it did."""
     if not INSTRUMENTED:
         return {"paths": {}, "faults": {}}
-    from signal_monitor.faults import faults
-    from signal_monitor.instrumentation.probes import probes
+    from signal_monitor.errors import errors
+    from signal_monitor.instrumentation.hooks import hooks
 
-    path = "fast" if probes.fast else "general"
-    return {"paths": {path: 1}, "faults": {str(faults.last): faults.count} if faults.count else {}}
+    path = "fast" if hooks.uses_plans else "general"
+    return {"paths": {path: 1}, "faults": {str(errors.last): errors.count} if errors.count else {}}
 
 
 journal = Journal()

@@ -6,11 +6,11 @@ import os
 
 if path := os.environ.get("CONFORMANCE_INSTRUMENT"):
     from signal_monitor.instrumentation import instrument
-    from signal_monitor.instrumentation.outbox import outbox
-    from signal_monitor.instrumentation.probes import probes
+    from signal_monitor.instrumentation.record_queue import record_queue
+    from signal_monitor.instrumentation.hooks import hooks
 
     if path == "general":
-        probes.fast = False
+        hooks.uses_plans = False
     instrument()
     # A forked process starts with a copy of what its parent observed: each is to count its own.
-    os.register_at_fork(after_in_child=outbox.clear)
+    os.register_at_fork(after_in_child=record_queue.clear)

@@ -1,16 +1,9 @@
-"""``asend`` and ``asend_robust``, and what calls async receivers: Django's own code, with a note before and after each.
-
-Django 6.1 runs the async receivers of one dispatch in one shared context, so what is current cannot be set around
-``await receiver()``: the receivers would see each other's, and the caller would keep the last. It is set while the
-coroutine is being stepped, and only then, which is right on every version.
-"""
+"""``asend`` and ``asend_robust``: Django's own code, with a note before and after each receiver call."""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
-import types
-from collections.abc import Awaitable, Coroutine, Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import starmap
 from typing import Any
@@ -18,22 +11,11 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.dispatch import dispatcher
 
-from signal_monitor.errors import note_in_send
-
-from .current import (
-    Call,
-    ExecutionState,
-    Origin,
-    Record,
-    add_running,
-    current_state,
-    enter_state,
-    leave_state,
-    remove_running,
-)
+from .async_calls import observe
+from .current import Call, ExecutionState, Origin, Record, current_state, enter_state, leave_state
 from .django_versions import SEQUENTIAL, run_parallel
 from .info import DispatchInfo
-from .plans import UNOBSERVED, ObservedSignal, find_info, note_receiver
+from .plans import ObservedSignal, find_info, note_receiver
 from .record import add_call, begin_call, end_call, info_of, outer_of, spans_of
 from .recorder import begin, count_orphan, end, end_call_failed, end_call_ok, fail, refuse_call
 
@@ -284,124 +266,3 @@ async def call_async_receiver_robustly(
         signal._log_robust_failure(receiver, err)
         return err
     return response
-
-
-def observe(awaitable: Any, call: Call, origin: Origin | None, *, for_task: bool) -> Any:
-    """What to await in place of what an async receiver has returned.
-
-    Where it is ``for_task``, asyncio makes a task of it, which takes no generator.
-    """
-    if info_of(call.record) is UNOBSERVED:
-        return awaitable
-    try:
-        if type(awaitable) is not types.CoroutineType and not asyncio.iscoroutine(awaitable):
-            if asyncio.isfuture(awaitable):
-                return _observed_future(awaitable, call)
-            if not inspect.isawaitable(awaitable):
-                refuse_call(call.record, call.index, TypeError("an awaitable is required"))
-                return awaitable  # asyncio is about to say that it cannot be awaited
-            awaitable = _await(awaitable)
-        return _as_coroutine(awaitable, call, origin) if for_task else steps(awaitable, call, origin)
-    except Exception as error:  # noqa: BLE001 - see note_in_send
-        note_in_send("an async receiver", error)
-        return awaitable
-
-
-def _observed_future(future: asyncio.Future[Any], call: Call) -> asyncio.Future[Any]:
-    begin_call(call.record, call.index)
-    future.add_done_callback(partial(_end_future, call))
-    return future
-
-
-def _end_future(call: Call, future: asyncio.Future[Any]) -> None:
-    if future.cancelled():
-        end_call_failed(call, asyncio.CancelledError())
-    elif (error := future.exception()) is not None:
-        end_call_failed(call, error)
-    else:
-        end_call_ok(call)
-
-
-async def _await(awaitable: Awaitable[Any]) -> Any:
-    """A coroutine for an awaitable of another kind, so that it can be stepped."""
-    return await awaitable
-
-
-@types.coroutine
-def steps(coroutine: Any, call: Call, origin: Origin | None) -> Generator[Any, Any, Any]:
-    """Run a receiver's coroutine, with its call as the current one whenever it runs; for ``await`` only."""
-    spans, left = spans_of(call.record), None
-    begin_call(call.record, call.index)
-    if getattr(coroutine, "cr_await", None) is not None:
-        error = RuntimeError("coroutine is being awaited already")  # as await raises it
-        end_call_failed(call, error)
-        raise error
-    state = ExecutionState.at(call, origin)
-    add_running(call, state)
-    call.coroutine = coroutine
-    step, argument = coroutine.send, None
-    try:
-        while True:
-            token = enter_state(state)
-            outer = spans.resume(call.index, left) if spans is not None else None
-            try:
-                awaited = step(argument)
-            except StopIteration as stop:
-                end_call_ok(call)
-                return stop.value
-            except BaseException as error:
-                end_call_failed(call, error)
-                raise
-            finally:
-                argument = None  # an exception would keep this frame alive
-                state = leave_state(token)  # the receiver's own, or that of a block which it suppresses
-                if spans is not None:
-                    left = spans.pause(outer)
-            try:
-                argument = yield awaited
-                step = coroutine.send
-            except GeneratorExit as error:
-                coroutine.close()
-                end_call_failed(call, error)
-                raise
-            except BaseException as error:  # noqa: BLE001 - it is raised in the receiver
-                step, argument = coroutine.throw, error
-    finally:
-        call.coroutine = coroutine = step = awaited = left = None
-        remove_running(call)
-
-
-class _Unstarted:
-    """A coroutine that is closed if nobody takes it.
-
-    A task that is cancelled before its first step throws into the coroutine it was given, so that there is no complaint
-    about one that was never awaited; with ours, the receiver's would be left.
-    """
-
-    __slots__ = ("coroutine",)
-
-    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        self.coroutine: Coroutine[Any, Any, Any] | None = coroutine
-
-    def take(self) -> Coroutine[Any, Any, Any] | None:
-        """The coroutine, which the caller runs."""
-        coroutine, self.coroutine = self.coroutine, None
-        return coroutine
-
-    def __del__(self) -> None:
-        if self.coroutine is not None:
-            self.coroutine.close()
-
-
-async def _run(unstarted: _Unstarted, call: Call, origin: Origin | None) -> Any:
-    return await steps(unstarted.take(), call, origin)
-
-
-def _as_coroutine(coroutine: Any, call: Call, origin: Origin | None) -> Coroutine[Any, Any, Any]:
-    """A coroutine that runs a receiver's and has its name."""
-    ours: Any = _run(_Unstarted(coroutine), call, origin)
-    for name in ("__name__", "__qualname__"):
-        value = getattr(coroutine, name, None)
-        if type(value) is str:  # a coroutine that is not Python's own may have none
-            setattr(ours, name, value)
-    return ours  # type: ignore[no-any-return]

@@ -23,7 +23,7 @@ from signal_monitor import names
 from signal_monitor.errors import guarded
 from signal_monitor.records import METHODS, Method
 
-from .asend import observe
+from .async_calls import observe
 from .current import (
     Call,
     ExecutionState,
@@ -69,7 +69,7 @@ class CustomInfo(DispatchInfo):
     def __init__(self, signal: SignalInfo, sender: str, method: Method) -> None:
         super().__init__(signal, sender, method, (), 0, custom=True)
         self.asked = False
-        self.orphans_before = signal.orphans
+        self.orphans_before = _orphans_of(signal)
 
 
 class StandIn:
@@ -224,8 +224,13 @@ def _leave(
         end(record, current_state())
     elif info.asked:
         info.signal.orphans += 1
-    elif info.signal.orphans == info.orphans_before:  # otherwise Django's own method has found no receiver
+    elif _orphans_of(info.signal) == info.orphans_before:  # otherwise Django's own method has found no receiver
         end(record, current_state())
+
+
+def _orphans_of(signal: SignalInfo) -> int:
+    attachment = signal.attachment()
+    return signal.orphans + (attachment.orphans if attachment is not None else 0)
 
 
 def _mark_swallowed(record: Record) -> None:

@@ -19,7 +19,7 @@ from signal_monitor.records import Method
 Hook = Callable[[], None]
 
 ATTRIBUTE = "_signal_monitor"
-"""The attribute of a signal that has its SignalInfo: looking it up by ``id()`` would cost a tenth of a send."""
+"""The attribute of a signal that has its Attachment: looking it up by ``id()`` would cost a tenth of a send."""
 CAPTURE_SECONDS = 1.0
 
 
@@ -38,15 +38,18 @@ class Limits:
         return self.slow_ns
 
 
+def _nothing() -> None:
+    return None
+
+
 class SignalInfo:
     """What is known about one signal while it lives.
 
-    ``orphans`` counts its dispatches that found no receiver. The addition runs no code in which CPython, up to the
-    builds without its global lock, would let another thread in: no count is lost. ``described`` belongs to
-    ``signal_monitor.instrumentation.plans``.
+    ``orphans`` counts its dispatches that found no receiver, as far as its Attachment does not. ``described`` belongs
+    to ``signal_monitor.instrumentation.plans``.
     """
 
-    __slots__ = ("after", "before", "described", "name", "orphans", "ref", "slow_ns")
+    __slots__ = ("after", "attachment", "before", "described", "name", "orphans", "ref", "slow_ns")
 
     def __init__(self, signal: object, name: str, limits: Limits) -> None:
         self.name = name
@@ -54,6 +57,7 @@ class SignalInfo:
         self.before: Hook | None = None
         self.after: Hook | None = None
         self.orphans = 0
+        self.attachment: Callable[[], Attachment | None] = _nothing
         self.described: dict[object, Any] = {}
         self.ref: Callable[[], object] = weakref.ref(signal)
 
@@ -61,6 +65,25 @@ class SignalInfo:
     def has_hooks(self) -> bool:
         """Whether something is called before or after each dispatch."""
         return self.before is not None or self.after is not None
+
+
+class Attachment:
+    """What a signal itself holds, as an attribute: a SignalInfo, a count of orphans, and its plans.
+
+    The plans hold entries of ``Signal.receivers``, and these the signal: nothing else may hold an attachment. Adding to
+    ``orphans`` runs no code in which CPython, up to the builds without its global lock, would let another thread in: no
+    count is lost.
+    """
+
+    __slots__ = ("__weakref__", "info", "orphans", "plans")
+
+    def __init__(self, info: SignalInfo) -> None:
+        self.info = info
+        self.orphans = 0
+        self.plans: dict[int, Any] = {}
+
+    def __del__(self) -> None:
+        self.info.orphans += self.orphans
 
 
 class ReceiverInfo:
@@ -145,6 +168,7 @@ class _Known:
         self.named: dict[int, str] = {}
         self.modules_seen = 0
         self.looked_at = 0.0
+        self.dead: list[SignalInfo] = []
         self.orphans_of_dead: dict[str, int] = {}
 
 
@@ -196,20 +220,19 @@ class _UnreferableInfo(SignalInfo):
         self.ref = _nothing
 
 
-def _nothing() -> None:
-    return None
-
-
 def attached_info(signal: Any) -> SignalInfo:  # noqa: ANN401 - a signal, or what is sent like one
     """What is known about a signal, which its send methods find on the signal from now on, unless it has hooks."""
     kind = type(signal)
     if not issubclass(kind, Signal) or _is_pickled(kind):
         return signal_info(signal)
-    info: SignalInfo | None = vars(signal).get(ATTRIBUTE)
-    if info is None or info.ref() is not signal:  # copied from another
-        info = signal_info(signal)
-        if not info.has_hooks:
-            object.__setattr__(signal, ATTRIBUTE, info)  # whatever a subclass allows
+    attachment: Attachment | None = vars(signal).get(ATTRIBUTE)
+    if attachment is not None and attachment.info.ref() is signal:  # else copied from another
+        return attachment.info
+    info = signal_info(signal)
+    if not info.has_hooks:
+        attachment = Attachment(info)
+        object.__setattr__(signal, ATTRIBUTE, attachment)  # whatever a subclass allows
+        info.attachment = weakref.ref(attachment)
     return info
 
 
@@ -240,9 +263,8 @@ def _detach(signal: object) -> None:
 
 def _forget_signal(key: int) -> None:
     info = _known.signals.pop(key, None)
-    if info is not None and info.orphans:
-        counts = _known.orphans_of_dead
-        counts[info.name] = counts.get(info.name, 0) + info.orphans
+    if info is not None:
+        _known.dead.append(info)
 
 
 def _name_of(signal: object) -> str:
@@ -290,10 +312,17 @@ def known_signals() -> Iterator[SignalInfo]:
 
 def orphan_counts() -> dict[str, int]:
     """Dispatches that found no receiver, by signal; signals without any are left out."""
-    counts = dict(_known.orphans_of_dead)
+    counts = _known.orphans_of_dead
+    while _known.dead:
+        dead = _known.dead.pop()  # its attachment has added its count by now
+        if dead.orphans:
+            counts[dead.name] = counts.get(dead.name, 0) + dead.orphans
+    counts = dict(counts)
     for info in known_signals():
-        if info.orphans:
-            counts[info.name] = counts.get(info.name, 0) + info.orphans
+        attachment = info.attachment()
+        orphans = info.orphans + (attachment.orphans if attachment is not None else 0)
+        if orphans:
+            counts[info.name] = counts.get(info.name, 0) + orphans
     return counts
 
 
@@ -302,6 +331,8 @@ def reset_orphan_counts() -> None:
     _known.orphans_of_dead.clear()
     for info in known_signals():
         info.orphans = 0
+        if (attachment := info.attachment()) is not None:
+            attachment.orphans = 0
 
 
 _PICKLING = ("__reduce__", "__reduce_ex__", "__getstate__")

@@ -22,22 +22,20 @@ from signal_monitor.records import Method
 
 from .current import current_state
 from .hooks import hooks
-from .info import DispatchInfo, Limits, SignalInfo, attached_info, known_signals, receiver_info
+from .info import ATTRIBUTE, Attachment, DispatchInfo, Limits, SignalInfo, attached_info, known_signals, receiver_info
 
 
 class ObservedSignal(Signal):
     """A signal with what type stubs leave out and what is ours; for annotations."""
 
     _dead_receivers: bool
-    _signal_monitor: SignalInfo
+    _signal_monitor: Attachment
 
     _log_robust_failure: Callable[[object, Exception], None]
 
 
 Reference = Callable[[], Any]
 MAX_PLANS = 1_000
-PLANS: Any = object()
-"""The key of the plans of a signal that does not cache, in its own ``sender_receivers_cache``."""
 _NONE_KEY = id(None)
 
 
@@ -125,10 +123,9 @@ def find_plan(signal: Signal, sender: object, cached: object) -> Plan | None:
     """
     if not signal.use_caching:
         cached = None
-        cache = signal.sender_receivers_cache
-        plans = cache.get(PLANS) if type(cache) is dict else None
-        if plans is not None:
-            plan: Plan | None = plans.get(id(sender))
+        attachment: Attachment | None = signal.__dict__.get(ATTRIBUTE)
+        if attachment is not None:
+            plan: Plan | None = attachment.plans.get(id(sender))
             if plan is not None:
                 receivers = signal.receivers
                 if len(receivers) == len(plan.entries) and all(map(is_, receivers, plan.entries)):
@@ -172,11 +169,9 @@ def _replace_cached(signal: Signal, info: SignalInfo, sender: Any, cached: Any) 
 
 
 def _keep(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None:  # noqa: ANN401
-    """A plan in the cache that such a signal does not use, but clears with every ``connect`` and ``disconnect``.
-
-    It is made only from entries that keep no receiver alive: ``receivers`` may be assigned without a ``disconnect``.
-    """
-    if type(signal.sender_receivers_cache) is not dict:
+    """A plan that holds entries of ``receivers``, where these keep no receiver alive."""
+    attachment: Attachment | None = signal.__dict__.get(ATTRIBUTE)
+    if attachment is None or attachment.info is not info:
         return None
     entries = list(signal.receivers)
     if not all(_keeps_nothing_alive(entry) for entry in entries):
@@ -188,7 +183,7 @@ def _keep(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None:  # noqa
     plan = Plan(mine, info, sender)
     list.clear(plan)
     plan.entries = entries
-    place, plans = id(sender), signal.sender_receivers_cache.setdefault(PLANS, {})
+    place, plans = id(sender), attachment.plans
     while len(plans) >= MAX_PLANS:
         plans.pop(next(iter(plans)), None)
     if sender is not None:
@@ -342,6 +337,8 @@ def forget_plans() -> None:
     """Drop every plan and DispatchInfo; a signal whose lock is held keeps its plans until it connects the next time."""
     for info in known_signals():
         info.described.clear()
+        if (attachment := info.attachment()) is not None:
+            attachment.plans.clear()
         signal: Any = info.ref()
         if isinstance(signal, Signal) and _has_djangos_attributes(signal) and signal.lock.acquire(timeout=1):
             try:

@@ -220,9 +220,11 @@ class Monitor(Tool):
         """A capture of what is queued, be the monitor on or off: ``capture_dispatches`` would put it on."""
         part = {
             name: importlib.import_module(f"{self.package}.{name}")
-            for name in ("expansion", "pipeline", "process", "testing")
+            for name in ("pipeline.converter", "pipeline.process", "pipeline", "testing")
         }
-        running = part["pipeline"].Pipeline(part["expansion"].RecordConverter(part["process"].ThisProcess()), [])
+        running = part["pipeline"].Pipeline(
+            part["pipeline.converter"].RecordConverter(part["pipeline.process"].ThisProcess()), []
+        )
         part["pipeline"].run(running)
         capture = part["testing"].Capture()
         running.add(capture)

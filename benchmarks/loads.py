@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from itertools import repeat
+from itertools import cycle, islice, repeat
 from time import thread_time_ns
 from typing import Any
 
@@ -84,11 +84,14 @@ class Load:
         self._tools = tools
         self._kept: list[object] = []  # signals hold their receivers weakly
         self.send = self._build(scenario.depth)
+        self._senders = _made_senders(scenario.senders)
 
     def _build(self, depth: int) -> Receiver:
         inner = self._build(depth - 1) if depth > 1 else None
         signal = Signal(use_caching=self.scenario.caching)
-        connected_to = ExpectedError if self.scenario.elsewhere else Sender
+        connected_to: Any = ExpectedError if self.scenario.elsewhere else Sender
+        if self.scenario.senders != "class":
+            connected_to = None
         for receiver in self._receivers(inner):
             for tool in self._tools:
                 receiver = tool.receiver(receiver)
@@ -121,20 +124,32 @@ class Load:
         if self.scenario.is_async:
             return asyncio.run(_timed(self.send, sends))
         loop = _send_raising if self.scenario.is_raising else _send
+        senders = list(islice(cycle(self._senders), sends))
         before = thread_time_ns()
-        loop(self.send, sends)
+        loop(self.send, senders)
         return thread_time_ns() - before
 
 
-def _send(send: Receiver, sends: int) -> None:
-    for _ in repeat(None, sends):
-        send(Sender, instance=None, created=True)
+def _made_senders(kind: str) -> list[Any]:
+    """One class, or a few hundred objects of a kind."""
+    made: list[Any] = {
+        "class": lambda: [Sender],
+        "classes": lambda: [type(f"Sender{number}", (Sender,), {}) for number in range(200)],
+        "instances": lambda: [Sender() for _ in range(500)],
+        "strings": lambda: [f"sender {number}" for number in range(200)],
+    }[kind]()
+    return made
 
 
-def _send_raising(send: Receiver, sends: int) -> None:
-    for _ in repeat(None, sends):
+def _send(send: Receiver, senders: list[Any]) -> None:
+    for sender in senders:
+        send(sender, instance=None, created=True)
+
+
+def _send_raising(send: Receiver, senders: list[Any]) -> None:
+    for sender in senders:
         try:  # noqa: SIM105 - a context manager would be part of what is timed
-            send(Sender, instance=None, created=True)
+            send(sender, instance=None, created=True)
         except ExpectedError:
             pass
 

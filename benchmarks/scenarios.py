@@ -12,8 +12,9 @@ class Scenario:
     """One way to send.
 
     ``elsewhere`` connects the receivers for another sender, so that a dispatch finds none. ``failing`` is the position
-    of the receiver that raises. ``depth`` is how many dispatches stand inside one another. ``query`` is what each
-    receiver asks of the database. A send takes about ``slower`` times that of a plain one.
+    of the receiver that raises. ``depth`` is how many dispatches are nested. ``query`` is what each receiver asks of
+    the database. ``senders`` are one "class", many "classes", "instances" or "strings". A send takes about ``slower``
+    times that of a plain one.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Scenario:
     failing: int | None = None
     depth: int = 1
     query: str = ""
+    senders: str = "class"
     slower: int = 1
     group: str = "sends"
 
@@ -71,10 +73,15 @@ _ALL = (
     Scenario("plain-elsewhere", "none of this sender", receivers=1, elsewhere=True, caching=False),
     Scenario("robust", "`send_robust`, 3", method="send_robust", receivers=3),
     Scenario("nested", "3 deep, 1 each", receivers=1, depth=3),
+    Scenario("instances", "3, instances as senders", receivers=3, senders="instances"),
+    Scenario("classes", "3, 200 classes as senders", receivers=3, senders="classes"),
+    Scenario("strings", "3, strings as senders", receivers=3, caching=False, senders="strings"),
     Scenario("failing", "`send`, 2nd of 3 raises", receivers=3, failing=1),
     Scenario("failing-robust", "`send_robust`, 2nd of 3 raises", method="send_robust", receivers=3, failing=1),
     Scenario("asend-sync", "`asend`, 3 sync", method="asend", receivers=3, slower=_ASYNC),
+    Scenario("asend-async-1", "`asend`, 1 async", method="asend", async_receivers=1, slower=_ASYNC),
     Scenario("asend-async", "`asend`, 3 async", method="asend", async_receivers=3, slower=_ASYNC),
+    Scenario("asend-async-10", "`asend`, 10 async", method="asend", async_receivers=10, slower=_ASYNC),
     Scenario("asend-mixed", "`asend`, 2 sync, 2 async", method="asend", receivers=2, async_receivers=2, slower=_ASYNC),
     Scenario("query-get", "a receiver gets a row", receivers=1, query="get", slower=5, group="queries"),
     Scenario("query-create", "a receiver creates a row", receivers=1, query="create", slower=5, group="queries"),

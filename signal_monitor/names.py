@@ -21,7 +21,7 @@ _CLASS_QUALNAME = type.__dict__["__qualname__"]
 _MODULE_DICT: Any = vars(types.ModuleType)["__dict__"]
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType)
 _PLAIN = (int, float, bool, bytes)
-_NAMED = {*_PLAIN, types.ModuleType}
+_NAMED = {*_PLAIN, types.ModuleType, type(None)}
 
 
 class Source(NamedTuple):
@@ -165,6 +165,8 @@ def error_message(error: BaseException) -> str | None:
     ``str(error)`` could run code of the application, and could load or print what nobody should see.
     """
     arguments = BaseException.args.__get__(error)  # type: ignore[attr-defined]
+    if len(arguments) == 1 and type(arguments[0]) is str:
+        return shortened(arguments[0])
     plain = [str(item) for item in arguments if type(item) in {str, int, float}]
     return shortened(", ".join(plain)) if plain else None
 

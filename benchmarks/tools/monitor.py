@@ -11,9 +11,10 @@ from django.dispatch import Signal
 from signal_monitor import pipeline
 from signal_monitor.errors import errors
 from signal_monitor.instrumentation import is_instrumented
+from signal_monitor.instrumentation import record_queue as record_queue_module
+from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.instrumentation.info import orphan_counts
 from signal_monitor.instrumentation.record_queue import record_queue
-from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.middleware import PATH
 from signal_monitor.pipeline.process import path_mode
 from signal_monitor.stores import get_store
@@ -38,15 +39,16 @@ class Monitor(Tool):
 
     options: Mapping[str, object] = {}
 
+    def start(self) -> None:
+        record_queue_module.QUEUE_SIZE = QUEUE_SIZE
+
     def settings(self) -> Mapping[str, Any]:
         # The store in memory: what SQLite costs is so much per second, however many dispatches there are.
-        options = {"STORE": "memory", "QUEUE_SIZE": QUEUE_SIZE, **self.options}
+        options = {"STORE": "memory", **self.options}
         return {"INSTALLED_APPS": ["signal_monitor"], "MIDDLEWARE": [PATH], "SIGNAL_MONITOR": options}
 
     def flush(self) -> None:
         pipeline.flush()
-        while len(record_queue):  # a flush gives up after a second, so that no exit waits for it
-            pipeline.flush()
 
     def recorded(self) -> Mapping[str, int]:
         store = get_store()
@@ -137,6 +139,7 @@ class GeneralMonitor(Monitor):
     """On the path for Django versions that are not known."""
 
     def start(self) -> None:
+        super().start()
         hooks.uses_plans = False
 
     def check(self) -> None:

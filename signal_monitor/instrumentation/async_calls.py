@@ -16,7 +16,7 @@ from typing import Any
 
 from signal_monitor.errors import note_in_send
 
-from .current import Call, ExecutionState, Origin, add_running, enter_state, leave_state, remove_running
+from .current import Call, ExecutionState, Origin, enter_state, get_state, leave_state, running_states
 from .plans import UNOBSERVED
 from .record import begin_call, info_of, spans_of
 from .recorder import end_call_failed, end_call_ok, refuse_call
@@ -73,7 +73,7 @@ def steps(coroutine: Any, call: Call, origin: Origin | None) -> Generator[Any, A
         end_call_failed(call, error)
         raise error
     state = ExecutionState.at(call, origin)
-    add_running(call, state)
+    running_states[id(call)] = state
     call.coroutine = coroutine
     step, argument = coroutine.send, None
     try:
@@ -90,7 +90,8 @@ def steps(coroutine: Any, call: Call, origin: Origin | None) -> Generator[Any, A
                 raise
             finally:
                 argument = None  # an exception would keep this frame alive
-                state = leave_state(token)  # the receiver's own, or that of a block which it suppresses
+                state = get_state()  # the receiver's own, or that of a block which it suppresses
+                leave_state(token)
                 if spans is not None:
                     left = spans.pause(outer)
             try:
@@ -104,7 +105,7 @@ def steps(coroutine: Any, call: Call, origin: Origin | None) -> Generator[Any, A
                 step, argument = coroutine.throw, error
     finally:
         call.coroutine = coroutine = step = awaited = left = None
-        remove_running(call)
+        running_states.pop(id(call), None)
 
 
 class _Unstarted:

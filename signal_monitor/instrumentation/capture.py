@@ -20,6 +20,8 @@ from .hooks import hooks
 from .info import DispatchInfo
 
 MAX_FRAMES = 30
+MAX_PATHS = 5_000
+_our_paths: dict[str, bool] = {}
 PACKAGE = f"{pathlib.Path(__file__).parents[1]}{os.sep}"
 CAPTURE_FAILED_SECONDS = 0.05
 
@@ -105,4 +107,10 @@ def caller_lines() -> Lines:
 
 
 def _is_ours(code: CodeType) -> bool:
-    return code.co_filename.startswith(PACKAGE)
+    path = code.co_filename
+    known = _our_paths.get(path)
+    if known is None:
+        if len(_our_paths) >= MAX_PATHS:
+            _our_paths.clear()
+        known = _our_paths[path] = path.startswith(PACKAGE)
+    return known

@@ -13,7 +13,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from threading import get_ident
 from time import perf_counter
 from typing import Any
@@ -132,6 +132,10 @@ _state: ContextVar[ExecutionState] = ContextVar("signal_monitor_state", default=
 
 get_state = _state.get
 """The state of this context, which may be another thread's; NO_STATE where nothing was dispatched. One C call."""
+enter_state = _state.set
+"""Make a state the current one; returns what ``leave_state`` takes."""
+leave_state = _state.reset
+"""Restore what was current before ``enter_state``: a context in which nothing was set has nothing set afterwards."""
 
 
 def current_state() -> ExecutionState:
@@ -148,21 +152,6 @@ def _inside(place: Place) -> Place | None:
     return place.outer if type(place) is Root else place
 
 
-def enter_state(state: ExecutionState) -> Token[ExecutionState]:
-    """Make a state the current one; returns what ``leave_state`` takes."""
-    return _state.set(state)
-
-
-def leave_state(token: Token[ExecutionState]) -> ExecutionState:
-    """Restore what was current before ``enter_state``; returns the state that was left.
-
-    By the token, so that a context in which nothing was set has nothing set afterwards.
-    """
-    left = _state.get()
-    _state.reset(token)
-    return left
-
-
 @contextlib.contextmanager
 def suppress() -> Iterator[None]:
     """Do not observe the signals dispatched in a block, including those of receivers and tasks started there."""
@@ -173,29 +162,20 @@ def suppress() -> Iterator[None]:
         _state.reset(token)
 
 
-_running: dict[int, ExecutionState] = {}
-
-
-def add_running(call: Call | Record, state: ExecutionState) -> None:
-    """List the state of an async receiver, or of a custom send method, while it runs."""
-    _running[id(call)] = state
-
-
-def remove_running(call: Call | Record) -> None:
-    """It runs no more."""
-    _running.pop(id(call), None)
+running_states: dict[int, ExecutionState] = {}
+"""The states of async receivers and custom send methods while they run, by the ``id`` of their call or record."""
 
 
 def live_states() -> list[ExecutionState]:
     """Every state that some context still holds, from whatever thread, and those of async receivers that run."""
     held = [state for reference in list(_live.values()) if (state := reference()) is not None]
-    return held + list(_running.values())
+    return held + list(running_states.values())
 
 
 def forget_other_threads() -> None:
     """Drop the states of threads and tasks that a fork has left behind in the parent."""
     mine = _state.get()
-    _running.clear()
+    running_states.clear()
     _live.clear()
     _live[id(mine)] = _LiveState(mine, _forget)
 

@@ -28,12 +28,11 @@ from .current import (
     Call,
     ExecutionState,
     Record,
-    add_running,
     current_state,
     enter_state,
     get_state,
     leave_state,
-    remove_running,
+    running_states,
 )
 from .django_versions import is_djangos
 from .hooks import hooks
@@ -197,7 +196,7 @@ def _enter(signal: Signal, args: tuple[Any, ...], kwargs: dict[str, Any], method
     sender = args[0] if args else kwargs.get("sender")
     record = begin(CustomInfo(known, names.sender_name(sender), method), state, 0)
     inner = ExecutionState.at(record, state.origin)
-    add_running(record, inner)
+    running_states[id(record)] = inner
     return record, enter_state(inner)
 
 
@@ -211,7 +210,7 @@ def _leave(
 ) -> None:
     if record is None or token is None:
         return
-    remove_running(record)
+    running_states.pop(id(record), None)
     leave_state(token)
     info = info_of(record)
     if error is not None:

@@ -222,12 +222,12 @@ class _UnreferableInfo(SignalInfo):
 
 def attached_info(signal: Any) -> SignalInfo:  # noqa: ANN401 - a signal, or what is sent like one
     """What is known about a signal, which its send methods find on the signal from now on, unless it has hooks."""
+    attachment: Attachment | None = getattr(signal, ATTRIBUTE, None)
+    if attachment is not None and attachment.info.ref() is signal:  # else copied from another
+        return attachment.info
     kind = type(signal)
     if not issubclass(kind, Signal) or _is_pickled(kind):
         return signal_info(signal)
-    attachment: Attachment | None = vars(signal).get(ATTRIBUTE)
-    if attachment is not None and attachment.info.ref() is signal:  # else copied from another
-        return attachment.info
     info = signal_info(signal)
     if not info.has_hooks:
         attachment = Attachment(info)

@@ -17,7 +17,7 @@ from typing import Any
 from django.dispatch import Signal, dispatcher
 
 from signal_monitor import names
-from signal_monitor.errors import guarded
+from signal_monitor.errors import guarded, note_in_send
 from signal_monitor.records import Method
 
 from .current import current_state
@@ -36,7 +36,6 @@ class ObservedSignal(Signal):
 
 Reference = Callable[[], Any]
 MAX_PLANS = 1_000
-_NONE_KEY = id(None)
 
 
 class _Unobserved:
@@ -75,16 +74,16 @@ class Plan(list[Any]):
     ``entries`` are those of ``Signal.receivers`` from which the plan of a signal that does not cache was made.
     """
 
-    __slots__ = ("entries", "infos", "references", "robust", "send", "sender")
+    __slots__ = ("entries", "references", "robust", "send", "sender")
 
     def __init__(self, cached: Iterable[Any], signal: SignalInfo, sender: Any) -> None:  # noqa: ANN401
         super().__init__(cached)
         self.references: list[Reference] = [_reference(entry[0]) for entry in self]
         self.entries: list[Any] = []
         receivers = [reference() for reference in self.references]
-        self.infos = Infos(signal, names.sender_name(sender), receivers, len(receivers))
-        self.send = self.infos.of("send")
-        self.robust = self.infos.of("send_robust")
+        infos = infos_of(signal, sender, receivers, len(receivers))
+        self.send = infos.of("send")
+        self.robust = infos.of("send_robust")
         self.sender: object = None
 
 
@@ -218,55 +217,69 @@ class Described:
 
     __slots__ = ("infos", "references", "sender")
 
-    def __init__(self, infos: Infos, references: list[Reference], sender: Reference | None) -> None:
+    def __init__(self, infos: Infos, references: list[Reference], sender: Reference) -> None:
         self.infos = infos
         self.references = references
         self.sender = sender
 
 
-@guarded("the names of a dispatch", UNOBSERVED, in_send=True)
 def find_info(
-    signal: Signal, sender: object, method: Method, sync_receivers: Sequence[Any], async_receivers: Sequence[Any]
+    signal: Signal, sender: object, method: Method, sync_receivers: list[Any], async_receivers: list[Any]
 ) -> DispatchInfo:
-    """The DispatchInfo of a dispatch whose receivers Django has found; UNOBSERVED where there is nothing to observe."""
-    if not hooks.enabled or current_state().suppressed:
+    """The DispatchInfo of a dispatch whose receivers Django has found; UNOBSERVED where there is nothing to observe.
+
+    Other iterables than lists are left to the send method; their receivers are added as they come.
+    """
+    try:
+        if not hooks.enabled or current_state().suppressed:
+            return UNOBSERVED
+        known = attached_info(signal)
+        if known.before is not None:
+            known.before()
+        if type(sync_receivers) is not list or type(async_receivers) is not list:
+            return DispatchInfo(known, names.sender_name(sender), method, (), 0)
+        if not sync_receivers and not async_receivers:
+            _count_orphan(known)
+            return UNOBSERVED
+        receivers = sync_receivers + async_receivers if async_receivers else sync_receivers
+        return infos_of(known, sender, receivers, len(sync_receivers)).of(method)
+    except Exception as error:  # noqa: BLE001 - as a guarded function does, which takes twice the time
+        note_in_send("the names of a dispatch", error)
         return UNOBSERVED
-    known = attached_info(signal)
-    if known.has_hooks and known.before is not None:
-        known.before()
-    if type(sync_receivers) is not list or type(async_receivers) is not list:
-        return DispatchInfo(known, names.sender_name(sender), method, (), 0)
-    if not sync_receivers and not async_receivers:
-        known.orphans += 1
-        if known.after is not None:
-            known.after()
-        return UNOBSERVED
-    receivers = sync_receivers + async_receivers if async_receivers else sync_receivers
-    key, owner = _sender_key(sender)
+
+
+def _count_orphan(known: SignalInfo) -> None:
+    known.orphans += 1
+    if known.after is not None:
+        known.after()
+
+
+def infos_of(known: SignalInfo, sender: object, receivers: list[Any], sync_count: int) -> Infos:
+    """The Infos of these receivers: those of the last dispatch to a sender of this kind, if the receivers are the same.
+
+    An instance is known by its class, because it is often made for the occasion.
+    """
+    kind = type(sender)
+    key: object
+    owner: object = None
+    if kind is str:
+        key = sender
+    elif issubclass(kind, type):
+        key, owner = id(sender), sender
+    elif names.is_named_itself(kind):
+        key = names.sender_name(sender)
+    else:
+        key, owner = -id(kind), kind
     described: Described | None = known.described.get(key)
     if (
-        described is None
-        or len(described.references) != len(receivers)
-        or (described.sender is not None and described.sender() is not owner)
-        or described.infos.sync_count != len(sync_receivers)
-        or not _are_same(receivers, described.references)
+        described is not None
+        and described.infos.sync_count == sync_count
+        and len(described.references) == len(receivers)
+        and (owner is None or described.sender() is owner)
+        and _are_same(receivers, described.references)
     ):
-        described = _describe(known, sender, receivers, len(sync_receivers))
-    return described.infos.of(method)
-
-
-def _sender_key(sender: Any) -> tuple[object, object]:  # noqa: ANN401
-    """By what the senders of one name are told apart, and the object that must be alive for it to hold."""
-    kind = type(sender)
-    if kind is str:
-        return sender, None
-    if issubclass(kind, type):
-        return id(sender), sender
-    if sender is None:
-        return _NONE_KEY, None
-    if names.is_named_itself(kind):
-        return names.sender_name(sender), None
-    return -id(kind), kind
+        return described.infos
+    return _describe(known, key, owner, Infos(known, names.sender_name(sender), receivers, sync_count), receivers)
 
 
 def _are_same(receivers: Iterable[Any], references: Iterable[Reference]) -> bool:
@@ -295,17 +308,19 @@ def _is_same_method(one: Any, other: Any) -> bool:  # noqa: ANN401
     return one.__func__ is other.__func__ and one.__self__ is other.__self__
 
 
-def _describe(known: SignalInfo, sender: object, receivers: list[Any], sync_count: int) -> Described:
-    key, owner = _sender_key(sender)
-    infos = Infos(known, names.sender_name(sender), receivers, sync_count)
+def _describe(known: SignalInfo, key: object, owner: object, infos: Infos, receivers: list[Any]) -> Infos:
+    """Keep Infos for the next dispatch, if weak references to the receivers are possible."""
     references = [_weak(_wrapped_by(receiver)) for receiver in receivers]
-    owner_ref = weakref.ref(owner) if owner is not None else None
-    described = Described(infos, [reference for reference in references if reference is not None], owner_ref)
     if None not in references:
         while len(known.described) >= MAX_PLANS:
             known.described.pop(next(iter(known.described)), None)
-        known.described[key] = described
-    return described
+        sender = weakref.ref(owner) if owner is not None else _nothing
+        known.described[key] = Described(infos, [item for item in references if item is not None], sender)
+    return infos
+
+
+def _nothing() -> None:
+    return None
 
 
 def _weak(receiver: Any) -> Reference | None:  # noqa: ANN401

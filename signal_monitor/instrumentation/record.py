@@ -104,6 +104,11 @@ def end_call_in_order(record: Record) -> None:
     record.append(perf_counter())
 
 
+def has_unfinished_calls(record: Record) -> bool:
+    """Whether a call that is not made in order has not begun, or not ended."""
+    return record[TIMES] is not None and 0.0 in record[TIMES]
+
+
 def has_unordered_calls(record: Record) -> bool:
     """Whether some of its receiver calls are not made in order."""
     return record[TIMES] is not None
@@ -126,15 +131,15 @@ def _times_at(record: Record, index: int) -> int:
 
 def begin_call(record: Record, index: int) -> None:
     """A call that is not made in order begins."""
-    record[TIMES][_times_at(record, index)] = perf_counter()
+    record[TIMES][2 * (index - record[INFO].in_order)] = perf_counter()
 
 
 def end_call(record: Record, index: int) -> bool:
     """A call that is not made in order has ended; False where the dispatch, or the call, had ended before."""
-    times, at = record[TIMES], _times_at(record, index)
-    if len(times) % 2 or times[at + 1]:
+    times, at = record[TIMES], 2 * (index - record[INFO].in_order) + 1
+    if len(times) % 2 or times[at]:
         return False
-    times[at + 1] = perf_counter()
+    times[at] = perf_counter()
     return True
 
 

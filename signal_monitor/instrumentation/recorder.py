@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from time import perf_counter
 
-from signal_monitor.errors import guarded
+from signal_monitor.errors import guarded, note_in_send
 from signal_monitor.records import Outcome
 
 from .capture import DispatchDetails, RawFailure, failure_of, may_capture_failed
@@ -28,6 +28,7 @@ from .record import (
     end_call_in_order,
     end_dispatch,
     has_begun,
+    has_unfinished_calls,
     has_unordered_calls,
     info_of,
     new_record,
@@ -82,7 +83,6 @@ def resume(record: Record) -> None:
     details.resumed[calls_in_order(record) - 1] = perf_counter()
 
 
-@guarded("a failure", None, in_send=True)
 def fail(record: Record, error: BaseException, answered: int) -> None:
     """An exception leaves the send method; so many of the receivers that are called in order have answered.
 
@@ -91,21 +91,25 @@ def fail(record: Record, error: BaseException, answered: int) -> None:
     info = info_of(record)
     if info is UNOBSERVED:
         return
-    details = _details(record)
-    details.raised = True
-    while answered > calls_in_order(record):  # interrupted before the time was taken
-        end_call_in_order(record)
-    index = calls_in_order(record)
-    failure = None
-    if answered == index < info.in_order:
-        end_call_in_order(record)
-        failure = details.failures[index] = failure_of(error)
-        details.outcomes[index] = "raised"
-    if not isinstance(error, GIVEN_UP):
-        details.failure = failure or _known_failure(details, error)
-    # Async receivers that were reached are looked at when the dispatch ends.
-    count = info.in_order if has_unordered_calls(record) else len(info.receivers)
-    details.outcomes.update(dict.fromkeys(range(calls_in_order(record), count), "not_run"))
+    try:
+        details = _details(record)
+        details.raised = True
+        while answered > calls_in_order(record):  # interrupted before the time was taken
+            end_call_in_order(record)
+        index = calls_in_order(record)
+        failure = None
+        if answered == index < info.in_order:
+            end_call_in_order(record)
+            failure = details.failures[index] = failure_of(error)
+            details.outcomes[index] = "raised"
+        if not isinstance(error, GIVEN_UP):
+            details.failure = failure or _known_failure(details, error)
+        # Async receivers that were reached are looked at when the dispatch ends.
+        count = info.in_order if has_unordered_calls(record) else len(info.receivers)
+        for index in range(calls_in_order(record), count):
+            details.outcomes[index] = "not_run"
+    except Exception as fault:  # noqa: BLE001 - as a guarded function does, which takes longer
+        note_in_send("a failure", fault)
 
 
 def _known_failure(details: DispatchDetails, error: BaseException) -> RawFailure:
@@ -125,26 +129,28 @@ def _details(record: Record) -> DispatchDetails:
     return details
 
 
-@guarded("the end of a dispatch", None, in_send=True)
 def end(record: Record, state: ExecutionState) -> None:
     """Complete a dispatch, and queue its record."""
     info, details, spans = info_of(record), details_of(record), spans_of(record)
-    if spans is not None:
-        spans.restore()
-    if info is UNOBSERVED or state.suppressed:
-        return
-    end_dispatch(record)
-    if has_unordered_calls(record):
-        _note_unfinished(record)
-        details = details_of(record)
-    if duration(record) >= info.limit or (details is not None and may_capture_failed(info)):
-        details = _details(record)
-        details.capture(info)
-    if spans is not None and not spans.unreferenced:
-        spans.end(record)
-    submit(record, state)
-    if info.signal.after is not None:
-        info.signal.after()
+    try:
+        if spans is not None:
+            spans.restore()
+        if info is UNOBSERVED or state.suppressed:
+            return
+        if has_unfinished_calls(record):
+            _note_unfinished(record)
+            details = details_of(record)
+        end_dispatch(record)
+        if duration(record) >= info.limit or (details is not None and may_capture_failed(info)):
+            _details(record).capture(info)
+        if spans is not None and not spans.unreferenced:
+            spans.end(record)
+        if state.origin is None or state.origin.submit(record):
+            queue_record(record)
+        if info.signal.after is not None:
+            info.signal.after()
+    except Exception as fault:  # noqa: BLE001 - as a guarded function does, which takes longer
+        note_in_send("the end of a dispatch", fault)
 
 
 def _note_unfinished(record: Record) -> None:
@@ -155,16 +161,10 @@ def _note_unfinished(record: Record) -> None:
             _details(record).outcomes.setdefault(index, "late" if started else "not_run")
 
 
-def submit(record: Record, state: ExecutionState) -> None:
-    """Queue a record that is complete, unless its request keeps it for now."""
-    if state.origin is None or state.origin.submit(record):
-        queue_record(record)
-
-
 def queue_record(record: Record) -> None:
     """Queue a record, or drop it where the queue is full and no other code knows one of its spans."""
     spans = spans_of(record)
-    if record_queue.is_full and spans is not None and not spans.drop():
+    if spans is not None and record_queue.is_full and not spans.drop():
         record_queue.append_anyway(record)
     else:
         record_queue.append(record)

@@ -40,8 +40,7 @@ def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
     async_receivers: Any = None
     try:
         if (
-            type(self)._live_receivers is DJANGOS_LIVE_RECEIVERS
-            and "_live_receivers" not in self.__dict__
+            self._live_receivers.__func__ is DJANGOS_LIVE_RECEIVERS  # type: ignore[attr-defined]
             and not self._dead_receivers
         ):
             if type(plan) is not Plan or not self.use_caching:
@@ -55,7 +54,7 @@ def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
                         receivers = None
                         break
                     receivers.append(receiver)
-    except AttributeError:  # a subclass that does without Signal.__init__, or no Signal at all
+    except AttributeError:  # no Signal, one without Signal.__init__, or one with a _live_receivers of its own
         receivers = None
     if receivers is None:
         receivers, async_receivers = self._live_receivers(sender)
@@ -113,8 +112,7 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
     async_receivers: Any = None
     try:
         if (
-            type(self)._live_receivers is DJANGOS_LIVE_RECEIVERS
-            and "_live_receivers" not in self.__dict__
+            self._live_receivers.__func__ is DJANGOS_LIVE_RECEIVERS  # type: ignore[attr-defined]
             and not self._dead_receivers
         ):
             if type(plan) is not Plan or not self.use_caching:
@@ -128,7 +126,7 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
                         receivers = None
                         break
                     receivers.append(receiver)
-    except AttributeError:  # a subclass that does without Signal.__init__, or no Signal at all
+    except AttributeError:  # no Signal, one without Signal.__init__, or one with a _live_receivers of its own
         receivers = None
     if receivers is None:
         receivers, async_receivers = self._live_receivers(sender)

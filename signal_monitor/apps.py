@@ -70,7 +70,7 @@ def build(config: Config) -> pipeline.Pipeline:
     stored = (
         Statistics(),
         History(config.SAMPLE_PER_SECOND),
-        Requests(process, int(config.REQUEST_SLOW_MS * 1e6), config.SAMPLE_PER_SECOND),
+        Requests(process, config.request_slow_ns, config.SAMPLE_PER_SECOND),
     )
     spool = Spool(process, get_store, stored, partial(running_calls, expander))
     told = telemetry.start(config, installed_apps(), process)

@@ -130,7 +130,7 @@ def _answered(request: HttpRequest, response: HttpResponseBase, origin: RequestO
             origin.path = f"/{request.resolver_match.route}"
         origin.view = request.resolver_match.view_name or request.resolver_match._func_path  # noqa: SLF001
     config = get_config()
-    slow = bool(config.REQUEST_SLOW_MS) and origin.duration_ns >= config.REQUEST_SLOW_MS * 1e6
+    slow = config.request_slow_ns is not None and origin.duration_ns >= config.request_slow_ns
     timing = _wants_timing(request, enabled=config.SERVER_TIMING)
     if not timing and not (slow and settings.DEBUG):
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.apps import apps
 
 from .conf import Config
-from .instrumentation.catalogue import Limits, catalogue
+from .instrumentation.catalogue import catalogue
 from .instrumentation.outbox import outbox
 from .instrumentation.plans import forget_plans
 from .instrumentation.probes import probes
@@ -19,12 +19,7 @@ def installed_apps() -> Apps:
 
 def configure_instrumentation(config: Config) -> None:
     """Observe as configured, from the next dispatch on."""
-    catalogue.configure(
-        Limits(
-            slow_ns=config.slow_ns,
-            overrides={pattern: int(limit * 1e6) for pattern, limit in config.SLOW_MS_OVERRIDES.items()},
-        )
-    )
+    catalogue.configure(config.slow_limits)
     forget_plans()
     outbox.size = config.QUEUE_SIZE
     probes.keeps_messages = config.ERROR_MESSAGES

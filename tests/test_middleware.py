@@ -334,6 +334,16 @@ def test_slow_request_is_one_line_in_debug(
     assert f"{__name__}.slow" in record.getMessage()
 
 
+def test_no_request_is_slow_without_a_limit(client: Client, settings: Settings) -> None:
+    settings.SIGNAL_MONITOR = {"STORE": "memory", "REQUEST_SLOW_MS": 0, "SAMPLE_PER_SECOND": 0, "SLOW_MS": 10_000}
+    client.get("/send/?ms=5")
+    assert requests() == []
+
+    settings.SIGNAL_MONITOR = {**settings.SIGNAL_MONITOR, "REQUEST_SLOW_MS": 1}
+    client.get("/send/?ms=5")
+    assert len(requests()) == 1
+
+
 @pytest.mark.parametrize(
     ("times", "signal_ns"),
     [

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import fnmatch
 import sys
 import weakref
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from django.dispatch import Signal
 
 from signal_monitor import names
+from signal_monitor.thresholds import SlowLimits
 
 if TYPE_CHECKING:
     from .plans import Plan
@@ -25,21 +24,6 @@ ATTRIBUTE = "_signal_monitor"
 """Where a signal has what is known about it: looking it up by ``id()`` would cost a tenth of a send."""
 
 
-@dataclass(slots=True)
-class Limits:
-    """From how many nanoseconds something is slow: in general, and by pattern of a dotted name."""
-
-    slow_ns: int = 100_000_000
-    overrides: Mapping[str, int] | None = None
-
-    def slow_ns_of(self, name: str) -> int:
-        """The limit for a signal or receiver; the first pattern that matches decides."""
-        for pattern, limit in (self.overrides or {}).items():
-            if fnmatch.fnmatchcase(name, pattern):
-                return limit
-        return self.slow_ns
-
-
 class SignalInfo:
     """What is known about one signal, while it lives.
 
@@ -49,9 +33,9 @@ class SignalInfo:
 
     __slots__ = ("_met", "after", "before", "name", "orphans", "plans", "ref", "seen", "slow_ns")
 
-    def __init__(self, signal: Signal, name: str, limits: Limits) -> None:
+    def __init__(self, signal: Signal, name: str, limits: SlowLimits) -> None:
         self.name = name
-        self.slow_ns = limits.slow_ns_of(name)
+        self.slow_ns = limits.limit_ns(name)
         self.before: Hook | None = None
         self.after: Hook | None = None
         self.orphans = 0
@@ -75,13 +59,13 @@ class ReceiverInfo:
 
     __slots__ = ("line", "module", "name", "path", "ref", "slow_ns")
 
-    def __init__(self, receiver: object, limits: Limits) -> None:
+    def __init__(self, receiver: object, limits: SlowLimits) -> None:
         self.name = names.receiver_name(receiver)
         self.module = names.receiver_module(receiver)
         source = names.receiver_source(receiver)
         self.path = source.path if source else None
         self.line = source.line if source else None
-        self.slow_ns = limits.slow_ns_of(self.name)
+        self.slow_ns = limits.limit_ns(self.name)
         self.ref: Callable[[], object] | None = None
 
 
@@ -92,7 +76,7 @@ class Catalogue:
     """
 
     def __init__(self) -> None:
-        self.limits = Limits()
+        self.limits = SlowLimits()
         self.known: dict[int, SignalInfo] = {}
         self._receivers: dict[int, ReceiverInfo] = {}
         self._births: dict[int, tuple[str, int]] = {}
@@ -101,11 +85,11 @@ class Catalogue:
         self._looked_at = 0.0
         self._forgotten_orphans: dict[str, int] = {}
 
-    def configure(self, limits: Limits) -> None:
+    def configure(self, limits: SlowLimits) -> None:
         """Use other limits from now on, for what is known already too."""
         self.limits = limits
         for info in list(self.known.values()):
-            info.slow_ns = limits.slow_ns_of(info.name)
+            info.slow_ns = limits.limit_ns(info.name)
         self._receivers.clear()
 
     def note_birth(self, signal: Signal, module: str, line: int) -> None:

@@ -268,7 +268,7 @@ class ActiveDispatch:
             outbox.append(self, self.trace)
 
     def _is_notable(self) -> bool:
-        return self.failed or self.is_slow() or bool(catalogue.limits.overrides and self.notable_calls())
+        return self.failed or self.is_slow() or bool(catalogue.limits.by_pattern and self.notable_calls())
 
 
 # Up to Django 6.0 the receivers of an asend go on, in their thread and tasks, whatever has become of the dispatch.

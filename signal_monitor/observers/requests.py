@@ -13,9 +13,12 @@ from .sampling import Sampler
 
 
 class Requests(BaseObserver):
-    """Makes a record of every request that ended; all slow and failing ones are stored, and a sample of the rest."""
+    """Makes a record of every request that ended; stores the slow and failing ones and a sample of the rest.
 
-    def __init__(self, process: ThisProcess, slow_ns: int, sample_per_second: int) -> None:
+    ``slow_ns`` is the duration from which a request is slow; with None, none is.
+    """
+
+    def __init__(self, process: ThisProcess, slow_ns: int | None, sample_per_second: int) -> None:
         self._process = process
         self._slow_ns = slow_ns
         self._sampler = Sampler(sample_per_second)
@@ -27,7 +30,7 @@ class Requests(BaseObserver):
             return
         request = self._record(origin)
         origin.dispatches.clear()  # what still holds the request holds no more than that
-        slow = request.duration_ns >= self._slow_ns
+        slow = self._slow_ns is not None and request.duration_ns >= self._slow_ns
         if slow or request.failed_count or request.slow_count or self._sampler.take():
             self._ended.append(request)
 

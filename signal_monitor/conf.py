@@ -150,7 +150,6 @@ class Config:
     )
 
     # legacy-begin
-    QUEUE_SIZE: int = _setting(10_000, COUNT, "-")
     HISTORY_SIZE: int = _setting(2_000, COUNT, "-")
     SPANS: bool = _setting(True, BOOLEAN, "-")  # noqa: FBT003
     SPANS_NEED_PARENT: bool = _setting(True, BOOLEAN, "-")  # noqa: FBT003
@@ -173,6 +172,7 @@ class Config:
 REMOVED = {
     "SLOW_MS_OVERRIDES": 'is part of SLOW_MS now. Write "SLOW_MS": {"shop.receivers.*": 20, "*": 100}, with the '
     "general limit last",
+    "QUEUE_SIZE": "was removed: the queue holds 10,000 records. Remove the key",
 }
 """What became of former keys, for those who still have them."""
 _RULES: Mapping[str, Rule] = {item.name: item.metadata["rule"] for item in fields(Config)}

@@ -6,7 +6,6 @@ from django.apps import apps
 
 from .conf import Config
 from .instrumentation.catalogue import catalogue
-from .instrumentation.outbox import outbox
 from .instrumentation.plans import forget_plans
 from .instrumentation.probes import probes
 from .names import Apps
@@ -21,5 +20,4 @@ def configure_instrumentation(config: Config) -> None:
     """Observe as configured, from the next dispatch on."""
     catalogue.configure(config.slow_limits)
     forget_plans()
-    outbox.size = config.QUEUE_SIZE
     probes.keeps_messages = config.ERROR_MESSAGES

@@ -37,10 +37,14 @@ class Monitor(Tool):
     """With its defaults, but for the store and the queue's length."""
 
     options: Mapping[str, object] = {}
+    queue_size = QUEUE_SIZE
+
+    def start(self) -> None:
+        outbox.size = self.queue_size
 
     def settings(self) -> Mapping[str, Any]:
         # The store in memory: what SQLite costs is so much per second, however many dispatches there are.
-        options = {"STORE": "memory", "QUEUE_SIZE": QUEUE_SIZE, **self.options}
+        options = {"STORE": "memory", **self.options}
         return {"INSTALLED_APPS": ["signal_monitor"], "MIDDLEWARE": [PATH], "SIGNAL_MONITOR": options}
 
     def flush(self) -> None:
@@ -137,6 +141,7 @@ class GeneralMonitor(Monitor):
     """On the path for Django versions that are not known."""
 
     def start(self) -> None:
+        super().start()
         probes.fast = False
 
     def check(self) -> None:

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from .traces import DispatchTrace
 
 
+QUEUE_SIZE = 10_000
+
+
 class Outbox:
     """What was dispatched and not yet seen by the worker.
 
@@ -16,7 +19,7 @@ class Outbox:
     methods append to ``items`` themselves, where it is shorter than ``size``. ``dropped`` counts what had no room.
     """
 
-    def __init__(self, size: int = 10_000) -> None:
+    def __init__(self, size: int = QUEUE_SIZE) -> None:
         self.size = size
         self.items: deque[Any] = deque()
         self.dropped = 0

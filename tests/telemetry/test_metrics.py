@@ -254,8 +254,8 @@ def test_losses_are_told_after_the_settings_have_changed(
 ) -> None:
     """A provider calls back only who has made an instrument first."""
     pipeline.flush()
-    for size in (10, 20):
-        settings.SIGNAL_MONITOR = {"STORE": "memory", "QUEUE_SIZE": size}
+    for slow_ms in (10, 20):
+        settings.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": slow_ms}
     monkeypatch.setattr(outbox, "dropped", 7)
 
     (point,) = meters.read()["signal_monitor.records.dropped"]

@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from .thresholds import SlowLimits, slow_limits
 
 SETTING = "SIGNAL_MONITOR"
-UNSPANNED = (
+WITHOUT_SPANS = (
     "django.db.models.signals.pre_init",
     "django.db.models.signals.post_init",
     "django.db.models.signals.class_prepared",
@@ -74,8 +74,6 @@ COUNT_OR_NONE = Rule("a whole number, 0 or more, or None", lambda value: value i
 SIZE = Rule("a whole number of megabytes, 1 or more", lambda value: type(value) is int and value >= 1)
 STORE = Rule('"sqlite", "sqlite:///" and an absolute path, or "memory"', _is_store)
 PATTERNS = Rule('a list of patterns, such as ["*.m2m_changed", "!*.post_init"]', _is_patterns)
-LEGACY = Rule("a dict", lambda value: isinstance(value, dict))
-SELECTABLE = ("signal", "sender", "receiver", "app")
 TRACE_URL = Rule('a URL with {trace_id} and, optionally, {span_id}, or ""', _is_trace_url)
 DOTTED_PATH = Rule('a dotted path, or ""', lambda value: isinstance(value, str))
 
@@ -137,6 +135,12 @@ class Config:
         "Number of OpenTelemetry spans that a trace may have, apart from those of slow and failed receivers. Further "
         "dispatches are aggregated in spans that give their number. `None` sets no limit, `0` makes no spans at all.",
     )
+    SPANS_EXCLUDE: Sequence[str] = _setting(
+        (),
+        PATTERNS,
+        "Patterns of signals, senders, receivers and apps that get no spans, added to the default patterns. `!pattern` "
+        "removes what it matches from the patterns before it, the default ones included.",
+    )
     METRICS: bool = _setting(True, BOOLEAN, "Record OpenTelemetry metrics.")  # noqa: FBT003 - a default
     TRACE_URL: str = _setting(
         "", TRACE_URL, "Link to a trace, with `{trace_id}` and, optionally, `{span_id}`. Empty means no links."
@@ -151,17 +155,17 @@ class Config:
 
     # legacy-begin
     HISTORY_SIZE: int = _setting(2_000, COUNT, "-")
-    SPANS: bool = _setting(True, BOOLEAN, "-")  # noqa: FBT003
-    SPANS_NEED_PARENT: bool = _setting(True, BOOLEAN, "-")  # noqa: FBT003
-    SPANS_MIN_MS: float = _setting(0, MILLISECONDS, "-")
-    SPANS_INCLUDE: Mapping[str, Sequence[str]] = field(default_factory=dict, metadata={"rule": LEGACY, "help": "-"})
-    SPANS_EXCLUDE: Mapping[str, Sequence[str]] = field(default_factory=dict, metadata={"rule": LEGACY, "help": "-"})
     # legacy-end
 
     @property
     def slow_limits(self) -> SlowLimits:
         """The limits that SLOW_MS sets."""
         return slow_limits(self.SLOW_MS)
+
+    @property
+    def makes_spans(self) -> bool:
+        """Whether any dispatch gets spans."""
+        return self.SPANS_PER_TRACE != 0
 
     @property
     def request_slow_ns(self) -> int | None:
@@ -173,6 +177,12 @@ REMOVED = {
     "SLOW_MS_OVERRIDES": 'is part of SLOW_MS now. Write "SLOW_MS": {"shop.receivers.*": 20, "*": 100}, with the '
     "general limit last",
     "QUEUE_SIZE": "was removed: the queue holds 10,000 records. Remove the key",
+    "SPANS": 'is part of SPANS_PER_TRACE now. Write "SPANS_PER_TRACE": 0 for no spans; otherwise remove the key',
+    "SPANS_NEED_PARENT": "was removed: dispatches get spans only under a recording span. Remove the key, and start a "
+    "span of your own around what you want to trace",
+    "SPANS_MIN_MS": 'was replaced by SPANS_PER_TRACE, the number of spans. Write, for example, "SPANS_PER_TRACE": 10',
+    "SPANS_INCLUDE": "was removed: SPANS_EXCLUDE lists what gets no spans. Write, for example, "
+    '"SPANS_EXCLUDE": ["*.m2m_changed", "*.LogEntry"]',
 }
 """What became of former keys, for those who still have them."""
 _RULES: Mapping[str, Rule] = {item.name: item.metadata["rule"] for item in fields(Config)}

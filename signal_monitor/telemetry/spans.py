@@ -15,7 +15,7 @@ from typing import NamedTuple
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from signal_monitor.instrumentation.places import SHAPE, STARTED
+from signal_monitor.instrumentation.places import SHAPE
 from signal_monitor.instrumentation.plans import Record, Shape
 from signal_monitor.instrumentation.traces import DispatchTrace
 from signal_monitor.pipeline import Observer
@@ -74,8 +74,7 @@ class Spans(Observer):
             if not isinstance(trace, Trace):
                 continue
             parent, shape = trace.parent, record[SHAPE]
-            quick = (record[-2] - record[STARTED]) * 1e9 < parent.policy.floor_ns
-            if (quick or not trace.affords(1 + len(shape.receivers))) and trace.withhold():
+            if not trace.affords(1 + len(shape.receivers)) and trace.withhold():
                 withheld[parent].append(record)
             else:
                 write_ordinary(record, trace, self._content_of(shape, trace.tracer), epoch_ns)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from opentelemetry.sdk.trace import ReadableSpan
 from pytest_django.fixtures import Settings
 
 from signal_monitor import pipeline
-from signal_monitor.conf import Config
 from signal_monitor.instrumentation.outbox import outbox
 from tests.telemetry.providing import Meters, Spans
 
@@ -124,16 +122,6 @@ def test_metrics(emitted: Any) -> None:
         instrument, unit, names, _ = rows[name]
         assert meters.described[name] == (plain(unit), instrument)
         assert {key for point in points for key in point.attributes} == set(re.findall(r"`([^`]+)`", names))
-
-
-def test_settings() -> None:
-    rows = table("settings")
-    assert [item.name for item in fields(Config) if item.name.startswith("SPANS")] == [
-        name for name in rows if name.startswith("SPANS")
-    ]
-    for name, (default, _) in rows.items():
-        value = getattr(Config(), name)
-        assert plain(default) == (repr(value) if value != "" else '""')
 
 
 def test_names_in_text_and_example_are_real() -> None:

@@ -6,10 +6,9 @@ import sys
 from functools import partial
 
 from django.apps import AppConfig
-from django.core.signals import setting_changed
 from django.db import connections
 
-from . import conf, pipeline
+from . import pipeline
 from .conf import Config, get_config
 from .expansion import Expander
 from .instrumentation import instrument, uninstrument
@@ -22,6 +21,7 @@ from .observers.statistics import Statistics
 from .process import ThisProcess
 from .queries import query_counting
 from .running import running_calls
+from .settings_changes import call_on_change
 from .stores import forget_store, get_store
 from .telemetry.switch import telemetry
 from .wiring import configure_instrumentation, installed_apps
@@ -37,7 +37,7 @@ class SignalMonitorConfig(AppConfig):
         """Wire everything up."""
         from . import checks  # noqa: F401 - registers the system checks
 
-        setting_changed.connect(_reconfigure, dispatch_uid="signal_monitor")
+        call_on_change(restart)
         start(get_config())
 
 
@@ -72,7 +72,7 @@ def build(config: Config) -> pipeline.Pipeline:
         History(config.SAMPLE_PER_SECOND),
         Requests(process, config.request_slow_ns, config.SAMPLE_PER_SECOND),
     )
-    spool = Spool(process, get_store, stored, partial(running_calls, expander))
+    spool = Spool(process, get_store(), stored, partial(running_calls, expander))
     told = telemetry.start(config, installed_apps(), process)
     return pipeline.Pipeline(expander, [*stored, *told, spool])
 
@@ -82,13 +82,12 @@ def _in_transaction() -> bool:
     return any(connection.in_atomic_block for connection in connections.all(initialized_only=True))
 
 
-def _reconfigure(*, setting: str, **kwargs: object) -> None:
-    """Follow a change of the setting, as tests make it."""
-    if setting == conf.SETTING:
-        pipeline.stop()  # what waits goes where it was to go, and nothing of it to where the new settings say
-        conf.forget(setting=setting)
-        forget_store()
-        start(get_config())
+def restart() -> None:
+    """Start anew with a setting that was replaced; with an invalid one, everything goes on as it was."""
+    config = get_config()
+    pipeline.stop()  # what is queued is delivered as it was configured when it was dispatched
+    forget_store()
+    start(config)
 
 
 instrument()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import cache
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -210,13 +209,23 @@ def read(value: object) -> Config:
     return Config(**{key: _checked(key, item) for key, item in value.items()})
 
 
-@cache
+_NOT_SET: Mapping[str, object] = {}
+
+
+class _Read:
+    """The value of the setting that was read last, and the Config made of it, as one pair for all threads."""
+
+    last: tuple[object, Config] = (_NOT_SET, Config())
+
+
+def current_value() -> object:
+    """The value of the setting now; the same object until the setting is replaced, as ``override_settings`` does."""
+    return getattr(settings, SETTING, _NOT_SET)
+
+
 def get_config() -> Config:
-    """The project's configuration, read once."""
-    return read(getattr(settings, SETTING, {}))
-
-
-def forget(*, setting: str, **_kwargs: object) -> None:
-    """Read the setting anew next time, if it is ours that changed; a receiver of ``setting_changed``."""
-    if setting == SETTING:
-        get_config.cache_clear()
+    """The project's configuration; it follows a replaced setting, at the cost of comparing two references."""
+    value = current_value()
+    if _Read.last[0] is not value:
+        _Read.last = (value, read(value))
+    return _Read.last[1]

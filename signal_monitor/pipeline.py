@@ -25,6 +25,7 @@ from .instrumentation.plans import Record, Shape, is_ordinary, is_outermost
 from .instrumentation.stepping import forget_begun
 from .instrumentation.traces import DispatchTrace
 from .records import Amendment, Dispatch, Fold, ReceiverCall
+from .settings_changes import follow_settings
 
 CHUNK = 512
 BUSY_SECONDS = 0.1
@@ -79,6 +80,7 @@ class Pipeline:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._stopping = False
+        self._ended = False
 
     def add(self, observer: Observer) -> None:
         """Tell one more observer from now on, after the others."""
@@ -93,7 +95,7 @@ class Pipeline:
     def start(self) -> None:
         """Start the worker, unless it runs."""
         if self._thread is None or not self._thread.is_alive():
-            self._stopping = False
+            self._stopping = self._ended = False
             self._wake.clear()
             self._thread = threading.Thread(target=self._run, name="signal_monitor", daemon=True)
             self._thread.start()
@@ -103,7 +105,9 @@ class Pipeline:
         thread, self._thread = self._thread, None
         self._stopping = True
         self._wake.set()
-        if thread is not None:
+        if thread is threading.current_thread():
+            self._end()  # the worker itself has noticed that the settings have changed
+        elif thread is not None:
             thread.join(timeout)
 
     def flush(self) -> None:
@@ -143,10 +147,17 @@ class Pipeline:
         with backstage():
             while not self._stopping:
                 busy = self._work()
+                follow_settings(wait=False)
                 self._wake.wait(BUSY_SECONDS if busy else IDLE_SECONDS)
-        self.flush()
-        with backstage():
-            self._each("end", lambda observer: observer.end())
+        self._end()
+
+    def _end(self) -> None:
+        """Deliver for the last time."""
+        if not self._ended:
+            self._ended = True
+            self.flush()
+            with backstage():
+                self._each("end", lambda observer: observer.end())
 
     def _work(self) -> bool:
         """One round of the worker; whether there was anything to do. Nothing ends the worker but stop()."""
@@ -242,6 +253,7 @@ def current() -> Pipeline | None:
 
 def flush() -> None:
     """Deliver what is queued now, if a pipeline runs."""
+    follow_settings()
     if _Running.pipeline is not None:
         _Running.pipeline.flush()
 

@@ -30,12 +30,12 @@ class Spool(BaseObserver):
     def __init__(
         self,
         process: ThisProcess,
-        get_store: Callable[[], Store],
+        store: Store,
         sources: Sequence[BaseObserver],
         running: Callable[[], tuple[RunningCall, ...]],
     ) -> None:
         self._process = process
-        self._get_store = get_store
+        self._store = store
         self._sources = sources
         self._running = running
         self._were_running = False
@@ -81,7 +81,7 @@ class Spool(BaseObserver):
             return
         self._written_at, self._were_running = now, bool(running)
         try:
-            self._get_store().write(batch)
+            self._store.write(batch)
         except StoreError as error:
             self._process.drop("store", len(batch.dispatches) + len(batch.amendments) + len(batch.requests))
             for source in self._sources:

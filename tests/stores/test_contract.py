@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from pytest_django.fixtures import Settings
 
-from signal_monitor.conf import get_config
 from signal_monitor.records import Amendment
 from signal_monitor.stores import Store
 from signal_monitor.stores.base import DispatchFilter, Totals
@@ -195,12 +193,9 @@ def test_amendment_of_unknown_dispatch_is_passed_over(store: Store) -> None:
 
 
 @pytest.fixture
-def history_of_three(settings: Settings) -> Iterator[None]:
+def history_of_three(settings: Settings) -> None:
     """Rings of three."""
     settings.SIGNAL_MONITOR = {**settings.SIGNAL_MONITOR, "HISTORY_SIZE": 3}
-    get_config.cache_clear()
-    yield
-    get_config.cache_clear()
 
 
 @pytest.mark.usefixtures("history_of_three")

@@ -17,7 +17,7 @@ from django.utils.module_loading import import_string
 from signal_monitor.conf import get_config
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import StoreError
-from signal_monitor.stores.location import DIRECTORY, find_path, project_root
+from signal_monitor.stores.sqlite.location import DIRECTORY, find_path, project_root
 
 TAG = "signal_monitor"
 MIDDLEWARE = "signal_monitor.middleware.SignalMonitorMiddleware"

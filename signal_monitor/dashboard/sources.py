@@ -11,7 +11,8 @@ from operator import attrgetter
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard.forms import DEFAULT_PERIOD, DEFAULT_SORT, PERIODS
 from signal_monitor.records import Dispatch, Process, ReceiverCall, Request, RunningCall, SubjectKind
-from signal_monitor.stores.base import DispatchFilter, Store, Totals
+from signal_monitor.stores.base import Store, Totals
+from signal_monitor.stores.filters import DispatchFilter
 
 GONE_AFTER_SECONDS = 10.0  # five reports missed
 HISTORY_SECONDS = 3600

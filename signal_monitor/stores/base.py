@@ -10,11 +10,11 @@ from signal_monitor.histograms import merge, quantile_ns
 from signal_monitor.records import (
     Amendment,
     Dispatch,
-    Outcome,
     Process,
     Request,
     SubjectKind,
 )
+from signal_monitor.stores.filters import DispatchFilter
 
 WINDOW_SECONDS = 60
 LIFE = 0
@@ -110,34 +110,6 @@ class Batch:
     amendments: Sequence[Amendment] = ()
     requests: Sequence[Request] = ()
     totals: Sequence[Totals] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DispatchFilter:
-    """Which dispatches to read; an unset field does not restrict.
-
-    ``signal``, ``sender`` and ``receiver`` match without regard to case anywhere in the name; with a ``*`` they are
-    patterns for the whole name. ``exact_receiver`` matches one receiver's whole name. ``app`` matches the app of a
-    receiver. ``outcome`` matches a dispatch with at least one such receiver call; "failed" matches raised and
-    swallowed. ``slow`` keeps slow and critical ones. ``min_ms`` is in milliseconds. ``before``, in seconds since the
-    epoch, keeps what started earlier. ``without_request_signals`` leaves out Django's request_started and
-    request_finished where they were neither slow nor failed: two for every request.
-    """
-
-    signal: str = ""
-    sender: str = ""
-    receiver: str = ""
-    exact_receiver: str = ""
-    exact_signal: str = ""
-    app: str = ""
-    outcome: Outcome | str = ""
-    min_ms: float = 0.0
-    slow: bool = False
-    failed: bool = False
-    origin_id: str = ""
-    trace_id: str = ""
-    before: float = 0.0
-    without_request_signals: bool = False
 
 
 class Store(ABC):

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from signal_monitor.conf import get_config
 from signal_monitor.records import Amendment, Dispatch, Process, Request, SubjectKind
-from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, DispatchFilter, Store, Totals, merged
-from signal_monitor.stores.matching import is_before, is_match, matches, min_ns
+from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, Store, Totals, merged
+from signal_monitor.stores.filters import DispatchFilter, is_before, is_match, matches, min_ns
 from signal_monitor.stores.retention import (
     PROCESSES_KEPT_SECONDS,
     RINGS,

@@ -9,8 +9,8 @@ from pytest_django.fixtures import Settings
 
 from signal_monitor.records import Amendment
 from signal_monitor.stores import Store
-from signal_monitor.stores.base import DispatchFilter, Totals
-from signal_monitor.stores.matching import REQUEST_SIGNALS
+from signal_monitor.stores.base import Totals
+from signal_monitor.stores.filters import REQUEST_SIGNALS, DispatchFilter
 from tests.stores.making import (
     FAILURE,
     NOW,

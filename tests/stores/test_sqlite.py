@@ -16,7 +16,7 @@ import pytest
 
 from signal_monitor.records import Amendment
 from signal_monitor.stores import Store, StoreError, open_store
-from signal_monitor.stores.base import DispatchFilter
+from signal_monitor.stores.filters import DispatchFilter
 from tests.stores.making import dispatch, ids, whole_dispatch, write
 
 EVERYTHING = DispatchFilter()
@@ -34,7 +34,8 @@ def store(sqlite_url: str) -> Iterator[Store]:
 def run(script: str, *arguments: str) -> subprocess.Popen[str]:
     """A process of its own that runs a script with the tests' settings."""
     start = "import os, sys\nfrom signal_monitor.stores import open_store\n"
-    makers = "from tests.stores.making import *\nfrom signal_monitor.stores.base import DispatchFilter, Totals\n"
+    makers = "from tests.stores.making import *\nfrom signal_monitor.stores.base import Totals\n"
+    start += "from signal_monitor.stores.filters import DispatchFilter\n"
     return subprocess.Popen(
         [sys.executable, "-W", "error::ResourceWarning", "-c", start + makers + script, *arguments],
         cwd=REPOSITORY,

@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
-from signal_monitor.records import Dispatch, ReceiverCall
-from signal_monitor.stores.base import DispatchFilter
+from signal_monitor.records import Dispatch, Outcome, ReceiverCall
 from signal_monitor.stores.retention import ring_of
 
 FAILED_OUTCOMES = ("raised", "swallowed")
 REQUEST_SIGNALS = ("django.core.signals.request_finished", "django.core.signals.request_started")
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchFilter:
+    """Which dispatches to read; an unset field does not restrict.
+
+    ``signal``, ``sender`` and ``receiver`` match without regard to case anywhere in the name; with a ``*`` they are
+    patterns for the whole name. ``exact_receiver`` matches one receiver's whole name. ``app`` matches the app of a
+    receiver. ``outcome`` matches a dispatch with at least one such receiver call; "failed" matches raised and
+    swallowed. ``slow`` keeps slow and critical ones. ``min_ms`` is in milliseconds. ``before``, in seconds since the
+    epoch, keeps what started earlier. ``without_request_signals`` leaves out Django's request_started and
+    request_finished where they were neither slow nor failed: two for every request.
+    """
+
+    signal: str = ""
+    sender: str = ""
+    receiver: str = ""
+    exact_receiver: str = ""
+    exact_signal: str = ""
+    app: str = ""
+    outcome: Outcome | str = ""
+    min_ms: float = 0.0
+    slow: bool = False
+    failed: bool = False
+    origin_id: str = ""
+    trace_id: str = ""
+    before: float = 0.0
+    without_request_signals: bool = False
 
 
 # Cached, for a store asks for every row and the names are few.

@@ -6,11 +6,11 @@ from operator import attrgetter
 from typing import Any, Literal
 
 from signal_monitor.records import Dispatch, Request, SubjectKind
-from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, DispatchFilter, Totals
-from signal_monitor.stores.encoding import column, decode_buckets, encode, encode_buckets
-from signal_monitor.stores.matching import REQUEST_SIGNALS, min_ns, outcomes
+from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Totals
+from signal_monitor.stores.filters import REQUEST_SIGNALS, DispatchFilter, min_ns, outcomes
 from signal_monitor.stores.retention import ring_of
-from signal_monitor.stores.schema import TOTALS_FIELDS
+from signal_monitor.stores.sqlite.encoding import column, decode_buckets, encode, encode_buckets
+from signal_monitor.stores.sqlite.schema import TOTALS_FIELDS
 
 Row = tuple[Any, ...]
 Term = tuple[str, list[Any]]

@@ -8,7 +8,7 @@ import zlib
 from dataclasses import fields
 
 from signal_monitor.stores.base import StoreError, Totals
-from signal_monitor.stores.encoding import RECORD_TYPES, field_names
+from signal_monitor.stores.sqlite.encoding import RECORD_TYPES, field_names
 
 VERSION = 1
 APPLICATION_ID = 0x53474D4E

@@ -15,10 +15,10 @@ from typing import TypeVar
 from weakref import WeakSet
 
 from signal_monitor.stores.base import StoreError
-from signal_monitor.stores.encoding import DamagedError
-from signal_monitor.stores.location import make_safe
-from signal_monitor.stores.matching import matches
-from signal_monitor.stores.schema import is_current, make_tables
+from signal_monitor.stores.filters import matches
+from signal_monitor.stores.sqlite.encoding import DamagedError
+from signal_monitor.stores.sqlite.location import make_safe
+from signal_monitor.stores.sqlite.schema import is_current, make_tables
 
 T = TypeVar("T")
 

@@ -8,13 +8,14 @@ from typing import Any, TypeVar
 
 from signal_monitor.conf import get_config
 from signal_monitor.records import Amendment, Dispatch, Process, Request, SubjectKind
-from signal_monitor.stores import queries
-from signal_monitor.stores.base import Batch, DispatchFilter, Store, Totals
-from signal_monitor.stores.connector import Connector, begin
-from signal_monitor.stores.encoding import DamagedError, column, decode, encode
-from signal_monitor.stores.location import find_path
+from signal_monitor.stores.base import Batch, Store, Totals
+from signal_monitor.stores.filters import DispatchFilter
 from signal_monitor.stores.retention import PROCESSES_KEPT_SECONDS, RINGS, WINDOWS_KEPT_SECONDS, amended
-from signal_monitor.stores.schema import TABLE_NAMES, is_current
+from signal_monitor.stores.sqlite import statements
+from signal_monitor.stores.sqlite.connection import Connector, begin
+from signal_monitor.stores.sqlite.encoding import DamagedError, column, decode, encode
+from signal_monitor.stores.sqlite.location import find_path
+from signal_monitor.stores.sqlite.schema import TABLE_NAMES, is_current
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -63,45 +64,45 @@ class SqliteStore(Store):
 
     def dispatches(self, where: DispatchFilter, limit: int = 50) -> list[Dispatch]:
         """Stored dispatches that match, newest first."""
-        return self._records(Dispatch, *queries.select_dispatches(where, limit))
+        return self._records(Dispatch, *statements.select_dispatches(where, limit))
 
     def tree(self, root_id: str, limit: int = 500) -> list[Dispatch]:
         """The stored dispatches under one outermost dispatch, in order of their start."""
-        return self._records(Dispatch, queries.TREE, (column(root_id), limit))
+        return self._records(Dispatch, statements.TREE, (column(root_id), limit))
 
     def dispatch(self, dispatch_id: str) -> Dispatch | None:
         """One dispatch, or None if it is not there."""
-        return _only(self._records(Dispatch, queries.ONE_DISPATCH, (column(dispatch_id),)))
+        return _only(self._records(Dispatch, statements.ONE_DISPATCH, (column(dispatch_id),)))
 
     def requests(self, limit: int = 50, *, path: str = "", slow_ms: float = 0.0, before: float = 0.0) -> list[Request]:
         """Stored requests, newest first."""
-        return self._records(Request, *queries.select_requests(path, slow_ms, before, limit))
+        return self._records(Request, *statements.select_requests(path, slow_ms, before, limit))
 
     def request(self, request_id: str) -> Request | None:
         """One request, or None if it is not there."""
-        return _only(self._records(Request, queries.ONE_REQUEST, (column(request_id),)))
+        return _only(self._records(Request, statements.ONE_REQUEST, (column(request_id),)))
 
     def totals(self, kind: SubjectKind, since: float | None = None, key: str | None = None) -> list[Totals]:
         """Totals per subject, over the processes' lives or over the windows since a time."""
-        return self._totals(kind, since, key, queries.BY_KEY)
+        return self._totals(kind, since, key, statements.BY_KEY)
 
     def history(self, kind: SubjectKind, key: str, since: float) -> list[Totals]:
         """One subject's totals window by window, oldest first."""
-        return self._totals(kind, since, key, queries.BY_WINDOW)
+        return self._totals(kind, since, key, statements.BY_WINDOW)
 
-    def _totals(self, kind: SubjectKind, since: float | None, key: str | None, by: queries.Group) -> list[Totals]:
+    def _totals(self, kind: SubjectKind, since: float | None, key: str | None, by: statements.Group) -> list[Totals]:
         def read(connection: sqlite3.Connection) -> list[Totals]:
-            found = connection.execute(*queries.select_failures(kind, since, key, by))
+            found = connection.execute(*statements.select_failures(kind, since, key, by))
             failures = {group: columns for group, *columns in found}
-            rows = connection.execute(*queries.select_totals(kind, since, key, by))
-            return [queries.totals_of(row, failures.get(row[place], ())) for row in rows]
+            rows = connection.execute(*statements.select_totals(kind, since, key, by))
+            return [statements.totals_of(row, failures.get(row[place], ())) for row in rows]
 
-        place = 1 if by == queries.BY_KEY else 2
+        place = 1 if by == statements.BY_KEY else 2
         return self._reader.run(read)
 
     def processes(self) -> list[Process]:
         """The processes that have reported, newest report first."""
-        return self._records(Process, queries.PROCESSES)
+        return self._records(Process, statements.PROCESSES)
 
     def clear(self) -> None:
         """Forget everything, for every process that uses the file."""
@@ -119,13 +120,15 @@ def _only(found: list[R]) -> R | None:
 
 def _write(connection: sqlite3.Connection, batch: Batch) -> None:
     process = batch.process
-    connection.execute(queries.PUT_PROCESS, (column(process.id), process.seen_at, encode(process)))
+    connection.execute(statements.PUT_PROCESS, (column(process.id), process.seen_at, encode(process)))
     _put_dispatches(connection, batch.dispatches)
     for amendment in batch.amendments:
         _amend(connection, amendment)
-    connection.executemany(queries.PUT_REQUEST, map(queries.request_row, batch.requests))
+    connection.executemany(statements.PUT_REQUEST, map(statements.request_row, batch.requests))
     process_id = column(process.id)
-    connection.executemany(queries.PUT_TOTALS, (queries.totals_row(process_id, totals) for totals in batch.totals))
+    connection.executemany(
+        statements.PUT_TOTALS, (statements.totals_row(process_id, totals) for totals in batch.totals)
+    )
     _prune(connection, process.seen_at)
 
 
@@ -134,29 +137,29 @@ def _put_dispatches(connection: sqlite3.Connection, dispatches: Sequence[Dispatc
     (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM dispatches").fetchone()
     by_id = {dispatch.id: dispatch for dispatch in dispatches}
     numbered = list(enumerate(by_id.values(), start=last + 1))
-    connection.executemany(queries.PUT_DISPATCH, (queries.dispatch_row(*item) for item in numbered))
-    connection.executemany(queries.PUT_PAYLOAD, ((seq, encode(dispatch)) for seq, dispatch in numbered))
-    connection.executemany(queries.PUT_CALL, (row for item in numbered for row in queries.call_rows(*item)))
+    connection.executemany(statements.PUT_DISPATCH, (statements.dispatch_row(*item) for item in numbered))
+    connection.executemany(statements.PUT_PAYLOAD, ((seq, encode(dispatch)) for seq, dispatch in numbered))
+    connection.executemany(statements.PUT_CALL, (row for item in numbered for row in statements.call_rows(*item)))
 
 
 def _amend(connection: sqlite3.Connection, amendment: Amendment) -> None:
-    found = connection.execute(queries.TO_AMEND, (column(amendment.dispatch_id),)).fetchone()
+    found = connection.execute(statements.TO_AMEND, (column(amendment.dispatch_id),)).fetchone()
     if found is None:
         return
     seq, payload = found
     dispatch = amended(decode(Dispatch, payload), amendment)
-    connection.execute(queries.PUT_DISPATCH, queries.dispatch_row(seq, dispatch))
-    connection.execute(queries.PUT_PAYLOAD, (seq, encode(dispatch)))
-    connection.executemany(queries.PUT_CALL, queries.call_rows(seq, dispatch))
+    connection.execute(statements.PUT_DISPATCH, statements.dispatch_row(seq, dispatch))
+    connection.execute(statements.PUT_PAYLOAD, (seq, encode(dispatch)))
+    connection.executemany(statements.PUT_CALL, statements.call_rows(seq, dispatch))
 
 
 def _prune(connection: sqlite3.Connection, now: float) -> None:
     size = get_config().HISTORY_SIZE
     for ring in RINGS:
-        connection.execute(queries.PRUNE_DISPATCHES, (ring, ring, size))
-    connection.execute(queries.PRUNE_REQUESTS, (size,))
-    connection.execute(queries.PRUNE_WINDOWS, (now - WINDOWS_KEPT_SECONDS,))
-    gone = connection.execute(queries.GONE_PROCESSES, (now - PROCESSES_KEPT_SECONDS,)).fetchall()
+        connection.execute(statements.PRUNE_DISPATCHES, (ring, ring, size))
+    connection.execute(statements.PRUNE_REQUESTS, (size,))
+    connection.execute(statements.PRUNE_WINDOWS, (now - WINDOWS_KEPT_SECONDS,))
+    gone = connection.execute(statements.GONE_PROCESSES, (now - PROCESSES_KEPT_SECONDS,)).fetchall()
     connection.executemany("DELETE FROM totals WHERE process = ?", gone)
     connection.executemany("DELETE FROM processes WHERE id = ?", gone)
 

@@ -93,6 +93,12 @@ class Config:
         'Where records are stored. `"sqlite"` is a file that all processes of the project share, '
         '`"sqlite:////absolute/path"` is a file of your choice, `"memory"` is this process only.',
     )
+    STORE_MB: int = _setting(
+        64,
+        SIZE,
+        "Size of the store in megabytes. When it is full, the oldest records are deleted: routine dispatches first, "
+        "then requests, slow dispatches and failed dispatches.",
+    )
     SLOW_MS: float | Mapping[str, float] = _setting(
         100,
         SLOW_MS,
@@ -152,14 +158,15 @@ class Config:
         "machine.",
     )
 
-    # legacy-begin
-    HISTORY_SIZE: int = _setting(2_000, COUNT, "-")
-    # legacy-end
-
     @property
     def slow_limits(self) -> SlowLimits:
         """The limits that SLOW_MS sets."""
         return slow_limits(self.SLOW_MS)
+
+    @property
+    def store_bytes(self) -> int:
+        """Size of the store in bytes."""
+        return self.STORE_MB * 1024 * 1024
 
     @property
     def makes_spans(self) -> bool:
@@ -176,6 +183,7 @@ REMOVED = {
     "SLOW_MS_OVERRIDES": 'is part of SLOW_MS now. Write "SLOW_MS": {"shop.receivers.*": 20, "*": 100}, with the '
     "general limit last",
     "QUEUE_SIZE": "was removed: the queue holds 10,000 records. Remove the key",
+    "HISTORY_SIZE": 'was replaced by STORE_MB, the size of the store in megabytes. Write "STORE_MB": 64',
     "SPANS": 'is part of SPANS_PER_TRACE now. Write "SPANS_PER_TRACE": 0 for no spans; otherwise remove the key',
     "SPANS_NEED_PARENT": "was removed: dispatches get spans only under a recording span. Remove the key, and start a "
     "span of your own around what you want to trace",

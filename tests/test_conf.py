@@ -34,6 +34,8 @@ def test_defaults_are_allowed_values() -> None:
         ("SLOW_MS", {5: 5}, "dict such as"),
         ("REQUEST_SLOW_MS", None, "milliseconds"),
         ("SERVER_TIMING", "yes", "None"),
+        ("STORE_MB", 0, "1 or more"),
+        ("STORE_MB", 2.5, "whole number"),
         ("SAMPLE_PER_SECOND", -1, "whole number"),
         ("SPANS_PER_TRACE", -1, "0 or more, or None"),
         ("SPANS_EXCLUDE", {"signal": ["post_init"]}, "list of patterns"),

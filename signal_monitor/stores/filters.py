@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from signal_monitor.records import Dispatch, Outcome, ReceiverCall
-from signal_monitor.stores.retention import ring_of
+from signal_monitor.stores.retention import category_of
 
 FAILED_OUTCOMES = ("raised", "swallowed")
 REQUEST_SIGNALS = ("django.core.signals.request_finished", "django.core.signals.request_started")
@@ -103,7 +103,7 @@ def _dispatch_fits(dispatch: Dispatch, where: DispatchFilter) -> bool:
 
 
 def _is_routine(dispatch: Dispatch) -> bool:
-    return dispatch.signal in REQUEST_SIGNALS and ring_of(dispatch) == "ordinary"
+    return dispatch.signal in REQUEST_SIGNALS and category_of(dispatch) == "routine"
 
 
 def _same(wanted: str, value: str | None) -> bool:

@@ -18,7 +18,9 @@ from signal_monitor.stores.base import StoreError
 from signal_monitor.stores.filters import matches
 from signal_monitor.stores.sqlite.encoding import DamagedError
 from signal_monitor.stores.sqlite.location import make_safe
-from signal_monitor.stores.sqlite.schema import is_current, make_tables
+from signal_monitor.stores.sqlite.pruning import WAL_SHARE
+from signal_monitor.stores.sqlite.schema import has_tables, is_current
+from signal_monitor.stores.sqlite.versions import begin_anew
 
 T = TypeVar("T")
 
@@ -36,9 +38,11 @@ CORRUPT_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 PRAGMAS = """
 PRAGMA synchronous = OFF;
 PRAGMA foreign_keys = ON;
-PRAGMA wal_autocheckpoint = 1000;
-PRAGMA journal_size_limit = 8388608;
+PRAGMA wal_autocheckpoint = {pages};
+PRAGMA journal_size_limit = {log_bytes};
 """
+PAGE_BYTES = 4096
+MAX_LOG_BYTES = 1000 * PAGE_BYTES
 
 logger = logging.getLogger("signal_monitor")
 
@@ -50,8 +54,9 @@ _inherited: list[sqlite3.Connection] = []
 class Connector:
     """Opens the file when it is needed, and lends the connection to one thread at a time."""
 
-    def __init__(self, path: Path, wait: float = BUSY_SECONDS) -> None:
+    def __init__(self, path: Path, max_bytes: int, wait: float = BUSY_SECONDS) -> None:
         self.path = path
+        self._log_bytes = min(max_bytes // WAL_SHARE, MAX_LOG_BYTES)
         self._wait = wait
         self._lock = threading.Lock()
         self._pid = os.getpid()
@@ -126,13 +131,15 @@ class Connector:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.create_function("matches", 2, matches, deterministic=True)
+        if not has_tables(connection):
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # has no effect later
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        connection.executescript(PRAGMAS)
+        connection.executescript(PRAGMAS.format(pages=self._log_bytes // PAGE_BYTES, log_bytes=self._log_bytes))
         if not is_current(connection):
             # Two versions side by side would throw away each other's tables for ever: the one started last wins.
-            if self._opened_before and _has_tables(connection):
+            if self._opened_before and has_tables(connection):
                 raise StoreError(f"Another version of the signal monitor now uses {self.path}: restart this process.")
-            make_tables(connection)
+            begin_anew(connection, self.path)
 
     def _recover(self, error: sqlite3.Error | DamagedError) -> None:
         self._discard()
@@ -208,10 +215,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _has_tables(connection: sqlite3.Connection) -> bool:
-    return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
 
 
 def _before_fork() -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from signal_monitor.records import Dispatch, Request, SubjectKind
 from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Totals
 from signal_monitor.stores.filters import REQUEST_SIGNALS, DispatchFilter, min_ns, outcomes
-from signal_monitor.stores.retention import ring_of
+from signal_monitor.stores.retention import Deletable, category_of
 from signal_monitor.stores.sqlite.encoding import column, decode_buckets, encode, encode_buckets
 from signal_monitor.stores.sqlite.schema import TOTALS_FIELDS
 
@@ -38,11 +38,10 @@ PUT_TOTALS = (
     f"VALUES (?{', ?' * len(TOTALS_FIELDS)}) ON CONFLICT DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in TOTALS_FIELDS[3:])
 )
-PRUNE_DISPATCHES = (
-    "DELETE FROM dispatches WHERE ring = ? AND seq <= "
-    "(SELECT seq FROM dispatches WHERE ring = ? ORDER BY seq DESC LIMIT 1 OFFSET ?)"
+DELETE_DISPATCHES = (
+    "DELETE FROM dispatches WHERE seq IN (SELECT seq FROM dispatches WHERE category = ? ORDER BY seq LIMIT ?)"
 )
-PRUNE_REQUESTS = "DELETE FROM requests WHERE seq <= (SELECT seq FROM requests ORDER BY seq DESC LIMIT 1 OFFSET ?)"
+DELETE_REQUESTS = "DELETE FROM requests WHERE seq IN (SELECT seq FROM requests ORDER BY seq LIMIT ?)"
 ONE_DISPATCH = "SELECT payload FROM dispatches JOIN payloads USING (seq) WHERE id = ?"
 TREE = (
     "SELECT payload FROM dispatches JOIN payloads USING (seq) WHERE root_id = ? ORDER BY started_at, depth, seq LIMIT ?"
@@ -52,8 +51,13 @@ ONE_REQUEST = "SELECT payload FROM requests WHERE id = ?"
 PROCESSES = "SELECT payload FROM processes ORDER BY seen_at DESC"
 GONE_PROCESSES = "SELECT id FROM processes WHERE seen_at < ?"
 # By kind, as the primary key begins with it, which makes this three short looks and not a walk through the table.
-PRUNE_WINDOWS = (
+DELETE_WINDOWS = (
     "DELETE FROM totals WHERE kind IN ('receiver', 'signal', 'sender') AND \"window\" > 0 AND \"window\" < ?"
+)
+
+DELETE_OLDEST_WINDOW = (
+    "DELETE FROM totals WHERE kind IN ('receiver', 'signal', 'sender') "
+    'AND "window" = (SELECT min("window") FROM totals WHERE "window" > 0)'
 )
 
 _totals_columns = attrgetter(*TOTALS_FIELDS)
@@ -69,7 +73,7 @@ def dispatch_row(seq: int, dispatch: Dispatch) -> Row:
         column(dispatch.sender),
         dispatch.started_at,
         dispatch.duration_ns,
-        ring_of(dispatch),
+        category_of(dispatch),
         dispatch.severity != "normal",
         dispatch.depth,
         column(dispatch.process),
@@ -104,6 +108,22 @@ def _value(value: object) -> object:
 
 def _nullable(text: str | None) -> str | None:
     return None if text is None else column(text)
+
+
+def count(rows: Deletable) -> Query:
+    """How many of these the file has."""
+    if rows == "windows":
+        return 'SELECT count(DISTINCT "window") FROM totals WHERE "window" > 0', []
+    if rows == "requests":
+        return "SELECT count(*) FROM requests", []
+    return "SELECT count(*) FROM dispatches WHERE category = ?", [rows]
+
+
+def delete_oldest(rows: Deletable, limit: int) -> Query:
+    """Delete so many of the oldest of these; of windows, one."""
+    if rows == "windows":
+        return DELETE_OLDEST_WINDOW, []
+    return (DELETE_REQUESTS, [limit]) if rows == "requests" else (DELETE_DISPATCHES, [rows, limit])
 
 
 def select_totals(kind: SubjectKind, since: float | None, key: str | None, by: Group) -> Query:
@@ -184,11 +204,11 @@ def _dispatch_terms(where: DispatchFilter) -> list[Term]:
         ("signal = ?", [column(where.exact_signal)]),
         ("duration_ns >= ?", [min_ns(where.min_ms)]),
         ("slow = ?", [where.slow]),
-        ("(ring = 'failed') = ?", [where.failed]),
+        ("(category = 'failed') = ?", [where.failed]),
         ("origin_id = ?", [column(where.origin_id)]),
         ("trace_id = ?", [column(where.trace_id)]),
         ("started_at < ?", [where.before]),
-        ("(signal NOT IN (?, ?) OR ring <> 'ordinary')", list(routine)),
+        ("(signal NOT IN (?, ?) OR category <> 'routine')", list(routine)),
     ]
 
 

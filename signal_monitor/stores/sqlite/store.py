@@ -6,15 +6,15 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from signal_monitor.conf import get_config
 from signal_monitor.records import Amendment, Dispatch, Process, Request, SubjectKind
 from signal_monitor.stores.base import Batch, Store, Totals
 from signal_monitor.stores.filters import DispatchFilter
-from signal_monitor.stores.retention import PROCESSES_KEPT_SECONDS, RINGS, WINDOWS_KEPT_SECONDS, amended
+from signal_monitor.stores.retention import DEFAULT_BYTES, amended
 from signal_monitor.stores.sqlite import statements
 from signal_monitor.stores.sqlite.connection import Connector, begin
 from signal_monitor.stores.sqlite.encoding import DamagedError, column, decode, encode
 from signal_monitor.stores.sqlite.location import find_path
+from signal_monitor.stores.sqlite.pruning import prune
 from signal_monitor.stores.sqlite.schema import TABLE_NAMES, is_current
 
 R = TypeVar("R")
@@ -22,14 +22,18 @@ T = TypeVar("T")
 
 
 class SqliteStore(Store):
-    """Keeps what all processes of the host wrote in one file, which outlives them."""
+    """Keeps what all processes of the host wrote in one file, which outlives them.
 
-    def __init__(self, url: str) -> None:
+    With its write-ahead log, the file stays near ``max_bytes``.
+    """
+
+    def __init__(self, url: str, max_bytes: int = DEFAULT_BYTES) -> None:
         path = find_path(url)
         self._location = str(path)
+        self._max_bytes = max_bytes
         # Two, so that a page does not wait for a flush that waits for another process's lock.
-        self._reader = Connector(path)
-        self._writer = Connector(path, wait=0.0)
+        self._reader = Connector(path, max_bytes)
+        self._writer = Connector(path, max_bytes, wait=0.0)
 
     @property
     def location(self) -> str:
@@ -38,7 +42,7 @@ class SqliteStore(Store):
 
     def write(self, batch: Batch) -> None:
         """Store a batch, and announce its process, in one transaction."""
-        self._change(lambda connection: _write(connection, batch))
+        self._change(lambda connection: _write(connection, batch, self._max_bytes))
 
     def _change(self, work: Callable[[sqlite3.Connection], None]) -> None:
         def transaction(connection: sqlite3.Connection) -> None:
@@ -118,7 +122,7 @@ def _only(found: list[R]) -> R | None:
     return found[0] if found else None
 
 
-def _write(connection: sqlite3.Connection, batch: Batch) -> None:
+def _write(connection: sqlite3.Connection, batch: Batch, max_bytes: int) -> None:
     process = batch.process
     connection.execute(statements.PUT_PROCESS, (column(process.id), process.seen_at, encode(process)))
     _put_dispatches(connection, batch.dispatches)
@@ -129,7 +133,7 @@ def _write(connection: sqlite3.Connection, batch: Batch) -> None:
     connection.executemany(
         statements.PUT_TOTALS, (statements.totals_row(process_id, totals) for totals in batch.totals)
     )
-    _prune(connection, process.seen_at)
+    prune(connection, max_bytes, process.seen_at)
 
 
 def _put_dispatches(connection: sqlite3.Connection, dispatches: Sequence[Dispatch]) -> None:
@@ -151,17 +155,6 @@ def _amend(connection: sqlite3.Connection, amendment: Amendment) -> None:
     connection.execute(statements.PUT_DISPATCH, statements.dispatch_row(seq, dispatch))
     connection.execute(statements.PUT_PAYLOAD, (seq, encode(dispatch)))
     connection.executemany(statements.PUT_CALL, statements.call_rows(seq, dispatch))
-
-
-def _prune(connection: sqlite3.Connection, now: float) -> None:
-    size = get_config().HISTORY_SIZE
-    for ring in RINGS:
-        connection.execute(statements.PRUNE_DISPATCHES, (ring, ring, size))
-    connection.execute(statements.PRUNE_REQUESTS, (size,))
-    connection.execute(statements.PRUNE_WINDOWS, (now - WINDOWS_KEPT_SECONDS,))
-    gone = connection.execute(statements.GONE_PROCESSES, (now - PROCESSES_KEPT_SECONDS,)).fetchall()
-    connection.executemany("DELETE FROM totals WHERE process = ?", gone)
-    connection.executemany("DELETE FROM processes WHERE id = ?", gone)
 
 
 def _clear(connection: sqlite3.Connection) -> None:

@@ -16,8 +16,8 @@ from .instrumentation.probes import probes
 from .middleware import hook_requests
 from .observers.history import History
 from .observers.requests import Requests
-from .observers.spool import Spool
-from .observers.statistics import Statistics
+from .observers.store_writer import StoreWriter
+from .observers.totals import TotalsObserver
 from .process import ThisProcess
 from .queries import query_counting
 from .running import running_calls
@@ -68,11 +68,11 @@ def build(config: Config) -> pipeline.Pipeline:
     process = ThisProcess()
     expander = Expander(process, installed_apps())
     stored = (
-        Statistics(),
+        TotalsObserver(),
         History(config.SAMPLE_PER_SECOND),
         Requests(process, config.request_slow_ns, config.SAMPLE_PER_SECOND),
     )
-    spool = Spool(process, get_store(), stored, partial(running_calls, expander))
+    spool = StoreWriter(process, get_store(), stored, partial(running_calls, expander))
     told = telemetry.start(config, installed_apps(), process)
     return pipeline.Pipeline(expander, [*stored, *told, spool])
 

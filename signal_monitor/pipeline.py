@@ -24,7 +24,7 @@ from .instrumentation.places import FOLDED, NUMBER, SHAPE, forget_claims, number
 from .instrumentation.plans import Record, Shape, is_ordinary, is_outermost
 from .instrumentation.stepping import forget_begun
 from .instrumentation.traces import DispatchTrace
-from .records import Amendment, Dispatch, Fold, ReceiverCall
+from .records import Aggregate, Amendment, Dispatch, ReceiverCall
 from .settings_changes import follow_settings
 
 CHUNK = 512
@@ -42,12 +42,12 @@ class Observer:
     def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
         """A dispatch has ended."""
 
-    def appetite(self) -> int:
-        """How many ordinary dispatches this observer wants to be told of one by one now; the others are folded."""
+    def wanted(self) -> int:
+        """Number of routine dispatches this observer wants to receive individually now; the others are aggregated."""
         return 0
 
-    def fold(self, fold: Fold, records: Sequence[Record]) -> None:
-        """Ordinary dispatches have ended; each of them is either observed or folded."""
+    def aggregate(self, aggregate: Aggregate, records: Sequence[Record]) -> None:
+        """Routine dispatches have ended; each of them is either observed or aggregated."""
 
     def amend(self, amendment: Amendment, call: ReceiverCall) -> None:
         """A receiver call has ended after its dispatch."""
@@ -177,38 +177,38 @@ class Pipeline:
         busy = False
         while items := self._queue.take(CHUNK):
             busy = True
-            for item in self._ordinary_folded(items):
+            for item in self._routine_aggregated(items):
                 self._deliver(item)
             if time.monotonic() > deadline:
                 break
         return busy
 
-    def _ordinary_folded(self, items: Sequence[Any]) -> list[Any]:
-        """What is to be delivered one by one; the ordinary dispatches beyond what anybody wants are folded."""
-        appetite = sum(observer.appetite() for observer in self.observers)
+    def _routine_aggregated(self, items: Sequence[Any]) -> list[Any]:
+        """The items to deliver individually; routine dispatches that no observer wants individually are aggregated."""
+        wanted = sum(observer.wanted() for observer in self.observers)
         single: list[Any] = []
-        folds: defaultdict[Shape, list[Record]] = defaultdict(list)
+        aggregates: defaultdict[Shape, list[Record]] = defaultdict(list)
         for item in items:
             if type(item) is list and not is_outermost(item):
                 number_all_around(item)
         for item in items:
             if type(item) is not list or not is_ordinary(item):
                 single.append(item)
-            elif appetite > 0:
-                appetite -= 1
+            elif wanted > 0:
+                wanted -= 1
                 single.append(item)
             else:
                 item[NUMBER] = FOLDED
-                folds[item[SHAPE]].append(item)
-        for shape, records in folds.items():
-            self._fold(shape, records)
+                aggregates[item[SHAPE]].append(item)
+        for shape, records in aggregates.items():
+            self._aggregate(shape, records)
         return single
 
     @contained("the worker", None)
-    def _fold(self, shape: Shape, records: Sequence[Record]) -> None:
+    def _aggregate(self, shape: Shape, records: Sequence[Record]) -> None:
         shape.rearm(time.monotonic())
-        fold = self.expander.fold(shape, records)
-        self._each("fold", lambda observer: observer.fold(fold, records))
+        aggregate = self.expander.aggregate(shape, records)
+        self._each("aggregate", lambda observer: observer.aggregate(aggregate, records))
 
     @contained("the worker", None)
     def _deliver(self, item: object) -> None:

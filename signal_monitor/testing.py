@@ -30,7 +30,7 @@ class Capture(BaseObserver):
         """Keep a dispatch."""
         self._dispatches.append(dispatch)
 
-    def appetite(self) -> int:
+    def wanted(self) -> int:
         """Every one."""
         return sys.maxsize
 

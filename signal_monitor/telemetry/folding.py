@@ -145,7 +145,7 @@ class Folding:
         self._sums: dict[tuple[int, int, str, str, str], Sum] = {}
 
     def add(self, parent: Parent, folded: Folded) -> None:
-        """Fold dispatches that were to hang under a parent."""
+        """Aggregate dispatches that were to hang under a parent."""
         place = (parent.ids.trace_id, parent.ids.span_id, *folded.names)
         known = self._sums.get(place)
         if known is None:

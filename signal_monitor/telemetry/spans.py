@@ -20,7 +20,7 @@ from signal_monitor.instrumentation.plans import Record, Shape
 from signal_monitor.instrumentation.traces import DispatchTrace
 from signal_monitor.pipeline import Observer
 from signal_monitor.process import ThisProcess
-from signal_monitor.records import Amendment, Dispatch, Failure, Fold, ReceiverCall
+from signal_monitor.records import Aggregate, Amendment, Dispatch, Failure, ReceiverCall
 
 from .content import Attributes, dispatch_attributes, exception_attributes, folded_attributes, receiver_attributes
 from .dispatch_spans import DISPATCH
@@ -65,7 +65,7 @@ class Spans(Observer):
         _write(trace, DISPATCH, own, status, (started_ns, started_ns + dispatch.duration_ns))
         trace.written = True
 
-    def fold(self, fold: Fold, records: Sequence[Record]) -> None:
+    def aggregate(self, aggregate: Aggregate, records: Sequence[Record]) -> None:
         """Write the spans of ordinary dispatches, straight from their records."""
         epoch_ns = time.time_ns() - time.perf_counter_ns()
         withheld: defaultdict[Parent, list[Record]] = defaultdict(list)

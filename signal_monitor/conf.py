@@ -125,7 +125,9 @@ class Config:
         "Store the messages of exceptions. With `False`, only their types are stored.",
     )
     SERVER_TIMING: bool | None = _setting(
-        None, BOOLEAN_OR_NONE, "Send a `Server-Timing` header. `None` means only with `DEBUG` and to staff users."
+        None,
+        BOOLEAN_OR_NONE,
+        "Send a `Server-Timing` header. `None` means to everybody with `DEBUG`, otherwise to staff users.",
     )
     SAMPLE_PER_SECOND: int = _setting(
         50,

@@ -1,4 +1,4 @@
-"""The one room that knows all others: wires the observers to the pipeline, then instruments."""
+"""The app: connects the observers to the pipeline and instruments signals."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from .wiring import configure_instrumentation, installed_apps
 
 
 class SignalMonitorConfig(AppConfig):
-    """Begins to observe when the module is imported, and to deliver when all apps are ready."""
+    """Instruments signals when this module is imported, and starts the pipeline when all apps are ready."""
 
     name = "signal_monitor"
     verbose_name = "Signal monitor"
 
     def ready(self) -> None:
-        """Wire everything up."""
+        """Start as configured."""
         from . import checks  # noqa: F401 - registers the system checks
 
         call_on_change(restart)
@@ -42,7 +42,7 @@ class SignalMonitorConfig(AppConfig):
 
 
 def start(config: Config) -> None:
-    """Observe as configured, and deliver to a pipeline of this process."""
+    """Observe as configured, with a pipeline of this process."""
     if not config.ENABLED:
         pipeline.stop()
         uninstrument()
@@ -64,7 +64,7 @@ def start(config: Config) -> None:
 
 
 def build(config: Config) -> pipeline.Pipeline:
-    """The observers, in their order, and the pipeline that tells them."""
+    """The pipeline with its observers, in their order."""
     process = ThisProcess()
     expander = Expander(process, installed_apps())
     stored = (
@@ -72,9 +72,9 @@ def build(config: Config) -> pipeline.Pipeline:
         History(config.SAMPLE_PER_SECOND),
         Requests(process, config.request_slow_ns, config.SAMPLE_PER_SECOND),
     )
-    spool = StoreWriter(process, get_store(), stored, partial(running_calls, expander))
-    told = telemetry.start(config, installed_apps(), process)
-    return pipeline.Pipeline(expander, [*stored, *told, spool])
+    writer = StoreWriter(process, get_store(), stored, partial(running_calls, expander))
+    exporting = telemetry.start(config, installed_apps(), process)
+    return pipeline.Pipeline(expander, [*stored, *exporting, writer])
 
 
 def _in_transaction() -> bool:

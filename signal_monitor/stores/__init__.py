@@ -35,7 +35,7 @@ def get_store() -> Store:
 
 
 def forget_store() -> None:
-    """Close this process's store; the next ``get_store`` makes a new one."""
+    """Close this process's store; the next ``get_store`` creates a new one."""
     while _stores:
         _, store = _stores.popitem()
         store.close()

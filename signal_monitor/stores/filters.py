@@ -1,4 +1,4 @@
-"""What a filter means: the one definition that every store uses."""
+"""Filters of dispatches, and what they mean in every store."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ REQUEST_SIGNALS = ("django.core.signals.request_finished", "django.core.signals.
 
 @dataclass(frozen=True, slots=True)
 class DispatchFilter:
-    """Which dispatches to read; an unset field does not restrict.
+    """Which dispatches to read; a field that is not set does not restrict.
 
-    ``signal``, ``sender`` and ``receiver`` match without regard to case anywhere in the name; with a ``*`` they are
-    patterns for the whole name. ``exact_receiver`` matches one receiver's whole name. ``app`` matches the app of a
+    ``signal``, ``sender`` and ``receiver`` match anywhere in the name, and case is ignored; with a ``*``, they are
+    patterns of the whole name. ``exact_receiver`` matches one receiver's whole name. ``app`` matches the app of a
     receiver. ``outcome`` matches a dispatch with at least one such receiver call; "failed" matches raised and
     swallowed. ``slow`` keeps slow and critical ones. ``min_ms`` is in milliseconds. ``before``, in seconds since the
     epoch, keeps what started earlier. ``without_request_signals`` leaves out Django's request_started and
-    request_finished where they were neither slow nor failed: two for every request.
+    request_finished, two for every request, unless they were slow or failed.
     """
 
     signal: str = ""
@@ -40,16 +40,16 @@ class DispatchFilter:
     without_request_signals: bool = False
 
 
-# Cached, for a store asks for every row and the names are few.
+# Cached: a store calls it for every row, and there are few names.
 @lru_cache(maxsize=8192)
 def matches(pattern: str, name: str) -> bool:
-    """Whether the pattern occurs in the name or, with a ``*``, fits the whole name; without regard to case."""
+    """Whether the pattern occurs in the name or, with a ``*``, matches the whole name; case is ignored."""
     pattern, name = pattern.casefold(), name.casefold()
-    return _fits(pattern.split("*"), name) if "*" in pattern else pattern in name
+    return _matches_pieces(pattern.split("*"), name) if "*" in pattern else pattern in name
 
 
-def _fits(pieces: list[str], name: str) -> bool:
-    # By hand and not by a regular expression, which takes exponential time for "*a*a*a*a*b".
+def _matches_pieces(pieces: list[str], name: str) -> bool:
+    # A regular expression would take exponential time for "*a*a*a*a*b".
     first, *middle, last = pieces
     end = len(name) - len(last)
     position = len(first)
@@ -64,7 +64,7 @@ def _fits(pieces: list[str], name: str) -> bool:
 
 
 def outcomes(where: DispatchFilter) -> tuple[str, ...]:
-    """The outcomes that the filter lets through; none means all."""
+    """The outcomes that the filter accepts; none means all."""
     if where.outcome == "failed":
         return FAILED_OUTCOMES
     return (where.outcome,) if where.outcome else ()
@@ -76,18 +76,18 @@ def min_ns(milliseconds: float) -> int:
 
 
 def is_before(at: float, before: float) -> bool:
-    """Whether a moment was before another, if one is given."""
+    """Whether a time is earlier than another, if that is given."""
     return not before or at < before
 
 
 def is_match(dispatch: Dispatch, where: DispatchFilter) -> bool:
-    """Whether the filter lets the dispatch through; what it asks of a receiver call holds for one and the same call."""
-    return _dispatch_fits(dispatch, where) and (
-        not _asks_for_call(where) or any(_call_fits(call, where) for call in dispatch.calls)
+    """Whether the dispatch matches the filter; its conditions on a receiver call must hold for the same call."""
+    return _dispatch_matches(dispatch, where) and (
+        not _has_call_terms(where) or any(_call_matches(call, where) for call in dispatch.calls)
     )
 
 
-def _dispatch_fits(dispatch: Dispatch, where: DispatchFilter) -> bool:
+def _dispatch_matches(dispatch: Dispatch, where: DispatchFilter) -> bool:
     return (
         matches(where.signal, dispatch.signal)
         and matches(where.sender, dispatch.sender)
@@ -110,11 +110,11 @@ def _same(wanted: str, value: str | None) -> bool:
     return not wanted or wanted == value
 
 
-def _asks_for_call(where: DispatchFilter) -> bool:
+def _has_call_terms(where: DispatchFilter) -> bool:
     return bool(where.receiver or where.exact_receiver or where.app or where.outcome)
 
 
-def _call_fits(call: ReceiverCall, where: DispatchFilter) -> bool:
+def _call_matches(call: ReceiverCall, where: DispatchFilter) -> bool:
     allowed = outcomes(where)
     return (
         matches(where.receiver, call.receiver)

@@ -1,4 +1,4 @@
-"""A store in this process's memory: for tests and for sites of one process."""
+"""A store in the memory of this process, for tests and for sites with one process."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class MemoryStore(Store):
         return "this process"
 
     def write(self, batch: Batch) -> None:
-        """Store a batch, and announce its process."""
+        """Store a batch and its process."""
         with self._lock:
             self._changes += 1
             self._processes[batch.process.id] = batch.process
@@ -146,7 +146,7 @@ class MemoryStore(Store):
         return sorted(found, key=lambda dispatch: (dispatch.started_at, dispatch.depth))[:limit]
 
     def dispatch(self, dispatch_id: str) -> Dispatch | None:
-        """One dispatch, or None if it is not there."""
+        """One dispatch, or None if it is not stored."""
         with self._lock:
             return self._find(dispatch_id)
 
@@ -163,11 +163,11 @@ class MemoryStore(Store):
         return sorted(found, key=lambda request: request.started_at, reverse=True)[:limit]
 
     def request(self, request_id: str) -> Request | None:
-        """One request, or None if it is not there."""
+        """One request, or None if it is not stored."""
         return self._requests.get(request_id)
 
     def totals(self, kind: SubjectKind, since: float | None = None, key: str | None = None) -> list[Totals]:
-        """Totals per subject, over the processes' lives or over the windows since a time."""
+        """Totals per subject, since the start of the processes, or over the windows since a time."""
         return merged(self._rows(kind, since, key))
 
     def history(self, kind: SubjectKind, key: str, since: float) -> list[Totals]:
@@ -191,13 +191,13 @@ class MemoryStore(Store):
             return sorted(self._processes.values(), key=lambda process: process.seen_at, reverse=True)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete everything."""
         with self._lock:
             self._changes += 1
             self._forget()
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing is open."""
 
 
 def _is_in(window: int, since: float | None) -> bool:
@@ -221,6 +221,6 @@ def _totals_bytes(totals: Totals) -> int:
 
 
 def _copy(totals: Totals) -> Totals:
-    """A copy of our own: the writer goes on counting in its."""
+    """A copy, because the writer goes on counting in the original."""
     (copied,) = merged([totals])
     return copied

@@ -86,8 +86,7 @@ ATTRIBUTES = (
         OUTCOME,
         "receiver",
         "string",
-        f"{', '.join(f'`{outcome}`' for outcome in OUTCOMES_OF_SPANS[:-1])} or `{OUTCOMES_OF_SPANS[-1]}` (it ended after "
-        "its dispatch).",
+        f"{', '.join(f'`{outcome}`' for outcome in OUTCOMES_OF_SPANS)}; a late one ended after its dispatch.",
     ),
     Attribute(FUNCTION, "receiver", "string", "Dotted name of the receiver."),
     Attribute(PATH, "receiver", "string", "File in which the receiver is defined, if there is one."),

@@ -146,5 +146,5 @@ def test_foreign_owner_is_refused(tmp_path: Path, sqlite_url: str, name: str) ->
 
 def test_place_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match="cannot be made"):
+    with pytest.raises(StoreError, match="cannot be created"):
         write(open_store(f"sqlite:///{tmp_path}/file/store.sqlite3"), dispatch())

@@ -289,7 +289,7 @@ def test_database_of_something_else_is_refused(store: Store) -> None:
     Path(store.location).parent.mkdir()
     with other_connection(store) as other:
         other.execute("CREATE TABLE requests (id)")
-    with pytest.raises(StoreError, match="something else"):
+    with pytest.raises(StoreError, match="another program"):
         write(store, dispatch())
     with other_connection(store) as other:
         assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("requests",)]

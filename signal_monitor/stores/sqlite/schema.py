@@ -1,4 +1,4 @@
-"""The tables of the SQLite store, and how a file comes to have them."""
+"""The tables of the SQLite store, and their creation."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from signal_monitor.stores.sqlite.encoding import RECORD_TYPES, field_names
 
 VERSION = 2
 APPLICATION_ID = 0x53474D4E
-"""Marks a file as ours: "SGMN"."""
+"""Marks a file as one of the monitor: "SGMN"."""
 
-# Payloads have a table of their own, so that a filter reads narrow rows only.
+# Payloads have a table of their own, so that filters read narrow rows.
 TABLES = """
 CREATE TABLE state (epoch TEXT NOT NULL, changes INTEGER NOT NULL);
 CREATE TABLE dispatches (
@@ -53,7 +53,7 @@ TOTALS_FIELDS = [item.name for item in fields(Totals)]
 
 
 def _fingerprint() -> int:
-    """Version and hash in one number: payloads are read by position, so the fields of the records count as well."""
+    """Version and hash in one number; it includes the fields of the records, as payloads are read by position."""
     records = [(record_type.__name__, field_names(record_type)) for record_type in RECORD_TYPES]
     # SQLite keeps a signed number of 32 bits.
     return zlib.crc32(repr((VERSION, TABLES, records, TOTALS_FIELDS)).encode()) >> 1 or 1
@@ -91,9 +91,9 @@ def make_tables(connection: sqlite3.Connection) -> None:
 
 
 def refuse_foreign(connection: sqlite3.Connection) -> None:
-    """Never drop the tables of a database that somebody named by mistake."""
+    """Raise StoreError for a database that is not one of the monitor, but named in STORE by mistake."""
     if has_tables(connection) and pragma(connection, "application_id") != APPLICATION_ID:
-        raise StoreError('SIGNAL_MONITOR["STORE"] names a database of something else; choose a file of its own.')
+        raise StoreError('SIGNAL_MONITOR["STORE"] names a database of another program; choose another file.')
 
 
 def pragma(connection: sqlite3.Connection, name: str) -> int:

@@ -1,4 +1,4 @@
-"""The statements of the SQLite store; all text is ours, all values are parameters."""
+"""The SQL statements of the store; all values are parameters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Term = tuple[str, list[Any]]
 """One condition and the values for its question marks."""
 Query = tuple[str, list[Any]]
 
-# The plus keeps SQLite from walking all windows in the order of the second index only to spare itself a sort.
+# The plus keeps SQLite from reading all windows in the order of the second index, only to avoid a sort.
 Group = Literal["+key", '+"window"']
 BY_KEY: Group = "+key"
 BY_WINDOW: Group = '+"window"'
@@ -32,7 +32,7 @@ PUT_PAYLOAD = "INSERT INTO payloads VALUES (?, ?)"
 PUT_CALL = "INSERT INTO calls VALUES (?, ?, ?, ?, ?)"
 PUT_REQUEST = "INSERT OR REPLACE INTO requests (id, path, started_at, duration_ns, payload) VALUES (?, ?, ?, ?, ?)"
 PUT_PROCESS = "INSERT OR REPLACE INTO processes VALUES (?, ?, ?)"
-# Replacing would delete the row and its place in the second index, many times a minute for nothing.
+# REPLACE would delete the row and its entry in the second index many times a minute.
 PUT_TOTALS = (
     f"INSERT INTO totals (process, {_NAMES}) "  # noqa: S608 - our own text
     f"VALUES (?{', ?' * len(TOTALS_FIELDS)}) ON CONFLICT DO UPDATE SET "
@@ -50,7 +50,7 @@ TO_AMEND = "SELECT seq, payload FROM dispatches JOIN payloads USING (seq) WHERE 
 ONE_REQUEST = "SELECT payload FROM requests WHERE id = ?"
 PROCESSES = "SELECT payload FROM processes ORDER BY seen_at DESC"
 GONE_PROCESSES = "SELECT id FROM processes WHERE seen_at < ?"
-# By kind, as the primary key begins with it, which makes this three short looks and not a walk through the table.
+# By kind, with which the primary key begins: three short searches instead of a scan of the table.
 DELETE_WINDOWS = (
     "DELETE FROM totals WHERE kind IN ('receiver', 'signal', 'sender') AND \"window\" > 0 AND \"window\" < ?"
 )
@@ -127,7 +127,7 @@ def delete_oldest(rows: Deletable, limit: int) -> Query:
 
 
 def select_totals(kind: SubjectKind, since: float | None, key: str | None, by: Group) -> Query:
-    """Totals added up by subject or by window, as ``totals_of`` takes them; adding up here is thrice as fast."""
+    """Totals added up by subject or by window, as ``totals_of`` takes them; SQL is faster than Python here."""
     text, values = _all_of(_totals_terms(kind, since, key))
     query = f"SELECT {SUMS} FROM {_totals_by(key)} WHERE {text} GROUP BY {by} ORDER BY {by}"  # noqa: S608 - our own text
     return query, values
@@ -136,7 +136,7 @@ def select_totals(kind: SubjectKind, since: float | None, key: str | None, by: G
 def select_failures(kind: SubjectKind, since: float | None, key: str | None, by: Group) -> Query:
     """The newest failure in each of the groups of ``select_totals`` that has one."""
     text, values = _all_of([*_totals_terms(kind, since, key), ("last_failure_at > ?", [0])])
-    # With a lone max(), SQLite takes the other columns from the row that has the maximum.
+    # With a single max(), SQLite takes the other columns from the row with the maximum.
     query = (
         f"SELECT {by}, last_failure, max(last_failure_at), last_failure_dispatch "  # noqa: S608 - our own text
         f"FROM {_totals_by(key)} WHERE {text} GROUP BY {by}"
@@ -152,7 +152,7 @@ def totals_of(row: Row, failure: Row) -> Totals:
 
 
 def _totals_by(key: str | None) -> str:
-    """The table, with the index that SQLite would not choose: without statistics it takes all windows to be few."""
+    """The table, with the index that SQLite does not choose by itself: without statistics, it expects few windows."""
     return "totals" if key is None else "totals INDEXED BY totals_by_key"
 
 
@@ -168,7 +168,7 @@ def _totals_terms(kind: SubjectKind, since: float | None, key: str | None) -> li
 
 
 def select_dispatches(where: DispatchFilter, limit: int) -> Query:
-    """The payloads of the dispatches that the filter lets through, newest first."""
+    """The payloads of the dispatches that match the filter, newest first."""
     terms = _given(_dispatch_terms(where))
     call_terms = _given(_call_terms(where))
     if call_terms:
@@ -176,7 +176,7 @@ def select_dispatches(where: DispatchFilter, limit: int) -> Query:
         exists = f"EXISTS (SELECT 1 FROM calls WHERE calls.seq = dispatches.seq AND {text})"  # noqa: S608 - our own text
         terms.append((exists, values))
     text, values = _all_of(terms)
-    # CROSS JOIN, for SQLite keeps to its order: walk the index by start, look up the payload of what matches.
+    # SQLite keeps the order of a CROSS JOIN: read the index by start, then the payloads of what matches.
     return (
         f"SELECT payload FROM dispatches CROSS JOIN payloads USING (seq) WHERE {text} "  # noqa: S608 - our own text
         "ORDER BY started_at DESC, dispatches.seq DESC LIMIT ?",
@@ -185,7 +185,7 @@ def select_dispatches(where: DispatchFilter, limit: int) -> Query:
 
 
 def select_requests(path: str, slow_ms: float, before: float, limit: int) -> Query:
-    """The payloads of the requests to matching paths that took that long and began before then, newest first."""
+    """The payloads of the requests that match, newest first."""
     terms: list[Term] = [
         ("matches(?, path)", [column(path)]),
         ("duration_ns >= ?", [min_ns(slow_ms)]),

@@ -1,4 +1,4 @@
-"""The store of a host: one SQLite file that every process of the project writes to and reads from."""
+"""The methods of the SQLite store."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ T = TypeVar("T")
 
 
 class SqliteStore(Store):
-    """Keeps what all processes of the host wrote in one file, which outlives them.
+    """Stores the records of all processes of the project on this host in one file.
 
-    With its write-ahead log, the file stays near ``max_bytes``.
+    The file and its write-ahead log together stay near ``max_bytes``.
     """
 
     def __init__(self, url: str, max_bytes: int = DEFAULT_BYTES) -> None:
         path = find_path(url)
         self._location = str(path)
         self._max_bytes = max_bytes
-        # Two, so that a page does not wait for a flush that waits for another process's lock.
+        # Two, so that no page waits for a write that waits for another process's lock.
         self._reader = Connector(path, max_bytes)
         self._writer = Connector(path, max_bytes, wait=0.0)
 
@@ -41,7 +41,7 @@ class SqliteStore(Store):
         return self._location
 
     def write(self, batch: Batch) -> None:
-        """Store a batch, and announce its process, in one transaction."""
+        """Store a batch and its process in one transaction."""
         self._change(lambda connection: _write(connection, batch, self._max_bytes))
 
     def _change(self, work: Callable[[sqlite3.Connection], None]) -> None:
@@ -49,7 +49,7 @@ class SqliteStore(Store):
             with connection:
                 begin(connection)
                 if not is_current(connection):
-                    raise DamagedError("another version has made its tables there")
+                    raise DamagedError("another version has created its tables in it")
                 work(connection)
                 connection.execute("UPDATE state SET changes = changes + 1")
 
@@ -62,7 +62,7 @@ class SqliteStore(Store):
         return self._read(lambda row: decode(record_type, row[0]), text, values)
 
     def cursor(self) -> str:
-        """The number of writes since the file was made, and which file that is."""
+        """The id of the file, and the number of writes to it."""
         (token,) = self._read(lambda row: f"{row[0]}-{row[1]}", "SELECT epoch, changes FROM state")
         return token
 
@@ -75,7 +75,7 @@ class SqliteStore(Store):
         return self._records(Dispatch, statements.TREE, (column(root_id), limit))
 
     def dispatch(self, dispatch_id: str) -> Dispatch | None:
-        """One dispatch, or None if it is not there."""
+        """One dispatch, or None if it is not stored."""
         return _only(self._records(Dispatch, statements.ONE_DISPATCH, (column(dispatch_id),)))
 
     def requests(self, limit: int = 50, *, path: str = "", slow_ms: float = 0.0, before: float = 0.0) -> list[Request]:
@@ -83,11 +83,11 @@ class SqliteStore(Store):
         return self._records(Request, *statements.select_requests(path, slow_ms, before, limit))
 
     def request(self, request_id: str) -> Request | None:
-        """One request, or None if it is not there."""
+        """One request, or None if it is not stored."""
         return _only(self._records(Request, statements.ONE_REQUEST, (column(request_id),)))
 
     def totals(self, kind: SubjectKind, since: float | None = None, key: str | None = None) -> list[Totals]:
-        """Totals per subject, over the processes' lives or over the windows since a time."""
+        """Totals per subject, since the start of the processes, or over the windows since a time."""
         return self._totals(kind, since, key, statements.BY_KEY)
 
     def history(self, kind: SubjectKind, key: str, since: float) -> list[Totals]:
@@ -109,7 +109,7 @@ class SqliteStore(Store):
         return self._records(Process, statements.PROCESSES)
 
     def clear(self) -> None:
-        """Forget everything, for every process that uses the file."""
+        """Delete everything, for all processes that use the file."""
         self._change(_clear)
 
     def close(self) -> None:
@@ -137,7 +137,7 @@ def _write(connection: sqlite3.Connection, batch: Batch, max_bytes: int) -> None
 
 
 def _put_dispatches(connection: sqlite3.Connection, dispatches: Sequence[Dispatch]) -> None:
-    # No other process can take these numbers, for the transaction is an immediate one.
+    # No other process can use these numbers: the transaction is an immediate one.
     (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM dispatches").fetchone()
     by_id = {dispatch.id: dispatch for dispatch in dispatches}
     numbered = list(enumerate(by_id.values(), start=last + 1))

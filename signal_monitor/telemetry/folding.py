@@ -16,16 +16,16 @@ from opentelemetry.trace import SpanContext
 from signal_monitor.instrumentation.places import FIRST_END, SHAPE, STARTED
 
 from .content import (
+    AGGREGATED_DISPATCHES,
+    AGGREGATED_DISPATCHES_TIME,
     FAILED,
-    FOLDED_DISPATCHES,
-    FOLDED_DISPATCHES_TIME,
     METHOD,
     RECEIVERS,
     SENDER,
     SIGNAL,
     Attributes,
+    aggregated_attributes,
     dispatch_name,
-    folded_attributes,
 )
 from .ordinary import hand_over, limited, make_span
 
@@ -117,9 +117,9 @@ class Sum:
             SENDER: sender,
             RECEIVERS: self.calls,
             FAILED: 0,
-            **folded_attributes(self.calls, self.calls_ns),
-            FOLDED_DISPATCHES: self.dispatches,
-            FOLDED_DISPATCHES_TIME: self.total_ns / 1e9,
+            **aggregated_attributes(self.calls, self.calls_ns),
+            AGGREGATED_DISPATCHES: self.dispatches,
+            AGGREGATED_DISPATCHES_TIME: self.total_ns / 1e9,
         }
 
     def write(self) -> None:

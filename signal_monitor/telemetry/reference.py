@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from .content import (
+    AGGREGATED_DISPATCHES,
+    AGGREGATED_DISPATCHES_TIME,
+    AGGREGATED_RECEIVERS,
+    AGGREGATED_RECEIVERS_TIME,
     ERROR,
     FAILED,
-    FOLDED_DISPATCHES,
-    FOLDED_DISPATCHES_TIME,
-    FOLDED_RECEIVERS,
-    FOLDED_RECEIVERS_TIME,
     FUNCTION,
     LINE,
     METHOD,
@@ -64,20 +64,20 @@ ATTRIBUTES = (
     Attribute(RECEIVERS, "dispatch", "int", "Number of receivers."),
     Attribute(FAILED, "dispatch", "int", "Number of receivers that raised, swallowed exceptions included."),
     Attribute(
-        FOLDED_RECEIVERS,
+        AGGREGATED_RECEIVERS,
         "dispatch",
         "int",
         "Number of receiver calls without a span of their own; absent if there is none.",
     ),
-    Attribute(FOLDED_RECEIVERS_TIME, "dispatch", "double, s", "Total duration of these calls."),
+    Attribute(AGGREGATED_RECEIVERS_TIME, "dispatch", "double, s", "Total duration of these calls."),
     Attribute(
-        FOLDED_DISPATCHES,
+        AGGREGATED_DISPATCHES,
         "dispatch",
         "int",
         "Number of dispatches that the span aggregates; absent if it is one.",
     ),
     Attribute(
-        FOLDED_DISPATCHES_TIME,
+        AGGREGATED_DISPATCHES_TIME,
         "dispatch",
         "double, s",
         "Total duration of these dispatches; the span lasts from the start of the first to the end of the last.",

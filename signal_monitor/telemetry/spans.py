@@ -22,7 +22,7 @@ from signal_monitor.pipeline import Observer
 from signal_monitor.process import ThisProcess
 from signal_monitor.records import Aggregate, Amendment, Dispatch, Failure, ReceiverCall
 
-from .content import Attributes, dispatch_attributes, exception_attributes, folded_attributes, receiver_attributes
+from .content import Attributes, aggregated_attributes, dispatch_attributes, exception_attributes, receiver_attributes
 from .dispatch_spans import DISPATCH
 from .folding import Folding, folded_dispatch, folded_records
 from .light import LightSpan
@@ -157,7 +157,7 @@ def _is_same(inner: Failure, outer: Failure) -> bool:
 def _folded_calls(dispatch: Dispatch, trace: Trace) -> Attributes:
     """What a dispatch's span says of the receiver calls that have none of their own."""
     folded = [call for call in dispatch.calls if call.outcome != "not_run" and not trace.writes(call.index)]
-    return folded_attributes(len(folded), sum(call.duration_ns for call in folded))
+    return aggregated_attributes(len(folded), sum(call.duration_ns for call in folded))
 
 
 def _write_receiver(

@@ -112,6 +112,6 @@ def test_metrics(emitted: Any) -> None:
 def test_names_in_text_and_example_are_real() -> None:
     """Neither the page nor the example configuration speaks of an attribute that there is not."""
     known = {item.name for item in (*reference.ATTRIBUTES, *reference.METRICS)}
-    known |= {name.rpartition(".")[0] for name in known if ".folded." in name}
+    known |= {name.rpartition(".")[0] for name in known if ".aggregated." in name}
     text = "".join((DOCS / name).read_text(encoding="utf-8") for name in ("opentelemetry.md", "collector.yaml"))
     assert set(re.findall(r"django\.signal\.[\w.]+\w", text)) <= known

@@ -82,7 +82,7 @@ def test_what_a_receiver_without_span_does_hangs_under_its_dispatch(spans: Spans
 
     assert spans.parents()["sql"] == "send paid"
     dispatch = dict(spans.finished()["send paid"].attributes or {})
-    assert (dispatch["django.signal.receivers.count"], dispatch["django.signal.receivers.folded.count"]) == (2, 1)
+    assert (dispatch["django.signal.receivers.count"], dispatch["django.signal.receivers.aggregated.count"]) == (2, 1)
 
 
 @pytest.mark.django_db

@@ -22,6 +22,9 @@ ROWS_AT_ONCE = 50
 MAX_DELETED = 2_000
 """Rows that one write deletes at most: other processes wait for it. The next write goes on."""
 
+MAX_FREED_PAGES = 2_000
+"""Pages that one write gives back at most."""
+
 
 def prune(connection: sqlite3.Connection, max_bytes: int, now: float) -> None:
     """Delete what is too old, and then the oldest of what remains until the file is small enough."""
@@ -65,5 +68,6 @@ def _used_bytes(connection: sqlite3.Connection) -> int:
 def _shrink(connection: sqlite3.Connection, limit: int) -> None:
     """Give back free pages where the file is larger than it may be: after a burst, or for a smaller STORE_MB."""
     surplus = pragma(connection, "page_count") - limit // pragma(connection, "page_size")
-    if surplus > 0:
-        connection.execute(f"PRAGMA incremental_vacuum({surplus})").fetchall()
+    # One by one: before Python 3.12, a statement without columns is run no further than its first page.
+    for _ in range(min(surplus, pragma(connection, "freelist_count"), MAX_FREED_PAGES)):
+        connection.execute("PRAGMA incremental_vacuum(1)").fetchall()

@@ -1,19 +1,19 @@
-"""The ``SIGNAL_MONITOR`` setting: declared once, typed, frozen, forgotten when settings change."""
+"""The ``SIGNAL_MONITOR`` setting: declared once, typed, validated, read again when the setting is replaced."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from .thresholds import SlowLimits, slow_limits
+
 SETTING = "SIGNAL_MONITOR"
-SELECTABLE = ("signal", "sender", "receiver", "app")
-UNSPANNED = (
+WITHOUT_SPANS = (
     "django.db.models.signals.pre_init",
     "django.db.models.signals.post_init",
     "django.db.models.signals.class_prepared",
@@ -22,71 +22,14 @@ UNSPANNED = (
     "django.core.signals.request_started",
     "django.core.signals.request_finished",
 )
+"""The default patterns of ``SPANS_EXCLUDE``: signals that Django sends for nearly everything."""
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
-    """The settings, with their defaults.
+class Rule(NamedTuple):
+    """Which values a setting accepts: as a text for people, and as a function."""
 
-    ENABLED: observe signals at all.
-    STORE: "sqlite" (a file that every process of the project finds the same way), "sqlite:////absolute/path", "memory".
-    SLOW_MS: from how many milliseconds a receiver call or a dispatch is slow; ten times that is critical.
-    SLOW_MS_OVERRIDES: other limits, {pattern of a signal's or receiver's dotted name: milliseconds}.
-    REQUEST_SLOW_MS: in DEBUG, log one line for a request that took longer; 0 logs none.
-    REQUEST_PATHS: keep requests' paths; None means in DEBUG only. Otherwise the route that matched stands for the path,
-    so that no token in a link is kept.
-    ERROR_MESSAGES: keep the plain texts of exceptions; without, their types alone.
-    SERVER_TIMING: send a Server-Timing header; None means in DEBUG only.
-    QUEUE_SIZE: dispatches waiting for the worker; more are dropped and counted.
-    HISTORY_SIZE: dispatches kept one by one, and as many again of the slow and of the failed ones.
-    SAMPLE_PER_SECOND: how many ordinary dispatches a process stores one by one each second; slow and failed ones are
-    always stored.
-    COUNT_QUERIES: count the database queries of each receiver.
-    SPANS: emit OpenTelemetry spans.
-    SPANS_NEED_PARENT: only under a recording span.
-    SPANS_MIN_MS: from how many milliseconds on an ordinary dispatch gets spans of its own; those that are slow or
-        failed, or whose spans somebody has asked for, always do.
-    SPANS_PER_TRACE: how many spans of ours a trace may have, beside those of slow and failed receivers; the rest is
-        folded into spans that say how many dispatches they stand for. None sets no limit.
-    SPANS_INCLUDE: patterns of names, under "signal", "sender", "receiver" and "app" (the one that defines the
-        receiver): what matches none of those under one of these, gets no span.
-    SPANS_EXCLUDE: likewise, and what matches one gets no span. Under "signal", UNSPANNED unless told otherwise.
-    METRICS: record OpenTelemetry metrics.
-    TRACE_URL: a link to a trace, with {trace_id} and {span_id}; "" hides such links.
-    ACCESS: dotted path of a callable that takes an HttpRequest (for a websocket, one made of its handshake) and says
-    whether it may look; "" means active staff, and in DEBUG also clients on this machine.
-    """
-
-    ENABLED: bool = True
-    STORE: str = "sqlite"
-    SLOW_MS: float = 100.0
-    SLOW_MS_OVERRIDES: Mapping[str, float] = field(default_factory=dict)
-    REQUEST_SLOW_MS: float = 500.0
-    REQUEST_PATHS: bool | None = None
-    ERROR_MESSAGES: bool = True
-    SERVER_TIMING: bool | None = None
-    QUEUE_SIZE: int = 10_000
-    HISTORY_SIZE: int = 2_000
-    SAMPLE_PER_SECOND: int = 50
-    COUNT_QUERIES: bool = True
-    SPANS: bool = True
-    SPANS_NEED_PARENT: bool = True
-    SPANS_MIN_MS: float = 0
-    SPANS_PER_TRACE: int | None = 100
-    SPANS_INCLUDE: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    SPANS_EXCLUDE: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    METRICS: bool = True
-    TRACE_URL: str = ""
-    ACCESS: str = ""
-
-    @property
-    def slow_ns(self) -> int:
-        """The general limit, in nanoseconds."""
-        return int(self.SLOW_MS * 1e6)
-
-
-Rule = tuple[str, Callable[[object], bool]]
-"""What is allowed, for a person, and whether a value is."""
+    allowed: str
+    accepts: Callable[[object], bool]
 
 
 def _is_number(value: object) -> bool:
@@ -97,15 +40,14 @@ def _is_count(value: object) -> bool:
     return type(value) is int and value >= 0
 
 
-def _is_limits(value: object) -> bool:
-    return isinstance(value, Mapping) and all(isinstance(key, str) and _is_number(item) for key, item in value.items())
+def _is_slow_ms(value: object) -> bool:
+    if not isinstance(value, Mapping):
+        return _is_number(value)
+    return all(isinstance(pattern, str) and _is_number(ms) for pattern, ms in value.items())
 
 
 def _is_patterns(value: object) -> bool:
-    return isinstance(value, Mapping) and all(
-        key in SELECTABLE and isinstance(item, list | tuple) and all(isinstance(pattern, str) for pattern in item)
-        for key, item in value.items()
-    )
+    return isinstance(value, list | tuple) and all(isinstance(item, str) and item.strip("!") for item in value)
 
 
 def _is_store(value: object) -> bool:
@@ -122,46 +64,148 @@ def _is_trace_url(value: object) -> bool:
         return False
 
 
-_SWITCH: Rule = ("True or False", lambda value: isinstance(value, bool))
-_SWITCH_OR_NONE: Rule = ("True, False or None", lambda value: value is None or isinstance(value, bool))
-_MILLISECONDS: Rule = ("a number of milliseconds, 0 or more", _is_number)
-_SIZE: Rule = ("a whole number, 1 or more", lambda value: type(value) is int and value >= 1)
-_PATTERNS: Rule = (
-    'a dict of lists of patterns, under "signal", "sender", "receiver" and "app"',
-    _is_patterns,
-)
-_RULES: dict[str, Rule] = {
-    "ENABLED": _SWITCH,
-    "STORE": ('"sqlite", "sqlite:///" and an absolute path, or "memory"', _is_store),
-    "SLOW_MS": _MILLISECONDS,
-    "SLOW_MS_OVERRIDES": ("a dict of patterns and numbers of milliseconds", _is_limits),
-    "REQUEST_SLOW_MS": _MILLISECONDS,
-    "REQUEST_PATHS": _SWITCH_OR_NONE,
-    "ERROR_MESSAGES": _SWITCH,
-    "SERVER_TIMING": _SWITCH_OR_NONE,
-    "QUEUE_SIZE": _SIZE,
-    "HISTORY_SIZE": _SIZE,
-    "SAMPLE_PER_SECOND": ("a whole number, 0 or more", _is_count),
-    "COUNT_QUERIES": _SWITCH,
-    "SPANS": _SWITCH,
-    "SPANS_NEED_PARENT": _SWITCH,
-    "SPANS_MIN_MS": _MILLISECONDS,
-    "SPANS_PER_TRACE": ("a whole number, 0 or more, or None", lambda value: value is None or _is_count(value)),
-    "SPANS_INCLUDE": _PATTERNS,
-    "SPANS_EXCLUDE": _PATTERNS,
-    "METRICS": _SWITCH,
-    "TRACE_URL": ('a URL with {trace_id} and, if you like, {span_id}, or ""', _is_trace_url),
-    "ACCESS": ('a dotted path, or ""', lambda value: isinstance(value, str)),
+BOOLEAN = Rule("True or False", lambda value: isinstance(value, bool))
+BOOLEAN_OR_NONE = Rule("True, False or None", lambda value: value is None or isinstance(value, bool))
+MILLISECONDS = Rule("a number of milliseconds, 0 or more", _is_number)
+SLOW_MS = Rule('a number of milliseconds, 0 or more, or a dict such as {"shop.receivers.*": 20, "*": 100}', _is_slow_ms)
+COUNT = Rule("a whole number, 0 or more", _is_count)
+COUNT_OR_NONE = Rule("a whole number, 0 or more, or None", lambda value: value is None or _is_count(value))
+SIZE = Rule("a whole number of megabytes, 1 or more", lambda value: type(value) is int and value >= 1)
+STORE = Rule('"sqlite", "sqlite:///" and an absolute path, or "memory"', _is_store)
+PATTERNS = Rule('a list of patterns, such as ["*.m2m_changed", "!*.post_init"]', _is_patterns)
+TRACE_URL = Rule('a URL with {trace_id} and, optionally, {span_id}, or ""', _is_trace_url)
+DOTTED_PATH = Rule('a dotted path, or ""', lambda value: isinstance(value, str))
+
+
+def _setting(default: Any, rule: Rule, text: str) -> Any:  # noqa: ANN401 - as dataclasses.field() is typed
+    """A field with its documentation."""
+    return field(default=default, metadata={"rule": rule, "help": text})
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings with their defaults; each field has its rule and its documentation."""
+
+    ENABLED: bool = _setting(True, BOOLEAN, "Observe signals at all.")  # noqa: FBT003 - a default
+    STORE: str = _setting(
+        "sqlite",
+        STORE,
+        'Where records are stored. `"sqlite"` is a file that all processes of the project share, '
+        '`"sqlite:////absolute/path"` is a file of your choice, `"memory"` is this process only.',
+    )
+    STORE_MB: int = _setting(
+        64,
+        SIZE,
+        "Size of the store in megabytes. When it is full, the oldest records are deleted: routine dispatches first, "
+        "then requests, slow dispatches and failed dispatches.",
+    )
+    SLOW_MS: float | Mapping[str, float] = _setting(
+        100,
+        SLOW_MS,
+        "Duration in ms from which a receiver call or a dispatch counts as slow; ten times that is critical. "
+        "A dict gives limits by pattern of the dotted name of a signal or receiver: "
+        '`{"shop.receivers.*": 20, "*": 200}`. '
+        'The first pattern that matches decides. `"*"`, given last, is the general limit, which is 100 without it.',
+    )
+    REQUEST_SLOW_MS: float = _setting(
+        500,
+        MILLISECONDS,
+        "Duration in ms from which a request counts as slow. Slow requests are always stored, and with `DEBUG` each "
+        "logs one line. With `0`, no request counts as slow.",
+    )
+    REQUEST_PATHS: bool | None = _setting(
+        None,
+        BOOLEAN_OR_NONE,
+        "Store the paths of requests. `None` means only with `DEBUG`. Otherwise the matched route is stored instead of "
+        "the path, so that no token of a link is kept.",
+    )
+    ERROR_MESSAGES: bool = _setting(
+        True,  # noqa: FBT003 - a default
+        BOOLEAN,
+        "Store the messages of exceptions. With `False`, only their types are stored.",
+    )
+    SERVER_TIMING: bool | None = _setting(
+        None,
+        BOOLEAN_OR_NONE,
+        "Send a `Server-Timing` header. `None` means to everybody with `DEBUG`, otherwise to staff users.",
+    )
+    SAMPLE_PER_SECOND: int = _setting(
+        50,
+        COUNT,
+        "Number of routine dispatches, and of routine requests, that a process stores individually each second. Slow "
+        "and failed ones are always stored, and totals count all.",
+    )
+    COUNT_QUERIES: bool = _setting(True, BOOLEAN, "Count the database queries of each receiver call.")  # noqa: FBT003
+    SPANS_PER_TRACE: int | None = _setting(
+        100,
+        COUNT_OR_NONE,
+        "Number of OpenTelemetry spans that a trace may have, apart from those of slow and failed receivers. Further "
+        "dispatches are aggregated in spans that give their number. `None` sets no limit, `0` makes no spans at all.",
+    )
+    SPANS_EXCLUDE: Sequence[str] = _setting(
+        (),
+        PATTERNS,
+        "Patterns of signals, senders, receivers and apps that get no spans, added to the default patterns. `!pattern` "
+        "removes what it matches from the patterns before it, the default ones included.",
+    )
+    METRICS: bool = _setting(True, BOOLEAN, "Record OpenTelemetry metrics.")  # noqa: FBT003 - a default
+    TRACE_URL: str = _setting(
+        "", TRACE_URL, "Link to a trace, with `{trace_id}` and, optionally, `{span_id}`. Empty means no links."
+    )
+    ACCESS: str = _setting(
+        "",
+        DOTTED_PATH,
+        "Dotted path of a callable that takes an `HttpRequest` (for a websocket, one made from its handshake) and "
+        "returns whether it may see the pages. Empty means active staff users and, with `DEBUG`, clients on the same "
+        "machine.",
+    )
+
+    @property
+    def slow_limits(self) -> SlowLimits:
+        """The limits that SLOW_MS sets."""
+        return slow_limits(self.SLOW_MS)
+
+    @property
+    def store_bytes(self) -> int:
+        """Size of the store in bytes."""
+        return self.STORE_MB * 1024 * 1024
+
+    @property
+    def makes_spans(self) -> bool:
+        """Whether any dispatch gets spans."""
+        return self.SPANS_PER_TRACE != 0
+
+    @property
+    def request_slow_ns(self) -> int | None:
+        """Duration in nanoseconds from which a request counts as slow; None if none does."""
+        return round(self.REQUEST_SLOW_MS * 1e6) or None
+
+
+REMOVED = {
+    "SLOW_MS_OVERRIDES": 'is part of SLOW_MS now. Write "SLOW_MS": {"shop.receivers.*": 20, "*": 100}, with the '
+    "general limit last",
+    "QUEUE_SIZE": "was removed: the queue holds 10,000 records. Remove the key",
+    "HISTORY_SIZE": 'was replaced by STORE_MB, the size of the store in megabytes. Write "STORE_MB": 64',
+    "SPANS": 'is part of SPANS_PER_TRACE now. Write "SPANS_PER_TRACE": 0 for no spans; otherwise remove the key',
+    "SPANS_NEED_PARENT": "was removed: dispatches get spans only under a recording span. Remove the key, and start a "
+    "span of your own around what you want to trace",
+    "SPANS_MIN_MS": 'was replaced by SPANS_PER_TRACE, the number of spans. Write, for example, "SPANS_PER_TRACE": 10',
+    "SPANS_INCLUDE": "was removed: SPANS_EXCLUDE lists what gets no spans. Write, for example, "
+    '"SPANS_EXCLUDE": ["*.m2m_changed", "*.LogEntry"]',
 }
+"""What became of former keys, for those who still have them."""
+_RULES: Mapping[str, Rule] = {item.name: item.metadata["rule"] for item in fields(Config)}
 
 
 def _checked(key: str, value: Any) -> Any:  # noqa: ANN401
     """The value, or an ImproperlyConfigured that says what is allowed."""
+    if key in REMOVED:
+        raise ImproperlyConfigured(f"{SETTING}[{key!r}] {REMOVED[key]}.")
     if key not in _RULES:
         raise ImproperlyConfigured(f"{SETTING} has an unknown key {key!r}; the keys are {', '.join(sorted(_RULES))}.")
-    allowed, is_fine = _RULES[key]
-    if not is_fine(value):
-        raise ImproperlyConfigured(f"{SETTING}[{key!r}] is {value!r}; it must be {allowed}.")
+    rule = _RULES[key]
+    if not rule.accepts(value):
+        raise ImproperlyConfigured(f"{SETTING}[{key!r}] is {value!r}; it must be {rule.allowed}.")
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -175,13 +219,23 @@ def read(value: object) -> Config:
     return Config(**{key: _checked(key, item) for key, item in value.items()})
 
 
-@cache
+_NOT_SET: Mapping[str, object] = {}
+
+
+class _Read:
+    """The value of the setting that was read last, and the Config made of it, as one pair for all threads."""
+
+    last: tuple[object, Config] = (_NOT_SET, Config())
+
+
+def current_value() -> object:
+    """The value of the setting now; the same object until the setting is replaced, as ``override_settings`` does."""
+    return getattr(settings, SETTING, _NOT_SET)
+
+
 def get_config() -> Config:
-    """The project's configuration, read once."""
-    return read(getattr(settings, SETTING, {}))
-
-
-def forget(*, setting: str, **_kwargs: object) -> None:
-    """Read the setting anew next time, if it is ours that changed; a receiver of ``setting_changed``."""
-    if setting == SETTING:
-        get_config.cache_clear()
+    """The project's configuration; it follows a replaced setting, at the cost of comparing two references."""
+    value = current_value()
+    if _Read.last[0] is not value:
+        _Read.last = (value, read(value))
+    return _Read.last[1]

@@ -13,8 +13,8 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 from . import pipeline
 from .conf import Config, get_config
-from .expansion import Expander
 from .errors import errors
+from .expansion import Expander
 from .instrumentation import instrument, uninstrument
 from .instrumentation.probes import probes
 from .pipeline import Pipeline

@@ -27,6 +27,7 @@ from .instrumentation.record import info_of, set_no_origin
 from .instrumentation.record_queue import record_queue
 from .pipeline.process import Presence
 from .pipeline.request import RequestOrigin, RequestTotals, add_up
+from .settings_changes import follow_settings
 
 PATH = f"{__name__}.SignalMonitorMiddleware"
 STATIC_HANDLERS = {
@@ -87,6 +88,7 @@ def _observed(request: HttpRequest) -> Iterator[RequestOrigin | None]:
 
 @guarded("the start of a request", None)
 def _claim(request: HttpRequest) -> RequestOrigin | None:
+    follow_settings()
     origin = current_origin()
     if not isinstance(origin, RequestOrigin) or origin.claimed:
         origin = _opened(framed=False)
@@ -128,7 +130,7 @@ def _answered(request: HttpRequest, response: HttpResponseBase, origin: RequestO
             origin.path = f"/{request.resolver_match.route}"
         origin.view = request.resolver_match.view_name or request.resolver_match._func_path  # noqa: SLF001
     config = get_config()
-    slow = bool(config.REQUEST_SLOW_MS) and origin.duration_ns >= config.REQUEST_SLOW_MS * 1e6
+    slow = config.request_slow_ns is not None and origin.duration_ns >= config.request_slow_ns
     timing = _wants_timing(request, enabled=config.SERVER_TIMING)
     if not timing and not (slow and settings.DEBUG):
         return

@@ -1,7 +1,7 @@
-"""What the monitor knows about a dispatch: frozen records of names and numbers.
+"""Frozen records of dispatches: names and numbers only.
 
-No record holds a sender, a receiver, a named argument or an exception: a record that did would keep
-models, frames and requests alive, and weakly connected receivers would never die.
+No record refers to a sender, a receiver, a named argument or an exception: it would keep models, frames and requests
+alive, and weakly connected receivers would never be deleted.
 
 Every duration is in nanoseconds, every ``*_at`` is wall-clock time in seconds since the epoch.
 """
@@ -20,7 +20,6 @@ SubjectKind = Literal["receiver", "signal", "sender"]
 
 METHODS: tuple[Method, ...] = get_args(Method)
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-SUBJECT_KINDS: tuple[SubjectKind, ...] = get_args(SubjectKind)
 # Worst first: the outcome a dispatch is filed under is the first of these that one of its calls had.
 WORST_FIRST: tuple[Outcome, ...] = ("raised", "swallowed", "cancelled", "not_run", "late", "ok")
 
@@ -155,7 +154,7 @@ class Durations:
 
 @dataclass(frozen=True, slots=True)
 class AggregatedCalls:
-    """The calls of one receiver in many dispatches, all of them ok, none of them slow."""
+    """The calls of one receiver in many dispatches; all are ok and none is slow."""
 
     receiver: str
     durations: Durations
@@ -166,7 +165,7 @@ class AggregatedCalls:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """Ordinary dispatches of one signal and sender that are added up and not recorded one by one."""
+    """Routine dispatches of one signal and sender that are added up and not recorded individually."""
 
     signal: str
     sender: str
@@ -177,7 +176,7 @@ class Aggregate:
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
-    """What became of a receiver call after its dispatch had ended.
+    """The outcome of a receiver call that ended after its dispatch.
 
     ``replaces`` is the outcome that was recorded then: late, or not_run where the call had not begun.
     """
@@ -227,7 +226,7 @@ class Request:
 class RunningCall:
     """A receiver call that has begun and not ended, as its process last saw it.
 
-    ``stack`` is where it stands, outermost frame first.
+    ``stack`` is its stack at that moment, outermost frame first.
     """
 
     dispatch_id: str

@@ -15,6 +15,7 @@ from .pipeline import Pipeline
 from .pipeline.converter import RecordConverter
 from .pipeline.process import ThisProcess
 from .records import Amendment, Dispatch, ReceiverCall
+from .settings_changes import follow_settings
 
 
 class Capture(BaseObserver):
@@ -59,6 +60,7 @@ def capture_dispatches() -> Iterator[Capture]:
 
     Works without ``signal_monitor`` in INSTALLED_APPS too: signals are then instrumented for the block alone.
     """
+    follow_settings()
     capture = Capture()
     captured_all, hooks.captures_all = hooks.captures_all, True
     forget_plans()  # those that were looked at a moment ago would not be again

@@ -38,7 +38,7 @@ class DeafMonitor(Monitor):
 class DroppingMonitor(Monitor):
     """Has room for one dispatch."""
 
-    options = {"QUEUE_SIZE": 1}
+    queue_size = 1
 
 
 def benchmark(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:

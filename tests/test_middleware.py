@@ -28,7 +28,7 @@ from signal_monitor.middleware import MAX_BYTES, MAX_ENTRIES, SignalMonitorMiddl
 from signal_monitor.pipeline.request import ReceiverTime, RequestOrigin, RequestTotals, add_up
 from signal_monitor.records import Request
 from signal_monitor.stores import get_store
-from signal_monitor.stores.base import DispatchFilter
+from signal_monitor.stores.filters import DispatchFilter
 from signal_monitor.testing import Capture, capture_dispatches
 from signal_monitor.urls import app_name as dashboard_name
 from tests.urls import urlpatterns as test_urlpatterns
@@ -333,6 +333,16 @@ def test_slow_request_is_one_line_in_debug(
     (record,) = [record for record in caplog.records if record.name == "signal_monitor.requests"]
     assert re.match(r"GET /working/ took \d+ ms, \d+ ms of it in \d+ dispatches", record.getMessage())
     assert f"{__name__}.slow" in record.getMessage()
+
+
+def test_no_request_is_slow_without_a_limit(client: Client, settings: Settings) -> None:
+    settings.SIGNAL_MONITOR = {"STORE": "memory", "REQUEST_SLOW_MS": 0, "SAMPLE_PER_SECOND": 0, "SLOW_MS": 10_000}
+    client.get("/send/?ms=5")
+    assert requests() == []
+
+    settings.SIGNAL_MONITOR = {**settings.SIGNAL_MONITOR, "REQUEST_SLOW_MS": 1}
+    client.get("/send/?ms=5")
+    assert len(requests()) == 1
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def twin(request: HttpRequest, /, page: str, **named: str) -> JsonResponse:
     try:
         context = context_of(view_of(page, given))
     except NotStored:
-        return _error(404, "The store does not hold this; it was not sampled, or has left the ring, or never was.")
+        return _error(404, "The store does not hold this; it was not sampled, was deleted, or never existed.")
     except StoreError as error:
         return _error(503, str(error))
     return JsonResponse(TWINS[page](context), json_dumps_params={"ensure_ascii": False})

@@ -14,10 +14,10 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import close_old_connections
 
-from signal_monitor.pipeline.suppression import suppressed
 from signal_monitor.dashboard.access import Scope, is_from_own_page, may_view, request_of
 from signal_monitor.dashboard.hub import Client, Hub, HubFull, current_hub
 from signal_monitor.dashboard.pages import UnknownPage, View, view_of
+from signal_monitor.pipeline.suppression import suppressed
 
 if TYPE_CHECKING:
     from asgiref.typing import ASGIReceiveCallable, ASGISendCallable

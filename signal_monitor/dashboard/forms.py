@@ -9,7 +9,7 @@ from django import forms
 
 from signal_monitor.dashboard.traces import trace_id_in
 from signal_monitor.records import OUTCOMES
-from signal_monitor.stores.base import DispatchFilter
+from signal_monitor.stores.filters import DispatchFilter
 
 PERIODS = {"5m": ("5 min", 300), "1h": ("1 h", 3600), "all": ("All", None)}
 DEFAULT_PERIOD = "1h"

@@ -13,8 +13,8 @@ from weakref import WeakKeyDictionary
 
 from django.utils.html import format_html
 
-from signal_monitor.pipeline.suppression import suppressed
 from signal_monitor.dashboard.pages import View, render_fragments
+from signal_monitor.pipeline.suppression import suppressed
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import StoreError
 

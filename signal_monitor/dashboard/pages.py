@@ -188,8 +188,8 @@ def context_of(view: View) -> Context:
     return {
         "page": view.page,
         "params": params,
-        "slow_ns": get_config().slow_ns,
-        "has_overrides": bool(get_config().SLOW_MS_OVERRIDES),
+        "slow_ns": get_config().slow_limits.slow_ns,
+        "has_other_limits": bool(get_config().slow_limits.by_pattern),
         "parts": [f"signal_monitor/parts/{part}.html" for part in page.parts],
         "titles": {process.id: process.title for process in store.processes()},
         **page.context(store, params),

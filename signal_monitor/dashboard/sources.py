@@ -6,13 +6,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from operator import attrgetter
 
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard.forms import DEFAULT_PERIOD, DEFAULT_SORT, PERIODS
 from signal_monitor.records import Dispatch, Process, ReceiverCall, Request, RunningCall, SubjectKind
-from signal_monitor.stores.base import DispatchFilter, Store, Totals
+from signal_monitor.stores.base import Store, Totals
+from signal_monitor.stores.filters import DispatchFilter
 
 GONE_AFTER_SECONDS = 10.0  # five reports missed
 HISTORY_SECONDS = 3600
@@ -194,12 +194,8 @@ def ordered(rows: Iterable[Totals], sort: str) -> list[Totals]:
 
 
 def limit_ns(name: str) -> int:
-    """From how many nanoseconds a receiver or signal of this name is slow."""
-    config = get_config()
-    for pattern, milliseconds in config.SLOW_MS_OVERRIDES.items():
-        if fnmatchcase(name, pattern):
-            return int(milliseconds * 1e6)
-    return config.slow_ns
+    """Duration in nanoseconds from which a receiver or signal of this name is slow."""
+    return get_config().slow_limits.limit_ns(name)
 
 
 def processes(store: Store) -> list[ProcessState]:

@@ -15,6 +15,9 @@ PASTED = re.compile(
     r"((?!ff)[0-9a-f]{2}-)?(?P<trace_id>(?!0{32})[0-9a-f]{32})(?(1)-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?)", re.IGNORECASE
 )
 
+REQUESTS_SEARCHED = 5_000
+"""The newest requests, among which those of a trace are looked for."""
+
 
 def trace_id_in(text: str) -> str:
     """The trace id in a text that is one, in either case, or is a ``traceparent``; "" in any other."""
@@ -35,7 +38,7 @@ def requests_of(
 ) -> list[Request]:
     """The stored requests of a trace, newest first; the other parameters are those of ``Store.requests``.
 
-    It walks all that are stored, some milliseconds for each thousand, which is only done while somebody asks.
+    It walks the newest REQUESTS_SEARCHED, some milliseconds for each thousand, which is only done while somebody asks.
     """
-    stored = store.requests(get_config().HISTORY_SIZE, path=path, slow_ms=slow_ms, before=before)
+    stored = store.requests(REQUESTS_SEARCHED, path=path, slow_ms=slow_ms, before=before)
     return [request for request in stored if request.trace_id == trace_id][:limit]

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import fnmatch
 import sys
 import weakref
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Any
 
@@ -15,27 +13,13 @@ from django.dispatch import Signal
 
 from signal_monitor import names
 from signal_monitor.records import Method
+from signal_monitor.thresholds import SlowLimits
 
 Hook = Callable[[], None]
 
 ATTRIBUTE = "_signal_monitor"
 """The attribute of a signal that has its Attachment: looking it up by ``id()`` would cost a tenth of a send."""
 CAPTURE_SECONDS = 1.0
-
-
-@dataclass(slots=True)
-class Limits:
-    """The number of nanoseconds from which a call is slow: in general, and by pattern of a dotted name."""
-
-    slow_ns: int = 100_000_000
-    overrides: Mapping[str, int] | None = None
-
-    def slow_ns_of(self, name: str) -> int:
-        """The limit for a signal or receiver; the first pattern that matches decides."""
-        for pattern, limit in (self.overrides or {}).items():
-            if fnmatch.fnmatchcase(name, pattern):
-                return limit
-        return self.slow_ns
 
 
 def _nothing() -> None:
@@ -51,9 +35,9 @@ class SignalInfo:
 
     __slots__ = ("after", "attachment", "before", "described", "name", "orphans", "ref", "slow_ns")
 
-    def __init__(self, signal: object, name: str, limits: Limits) -> None:
+    def __init__(self, signal: object, name: str, limits: SlowLimits) -> None:
         self.name = name
-        self.slow_ns = limits.slow_ns_of(name)
+        self.slow_ns = limits.limit_ns(name)
         self.before: Hook | None = None
         self.after: Hook | None = None
         self.orphans = 0
@@ -91,13 +75,13 @@ class ReceiverInfo:
 
     __slots__ = ("line", "module", "name", "path", "ref", "slow_ns")
 
-    def __init__(self, receiver: object, limits: Limits) -> None:
+    def __init__(self, receiver: object, limits: SlowLimits) -> None:
         self.name = names.receiver_name(receiver)
         self.module = names.receiver_module(receiver)
         source = names.receiver_source(receiver)
         self.path = source.path if source else None
         self.line = source.line if source else None
-        self.slow_ns = limits.slow_ns_of(self.name)
+        self.slow_ns = limits.limit_ns(self.name)
         self.ref: Callable[[], object] | None = None
 
 
@@ -161,7 +145,7 @@ class _Known:
     """
 
     def __init__(self) -> None:
-        self.limits = Limits()
+        self.limits = SlowLimits()
         self.signals: dict[int, SignalInfo] = {}
         self.receivers: dict[int, ReceiverInfo] = {}
         self.created_at: dict[int, tuple[str, int]] = {}
@@ -175,11 +159,11 @@ class _Known:
 _known = _Known()
 
 
-def configure_limits(limits: Limits) -> None:
+def configure_limits(limits: SlowLimits) -> None:
     """Use other limits from now on, for what is known already too."""
     _known.limits = limits
     for info in known_signals():
-        info.slow_ns = limits.slow_ns_of(info.name)
+        info.slow_ns = limits.limit_ns(info.name)
     _known.receivers.clear()
 
 
@@ -215,7 +199,7 @@ class _UnreferableInfo(SignalInfo):
 
     __slots__ = ()
 
-    def __init__(self, signal: object, name: str, limits: Limits) -> None:
+    def __init__(self, signal: object, name: str, limits: SlowLimits) -> None:
         super().__init__(_known, name, limits)
         self.ref = _nothing
 

@@ -19,10 +19,11 @@ from django.dispatch import Signal, dispatcher
 from signal_monitor import names
 from signal_monitor.errors import guarded, note_in_send
 from signal_monitor.records import Method
+from signal_monitor.thresholds import SlowLimits
 
 from .current import current_state
 from .hooks import hooks
-from .info import ATTRIBUTE, Attachment, DispatchInfo, Limits, SignalInfo, attached_info, known_signals, receiver_info
+from .info import ATTRIBUTE, Attachment, DispatchInfo, SignalInfo, attached_info, known_signals, receiver_info
 
 
 class ObservedSignal(Signal):
@@ -42,7 +43,7 @@ class _Unobserved:
     """Owns the DispatchInfo of dispatches that are not observed."""
 
 
-UNOBSERVED = DispatchInfo(SignalInfo(_Unobserved, "unobserved", Limits()), "", "send", (), 0)
+UNOBSERVED = DispatchInfo(SignalInfo(_Unobserved, "unobserved", SlowLimits()), "", "send", (), 0)
 """The DispatchInfo of a dispatch that is not observed; its limit stays 0, so that ``end`` decides."""
 
 

@@ -1,10 +1,10 @@
-"""What each request triggered: its ledger, added up when it has ended."""
+"""Records of requests: what each one spent in signals, computed when it has ended."""
 
 from __future__ import annotations
 
 from signal_monitor.instrumentation.current import Origin
-from signal_monitor.pipeline.request import RequestOrigin, add_up
 from signal_monitor.pipeline.process import ThisProcess
+from signal_monitor.pipeline.request import RequestOrigin, add_up
 from signal_monitor.records import Request
 from signal_monitor.stores.base import Batch
 
@@ -13,21 +13,24 @@ from .sampling import Sampler
 
 
 class Requests(BaseObserver):
-    """Makes a record of every request that ended; all slow and failing ones are stored, and a sample of the rest."""
+    """Makes a record of every request that ended; stores the slow and failing ones and a sample of the rest.
 
-    def __init__(self, process: ThisProcess, slow_ns: int, sample_per_second: int) -> None:
+    ``slow_ns`` is the duration from which a request is slow; with None, none is.
+    """
+
+    def __init__(self, process: ThisProcess, slow_ns: int | None, sample_per_second: int) -> None:
         self._process = process
         self._slow_ns = slow_ns
         self._sampler = Sampler(sample_per_second)
         self._ended: list[Request] = []
 
     def close(self, origin: Origin) -> None:
-        """Add up the ledger of a request."""
+        """Make the record of a request that has ended."""
         if not isinstance(origin, RequestOrigin):
             return
         request = self._record(origin)
-        origin.records.clear()  # what still holds the request holds no more than that
-        slow = request.duration_ns >= self._slow_ns
+        origin.records.clear()  # code that still refers to the request keeps nothing else alive
+        slow = self._slow_ns is not None and request.duration_ns >= self._slow_ns
         if slow or request.failed_count or request.slow_count or self._sampler.take():
             self._ended.append(request)
 
@@ -56,5 +59,5 @@ class Requests(BaseObserver):
         batch.requests, self._ended = self._ended, []
 
     def forget(self) -> None:
-        """Begin anew, in a forked child."""
+        """Start again in a forked child."""
         self._ended = []

@@ -45,22 +45,14 @@ from signal_monitor.records import (
     Frame,
     ReceiverCall,
     RunningCall,
-    Severity,
 )
+from signal_monitor.thresholds import severity
 
 from .process import ThisProcess
 
-CRITICAL_FACTOR = 10
 STDLIB = f"{sysconfig.get_path('stdlib')}{os.sep}"
 LIBRARIES = (STDLIB, *{f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib")})
 SERVERS = tuple(f"{os.sep}{name}{os.sep}" for name in ("django", "asgiref", "channels", "daphne", "twisted", "uvicorn"))
-
-
-def severity(duration_ns: int, slow_ns: int) -> Severity:
-    """How bad a duration is; ten times the limit is critical."""
-    if duration_ns < slow_ns:
-        return "normal"
-    return "critical" if duration_ns >= CRITICAL_FACTOR * slow_ns else "slow"
 
 
 def frames(lines: Lines) -> tuple[Frame, ...]:

@@ -14,10 +14,11 @@ from signal_monitor.conf import Config
 from signal_monitor.errors import guarded
 from signal_monitor.instrumentation.current import forget_other_threads
 from signal_monitor.instrumentation.hooks import hooks
-from signal_monitor.instrumentation.info import Limits, configure_limits, reset_orphan_counts
+from signal_monitor.instrumentation.info import configure_limits, reset_orphan_counts
 from signal_monitor.instrumentation.plans import forget_plans
 from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.names import Apps
+from signal_monitor.settings_changes import follow_settings
 
 from .converter import RecordConverter
 from .process import ThisProcess
@@ -47,8 +48,7 @@ def installed_apps() -> Apps:
 
 def configure_instrumentation(config: Config) -> None:
     """Observe as configured, from the next dispatch on."""
-    overrides = {pattern: int(limit * 1e6) for pattern, limit in config.SLOW_MS_OVERRIDES.items()}
-    configure_limits(Limits(slow_ns=config.slow_ns, overrides=overrides))
+    configure_limits(config.slow_limits)
     forget_plans()
     hooks.keeps_messages = config.ERROR_MESSAGES
 
@@ -68,6 +68,7 @@ def current() -> Pipeline | None:
 
 def flush() -> None:
     """Deliver what is queued now, if a pipeline runs."""
+    follow_settings()
     if _Running.pipeline is not None:
         _Running.pipeline.flush()
 

@@ -29,6 +29,7 @@ from signal_monitor.instrumentation.record import (
 from signal_monitor.instrumentation.record_queue import RecordQueue, record_queue
 from signal_monitor.instrumentation.recorder import LateCall
 from signal_monitor.records import Aggregate, Amendment, Dispatch, ReceiverCall
+from signal_monitor.settings_changes import follow_settings
 
 from .converter import RecordConverter
 from .suppression import suppressed
@@ -90,6 +91,7 @@ class Pipeline:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._stopping = False
+        self._ended = False
 
     def add(self, observer: Observer) -> Callable[[], None]:
         """Hand dispatches to one more observer from now on, after the others; returns the function that undoes it."""
@@ -106,7 +108,7 @@ class Pipeline:
     def start(self) -> None:
         """Start the worker, unless it runs."""
         if self._thread is None or not self._thread.is_alive():
-            self._stopping = False
+            self._stopping = self._ended = False
             self._wake.clear()
             self._thread = threading.Thread(target=self._run, name="signal_monitor", daemon=True)
             self._thread.start()
@@ -116,7 +118,9 @@ class Pipeline:
         thread, self._thread = self._thread, None
         self._stopping = True
         self._wake.set()
-        if thread is not None:
+        if thread is threading.current_thread():
+            self._end()  # the worker itself has noticed that the settings have changed
+        elif thread is not None:
             thread.join(timeout)
 
     def flush(self) -> None:
@@ -155,10 +159,17 @@ class Pipeline:
         with suppressed():
             while not self._stopping:
                 busy = self._work()
+                follow_settings(wait=False)
                 self._wake.wait(BUSY_SECONDS if busy else IDLE_SECONDS)
-        self.flush()
-        with suppressed():
-            self._each("end", lambda observer: observer.end())
+        self._end()
+
+    def _end(self) -> None:
+        """Deliver for the last time."""
+        if not self._ended:
+            self._ended = True
+            self.flush()
+            with suppressed():
+                self._each("end", lambda observer: observer.end())
 
     def _work(self) -> bool:
         """One round of the worker; whether there was anything to do. Nothing ends the worker but stop()."""

@@ -19,6 +19,7 @@ from django.utils.safestring import SafeString
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard import formatting, sources, traces
 from signal_monitor.records import Dispatch, ReceiverCall, Request
+from signal_monitor.thresholds import CRITICAL_FACTOR, severity
 
 register = template.Library()
 
@@ -184,7 +185,8 @@ def badge(call: Dispatch | ReceiverCall | Any) -> SafeString:  # noqa: ANN401
     title = f"The receiver {MEANINGS[call.outcome]}."
     marks = [("outcome-" + call.outcome, title, _label(call.outcome))]
     if call.severity != "normal":
-        limit = formatting.duration(get_config().slow_ns * (10 if call.severity == "critical" else 1))
+        limit_ns = get_config().slow_limits.slow_ns
+        limit = formatting.duration(limit_ns * (CRITICAL_FACTOR if call.severity == "critical" else 1))
         title = f"{call.severity.capitalize()}: from {limit} unless set otherwise."
         marks.append((call.severity, title, call.severity))
     return format_html_join(" ", '<span class="badge {}" title="{}">{}</span>', marks)
@@ -200,7 +202,7 @@ METER = (
 def meter(duration_ns: float, name: str) -> SafeString:
     """A bar that is full at the slow limit of a receiver or signal."""
     limit_ns = sources.limit_ns(name)
-    level = "critical" if duration_ns >= limit_ns * 10 else "slow" if duration_ns >= limit_ns else "normal"
+    level = severity(duration_ns, limit_ns)
     return _meter(level, duration_ns / limit_ns if limit_ns else 1.0)
 
 

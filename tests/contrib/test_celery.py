@@ -10,8 +10,7 @@ from celery import Celery
 from django.dispatch import Signal
 
 from signal_monitor.contrib import celery as contrib
-from signal_monitor.instrumentation.current import begin_origin, current_origin, end_origin
-from signal_monitor.instrumentation.current import Origin
+from signal_monitor.instrumentation.current import Origin, begin_origin, current_origin, end_origin
 from signal_monitor.testing import capture_dispatches
 
 application = Celery("tests", set_as_current=False)

@@ -219,7 +219,7 @@ def test_receiver_page_shows_as_slow_only_its_own_slow_calls(shop: Store) -> Non
 
 
 def test_slow_limit_follows_the_override_for_a_receiver(quiet_store: Store, settings: Settings) -> None:
-    settings.SIGNAL_MONITOR = {**settings.SIGNAL_MONITOR, "SLOW_MS_OVERRIDES": {"shop.orders.*": 2000}}
+    settings.SIGNAL_MONITOR = {**settings.SIGNAL_MONITOR, "SLOW_MS": {"shop.orders.*": 2000}}
     fill(get_store())  # the change of the setting has given a new one
 
     assert "Slow from 2.00 s" in fragments("receiver", name=RESERVE_STOCK).text

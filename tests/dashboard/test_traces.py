@@ -17,7 +17,7 @@ from signal_monitor.dashboard.traces import trace_id_in, trace_url
 from signal_monitor.records import Request
 from signal_monitor.stores import forget_store, get_store, open_store
 from signal_monitor.stores.base import Batch, Store
-from signal_monitor.stores.matching import REQUEST_SIGNALS
+from signal_monitor.stores.filters import REQUEST_SIGNALS
 from tests.dashboard.examples import MS, ORDER_PLACED, SEND_MAIL, dispatch, failed_order, process
 from tests.dashboard.websocket import WebSocket
 from tests.servers import Site

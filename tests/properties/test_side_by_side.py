@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from signal_monitor.errors import errors
-from signal_monitor.instrumentation.info import orphan_counts
 from signal_monitor.instrumentation.hooks import hooks
+from signal_monitor.instrumentation.info import orphan_counts
 from signal_monitor.testing import capture_dispatches
 
 from . import actions, strategies

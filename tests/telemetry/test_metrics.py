@@ -115,7 +115,7 @@ def test_failures_have_their_outcome_and_type(meters: Meters, connect: Any, meth
 def test_exemplar_points_to_the_trace_of_a_slow_call(
     meters: Meters, provide: Any, connect: Any, settings: Settings
 ) -> None:
-    settings.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": 10, "SPANS_PER_TRACE": 0}
+    settings.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": 10, "SPANS_PER_TRACE": 1}
     spans: Spans = provide()
     waits = threading.Event()
 
@@ -254,8 +254,8 @@ def test_losses_are_told_after_the_settings_have_changed(
 ) -> None:
     """A provider calls back only who has made an instrument first."""
     pipeline.flush()
-    for size in (10, 20):
-        settings.SIGNAL_MONITOR = {"STORE": "memory", "QUEUE_SIZE": size}
+    for slow_ms in (10, 20):
+        settings.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": slow_ms}
     monkeypatch.setattr(record_queue, "dropped", 7)
 
     (point,) = meters.read()["signal_monitor.records.dropped"]

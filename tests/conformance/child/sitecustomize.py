@@ -6,8 +6,8 @@ import os
 
 if path := os.environ.get("CONFORMANCE_INSTRUMENT"):
     from signal_monitor.instrumentation import instrument
-    from signal_monitor.instrumentation.record_queue import record_queue
     from signal_monitor.instrumentation.hooks import hooks
+    from signal_monitor.instrumentation.record_queue import record_queue
 
     if path == "general":
         hooks.uses_plans = False

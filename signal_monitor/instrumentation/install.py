@@ -103,7 +103,7 @@ def instrument() -> None:
     classes: list[type[Signal]] = [Signal, *_subclasses(Signal)]
     for cls in classes:
         installed.instrument(cls)
-    hooks.enabled, hooks.uses_plans = True, knows_django()
+    hooks.enabled, hooks.uses_plans = True, hooks.uses_plans and knows_django()
     if not knows_django() and not installed.warned:
         installed.warned = True
         logger.warning(

@@ -140,7 +140,6 @@ def test_tool_on_the_signals_own_class_is_asked(make: Callable[[], Signal], monk
     assert names(captured) == [[("fine", "ok")]]
 
 
-@pytest.mark.xfail(strict=True, reason="to look for one on every send would cost what the plan saves; see docs")
 @pytest.mark.parametrize("make", SIGNALS)
 def test_replacement_on_one_signal_is_asked(make: Callable[[], Signal], monkeypatch: pytest.MonkeyPatch) -> None:
     signal = warmed(make)

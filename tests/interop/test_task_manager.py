@@ -33,8 +33,8 @@ def answers(report: dict[str, Any]) -> list[Any]:
 
 
 def _without_our_frame(answer: Any) -> Any:
-    if isinstance(answer, list) and len(answer) == 2 and isinstance(answer[1], list) and "override" in answer[1]:
-        return [answer[0], [name for name in answer[1] if name != "override"]]
+    if isinstance(answer, list) and len(answer) == 2 and isinstance(answer[1], list) and "observed" in answer[1]:
+        return [answer[0], [name for name in answer[1] if name != "observed"]]
     return answer
 
 

@@ -20,7 +20,6 @@ SubjectKind = Literal["receiver", "signal", "sender"]
 
 METHODS: tuple[Method, ...] = get_args(Method)
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-SUBJECT_KINDS: tuple[SubjectKind, ...] = get_args(SubjectKind)
 # Worst first: the outcome a dispatch is filed under is the first of these that one of its calls had.
 WORST_FIRST: tuple[Outcome, ...] = ("raised", "swallowed", "cancelled", "not_run", "late", "ok")
 

@@ -13,7 +13,6 @@ from signal_monitor.records import (
     Outcome,
     Process,
     Request,
-    RunningCall,
     SubjectKind,
 )
 
@@ -130,14 +129,12 @@ class DispatchFilter:
     receiver: str = ""
     exact_receiver: str = ""
     exact_signal: str = ""
-    exact_sender: str = ""
     app: str = ""
     outcome: Outcome | str = ""
     min_ms: float = 0.0
     slow: bool = False
     failed: bool = False
     origin_id: str = ""
-    process: str = ""
     trace_id: str = ""
     before: float = 0.0
     without_request_signals: bool = False
@@ -201,11 +198,6 @@ class Store(ABC):
     @abstractmethod
     def processes(self) -> list[Process]:
         """The processes that have reported, newest report first; those long gone are left out."""
-
-    def running(self) -> list[RunningCall]:
-        """Receiver calls that had begun and not ended when their process last reported, longest first."""
-        calls = [call for process in self.processes() for call in process.running]
-        return sorted(calls, key=lambda call: call.running_ns, reverse=True)
 
     @abstractmethod
     def clear(self) -> None:

@@ -115,7 +115,6 @@ def test_old_windows_are_deleted(store: Store) -> None:
 def test_process_comes_back_whole(store: Store) -> None:
     write(store, process=whole_process())
     assert store.processes() == [whole_process()]
-    assert store.running() == list(whole_process().running)
 
 
 def test_processes_newest_report_first(store: Store) -> None:

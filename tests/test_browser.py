@@ -117,7 +117,7 @@ def test_hung_receiver_is_on_the_page_while_it_hangs(watched: Watched) -> None:
     finally:
         hanging.join()
     page.click("h1")
-    page.wait_for_selector("#sm-running >> text=Nothing is running")
+    page.wait_for_selector("#sm-running >> text=No receivers are running")
 
 
 def test_pause_holds_the_page_still_and_resume_catches_up(watched: Watched) -> None:

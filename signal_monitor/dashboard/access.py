@@ -28,7 +28,7 @@ from signal_monitor.instrumentation import suppress
 P = ParamSpec("P")
 Scope = Mapping[str, Any]
 
-REFUSAL = "Only active staff may look at the signal monitor, unless SIGNAL_MONITOR['ACCESS'] says otherwise.\n"
+REFUSAL = "Only active staff users may see the signal monitor, unless SIGNAL_MONITOR['ACCESS'] allows others.\n"
 DEFAULT_PORTS = {"http": 80, "https": 443}
 # A request that carries one of these came through a proxy: its peer is not its client.
 PROXY_HEADERS = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP")

@@ -14,7 +14,8 @@ from weakref import WeakKeyDictionary
 from django.utils.html import format_html
 
 from signal_monitor.backstage import backstage
-from signal_monitor.dashboard.pages import View, render_fragments
+from signal_monitor.dashboard.pages import render_parts
+from signal_monitor.dashboard.pages.base import View
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import StoreError
 
@@ -202,7 +203,7 @@ class Hub:
         now = asyncio.get_running_loop().time()
         if now - self._complained_at >= COMPLAINT_SECONDS:
             self._complained_at = now
-            logger.error("The signal monitor cannot draw a page: %s", error, exc_info=error)
+            logger.error("The signal monitor cannot render a page: %s", error, exc_info=error)
 
 
 async def _outcome(threads: ThreadPoolExecutor, work: Callable[[], T]) -> T | BaseException:
@@ -219,7 +220,7 @@ def _unobserved(work: Callable[[], T]) -> T:
 def _reason(error: BaseException) -> str:
     if isinstance(error, StoreError):
         return f"The store cannot be read: {error}"
-    return "This page cannot be drawn; the server's log says why."
+    return "This page cannot be rendered. The server's log has the error."
 
 
 def notice(text: str = "") -> str:
@@ -236,5 +237,5 @@ def current_hub() -> Hub:
     """The hub of the running event loop."""
     loop = asyncio.get_running_loop()
     if loop not in _hubs:
-        _hubs[loop] = Hub(render_fragments, lambda: get_store().cursor())
+        _hubs[loop] = Hub(render_parts, lambda: get_store().cursor())
     return _hubs[loop]

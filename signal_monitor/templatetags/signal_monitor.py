@@ -1,4 +1,4 @@
-"""Tags and filters of the dashboard's templates; everything they put out is escaped."""
+"""Tags and filters of the dashboard's templates; all output is escaped."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from django import template
 from django.conf import settings
+from django.template.base import Parser, Token
 from django.urls import NoReverseMatch, get_script_prefix, get_urlconf, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from signal_monitor.conf import get_config
-from signal_monitor.dashboard import formatting, sources, traces
+from signal_monitor.dashboard import formatting
+from signal_monitor.dashboard.pages.base import PartNode
 from signal_monitor.records import Dispatch, ReceiverCall, Request
 from signal_monitor.thresholds import CRITICAL_FACTOR, severity
 
@@ -31,11 +33,12 @@ MEANINGS = {
     "raised": "raised, and the exception reached the caller",
     "swallowed": "raised, and a robust send returned the exception instead of raising it",
     "cancelled": "was cancelled, because another receiver of the dispatch failed",
-    "late": "ended only after its dispatch had",
+    "late": "ended after its dispatch",
     "not_run": "was not run, because an earlier receiver raised",
 }
 TRACE_LINK = '<a class="trace" href="{}" rel="noreferrer" aria-label="trace of {} at {}">trace</a>'
-ARGUMENTS = {"dispatch": "dispatch_id", "request": "request_id", "receiver": "name", "signal": "name"}
+OUTSIDE_NS = 10_000_000
+"""What a dispatch may spend outside its receivers before a page mentions it."""
 
 register.filter("duration", formatting.duration)
 register.filter("span", formatting.span)
@@ -44,7 +47,15 @@ register.filter("rate", formatting.rate)
 register.filter("share", formatting.share)
 register.filter("clock", formatting.clock)
 register.filter("moment", formatting.moment)
-register.simple_tag(traces.trace_url)
+
+
+@register.tag
+def part(parser: Parser, token: Token) -> PartNode:
+    """A part of a page that live updates replace: ``{% part tiles %}…{% endpart %}``."""
+    _tag, name = token.split_contents()
+    nodelist = parser.parse(("endpart",))
+    parser.delete_first_token()
+    return PartNode(name, nodelist)
 
 
 @register.simple_tag
@@ -122,7 +133,7 @@ def _url(page: str, name: str = "") -> str:
 @lru_cache(maxsize=4096)
 def _reversed(_prefix: str, _urlconf: str, page: str, name: str) -> str:
     try:
-        return reverse(f"signal_monitor:{page}", kwargs={ARGUMENTS[page]: name} if page in ARGUMENTS else None)
+        return reverse(f"signal_monitor:{page}", args=[name] if name else None)
     except NoReverseMatch:
         return ""
 
@@ -149,12 +160,21 @@ def live_link(text: str | None = None, **where: str) -> SafeString:
 
 
 @register.simple_tag
+def trace_url(trace_id: str | None, span_id: str | None = None) -> str:
+    """Where a trace is shown, by TRACE_URL, opened at a span if one is given; "" if that is not set."""
+    url = get_config().TRACE_URL
+    if not url or not trace_id:
+        return ""
+    return url.format(trace_id=quote(trace_id, safe=""), span_id=quote(span_id or "", safe=""))
+
+
+@register.simple_tag
 def trace_link(record: Dispatch | Request, call: ReceiverCall | None = None) -> str:
     """A link to a record's trace, opened at the span of a receiver call where that has one; "" where there is none."""
     if isinstance(record, Request) and record.span_id is None:
         return ""  # its trace was not sampled
     span_id = call.span_id if call and call.span_id else record.span_id
-    url = traces.trace_url(record.trace_id, span_id)
+    url = trace_url(record.trace_id, span_id)
     return format_html(TRACE_LINK, url, _what_ran(record, call), stamp(record.started_at)) if url else ""
 
 
@@ -175,8 +195,8 @@ def process_link(context: dict[str, Any], process: str) -> SafeString:
 @register.simple_tag(takes_context=True)
 def with_params(context: dict[str, Any], **changes: str) -> str:
     """The page's query string with some parameters changed, those of its path left out."""
-    params = {**context["params"], **changes}
-    return "?" + urlencode({key: value for key, value in params.items() if value and key not in ARGUMENTS.values()})
+    params, argument = {**context["params"], **changes}, context["page"].argument
+    return "?" + urlencode({key: value for key, value in params.items() if value and key != argument})
 
 
 @register.filter
@@ -187,7 +207,7 @@ def badge(call: Dispatch | ReceiverCall | Any) -> SafeString:  # noqa: ANN401
     if call.severity != "normal":
         limit_ns = get_config().slow_limits.slow_ns
         limit = formatting.duration(limit_ns * (CRITICAL_FACTOR if call.severity == "critical" else 1))
-        title = f"{call.severity.capitalize()}: from {limit} unless set otherwise."
+        title = f"{call.severity.capitalize()}: from {limit} unless SLOW_MS has another limit for it."
         marks.append((call.severity, title, call.severity))
     return format_html_join(" ", '<span class="badge {}" title="{}">{}</span>', marks)
 
@@ -201,7 +221,7 @@ METER = (
 @register.simple_tag
 def meter(duration_ns: float, name: str) -> SafeString:
     """A bar that is full at the slow limit of a receiver or signal."""
-    limit_ns = sources.limit_ns(name)
+    limit_ns = get_config().slow_limits.limit_ns(name)
     level = severity(duration_ns, limit_ns)
     return _meter(level, duration_ns / limit_ns if limit_ns else 1.0)
 
@@ -225,7 +245,8 @@ def slowest(dispatch: Dispatch) -> ReceiverCall | None:
 @register.filter
 def outside(dispatch: Dispatch) -> int | None:
     """How long it lasted outside its receivers, where they do not explain how long it took."""
-    return sources.outside_ns(dispatch) if sources.is_mostly_outside(dispatch) else None
+    outside_ns = dispatch.outside_receivers_ns
+    return outside_ns if outside_ns > OUTSIDE_NS and outside_ns * 2 > dispatch.duration_ns else None
 
 
 @register.filter
@@ -243,4 +264,4 @@ def duration_of(duration_ns: float, count: int) -> str:
 @register.filter
 def is_slow(duration_ns: float, name: str) -> bool:
     """Whether a duration has reached the slow limit of a receiver or signal."""
-    return duration_ns >= sources.limit_ns(name)
+    return duration_ns >= get_config().slow_limits.limit_ns(name)

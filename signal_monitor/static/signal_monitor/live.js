@@ -32,12 +32,16 @@ const COME_BACK_MS = 1000;
 const TEXT = {
   connecting: "Connecting…",
   live: "Live",
-  held: "Held",
   paused: "Paused",
   polling: "Polling",
   reconnecting: "Reconnecting…",
   denied: "Not allowed",
   gone: "Not available",
+};
+const HELD_TEXT = {
+  "": "Updates paused",
+  selection: "Updates paused while you select text",
+  focus: "Updates paused while an element has focus",
 };
 const MOVING = ["live", "held", "polling"];
 
@@ -48,7 +52,7 @@ let failures = 0;
 let state = "connecting";
 let paused = false;
 let delivering = false;
-let heldBack = false;
+let heldBack = ""; // why a part was not replaced: a key of HELD_TEXT
 let pollTimer = 0;
 
 const root = () => document.querySelector("[data-live]");
@@ -63,9 +67,10 @@ function onLive(name, handle) {
 function show(next = state) {
   state = next;
   const shown = paused && MOVING.includes(state) ? "paused" : state;
+  const text = shown === "held" ? HELD_TEXT[heldBack] : TEXT[shown];
   for (const element of document.querySelectorAll("[data-live-status]")) {
     element.dataset.state = shown;
-    if (element.textContent !== TEXT[shown]) element.textContent = TEXT[shown];
+    if (element.textContent !== text) element.textContent = text;
   }
   for (const button of document.querySelectorAll("[data-live-pause]")) {
     button.setAttribute("aria-pressed", String(paused));
@@ -82,12 +87,12 @@ function acknowledge(message, shown) {
   if (frame) say(shown ? { ack: Number(frame[1]) } : { ack: Number(frame[1]), shown: false });
 }
 
-function inUse(element) {
+function useOf(element) {
   const active = document.activeElement;
   const clickedLink = active && active.matches("a") && !active.matches(":focus-visible");
-  if (active && active !== document.body && !clickedLink && element.contains(active)) return true;
+  if (active && active !== document.body && !clickedLink && element.contains(active)) return "focus";
   const selection = document.getSelection();
-  return Boolean(selection) && !selection.isCollapsed && selection.containsNode(element, true);
+  return selection && !selection.isCollapsed && selection.containsNode(element, true) ? "selection" : "";
 }
 
 function poll() {
@@ -187,7 +192,7 @@ onLive("htmx:wsBeforeMessage", (event) => {
     return;
   }
   delivering = true;
-  heldBack = false;
+  heldBack = "";
 });
 
 onLive("htmx:wsAfterMessage", (event) => {
@@ -198,15 +203,16 @@ onLive("htmx:wsAfterMessage", (event) => {
 
 // Swaps that the reader asked for, by a filter or a tab, are none of ours: only frames wait.
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
-  if (!delivering || !inUse(event.target)) return;
+  const use = delivering ? useOf(event.target) : "";
+  if (!use) return;
   event.preventDefault();
-  heldBack = true;
+  heldBack = use;
 });
 
 onLive("htmx:beforeSwap", (event) => {
   if (resting()) event.preventDefault();
   delivering = !resting();
-  heldBack = false;
+  heldBack = "";
 });
 
 onLive("htmx:afterOnLoad", (event) => {

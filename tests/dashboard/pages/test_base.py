@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
+from django.template.loader import get_template
 from django.test import Client
 from django.urls import reverse
 
 from signal_monitor.dashboard.pages import PAGES, render_parts, view_of
-from signal_monitor.dashboard.pages.base import UnknownPage, View
+from signal_monitor.dashboard.pages.base import Page, PartNode, UnknownPage, View
 from signal_monitor.stores.base import Store
 from tests.dashboard.drawing import draw, fill_tables, older, parts, shown
 from tests.dashboard.examples import ARGUMENTS
@@ -34,6 +36,13 @@ def test_view_leaves_out_a_bad_number(bad: str) -> None:
 def test_view_of_an_unknown_page_is_refused() -> None:
     with pytest.raises(UnknownPage):
         view_of("secrets", {})
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+def test_template_has_the_parts_of_the_page(page: Page) -> None:
+    template: Any = get_template(page.template)
+
+    assert tuple(node.name for node in template.template.nodelist.get_nodes_by_type(PartNode)) == page.parts
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,4 +1,4 @@
-"""The websocket of the live pages: who may enter, and one frame at a time."""
+"""The websocket of the live pages: it checks access and sends one frame at a time."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ SILENT_SECONDS = 10.0
 RECHECK_SECONDS = 15.0
 MAX_MESSAGE = 200
 
-# Daphne can send no code below 3000 but 1000, so these are ours; HTTP's numbers, for the reader. After the first two
-# live.js comes back, after the others it stays away.
+# Close codes, in the range that is free for applications (Daphne sends no code below 3000 but 1000); the last digits
+# are HTTP's. live.js reconnects after the first two, and not after the others.
 SILENT = 4408
 TRY_LATER = 4503
 MISUSE = 4400
@@ -41,14 +41,14 @@ logger = logging.getLogger("signal_monitor")
 
 
 class LiveConsumer(AsyncWebsocketConsumer):
-    """Sends the frames of one view, each after the browser has acknowledged the one before.
+    """Sends the frames of one view, each after the browser has acknowledged the last one.
 
     The query string names the page and its parameters. A message to the browser is a frame whose last element carries
     its number; messages from it are ``{"ack": number}``, with ``"shown": false`` if a part of the frame was not
     swapped in, and ``{"paused": true}`` or ``{"paused": false}``.
     """
 
-    # None that exists: the live pages need no channel layer, and one that is down must not take them along.
+    # No such layer exists: the live pages need none, and must work while the project's channel layer is down.
     channel_layer_alias = ""
 
     def __init__(
@@ -62,18 +62,18 @@ class LiveConsumer(AsyncWebsocketConsumer):
         self._silent_seconds = silent_seconds
         self._recheck_seconds = recheck_seconds
         self._client: Client | None = None
-        self._attending: asyncio.Task[None] | None = None
+        self._serving: asyncio.Task[None] | None = None
         self._awaited = 0
         self._acknowledged = asyncio.Event()
         self._misuse: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def __call__(self, scope: _ChannelScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        """Serve one socket, neither observed nor traced."""
+        """Serve one socket without observing or tracing it."""
         with backstage():
             try:
                 await super().__call__(scope, receive, send)
             except asyncio.CancelledError:
-                # The server is stopping: a browser that is told so comes back when it is up again.
+                # The server is stopping. A browser that gets this code reconnects when it is up again.
                 with contextlib.suppress(OSError):
                     await self.close(TRY_LATER)
                 raise
@@ -81,23 +81,23 @@ class LiveConsumer(AsyncWebsocketConsumer):
                 self._leave()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
-        """Handle a message as Channels does, but without its hop through the one thread that all sync code shares.
+        """Handle a message as Channels does, but not in the thread that all synchronous code shares.
 
-        A receiver that hangs there must not stop the page that shows it.
+        A receiver that hangs in that thread must not stop the page that shows it.
         """
         await getattr(self, get_handler_name(message))(message)
 
     async def websocket_disconnect(self, message: object) -> None:
-        """End with the socket; again without the shared thread."""
+        """Stop the consumer, again without the shared thread."""
         raise StopConsumer
 
     async def connect(self) -> None:
-        """Let in who may look.
+        """Accept viewers who have access.
 
-        Who may not gets no socket at all, a 403: neither a foreign page nor an anonymous client shall hold one. Only a
-        viewer whose socket is open, or who may have one, is told by a code why it ends.
+        Other pages and anonymous clients get no socket but a 403. Only viewers with access get a close code that says
+        why a socket ends.
         """
-        if not await self._is_welcome():
+        if not await self._may_connect():
             await self.close()
             return
         await self.accept()
@@ -108,19 +108,19 @@ class LiveConsumer(AsyncWebsocketConsumer):
         except HubFull:
             await self.close(TRY_LATER)
         else:
-            self._attending = asyncio.create_task(self._attend(self._client))
+            self._serving = asyncio.create_task(self._serve(self._client))
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Take an acknowledgement or a pause; anything else ends the socket."""
+        """Handle an acknowledgement or a pause; anything else ends the socket."""
         size = len(text_data or bytes_data or "")
         if self._client is None or self._misuse.done():
             return
         if size > MAX_MESSAGE:
             self._misuse.set_result(TOO_BIG)
-        elif not self._understand(self._client, _parsed(text_data)):
+        elif not self._handle(self._client, _parse(text_data)):
             self._misuse.set_result(MISUSE)
 
-    def _understand(self, client: Client, message: object) -> bool:
+    def _handle(self, client: Client, message: object) -> bool:
         match message:
             case {"ack": int(number), **rest}:
                 if number == self._awaited and not self._acknowledged.is_set():
@@ -132,9 +132,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
                 return False
         return True
 
-    async def _attend(self, client: Client) -> None:
-        """Serve the client until something ends it, and close with the code that says what."""
-        jobs = {asyncio.create_task(self._pump(client)), asyncio.create_task(self._guard()), self._misuse}
+    async def _serve(self, client: Client) -> None:
+        """Serve the client until something ends it, and close with a code that says why."""
+        jobs = {asyncio.create_task(self._send_frames(client)), asyncio.create_task(self._recheck()), self._misuse}
         try:
             done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -143,14 +143,14 @@ class LiveConsumer(AsyncWebsocketConsumer):
         ended = done.pop()
         error = ended.exception()
         if isinstance(error, OSError):
-            return  # by the ASGI specification: the client has gone, its disconnect message is on the way
+            return  # by the ASGI specification: the client has disconnected, and its message will follow
         if error:
             logger.error("The signal monitor's live page ended: %s", error, exc_info=error)
         with contextlib.suppress(OSError):
             await self.close(TRY_LATER if error else ended.result())
 
-    async def _pump(self, client: Client) -> int:
-        """Send frames, until one is not acknowledged in time."""
+    async def _send_frames(self, client: Client) -> int:
+        """Send frames until one is not acknowledged in time."""
         try:
             while True:
                 frame = await client.take()
@@ -162,26 +162,26 @@ class LiveConsumer(AsyncWebsocketConsumer):
         except TimeoutError:
             return SILENT
 
-    async def _guard(self) -> int:
-        """Look again and again whether the viewer still may."""
+    async def _recheck(self) -> int:
+        """Check repeatedly whether the viewer still has access."""
         while True:
             await asyncio.sleep(self._recheck_seconds)
-            if not await self._is_welcome():
+            if not await self._may_connect():
                 return NO_ACCESS
 
-    async def _is_welcome(self) -> bool:
-        return await asyncio.to_thread(_is_welcome, dict(self.scope))
+    async def _may_connect(self) -> bool:
+        return await asyncio.to_thread(_may_connect, dict(self.scope))
 
     def _leave(self) -> None:
         self._misuse.cancel()
-        if self._attending:
-            self._attending.cancel()
+        if self._serving:
+            self._serving.cancel()
         if self._client:
             self._hub_of_loop().leave(self._client)
 
 
-def _is_welcome(scope: Scope) -> bool:
-    """Whether Host, Origin and the access rule, in this order, let a handshake in; blocking."""
+def _may_connect(scope: Scope) -> bool:
+    """Whether Host, Origin and the access rule, in this order, allow a handshake; blocking."""
     close_old_connections()
     try:
         request = request_of(scope)
@@ -197,7 +197,7 @@ def _view_of(scope: Scope) -> View:
     return view_of(str(params.pop("page", "")), {key: str(value) for key, value in params.items()})
 
 
-def _parsed(text: str | None) -> object:
+def _parse(text: str | None) -> object:
     try:
         return json.loads(text or "")
     except ValueError:
@@ -205,5 +205,5 @@ def _parsed(text: str | None) -> object:
 
 
 def _marker(number: int) -> str:
-    """The element that tells the browser which frame to acknowledge; it comes last."""
+    """The element that says which frame to acknowledge; it is the last one."""
     return f'<div id="sm-frame" data-frame="{number}" hidden hx-swap-oob="true"></div>'

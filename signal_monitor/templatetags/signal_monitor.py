@@ -81,7 +81,7 @@ def ago(at: float | None) -> SafeString:
 @register.filter
 @lru_cache(maxsize=2048)
 def dotted(name: str) -> SafeString:
-    """A name with its module muted and, where that was shortened, the whole name in the title."""
+    """A name with its module muted, and the whole name in the title."""
     module, last = formatting.split_name(name)
     muted = format_html('<span class="module">{}</span><wbr>', _breakable(module)) if module else ""
     return format_html('<span class="name" title="{}">{}<b>{}</b></span>', name, muted, _breakable(last))
@@ -89,12 +89,12 @@ def dotted(name: str) -> SafeString:
 
 @register.filter
 def stamp(at: float) -> str:
-    """A row's time, with its date where that is not today's."""
+    """A row's time, with its date if that is not today."""
     return formatting.stamp(at, time.time())
 
 
 def _breakable(text: str) -> SafeString:
-    """A name that may go on in the next line after a dot or an underscore."""
+    """A name that may wrap after a dot or an underscore."""
     return format_html_join(WORD_BREAK, "{}", ((step,) for step in STEPS.findall(text)))
 
 
@@ -112,7 +112,7 @@ def filename(path: str) -> str:
 
 @register.filter
 def setting(value: object) -> str:
-    """A setting's value as a reader would write it down."""
+    """A setting's value as text."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {item}" for key, item in value.items()) or "none"
     if isinstance(value, tuple):
@@ -125,7 +125,7 @@ def _anchor(url: str, content: str) -> SafeString:
 
 
 def _url(page: str, name: str = "") -> str:
-    """The address of a page; "" for a name that no address can hold."""
+    """The URL of a page; "" for a name that a URL cannot contain."""
     return _reversed(get_script_prefix(), get_urlconf() or settings.ROOT_URLCONF, page, name)
 
 
@@ -140,7 +140,7 @@ def _reversed(_prefix: str, _urlconf: str, page: str, name: str) -> str:
 
 @register.simple_tag
 def link(page: str, name: str, text: str | None = None) -> SafeString | str:
-    """A link to the page of a dispatch, request, receiver or signal; bare text for a name that no URL can hold."""
+    """A link to the page of a dispatch, request, receiver or signal; plain text for a name that no URL can contain."""
     content = dotted(name) if text is None else text
     url = _url(page, name)
     return _anchor(url, content) if url else content
@@ -148,7 +148,7 @@ def link(page: str, name: str, text: str | None = None) -> SafeString | str:
 
 @register.simple_tag
 def dispatch_url(dispatch_id: str) -> str:
-    """The address of a dispatch."""
+    """The URL of a dispatch."""
     return _url("dispatch", dispatch_id)
 
 
@@ -170,7 +170,7 @@ def trace_url(trace_id: str | None, span_id: str | None = None) -> str:
 
 @register.simple_tag
 def trace_link(record: Dispatch | Request, call: ReceiverCall | None = None) -> str:
-    """A link to a record's trace, opened at the span of a receiver call where that has one; "" where there is none."""
+    """A link to a record's trace, opened at the span of a receiver call if that has one; "" without a trace."""
     if isinstance(record, Request) and record.span_id is None:
         return ""  # its trace was not sampled
     span_id = call.span_id if call and call.span_id else record.span_id
@@ -186,7 +186,7 @@ def _what_ran(record: Dispatch | Request, call: ReceiverCall | None) -> str:
 
 @register.simple_tag(takes_context=True)
 def process_link(context: dict[str, Any], process: str) -> SafeString:
-    """A link to a process on the health page, by its title where the store still knows it."""
+    """A link to a process on the health page, by its title if the store still has it."""
     title = context["titles"].get(process, process)
     shown = title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"
     return format_html('<a href="{}#process-{}" title="{} ({})">{}</a>', _url("health"), process, title, process, shown)
@@ -194,14 +194,14 @@ def process_link(context: dict[str, Any], process: str) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def with_params(context: dict[str, Any], **changes: str) -> str:
-    """The page's query string with some parameters changed, those of its path left out."""
+    """The page's query string with some parameters changed, without the argument of its path."""
     params, argument = {**context["params"], **changes}, context["page"].argument
     return "?" + urlencode({key: value for key, value in params.items() if value and key != argument})
 
 
 @register.filter
 def badge(call: Dispatch | ReceiverCall | Any) -> SafeString:  # noqa: ANN401
-    """The outcome as a badge, and another one when it was slow."""
+    """The outcome as a badge, and a second badge if it was slow."""
     title = f"The receiver {MEANINGS[call.outcome]}."
     marks = [("outcome-" + call.outcome, title, _label(call.outcome))]
     if call.severity != "normal":
@@ -244,7 +244,7 @@ def slowest(dispatch: Dispatch) -> ReceiverCall | None:
 
 @register.filter
 def outside(dispatch: Dispatch) -> int | None:
-    """How long it lasted outside its receivers, where they do not explain how long it took."""
+    """Time outside its receivers, if that is most of its duration; else None."""
     outside_ns = dispatch.outside_receivers_ns
     return outside_ns if outside_ns > OUTSIDE_NS and outside_ns * 2 > dispatch.duration_ns else None
 
@@ -257,7 +257,7 @@ def first_failure(dispatch: Dispatch) -> ReceiverCall | None:
 
 @register.filter
 def duration_of(duration_ns: float, count: int) -> str:
-    """A duration that was measured that many times; a dash where it never was."""
+    """A duration, or a dash if there are no measurements."""
     return formatting.duration(duration_ns) if count else "—"
 
 

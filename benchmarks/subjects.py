@@ -40,7 +40,6 @@ SENDING: dict[str, Subject] = {
     "sampled": Subject("ours, sampled", (f"{_OTEL}Sampled", f"{_MONITOR}TracedMonitor")),
     "budgeted": Subject("ours, sampled, 100 spans a trace", (f"{_OTEL}Sampled", f"{_MONITOR}BudgetedMonitor")),
     "metered": Subject("ours, metrics", (f"{_METRICS}Metered", f"{_MONITOR}Monitor"), slower=4),
-    "floor": Subject("ours, sampled, spans from 1 ms", (f"{_OTEL}Sampled", f"{_MONITOR}FlooredMonitor")),
     "general": Subject("ours, general path", (f"{_MONITOR}GeneralMonitor",)),
     "general-sampled": Subject(
         "ours, general path, sampled", (f"{_OTEL}Sampled", f"{_MONITOR}GeneralTracedMonitor"), slower=4

@@ -123,7 +123,6 @@ def _less_added(title: str, limit: float, scenarios: Sequence[str], pair: tuple[
 
 
 _SENTRY, _OTEL = ("sampled", "sentry"), ("sampled", "otel")
-_FLOOR_SENTRY, _FLOOR_OTEL = ("floor", "sentry"), ("floor", "otel")
 SENDING = (
     _no_slower("no receivers, hot", 0.95, WITHOUT_RECEIVERS, "untraced"),
     _no_slower("untraced, hot", 1.00, WITH_RECEIVERS, "untraced"),
@@ -140,14 +139,6 @@ SENDING = (
     ),
     _less_added("sampled, all-in: adds less than OpenTelemetry by hand", 5, WITH_RECEIVERS, _OTEL, "all-in"),
     _less_added("sampled, all-in: adds less than Sentry", 6.5, WITH_RECEIVERS, _SENTRY, "all-in"),
-    _less_added(
-        "sampled, spans from 1 ms, all-in: adds less than OpenTelemetry by hand",
-        13,
-        WITH_RECEIVERS,
-        _FLOOR_OTEL,
-        "all-in",
-    ),
-    _less_added("sampled, spans from 1 ms, all-in: adds less than Sentry", 18, WITH_RECEIVERS, _FLOOR_SENTRY, "all-in"),
     _no_slower("`send_robust`, untraced, hot", 1.10, ("robust",), "untraced"),
     _no_slower("nested, untraced, hot", 1.10, ("nested",), "untraced"),
     _no_slower("failing, untraced, hot", 1.10, ("failing", "failing-robust"), "untraced"),

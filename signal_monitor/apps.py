@@ -1,4 +1,4 @@
-"""The one room that knows all others: wires the observers to the pipeline, then instruments."""
+"""The app: connects the observers to the pipeline and instruments signals."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import sys
 from functools import partial
 
 from django.apps import AppConfig
-from django.core.signals import setting_changed
 from django.db import connections
 
-from . import conf, pipeline
+from . import pipeline
 from .conf import Config, get_config
 from .expansion import Expander
 from .instrumentation import instrument, uninstrument
@@ -17,32 +16,33 @@ from .instrumentation.probes import probes
 from .middleware import hook_requests
 from .observers.history import History
 from .observers.requests import Requests
-from .observers.spool import Spool
-from .observers.statistics import Statistics
+from .observers.store_writer import StoreWriter
+from .observers.totals import TotalsObserver
 from .process import ThisProcess
 from .queries import query_counting
 from .running import running_calls
+from .settings_changes import call_on_change
 from .stores import forget_store, get_store
 from .telemetry.switch import telemetry
 from .wiring import configure_instrumentation, installed_apps
 
 
 class SignalMonitorConfig(AppConfig):
-    """Begins to observe when the module is imported, and to deliver when all apps are ready."""
+    """Instruments signals when this module is imported, and starts the pipeline when all apps are ready."""
 
     name = "signal_monitor"
     verbose_name = "Signal monitor"
 
     def ready(self) -> None:
-        """Wire everything up."""
+        """Start as configured."""
         from . import checks  # noqa: F401 - registers the system checks
 
-        setting_changed.connect(_reconfigure, dispatch_uid="signal_monitor")
+        call_on_change(restart)
         start(get_config())
 
 
 def start(config: Config) -> None:
-    """Observe as configured, and deliver to a pipeline of this process."""
+    """Observe as configured, with a pipeline of this process."""
     if not config.ENABLED:
         pipeline.stop()
         uninstrument()
@@ -64,17 +64,17 @@ def start(config: Config) -> None:
 
 
 def build(config: Config) -> pipeline.Pipeline:
-    """The observers, in their order, and the pipeline that tells them."""
+    """The pipeline with its observers, in their order."""
     process = ThisProcess()
     expander = Expander(process, installed_apps())
     stored = (
-        Statistics(),
+        TotalsObserver(),
         History(config.SAMPLE_PER_SECOND),
         Requests(process, config.request_slow_ns, config.SAMPLE_PER_SECOND),
     )
-    spool = Spool(process, get_store, stored, partial(running_calls, expander))
-    told = telemetry.start(config, installed_apps(), process)
-    return pipeline.Pipeline(expander, [*stored, *told, spool])
+    writer = StoreWriter(process, get_store(), stored, partial(running_calls, expander))
+    exporting = telemetry.start(config, installed_apps(), process)
+    return pipeline.Pipeline(expander, [*stored, *exporting, writer])
 
 
 def _in_transaction() -> bool:
@@ -82,13 +82,12 @@ def _in_transaction() -> bool:
     return any(connection.in_atomic_block for connection in connections.all(initialized_only=True))
 
 
-def _reconfigure(*, setting: str, **kwargs: object) -> None:
-    """Follow a change of the setting, as tests make it."""
-    if setting == conf.SETTING:
-        pipeline.stop()  # what waits goes where it was to go, and nothing of it to where the new settings say
-        conf.forget(setting=setting)
-        forget_store()
-        start(get_config())
+def restart() -> None:
+    """Start anew with a setting that was replaced; with an invalid one, everything goes on as it was."""
+    config = get_config()
+    pipeline.stop()  # what is queued is delivered as it was configured when it was dispatched
+    forget_store()
+    start(config)
 
 
 instrument()

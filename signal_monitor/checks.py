@@ -1,4 +1,4 @@
-"""System checks: what of a project's setup keeps the monitor from seeing or showing all."""
+"""System checks: parts of a project's setup without which the monitor misses or cannot show something."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.conf import settings
@@ -17,80 +17,154 @@ from django.utils.module_loading import import_string
 from signal_monitor.conf import get_config
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import StoreError
-from signal_monitor.stores.location import DIRECTORY, find_path, project_root
+from signal_monitor.stores.sqlite.location import DIRECTORY, find_path, project_root
 
 TAG = "signal_monitor"
 MIDDLEWARE = "signal_monitor.middleware.SignalMonitorMiddleware"
 
-# These may come first: daphne has to, and Django's connect their few receivers in their own modules.
+# These may come first: daphne has to, and Django's own apps connect their few receivers in their own modules.
 MAY_PRECEDE = ("daphne", "channels", "django.")
-# These have to be outermost: the span of a request is the parent of its dispatches' spans.
+# These have to be outermost: the span of a request is the parent of the spans of its dispatches.
 MAY_SURROUND = ("opentelemetry.",)
+
+
+class Problem(NamedTuple):
+    """A problem that the checks find; text and hint may have fields in braces."""
+
+    number: str
+    text: str
+    hint: str
+
+    @property
+    def id(self) -> str:
+        """The message's id, as SILENCED_SYSTEM_CHECKS takes it."""
+        return f"{TAG}.{self.number}"
+
+    def warning(self, **values: object) -> CheckMessage:
+        """The message for a project in which the problem was found."""
+        return Warning(self.text.format(**values), hint=self.hint.format(**values), id=self.id)
+
+
+APP_ORDER = Problem(
+    "W001",
+    "{apps} come before 'signal_monitor' in INSTALLED_APPS. Signals that are sent while these are loaded are not "
+    "observed.",
+    "Put 'signal_monitor' directly after 'daphne', before your own apps.",
+)
+NO_DAPHNE = Problem(
+    "W002",
+    "'daphne' is not in INSTALLED_APPS. runserver has no websockets, and the pages poll for updates.",
+    "Put 'daphne' first in INSTALLED_APPS.",
+)
+NO_CHANNELS = Problem(
+    "W003",
+    "'channels' is not in INSTALLED_APPS. The pages cannot use a websocket.",
+    "Add 'channels' to INSTALLED_APPS.",
+)
+NO_ASGI_APPLICATION = Problem(
+    "W004",
+    "ASGI_APPLICATION is not set. runserver cannot serve websockets.",
+    'Set ASGI_APPLICATION = "project.asgi.application", and create the application in project/asgi.py with '
+    "signal_monitor.asgi.get_asgi_application().",
+)
+NO_MIDDLEWARE = Problem(
+    "W005",
+    "The monitor's middleware is not in MIDDLEWARE. Dispatches are not attributed to requests.",
+    f"Put {MIDDLEWARE!r} first in MIDDLEWARE.",
+)
+MIDDLEWARE_ORDER = Problem(
+    "W006",
+    "The monitor's middleware comes after {outer!r}. Signals that the middleware before it sends are not attributed to "
+    "requests.",
+    f"Put {MIDDLEWARE!r} first in MIDDLEWARE.",
+)
+STORE_UNUSABLE = Problem(
+    "W007",
+    "The store cannot be used, and the pages stay empty: {error}",
+    'Set SIGNAL_MONITOR["STORE"] to "sqlite:///" and the absolute path of a writable file.',
+)
+NO_URLS = Problem(
+    "W008",
+    "The monitor's pages are not in the URLs.",
+    'Add path("signals/", include("signal_monitor.urls")) to the urlpatterns of your ROOT_URLCONF.',
+)
+NO_HTMX = Problem(
+    "W009",
+    "'django_htmx' is not in INSTALLED_APPS. The pages need its htmx, and cannot be shown.",
+    "Add 'django_htmx' to INSTALLED_APPS.",
+)
+PLAIN_ASGI_APPLICATION = Problem(
+    "W010",
+    "{name} is Django's own application. It refuses websockets, and the pages poll for updates.",
+    "Import get_asgi_application from signal_monitor.asgi instead in {path}.",
+)
+ACCESS_NOT_CALLABLE = Problem(
+    "W011",
+    "SIGNAL_MONITOR['ACCESS'] does not name a callable, and nobody has access: {path}",
+    "Set it to the dotted path of a callable that takes a request and returns whether it may see the pages.",
+)
+STORE_NOT_SHARED = Problem(
+    "W012",
+    "{directory} belongs to another user, so this process uses {path}. The dashboard of one does not show the "
+    "dispatches of the other.",
+    "Run all processes of the project as one user, or name a file that all of them can write to: "
+    'SIGNAL_MONITOR["STORE"] = "sqlite:////absolute/path".',
+)
+PROBLEMS = (
+    APP_ORDER,
+    NO_DAPHNE,
+    NO_CHANNELS,
+    NO_ASGI_APPLICATION,
+    NO_MIDDLEWARE,
+    MIDDLEWARE_ORDER,
+    STORE_UNUSABLE,
+    NO_URLS,
+    NO_HTMX,
+    PLAIN_ASGI_APPLICATION,
+    ACCESS_NOT_CALLABLE,
+    STORE_NOT_SHARED,
+)
 
 
 @register(TAG)
 def check_setup(app_configs: object, **_kwargs: Any) -> list[CheckMessage]:  # noqa: ANN401 - Django passes what it likes
-    """Everything that this module checks, unless the monitor is switched off.
+    """Run all checks of this module, unless the monitor is disabled.
 
-    The SIGNAL_MONITOR setting itself is not checked here: with a wrong one, no command gets as far as this.
+    The SIGNAL_MONITOR setting itself is not checked here: no command gets this far with an invalid one.
     """
     return [message for check in CHECKS for message in check()] if get_config().ENABLED else []
 
 
 def check_app_order() -> Iterator[CheckMessage]:
-    """The project's apps come after the monitor, or their receivers connect before it looks."""
+    """The project's apps come after the monitor; otherwise their receivers connect before it observes."""
     names = [config.name for config in apps.get_app_configs()]
     earlier = [name for name in names[: names.index("signal_monitor")] if not name.startswith(MAY_PRECEDE)]
     if earlier:
-        yield Warning(
-            f"{', '.join(earlier)} come before 'signal_monitor' in INSTALLED_APPS: what they connect and send while "
-            "they are loaded is not seen.",
-            hint="Put 'signal_monitor' directly after 'daphne', before your own apps.",
-            id="signal_monitor.W001",
-        )
+        yield APP_ORDER.warning(apps=", ".join(earlier))
 
 
 def check_daphne() -> Iterator[CheckMessage]:
-    """The development server speaks ASGI; that daphne stands before staticfiles is checked by daphne itself."""
+    """The development server speaks ASGI; daphne itself checks that it comes before staticfiles."""
     if not apps.is_installed("daphne"):
-        yield Warning(
-            "'daphne' is not in INSTALLED_APPS: runserver has no websockets, and the live pages poll.",
-            hint="Put 'daphne' first in INSTALLED_APPS.",
-            id="signal_monitor.W002",
-        )
+        yield NO_DAPHNE.warning()
 
 
 def check_channels() -> Iterator[CheckMessage]:
     """Channels is installed."""
     if not apps.is_installed("channels"):
-        yield Warning(
-            "'channels' is not in INSTALLED_APPS: the live pages cannot use a websocket.",
-            hint="Add 'channels' to INSTALLED_APPS.",
-            id="signal_monitor.W003",
-        )
+        yield NO_CHANNELS.warning()
 
 
 def check_htmx() -> Iterator[CheckMessage]:
-    """The pages' htmx comes from django-htmx."""
+    """The pages get htmx from django-htmx."""
     if not apps.is_installed("django_htmx"):
-        yield Warning(
-            "'django_htmx' is not in INSTALLED_APPS: the pages have no htmx, and cannot be shown.",
-            hint="Add 'django_htmx' to INSTALLED_APPS.",
-            id="signal_monitor.W009",
-        )
+        yield NO_HTMX.warning()
 
 
 def check_asgi_application() -> Iterator[CheckMessage]:
     """There is an ASGI application for daphne to run."""
     if not getattr(settings, "ASGI_APPLICATION", None):
-        yield Warning(
-            "ASGI_APPLICATION is not set: runserver has nothing to serve websockets with.",
-            hint=(
-                'Set ASGI_APPLICATION = "project.asgi.application", and let project/asgi.py make its application with '
-                "signal_monitor.asgi.get_asgi_application()."
-            ),
-            id="signal_monitor.W004",
-        )
+        yield NO_ASGI_APPLICATION.warning()
 
 
 def check_asgi_module() -> Iterator[CheckMessage]:
@@ -101,45 +175,28 @@ def check_asgi_module() -> Iterator[CheckMessage]:
         return
     text = Path(spec.origin).read_text(encoding="utf-8", errors="replace")
     if not any(word in text for word in ("signal_monitor", "ProtocolTypeRouter", "URLRouter")):
-        yield Warning(
-            f"{name} is Django's own application: it refuses websockets, and the live pages poll.",
-            hint=f"In {spec.origin}, import get_asgi_application from signal_monitor.asgi instead.",
-            id="signal_monitor.W010",
-        )
+        yield PLAIN_ASGI_APPLICATION.warning(name=name, path=spec.origin)
 
 
 def check_access() -> Iterator[CheckMessage]:
-    """The rule that says who may look can be called."""
+    """The rule of access can be called."""
     path = get_config().ACCESS
     try:
-        fine = not path or callable(import_string(path))
+        is_callable = not path or callable(import_string(path))
     except ImportError as error:
-        fine, path = False, f"{path}: {error}"
-    if not fine:
-        yield Warning(
-            f"SIGNAL_MONITOR['ACCESS'] names nothing that can be called, so that nobody can look: {path}",
-            hint="Give the dotted path of a callable that takes a request and says whether it may look.",
-            id="signal_monitor.W011",
-        )
+        is_callable, path = False, f"{path}: {error}"
+    if not is_callable:
+        yield ACCESS_NOT_CALLABLE.warning(path=path)
 
 
 def check_middleware() -> Iterator[CheckMessage]:
-    """The middleware is there, around all others."""
+    """The middleware is listed, before all others."""
     if MIDDLEWARE not in settings.MIDDLEWARE:
-        yield Warning(
-            "The monitor's middleware is not in MIDDLEWARE: dispatches are not attributed to requests.",
-            hint=f"Put {MIDDLEWARE!r} first in MIDDLEWARE.",
-            id="signal_monitor.W005",
-        )
+        yield NO_MIDDLEWARE.warning()
         return
     outer = [name for name in settings.MIDDLEWARE if not name.startswith(MAY_SURROUND)]
     if outer[0] != MIDDLEWARE:
-        yield Warning(
-            f"The monitor's middleware comes after {outer[0]!r}: what the middleware before it "
-            "dispatches is not attributed to requests.",
-            hint=f"Put {MIDDLEWARE!r} first in MIDDLEWARE.",
-            id="signal_monitor.W006",
-        )
+        yield MIDDLEWARE_ORDER.warning(outer=outer[0])
 
 
 def check_store() -> Iterator[CheckMessage]:
@@ -147,45 +204,31 @@ def check_store() -> Iterator[CheckMessage]:
     try:
         _try_store(get_config().STORE)
     except StoreError as error:
-        yield Warning(
-            f"The store cannot be used, so the pages stay empty: {error}",
-            hint='Set SIGNAL_MONITOR["STORE"] to "sqlite:///" and the absolute path of a file that may be written.',
-            id="signal_monitor.W007",
-        )
+        yield STORE_UNUSABLE.warning(error=error)
 
 
 def check_store_is_shared() -> Iterator[CheckMessage]:
-    """Every process of the project uses the same store."""
+    """All processes of the project use the same store."""
     directory = project_root() / DIRECTORY
     if get_config().STORE == "sqlite" and directory.exists() and find_path("sqlite").parent != directory:
-        yield Warning(
-            f"{directory} belongs to another user, so this process uses {find_path('sqlite')}: the dashboards of the "
-            "one do not show what the other dispatches.",
-            hint="Run all processes of the project as one user, or name a file that all may write to: "
-            'SIGNAL_MONITOR["STORE"] = "sqlite:////absolute/path".',
-            id="signal_monitor.W012",
-        )
+        yield STORE_NOT_SHARED.warning(directory=directory, path=find_path("sqlite"))
 
 
 def _try_store(store: str) -> None:
-    # A file that is not there yet is not made: the check may run as another user, while an image is built, and the
+    # A file that does not exist is not created: the check may run as another user, while an image is built, and the
     # server's user would then be refused.
     if store.startswith("sqlite") and not (path := find_path(store)).exists():
-        ground = next(parent for parent in path.parents if parent.exists())
-        if not (ground.is_dir() and os.access(ground, os.W_OK | os.X_OK)):
-            raise StoreError(f"{path} cannot be made, because {ground} is not a directory that this user may write to.")
+        parent = next(parent for parent in path.parents if parent.exists())
+        if not (parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)):
+            raise StoreError(f"{path} cannot be created: {parent} is not a directory that this user may write to.")
     else:
         get_store().cursor()
 
 
 def check_urls() -> Iterator[CheckMessage]:
-    """The pages have an address."""
+    """The pages have a URL."""
     if not _has_pages():
-        yield Warning(
-            "The monitor's pages are not in the URLs.",
-            hint='Add path("signals/", include("signal_monitor.urls")) to the urlpatterns of your ROOT_URLCONF.',
-            id="signal_monitor.W008",
-        )
+        yield NO_URLS.warning()
 
 
 def _has_pages() -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import cache
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -14,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from .thresholds import SlowLimits, slow_limits
 
 SETTING = "SIGNAL_MONITOR"
-UNSPANNED = (
+WITHOUT_SPANS = (
     "django.db.models.signals.pre_init",
     "django.db.models.signals.post_init",
     "django.db.models.signals.class_prepared",
@@ -74,8 +73,6 @@ COUNT_OR_NONE = Rule("a whole number, 0 or more, or None", lambda value: value i
 SIZE = Rule("a whole number of megabytes, 1 or more", lambda value: type(value) is int and value >= 1)
 STORE = Rule('"sqlite", "sqlite:///" and an absolute path, or "memory"', _is_store)
 PATTERNS = Rule('a list of patterns, such as ["*.m2m_changed", "!*.post_init"]', _is_patterns)
-LEGACY = Rule("a dict", lambda value: isinstance(value, dict))
-SELECTABLE = ("signal", "sender", "receiver", "app")
 TRACE_URL = Rule('a URL with {trace_id} and, optionally, {span_id}, or ""', _is_trace_url)
 DOTTED_PATH = Rule('a dotted path, or ""', lambda value: isinstance(value, str))
 
@@ -95,6 +92,12 @@ class Config:
         STORE,
         'Where records are stored. `"sqlite"` is a file that all processes of the project share, '
         '`"sqlite:////absolute/path"` is a file of your choice, `"memory"` is this process only.',
+    )
+    STORE_MB: int = _setting(
+        64,
+        SIZE,
+        "Size of the store in megabytes. When it is full, the oldest records are deleted: routine dispatches first, "
+        "then requests, slow dispatches and failed dispatches.",
     )
     SLOW_MS: float | Mapping[str, float] = _setting(
         100,
@@ -122,7 +125,9 @@ class Config:
         "Store the messages of exceptions. With `False`, only their types are stored.",
     )
     SERVER_TIMING: bool | None = _setting(
-        None, BOOLEAN_OR_NONE, "Send a `Server-Timing` header. `None` means only with `DEBUG` and to staff users."
+        None,
+        BOOLEAN_OR_NONE,
+        "Send a `Server-Timing` header. `None` means to everybody with `DEBUG`, otherwise to staff users.",
     )
     SAMPLE_PER_SECOND: int = _setting(
         50,
@@ -137,6 +142,12 @@ class Config:
         "Number of OpenTelemetry spans that a trace may have, apart from those of slow and failed receivers. Further "
         "dispatches are aggregated in spans that give their number. `None` sets no limit, `0` makes no spans at all.",
     )
+    SPANS_EXCLUDE: Sequence[str] = _setting(
+        (),
+        PATTERNS,
+        "Patterns of signals, senders, receivers and apps that get no spans, added to the default patterns. `!pattern` "
+        "removes what it matches from the patterns before it, the default ones included.",
+    )
     METRICS: bool = _setting(True, BOOLEAN, "Record OpenTelemetry metrics.")  # noqa: FBT003 - a default
     TRACE_URL: str = _setting(
         "", TRACE_URL, "Link to a trace, with `{trace_id}` and, optionally, `{span_id}`. Empty means no links."
@@ -149,19 +160,20 @@ class Config:
         "machine.",
     )
 
-    # legacy-begin
-    HISTORY_SIZE: int = _setting(2_000, COUNT, "-")
-    SPANS: bool = _setting(True, BOOLEAN, "-")  # noqa: FBT003
-    SPANS_NEED_PARENT: bool = _setting(True, BOOLEAN, "-")  # noqa: FBT003
-    SPANS_MIN_MS: float = _setting(0, MILLISECONDS, "-")
-    SPANS_INCLUDE: Mapping[str, Sequence[str]] = field(default_factory=dict, metadata={"rule": LEGACY, "help": "-"})
-    SPANS_EXCLUDE: Mapping[str, Sequence[str]] = field(default_factory=dict, metadata={"rule": LEGACY, "help": "-"})
-    # legacy-end
-
     @property
     def slow_limits(self) -> SlowLimits:
         """The limits that SLOW_MS sets."""
         return slow_limits(self.SLOW_MS)
+
+    @property
+    def store_bytes(self) -> int:
+        """Size of the store in bytes."""
+        return self.STORE_MB * 1024 * 1024
+
+    @property
+    def makes_spans(self) -> bool:
+        """Whether any dispatch gets spans."""
+        return self.SPANS_PER_TRACE != 0
 
     @property
     def request_slow_ns(self) -> int | None:
@@ -173,6 +185,13 @@ REMOVED = {
     "SLOW_MS_OVERRIDES": 'is part of SLOW_MS now. Write "SLOW_MS": {"shop.receivers.*": 20, "*": 100}, with the '
     "general limit last",
     "QUEUE_SIZE": "was removed: the queue holds 10,000 records. Remove the key",
+    "HISTORY_SIZE": 'was replaced by STORE_MB, the size of the store in megabytes. Write "STORE_MB": 64',
+    "SPANS": 'is part of SPANS_PER_TRACE now. Write "SPANS_PER_TRACE": 0 for no spans; otherwise remove the key',
+    "SPANS_NEED_PARENT": "was removed: dispatches get spans only under a recording span. Remove the key, and start a "
+    "span of your own around what you want to trace",
+    "SPANS_MIN_MS": 'was replaced by SPANS_PER_TRACE, the number of spans. Write, for example, "SPANS_PER_TRACE": 10',
+    "SPANS_INCLUDE": "was removed: SPANS_EXCLUDE lists what gets no spans. Write, for example, "
+    '"SPANS_EXCLUDE": ["*.m2m_changed", "*.LogEntry"]',
 }
 """What became of former keys, for those who still have them."""
 _RULES: Mapping[str, Rule] = {item.name: item.metadata["rule"] for item in fields(Config)}
@@ -200,13 +219,23 @@ def read(value: object) -> Config:
     return Config(**{key: _checked(key, item) for key, item in value.items()})
 
 
-@cache
+_NOT_SET: Mapping[str, object] = {}
+
+
+class _Read:
+    """The value of the setting that was read last, and the Config made of it, as one pair for all threads."""
+
+    last: tuple[object, Config] = (_NOT_SET, Config())
+
+
+def current_value() -> object:
+    """The value of the setting now; the same object until the setting is replaced, as ``override_settings`` does."""
+    return getattr(settings, SETTING, _NOT_SET)
+
+
 def get_config() -> Config:
-    """The project's configuration, read once."""
-    return read(getattr(settings, SETTING, {}))
-
-
-def forget(*, setting: str, **_kwargs: object) -> None:
-    """Read the setting anew next time, if it is ours that changed; a receiver of ``setting_changed``."""
-    if setting == SETTING:
-        get_config.cache_clear()
+    """The project's configuration; it follows a replaced setting, at the cost of comparing two references."""
+    value = current_value()
+    if _Read.last[0] is not value:
+        _Read.last = (value, read(value))
+    return _Read.last[1]

@@ -17,12 +17,12 @@ from .instrumentation.places import FIRST_END, STARTED, ground_of
 from .instrumentation.probes import probes
 from .names import Apps
 from .records import (
+    Aggregate,
+    AggregatedCalls,
     Amendment,
     Dispatch,
     Durations,
     Failure,
-    Fold,
-    FoldedCalls,
     Frame,
     ReceiverCall,
     RunningCall,
@@ -142,18 +142,18 @@ class Expander:
             span_id=spans.receiver_span_id_hex(index) if spans and outcome != "not_run" else None,
         )
 
-    def fold(self, shape: Shape, records: Sequence[Record]) -> Fold:
+    def aggregate(self, shape: Shape, records: Sequence[Record]) -> Aggregate:
         """Ordinary planned dispatches of one shape, added up."""
         columns = list(zip(*records, strict=False))  # what stands after the times is of no account here
         times = columns[STARTED : FIRST_END + len(shape.receivers)]
         durations = [_durations(started, ended) for started, ended in itertools.pairwise(times)]
-        return Fold(
+        return Aggregate(
             signal=shape.signal.name,
             sender=shape.sender,
             ended_at=self.wall_clock(round(times[-1][-1] * 1e9)),
             durations=durations[0] if len(durations) == 1 else _durations(times[0], times[-1]),
             calls=tuple(
-                FoldedCalls(info.name, calls, self._apps.of(info.module), info.path, info.line)
+                AggregatedCalls(info.name, calls, self._apps.of(info.module), info.path, info.line)
                 for info, calls in zip(shape.receivers, durations, strict=True)
             ),
         )

@@ -29,6 +29,7 @@ from .instrumentation.places import SHAPE, ground_of
 from .instrumentation.plans import Record
 from .ledger import LedgerTotals, RequestOrigin, add_up
 from .process import Presence
+from .settings_changes import follow_settings
 
 PATH = f"{__name__}.SignalMonitorMiddleware"
 STATIC_HANDLERS = {
@@ -89,6 +90,7 @@ def _observed(request: HttpRequest) -> Iterator[RequestOrigin | None]:
 
 @contained("the start of a request", None)
 def _claim(request: HttpRequest) -> RequestOrigin | None:
+    follow_settings()
     origin = current_origin()
     if not isinstance(origin, RequestOrigin) or origin.claimed:
         origin = _opened(framed=False)

@@ -24,7 +24,8 @@ from .instrumentation.places import FOLDED, NUMBER, SHAPE, forget_claims, number
 from .instrumentation.plans import Record, Shape, is_ordinary, is_outermost
 from .instrumentation.stepping import forget_begun
 from .instrumentation.traces import DispatchTrace
-from .records import Amendment, Dispatch, Fold, ReceiverCall
+from .records import Aggregate, Amendment, Dispatch, ReceiverCall
+from .settings_changes import follow_settings
 
 CHUNK = 512
 BUSY_SECONDS = 0.1
@@ -41,12 +42,12 @@ class Observer:
     def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
         """A dispatch has ended."""
 
-    def appetite(self) -> int:
-        """How many ordinary dispatches this observer wants to be told of one by one now; the others are folded."""
+    def wanted(self) -> int:
+        """Number of routine dispatches this observer wants to receive individually now; the others are aggregated."""
         return 0
 
-    def fold(self, fold: Fold, records: Sequence[Record]) -> None:
-        """Ordinary dispatches have ended; each of them is either observed or folded."""
+    def aggregate(self, aggregate: Aggregate, records: Sequence[Record]) -> None:
+        """Routine dispatches have ended; each of them is either observed or aggregated."""
 
     def amend(self, amendment: Amendment, call: ReceiverCall) -> None:
         """A receiver call has ended after its dispatch."""
@@ -79,6 +80,7 @@ class Pipeline:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._stopping = False
+        self._ended = False
 
     def add(self, observer: Observer) -> None:
         """Tell one more observer from now on, after the others."""
@@ -93,7 +95,7 @@ class Pipeline:
     def start(self) -> None:
         """Start the worker, unless it runs."""
         if self._thread is None or not self._thread.is_alive():
-            self._stopping = False
+            self._stopping = self._ended = False
             self._wake.clear()
             self._thread = threading.Thread(target=self._run, name="signal_monitor", daemon=True)
             self._thread.start()
@@ -103,7 +105,9 @@ class Pipeline:
         thread, self._thread = self._thread, None
         self._stopping = True
         self._wake.set()
-        if thread is not None:
+        if thread is threading.current_thread():
+            self._end()  # the worker itself has noticed that the settings have changed
+        elif thread is not None:
             thread.join(timeout)
 
     def flush(self) -> None:
@@ -143,10 +147,17 @@ class Pipeline:
         with backstage():
             while not self._stopping:
                 busy = self._work()
+                follow_settings(wait=False)
                 self._wake.wait(BUSY_SECONDS if busy else IDLE_SECONDS)
-        self.flush()
-        with backstage():
-            self._each("end", lambda observer: observer.end())
+        self._end()
+
+    def _end(self) -> None:
+        """Deliver for the last time."""
+        if not self._ended:
+            self._ended = True
+            self.flush()
+            with backstage():
+                self._each("end", lambda observer: observer.end())
 
     def _work(self) -> bool:
         """One round of the worker; whether there was anything to do. Nothing ends the worker but stop()."""
@@ -166,38 +177,38 @@ class Pipeline:
         busy = False
         while items := self._queue.take(CHUNK):
             busy = True
-            for item in self._ordinary_folded(items):
+            for item in self._routine_aggregated(items):
                 self._deliver(item)
             if time.monotonic() > deadline:
                 break
         return busy
 
-    def _ordinary_folded(self, items: Sequence[Any]) -> list[Any]:
-        """What is to be delivered one by one; the ordinary dispatches beyond what anybody wants are folded."""
-        appetite = sum(observer.appetite() for observer in self.observers)
+    def _routine_aggregated(self, items: Sequence[Any]) -> list[Any]:
+        """The items to deliver individually; routine dispatches that no observer wants individually are aggregated."""
+        wanted = sum(observer.wanted() for observer in self.observers)
         single: list[Any] = []
-        folds: defaultdict[Shape, list[Record]] = defaultdict(list)
+        aggregates: defaultdict[Shape, list[Record]] = defaultdict(list)
         for item in items:
             if type(item) is list and not is_outermost(item):
                 number_all_around(item)
         for item in items:
             if type(item) is not list or not is_ordinary(item):
                 single.append(item)
-            elif appetite > 0:
-                appetite -= 1
+            elif wanted > 0:
+                wanted -= 1
                 single.append(item)
             else:
                 item[NUMBER] = FOLDED
-                folds[item[SHAPE]].append(item)
-        for shape, records in folds.items():
-            self._fold(shape, records)
+                aggregates[item[SHAPE]].append(item)
+        for shape, records in aggregates.items():
+            self._aggregate(shape, records)
         return single
 
     @contained("the worker", None)
-    def _fold(self, shape: Shape, records: Sequence[Record]) -> None:
+    def _aggregate(self, shape: Shape, records: Sequence[Record]) -> None:
         shape.rearm(time.monotonic())
-        fold = self.expander.fold(shape, records)
-        self._each("fold", lambda observer: observer.fold(fold, records))
+        aggregate = self.expander.aggregate(shape, records)
+        self._each("aggregate", lambda observer: observer.aggregate(aggregate, records))
 
     @contained("the worker", None)
     def _deliver(self, item: object) -> None:
@@ -242,6 +253,7 @@ def current() -> Pipeline | None:
 
 def flush() -> None:
     """Deliver what is queued now, if a pipeline runs."""
+    follow_settings()
     if _Running.pipeline is not None:
         _Running.pipeline.flush()
 

@@ -1,7 +1,7 @@
-"""What the monitor knows about a dispatch: frozen records of names and numbers.
+"""Frozen records of dispatches: names and numbers only.
 
-No record holds a sender, a receiver, a named argument or an exception: a record that did would keep
-models, frames and requests alive, and weakly connected receivers would never die.
+No record refers to a sender, a receiver, a named argument or an exception: it would keep models, frames and requests
+alive, and weakly connected receivers would never be deleted.
 
 Every duration is in nanoseconds, every ``*_at`` is wall-clock time in seconds since the epoch.
 """
@@ -164,8 +164,8 @@ class Durations:
 
 
 @dataclass(frozen=True, slots=True)
-class FoldedCalls:
-    """The calls of one receiver in many dispatches, all of them ok, none of them slow."""
+class AggregatedCalls:
+    """The calls of one receiver in many dispatches; all are ok and none is slow."""
 
     receiver: str
     durations: Durations
@@ -175,19 +175,19 @@ class FoldedCalls:
 
 
 @dataclass(frozen=True, slots=True)
-class Fold:
-    """Ordinary dispatches of one signal and sender that are added up and not recorded one by one."""
+class Aggregate:
+    """Routine dispatches of one signal and sender that are added up and not recorded individually."""
 
     signal: str
     sender: str
     ended_at: float
     durations: Durations
-    calls: tuple[FoldedCalls, ...]
+    calls: tuple[AggregatedCalls, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
-    """What became of a receiver call after its dispatch had ended.
+    """The outcome of a receiver call that ended after its dispatch.
 
     ``replaces`` is the outcome that was recorded then: late, or not_run where the call had not begun.
     """
@@ -237,7 +237,7 @@ class Request:
 class RunningCall:
     """A receiver call that has begun and not ended, as its process last saw it.
 
-    ``stack`` is where it stands, outermost frame first.
+    ``stack`` is its stack at that moment, outermost frame first.
     """
 
     dispatch_id: str

@@ -16,6 +16,7 @@ from .observers.base import BaseObserver
 from .pipeline import Pipeline
 from .process import ThisProcess
 from .records import Amendment, Dispatch, ReceiverCall
+from .settings_changes import follow_settings
 
 
 class Capture(BaseObserver):
@@ -29,7 +30,7 @@ class Capture(BaseObserver):
         """Keep a dispatch."""
         self._dispatches.append(dispatch)
 
-    def appetite(self) -> int:
+    def wanted(self) -> int:
         """Every one."""
         return sys.maxsize
 
@@ -60,6 +61,7 @@ def capture_dispatches() -> Iterator[Capture]:
 
     Works without ``signal_monitor`` in INSTALLED_APPS too: signals are then instrumented for the block alone.
     """
+    follow_settings()
     capture = Capture()
     looked_closely, probes.looks_closely = probes.looks_closely, True
     forget_plans()  # those that were looked at a moment ago would not be again

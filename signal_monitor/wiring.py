@@ -1,4 +1,4 @@
-"""What the application's start and the instrumentor's have in common."""
+"""Configuration that the app and the instrumentor have in common."""
 
 from __future__ import annotations
 

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.core.signals import setting_changed
+
+from signal_monitor.settings_changes import follow_settings
 from tests.collector import otlp_collector
 from tests.servers import chromium, prepared_database, redis_server, site, start_site
 
 __all__ = ["chromium", "otlp_collector", "prepared_database", "redis_server", "site", "start_site"]
+
+
+def follow(*, setting: str, **_kwargs: Any) -> None:
+    """Let a test's settings hold from its next line on, and not from the worker's next round."""
+    if setting == "SIGNAL_MONITOR":
+        follow_settings()
+
+
+setting_changed.connect(follow)

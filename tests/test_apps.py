@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.signals import setting_changed
 from django.db import transaction
 from django.dispatch import Signal
+from django.test import Client
 from pytest_django.fixtures import Settings
 
+from signal_monitor import pipeline
+from signal_monitor.faults import faults
 from signal_monitor.instrumentation import is_instrumented
 from signal_monitor.instrumentation.catalogue import catalogue
 from signal_monitor.records import Dispatch
+from signal_monitor.stores import get_store
 from signal_monitor.testing import capture_dispatches
+from tests.conftest import follow
+from tests.servers import wait_until
 
 
 def fine(**kwargs: Any) -> None: ...
@@ -31,6 +40,66 @@ def test_open_transaction_is_recorded() -> None:
     assert [record.in_transaction for record in dispatched()] == [False]
     with transaction.atomic():
         assert [record.in_transaction for record in dispatched()] == [True]
+
+
+@pytest.fixture
+def unannounced(settings: Settings) -> Iterator[Settings]:
+    """Settings whose changes the tests' own receiver of ``setting_changed`` does not announce."""
+    setting_changed.disconnect(follow)
+    yield settings
+    setting_changed.connect(follow)
+
+
+def test_settings_are_followed_without_a_receiver_of_ours(unannounced: Settings) -> None:
+    receivers = [
+        receiver() if isinstance(receiver, weakref.ref) else receiver for _, receiver, *_ in setting_changed.receivers
+    ]
+    assert not [receiver for receiver in receivers if receiver.__module__.startswith("signal_monitor")]
+
+
+def test_worker_notices_a_change(unannounced: Settings) -> None:
+    unannounced.SIGNAL_MONITOR = {"STORE": "memory", "ENABLED": False}
+    assert wait_until(lambda: not is_instrumented())
+
+
+def test_worker_that_notices_a_change_delivers_to_the_store_it_had(unannounced: Settings) -> None:
+    signal, store = Signal(), get_store()
+    signal.connect(fine)
+    signal.send(sender="in the old store")
+    unannounced.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": 7}
+    assert wait_until(lambda: catalogue.limits.slow_ns == 7_000_000)
+    assert wait_until(lambda: get_store() is not store)
+
+    assert [row.count for row in store.totals("sender", key="in the old store")] == [1]
+    assert get_store().totals("sender", key="in the old store") == []
+    pipeline.flush()
+    signal.send(sender="in the new store")
+    pipeline.flush()
+    assert [row.count for row in get_store().totals("sender", key="in the new store")] == [1]
+
+
+def test_request_notices_a_change(unannounced: Settings, client: Client) -> None:
+    unannounced.SIGNAL_MONITOR = {"STORE": "memory", "ENABLED": False}
+    assert wait_until(lambda: not is_instrumented())
+    unannounced.SIGNAL_MONITOR = {"STORE": "memory"}  # nothing runs that could notice
+    client.get("/nowhere/")
+    assert is_instrumented()
+
+
+def test_capture_and_flush_notice_a_change_at_once(unannounced: Settings) -> None:
+    unannounced.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": 0}
+    assert [record.severity for record in dispatched()] == ["critical"]
+    unannounced.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": 8}
+    pipeline.flush()
+    assert catalogue.limits.slow_ns == 8_000_000
+
+
+def test_invalid_setting_leaves_everything_as_it_was(settings: Settings) -> None:
+    before = faults.count
+    settings.SIGNAL_MONITOR = {"STORE": "nowhere"}
+    assert len(dispatched()) == 1
+    assert faults.count == before + 1
+    assert "ImproperlyConfigured" in str(faults.last)
 
 
 def test_switched_off_is_stock_django(settings: Settings) -> None:

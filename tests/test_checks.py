@@ -153,3 +153,8 @@ def test_store_of_another_user_is_told(settings: Settings, tmp_path: Path, monke
     (message,) = check_store_is_shared()
     assert message.id == "signal_monitor.W012"
     assert str(tmp_path / ".signal_monitor") in message.msg
+
+
+def test_every_problem_has_an_id_of_its_own() -> None:
+    numbers = [problem.number for problem in checks_module.PROBLEMS]
+    assert numbers == sorted(set(numbers)) == [f"W{number:03}" for number in range(1, 13)]

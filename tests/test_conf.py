@@ -34,8 +34,13 @@ def test_defaults_are_allowed_values() -> None:
         ("SLOW_MS", {5: 5}, "dict such as"),
         ("REQUEST_SLOW_MS", None, "milliseconds"),
         ("SERVER_TIMING", "yes", "None"),
+        ("STORE_MB", 0, "1 or more"),
+        ("STORE_MB", 2.5, "whole number"),
         ("SAMPLE_PER_SECOND", -1, "whole number"),
         ("SPANS_PER_TRACE", -1, "0 or more, or None"),
+        ("SPANS_EXCLUDE", {"signal": ["post_init"]}, "list of patterns"),
+        ("SPANS_EXCLUDE", "post_init", "list of patterns"),
+        ("SPANS_EXCLUDE", ["!"], "list of patterns"),
         ("TRACE_URL", "http://jaeger/trace", "{trace_id}"),
         ("TRACE_URL", "http://jaeger/{trace}", "{trace_id}"),
         ("ACCESS", len, "dotted path"),
@@ -62,7 +67,7 @@ def test_former_key_is_answered_with_what_to_write(key: str) -> None:
         conf.read({key: 1})
 
     assert f"SIGNAL_MONITOR['{key}']" in str(caught.value)
-    assert re.search(r"Write .*\"[A-Z_]+\": |Remove the key", str(caught.value))
+    assert re.search(r"Write.*\"[A-Z_]+\": |Remove the key", str(caught.value))
 
 
 def test_anything_but_a_dict_is_refused() -> None:

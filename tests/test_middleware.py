@@ -27,7 +27,7 @@ from signal_monitor.ledger import LedgerTotals, ReceiverTime, RequestOrigin, add
 from signal_monitor.middleware import MAX_BYTES, MAX_ENTRIES, SignalMonitorMiddleware, close_request, server_timing
 from signal_monitor.records import Request
 from signal_monitor.stores import get_store
-from signal_monitor.stores.base import DispatchFilter
+from signal_monitor.stores.filters import DispatchFilter
 from signal_monitor.testing import Capture, capture_dispatches
 from signal_monitor.urls import app_name as dashboard_name
 from tests.urls import urlpatterns as test_urlpatterns

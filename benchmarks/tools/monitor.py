@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.dispatch import Signal
@@ -24,10 +23,7 @@ from .base import Bounds, Tool, Work, exactly
 
 QUEUE_SIZE = 1_000_000
 """Longer than any batch: what is dropped costs nothing, and would flatter."""
-SPANS_FLOOR_MS = "SPANS_MIN_MS"
 SPANS_PER_TRACE = "SPANS_PER_TRACE"
-FLOOR_MS = 1.0
-QUICK_DISPATCHES = 20
 SENDS_OVER_BUDGET = 500
 OWN = "benchmarks."
 COUNTED = (OWN, "django.db.models.signals.post_save")
@@ -89,30 +85,6 @@ class TracedMonitor(Monitor):
         otel.check_parents(self.flush)
 
 
-class FlooredMonitor(Monitor):
-    """With spans for dispatches that took long, and one for the rest; how many do is the machine's affair."""
-
-    options = {SPANS_FLOOR_MS: FLOOR_MS, SPANS_PER_TRACE: None}
-
-    def check(self) -> None:
-        super().check()
-        if self._spans_of(_take_long) != len(("dispatch", "receiver call")):
-            raise AssertionError(f"a dispatch over {FLOOR_MS} ms gave no spans, or others than its own")
-        if not any(self._spans_of(_take_no_time) == len(("folded",)) for _ in range(QUICK_DISPATCHES)):
-            raise AssertionError(
-                f"dispatches under {FLOOR_MS} ms gave spans of their own, or none that stands for them"
-            )
-
-    def _spans_of(self, receiver: Callable[..., None]) -> int:
-        signal = Signal()
-        signal.connect(receiver)
-        before = otel.exported()
-        with otel.parent():
-            signal.send(FlooredMonitor)
-        self.flush()
-        return otel.exported() - before
-
-
 class BudgetedMonitor(Monitor):
     """With the default budget of spans, which a batch of sends under one parent uses up at once."""
 
@@ -127,10 +99,6 @@ class BudgetedMonitor(Monitor):
         spans = otel.exported() - before
         if not 0 < spans < SENDS_OVER_BUDGET:
             raise AssertionError(f"{SENDS_OVER_BUDGET} dispatches under one parent gave {spans} spans")
-
-
-def _take_long(**kwargs: object) -> None:
-    time.sleep(2 * FLOOR_MS / 1e3)
 
 
 def _take_no_time(**kwargs: object) -> None:

@@ -15,7 +15,7 @@ from demo.tests.working import Worker
 from signal_monitor import pipeline
 from signal_monitor.records import Dispatch
 from signal_monitor.stores import get_store
-from signal_monitor.stores.base import DispatchFilter
+from signal_monitor.stores.filters import DispatchFilter
 from tests.collector import otlp_collector
 from tests.servers import redis_server
 

@@ -12,7 +12,7 @@ from typing import Any
 from demo.home.management.commands.demo import manage_command, worker_command
 from demo.tests.running import ROOT, demo_environ, eventually
 from signal_monitor.records import Dispatch, Process
-from signal_monitor.stores.base import DispatchFilter
+from signal_monitor.stores.filters import DispatchFilter
 from signal_monitor.stores.sqlite import SqliteStore
 
 

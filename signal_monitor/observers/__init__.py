@@ -1,1 +1,1 @@
-"""What is told about finished dispatches: one file per observer, none of which knows another."""
+"""Observers receive finished dispatches: one module for each, and none imports another."""

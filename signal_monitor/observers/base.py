@@ -1,4 +1,4 @@
-"""What an observer is that ignores everything, for others to build on."""
+"""The base of the observers that store something."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from signal_monitor.stores.base import Batch
 
 
 class BaseObserver(Observer):
-    """Does nothing with what it is told, and wants nothing stored."""
+    """Ignores every dispatch and stores nothing; subclasses override what they need."""
 
     def fill(self, batch: Batch) -> None:
-        """Add to a batch what this observer wants stored, each thing once."""
+        """Add what this observer stores to a batch, each record once."""
 
     def refused(self, batch: Batch) -> None:
-        """The store did not take the batch."""
+        """The store has refused the batch."""

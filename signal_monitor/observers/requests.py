@@ -1,4 +1,4 @@
-"""What each request triggered: its ledger, added up when it has ended."""
+"""Records of requests: what each one spent in signals, computed when it has ended."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Requests(BaseObserver):
         self._ended: list[Request] = []
 
     def close(self, origin: Origin) -> None:
-        """Add up the ledger of a request."""
+        """Make the record of a request that has ended."""
         if not isinstance(origin, RequestOrigin):
             return
         request = self._record(origin)
-        origin.dispatches.clear()  # what still holds the request holds no more than that
+        origin.dispatches.clear()  # code that still refers to the request keeps nothing else alive
         slow = self._slow_ns is not None and request.duration_ns >= self._slow_ns
         if slow or request.failed_count or request.slow_count or self._sampler.take():
             self._ended.append(request)
@@ -59,5 +59,5 @@ class Requests(BaseObserver):
         batch.requests, self._ended = self._ended, []
 
     def forget(self) -> None:
-        """Begin anew, in a forked child."""
+        """Start again in a forked child."""
         self._ended = []

@@ -1,4 +1,4 @@
-"""How much of the ordinary is kept."""
+"""Limits how many routine dispatches and requests are stored individually."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import time
 
 
 class Sampler:
-    """Lets through so many things a second, and as many at once."""
+    """Admits ``per_second`` records each second, and as many at once."""
 
     def __init__(self, per_second: int) -> None:
         self.per_second = per_second
         self._left = float(per_second)
         self._seen_at = time.monotonic()
 
-    def room(self) -> int:
-        """How many may pass now."""
+    def available(self) -> int:
+        """Number of records that are admitted now."""
         now = time.monotonic()
         self._left = min(self.per_second, self._left + (now - self._seen_at) * self.per_second)
         self._seen_at = now
         return int(self._left)
 
     def take(self, count: int = 1) -> bool:
-        """Whether so many may pass now; more at once than a second's worth count as a second's worth."""
-        self.room()
-        wanted = min(count, self.per_second)
-        if not wanted or self._left < wanted:
+        """Whether ``count`` records are admitted now; more than ``per_second`` at once count as ``per_second``."""
+        self.available()
+        needed = min(count, self.per_second)
+        if not needed or self._left < needed:
             return False
-        self._left -= wanted
+        self._left -= needed
         return True

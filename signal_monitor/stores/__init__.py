@@ -1,4 +1,4 @@
-"""Where processes put what they saw and dashboards read it."""
+"""Storage shared by all processes: they write their records to it, and the dashboard reads them."""
 
 from __future__ import annotations
 
@@ -7,36 +7,39 @@ import atexit
 from signal_monitor.conf import get_config
 from signal_monitor.stores.base import Store, StoreError
 from signal_monitor.stores.memory import MemoryStore
+from signal_monitor.stores.retention import DEFAULT_BYTES
 from signal_monitor.stores.sqlite import SqliteStore
 
 __all__ = ["Store", "StoreError", "forget_store", "get_store", "open_store"]
 
-_stores: dict[str, Store] = {}
+_stores: dict[tuple[str, int], Store] = {}
+"""The store of this process, by where it is and its size in bytes."""
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, max_bytes: int = DEFAULT_BYTES) -> Store:
     """A new store for a value of the STORE setting; nothing is opened before its first use."""
-    return MemoryStore() if url == "memory" else SqliteStore(url)
+    return MemoryStore(max_bytes) if url == "memory" else SqliteStore(url, max_bytes)
 
 
 def get_store() -> Store:
-    """This process's store, as the STORE setting has it now."""
-    url = get_config().STORE
-    store = _stores.get(url)
+    """This process's store, as the settings have it now."""
+    config = get_config()
+    wanted = config.STORE, config.store_bytes
+    store = _stores.get(wanted)
     if store is None:
-        for other in set(_stores) - {url}:
+        for other in set(_stores) - {wanted}:
             _stores.pop(other).close()
         # Threads may come here at once: all get the store of the first.
-        store = _stores.setdefault(url, open_store(url))
+        store = _stores.setdefault(wanted, open_store(*wanted))
     return store
 
 
 def forget_store() -> None:
-    """Close this process's store; the next ``get_store`` makes a new one."""
+    """Close this process's store; the next ``get_store`` creates a new one."""
     while _stores:
-        _url, store = _stores.popitem()
+        _, store = _stores.popitem()
         store.close()
 
 
-# Whoever writes at exit registers after this import, and so has its turn before the store closes.
+# The pipeline registers after this import, and so writes at exit before the store is closed.
 atexit.register(forget_store)

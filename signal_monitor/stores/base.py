@@ -1,4 +1,4 @@
-"""The one contract that every store keeps."""
+"""The interface of all stores."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from signal_monitor.histograms import merge, quantile_ns
 from signal_monitor.records import (
     Amendment,
     Dispatch,
-    Outcome,
     Process,
     Request,
     SubjectKind,
 )
+from signal_monitor.stores.filters import DispatchFilter
 
 WINDOW_SECONDS = 60
 LIFE = 0
-"""The ``window`` of totals that span a process's whole life."""
+"""The ``window`` of totals since the start of a process."""
 
 
 class StoreError(Exception):
-    """The store cannot be opened, read or written; the text says which and what to do."""
+    """The store cannot be opened, read or written; the message gives the reason and the remedy."""
 
 
 @dataclass(slots=True)
 class Totals:
-    """Running totals of one receiver, signal or sender, in one window or over a process's life.
+    """Cumulative totals of one receiver, signal or sender, in one window or since the start of a process.
 
     ``window`` is the start of a window of WINDOW_SECONDS in seconds since the epoch, or LIFE. ``buckets`` maps
     histogram bucket numbers (see ``signal_monitor.histograms``) to counts. For signals and senders a count is a
@@ -78,7 +78,7 @@ class Totals:
         return self.total_ns // self.count if self.count else 0
 
     def add(self, other: Totals) -> None:
-        """Take in the totals of another window or process for the same subject."""
+        """Add the totals of another window or process for the same subject."""
         self.count += other.count
         self.failures += other.failures
         self.slow += other.slow
@@ -99,10 +99,10 @@ class Totals:
 
 @dataclass(slots=True)
 class Batch:
-    """All that one process writes in one flush.
+    """The records that one process writes at once.
 
-    ``totals`` are cumulative for their window: writing the same row again replaces it, so a lost batch heals
-    with the next one. ``amendments`` may name dispatches that were never stored; these are passed over.
+    ``totals`` are cumulative for their window: a row that is written again replaces the former one, so the next batch
+    makes up for a lost one. ``amendments`` may name dispatches that were never stored; these are ignored.
     """
 
     process: Process
@@ -112,52 +112,24 @@ class Batch:
     totals: Sequence[Totals] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class DispatchFilter:
-    """Which dispatches to read; an unset field does not restrict.
-
-    ``signal``, ``sender`` and ``receiver`` match without regard to case anywhere in the name; with a ``*`` they are
-    patterns for the whole name. ``exact_receiver`` matches one receiver's whole name. ``app`` matches the app of a
-    receiver. ``outcome`` matches a dispatch with at least one such receiver call; "failed" matches raised and
-    swallowed. ``slow`` keeps slow and critical ones. ``min_ms`` is in milliseconds. ``before``, in seconds since the
-    epoch, keeps what started earlier. ``without_request_signals`` leaves out Django's request_started and
-    request_finished where they were neither slow nor failed: two for every request.
-    """
-
-    signal: str = ""
-    sender: str = ""
-    receiver: str = ""
-    exact_receiver: str = ""
-    exact_signal: str = ""
-    app: str = ""
-    outcome: Outcome | str = ""
-    min_ms: float = 0.0
-    slow: bool = False
-    failed: bool = False
-    origin_id: str = ""
-    trace_id: str = ""
-    before: float = 0.0
-    without_request_signals: bool = False
-
-
 class Store(ABC):
-    """Where processes put what they saw and dashboards read it.
+    """Storage shared by all processes: they write their records to it, and the dashboard reads them.
 
-    Every method may be called from any thread. A method that cannot do its work raises StoreError.
+    Every method may be called from any thread. A method that fails raises StoreError.
     """
 
     @property
     @abstractmethod
     def location(self) -> str:
-        """Where the data is, for a person: a file's path, an address without password, or "this process"."""
+        """Where the data is, as a text for people: the path of a file, or "this process"."""
 
     @abstractmethod
     def write(self, batch: Batch) -> None:
-        """Store a batch, and announce its process, in one transaction."""
+        """Store a batch and its process in one transaction."""
 
     @abstractmethod
     def cursor(self) -> str:
-        """A token that changes whenever something was written, by any process."""
+        """A token that changes with every write of any process."""
 
     @abstractmethod
     def dispatches(self, where: DispatchFilter, limit: int = 50) -> list[Dispatch]:
@@ -169,7 +141,7 @@ class Store(ABC):
 
     @abstractmethod
     def dispatch(self, dispatch_id: str) -> Dispatch | None:
-        """One dispatch, or None if it was not stored or has left the ring."""
+        """One dispatch, or None if it was not stored or was deleted."""
 
     @abstractmethod
     def requests(self, limit: int = 50, *, path: str = "", slow_ms: float = 0.0, before: float = 0.0) -> list[Request]:
@@ -181,14 +153,14 @@ class Store(ABC):
 
     @abstractmethod
     def request(self, request_id: str) -> Request | None:
-        """One request, or None if it was not stored or has left the ring."""
+        """One request, or None if it was not stored or was deleted."""
 
     @abstractmethod
     def totals(self, kind: SubjectKind, since: float | None = None, key: str | None = None) -> list[Totals]:
         """Totals per subject, added up over all processes.
 
-        Over the processes' lives, or, with ``since`` (seconds since the epoch), over the windows that had not ended
-        then. With ``key``, of one subject only. Without order.
+        Since the start of the processes or, with ``since`` (seconds since the epoch), over the windows that had not
+        ended then. With ``key``, of one subject only. Without order.
         """
 
     @abstractmethod
@@ -197,15 +169,15 @@ class Store(ABC):
 
     @abstractmethod
     def processes(self) -> list[Process]:
-        """The processes that have reported, newest report first; those long gone are left out."""
+        """The processes that have reported, newest report first; those that ended long ago are left out."""
 
     @abstractmethod
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete everything."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of files and connections of this process; a later call opens them again."""
+        """Close files and connections of this process; a later call opens them again."""
 
 
 def merged(rows: Iterable[Totals]) -> list[Totals]:

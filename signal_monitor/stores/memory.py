@@ -1,43 +1,53 @@
-"""A store in this process's memory: for tests and for sites of one process."""
+"""A store in the memory of this process, for tests and for sites with one process."""
 
 from __future__ import annotations
 
 import threading
 from itertools import islice
-from typing import TypeVar
+from typing import Any
 
-from signal_monitor.conf import get_config
 from signal_monitor.records import Amendment, Dispatch, Process, Request, SubjectKind
-from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, DispatchFilter, Store, Totals, merged
-from signal_monitor.stores.matching import is_before, is_match, matches, min_ns
+from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, Store, Totals, merged
+from signal_monitor.stores.filters import DispatchFilter, is_before, is_match, matches, min_ns
 from signal_monitor.stores.retention import (
+    CATEGORIES,
+    DEFAULT_BYTES,
     PROCESSES_KEPT_SECONDS,
-    RINGS,
     WINDOWS_KEPT_SECONDS,
-    Ring,
+    Category,
+    Rows,
     amended,
-    ring_of,
+    category_of,
+    deletions,
 )
 
-T = TypeVar("T")
+# About what an object takes with what only it refers to; names and paths are shared with the code.
+DISPATCH_BYTES = 800
+CALL_BYTES = 350
+FRAME_BYTES = 80
+REQUEST_BYTES = 800
+TOTALS_BYTES = 700
+BUCKET_BYTES = 60
 
 TotalsKey = tuple[str, SubjectKind, str, int]
 """Process, kind, key and window."""
 
 
 class MemoryStore(Store):
-    """Keeps what this process wrote until it ends."""
+    """Keeps what this process wrote until it ends, in about ``max_bytes``."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_bytes: int = DEFAULT_BYTES) -> None:
         self._lock = threading.Lock()
+        self._max_bytes = max_bytes
         self._changes = 0
         self._forget()
 
     def _forget(self) -> None:
-        self._rings: dict[Ring, dict[str, Dispatch]] = {ring: {} for ring in RINGS}
+        self._dispatches: dict[Category, dict[str, Dispatch]] = {category: {} for category in CATEGORIES}
         self._requests: dict[str, Request] = {}
         self._totals: dict[TotalsKey, Totals] = {}
         self._processes: dict[str, Process] = {}
+        self._row_bytes = 0
 
     @property
     def location(self) -> str:
@@ -45,7 +55,7 @@ class MemoryStore(Store):
         return "this process"
 
     def write(self, batch: Batch) -> None:
-        """Store a batch, and announce its process."""
+        """Store a batch and its process."""
         with self._lock:
             self._changes += 1
             self._processes[batch.process.id] = batch.process
@@ -53,15 +63,22 @@ class MemoryStore(Store):
                 self._put(dispatch)
             for amendment in batch.amendments:
                 self._amend(amendment)
-            self._requests.update((request.id, request) for request in batch.requests)
+            for request in batch.requests:
+                self._put_request(request)
             for totals in batch.totals:
                 self._totals[batch.process.id, totals.kind, totals.key, totals.window] = _copy(totals)
             self._prune(batch.process.seen_at)
 
     def _put(self, dispatch: Dispatch) -> None:
-        for ring in self._rings.values():
-            ring.pop(dispatch.id, None)
-        self._rings[ring_of(dispatch)][dispatch.id] = dispatch
+        for rows in self._dispatches.values():
+            self._row_bytes -= _dispatch_bytes(rows.pop(dispatch.id, None))
+        self._dispatches[category_of(dispatch)][dispatch.id] = dispatch
+        self._row_bytes += _dispatch_bytes(dispatch)
+
+    def _put_request(self, request: Request) -> None:
+        if self._requests.pop(request.id, None) is None:
+            self._row_bytes += REQUEST_BYTES
+        self._requests[request.id] = request
 
     def _amend(self, amendment: Amendment) -> None:
         dispatch = self._find(amendment.dispatch_id)
@@ -69,19 +86,42 @@ class MemoryStore(Store):
             self._put(amended(dispatch, amendment))
 
     def _find(self, dispatch_id: str) -> Dispatch | None:
-        return next((ring[dispatch_id] for ring in self._rings.values() if dispatch_id in ring), None)
+        return next((rows[dispatch_id] for rows in self._dispatches.values() if dispatch_id in rows), None)
 
     def _prune(self, now: float) -> None:
-        size = get_config().HISTORY_SIZE
-        for ring in self._rings.values():
-            _trim(ring, size)
-        _trim(self._requests, size)
         for process in list(self._processes.values()):
             if process.seen_at < now - PROCESSES_KEPT_SECONDS:
                 del self._processes[process.id]
         self._totals = {
             key: totals for key, totals in self._totals.items() if self._is_kept(key, now - WINDOWS_KEPT_SECONDS)
         }
+        totals_bytes = sum(map(_totals_bytes, self._totals.values()))
+        for rows, protected in deletions(self._max_bytes):
+            if self._row_bytes + totals_bytes <= self._max_bytes:
+                return
+            if rows == "windows":
+                totals_bytes = self._delete_windows(protected, self._max_bytes - self._row_bytes, totals_bytes)
+            else:
+                self._delete_rows(rows, protected, self._max_bytes - totals_bytes)
+
+    def _delete_rows(self, rows: Rows, protected: int, allowed: int) -> None:
+        """Delete the oldest of these rows until all rows are small enough, or only the protected ones are left."""
+        found: dict[str, Any] = self._requests if rows == "requests" else self._dispatches[rows]
+        for key in list(islice(found, max(0, len(found) - protected))):
+            if self._row_bytes <= allowed:
+                return
+            row = found.pop(key)
+            self._row_bytes -= REQUEST_BYTES if rows == "requests" else _dispatch_bytes(row)
+
+    def _delete_windows(self, protected: int, allowed: int, totals_bytes: int) -> int:
+        """Delete the oldest windows until the totals are small enough; answers how large they are then."""
+        windows = sorted({window for *_, window in self._totals if window != LIFE})
+        for oldest in windows[: max(0, len(windows) - protected)]:
+            if totals_bytes <= allowed:
+                break
+            for key in [key for key in self._totals if key[3] == oldest]:
+                totals_bytes -= _totals_bytes(self._totals.pop(key))
+        return totals_bytes
 
     def _is_kept(self, key: TotalsKey, oldest: float) -> bool:
         process, _kind, _subject, window = key
@@ -98,7 +138,7 @@ class MemoryStore(Store):
 
     def _all(self) -> list[Dispatch]:
         with self._lock:
-            return [dispatch for ring in self._rings.values() for dispatch in ring.values()]
+            return [dispatch for rows in self._dispatches.values() for dispatch in rows.values()]
 
     def tree(self, root_id: str, limit: int = 500) -> list[Dispatch]:
         """The stored dispatches under one outermost dispatch, in order of their start."""
@@ -106,7 +146,7 @@ class MemoryStore(Store):
         return sorted(found, key=lambda dispatch: (dispatch.started_at, dispatch.depth))[:limit]
 
     def dispatch(self, dispatch_id: str) -> Dispatch | None:
-        """One dispatch, or None if it is not there."""
+        """One dispatch, or None if it is not stored."""
         with self._lock:
             return self._find(dispatch_id)
 
@@ -123,11 +163,11 @@ class MemoryStore(Store):
         return sorted(found, key=lambda request: request.started_at, reverse=True)[:limit]
 
     def request(self, request_id: str) -> Request | None:
-        """One request, or None if it is not there."""
+        """One request, or None if it is not stored."""
         return self._requests.get(request_id)
 
     def totals(self, kind: SubjectKind, since: float | None = None, key: str | None = None) -> list[Totals]:
-        """Totals per subject, over the processes' lives or over the windows since a time."""
+        """Totals per subject, since the start of the processes, or over the windows since a time."""
         return merged(self._rows(kind, since, key))
 
     def history(self, kind: SubjectKind, key: str, since: float) -> list[Totals]:
@@ -151,13 +191,13 @@ class MemoryStore(Store):
             return sorted(self._processes.values(), key=lambda process: process.seen_at, reverse=True)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete everything."""
         with self._lock:
             self._changes += 1
             self._forget()
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing is open."""
 
 
 def _is_in(window: int, since: float | None) -> bool:
@@ -166,12 +206,21 @@ def _is_in(window: int, since: float | None) -> bool:
     return window != LIFE and window + WINDOW_SECONDS > since
 
 
-def _trim(ring: dict[str, T], size: int) -> None:
-    for key in list(islice(ring, max(0, len(ring) - size))):
-        del ring[key]
+def _dispatch_bytes(dispatch: Dispatch | None) -> int:
+    """About how much memory a dispatch takes; none for None."""
+    if dispatch is None:
+        return 0
+    failures = [failure for failure in (dispatch.failure, *(call.failure for call in dispatch.calls)) if failure]
+    frames = len(dispatch.stack) + sum(len(failure.traceback) for failure in failures)
+    messages = sum(len(failure.message or "") for failure in failures)
+    return DISPATCH_BYTES + CALL_BYTES * len(dispatch.calls) + FRAME_BYTES * frames + messages
+
+
+def _totals_bytes(totals: Totals) -> int:
+    return TOTALS_BYTES + BUCKET_BYTES * len(totals.buckets)
 
 
 def _copy(totals: Totals) -> Totals:
-    """A copy of our own: the writer goes on counting in its."""
+    """A copy, because the writer goes on counting in the original."""
     (copied,) = merged([totals])
     return copied

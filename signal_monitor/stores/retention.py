@@ -1,4 +1,4 @@
-"""What every store keeps, and for how long."""
+"""What every store keeps, for how long, and what it deletes first when it is full."""
 
 from __future__ import annotations
 
@@ -7,20 +7,41 @@ from typing import Literal, get_args
 
 from signal_monitor.records import Amendment, Dispatch, Severity
 
-Ring = Literal["failed", "slow", "ordinary"]
+Category = Literal["routine", "slow", "failed"]
+Rows = Literal["routine", "requests", "slow", "failed"]
+"""What is deleted row by row: requests, and dispatches by category."""
 
-RINGS: tuple[Ring, ...] = get_args(Ring)
+CATEGORIES: tuple[Category, ...] = get_args(Category)
+Deletable = Rows | Literal["windows"]
+"""Also the windows of the totals, each as a whole."""
+
+DELETED_FIRST: tuple[Rows, ...] = get_args(Rows)
 WINDOWS_KEPT_SECONDS = 2 * 60 * 60
 PROCESSES_KEPT_SECONDS = 24 * 60 * 60
+DEFAULT_BYTES = 64 * 1024 * 1024
+MAX_PROTECTED = 500
+BYTES_PER_PROTECTED = 16_384
+"""A store protects one row of each kind for so many of its bytes, up to MAX_PROTECTED."""
+WINDOWS_PROTECTED = 2
 
 _SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 
-def ring_of(dispatch: Dispatch) -> Ring:
-    """In which ring the dispatch waits to be overwritten, so that a flood of the one kind leaves the others."""
+def category_of(dispatch: Dispatch) -> Category:
+    """Whether the dispatch failed, was slow, or is routine."""
     if dispatch.failed:
         return "failed"
-    return "ordinary" if dispatch.severity == "normal" else "slow"
+    return "routine" if dispatch.severity == "normal" else "slow"
+
+
+def deletions(max_bytes: int) -> list[tuple[Deletable, int]]:
+    """What a full store deletes until it is small enough: the oldest of each, in this order, but not the newest ones.
+
+    The newest rows of each kind are protected, so that no routine dispatch or request has to vanish because many fail.
+    """
+    protected = min(MAX_PROTECTED, max_bytes // BYTES_PER_PROTECTED)
+    first: list[tuple[Deletable, int]] = [(rows, protected) for rows in DELETED_FIRST]
+    return [*first, ("windows", WINDOWS_PROTECTED), *((rows, 0) for rows in DELETED_FIRST)]
 
 
 def amended(dispatch: Dispatch, amendment: Amendment) -> Dispatch:

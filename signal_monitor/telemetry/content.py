@@ -17,10 +17,10 @@ METHOD = "django.signal.method"
 SENDER = "django.signal.sender"
 RECEIVERS = "django.signal.receivers.count"
 FAILED = "django.signal.receivers.failed"
-FOLDED_RECEIVERS = "django.signal.receivers.folded.count"
-FOLDED_RECEIVERS_TIME = "django.signal.receivers.folded.duration"
-FOLDED_DISPATCHES = "django.signal.dispatches.folded.count"
-FOLDED_DISPATCHES_TIME = "django.signal.dispatches.folded.duration"
+AGGREGATED_RECEIVERS = "django.signal.receivers.aggregated.count"
+AGGREGATED_RECEIVERS_TIME = "django.signal.receivers.aggregated.duration"
+AGGREGATED_DISPATCHES = "django.signal.dispatches.aggregated.count"
+AGGREGATED_DISPATCHES_TIME = "django.signal.dispatches.aggregated.duration"
 OUTCOME = "django.signal.receiver.outcome"
 FUNCTION = "code.function.name"
 PATH = "code.file.path"
@@ -52,9 +52,9 @@ def dispatch_attributes(dispatch: Dispatch) -> Attributes:
     return attributes
 
 
-def folded_attributes(calls: int, total_ns: int) -> Attributes:
+def aggregated_attributes(calls: int, total_ns: int) -> Attributes:
     """What a dispatch span says of the receiver calls that have no span of their own: how many, and seconds."""
-    return {FOLDED_RECEIVERS: calls, FOLDED_RECEIVERS_TIME: total_ns / 1e9} if calls else {}
+    return {AGGREGATED_RECEIVERS: calls, AGGREGATED_RECEIVERS_TIME: total_ns / 1e9} if calls else {}
 
 
 def receiver_attributes(call: ReceiverCall, signal: str) -> Attributes:

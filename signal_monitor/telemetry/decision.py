@@ -99,8 +99,7 @@ class Tracing:
         return parent
 
     def _has_spans(self, span: otel.Span) -> bool:
-        policy = self.policy
-        return policy.enabled and (not policy.need_parent or is_alive(span) or has_ended(span))
+        return self.policy.enabled and (is_alive(span) or has_ended(span))
 
     def _look_at(self, provider: TracerProvider) -> Known:
         """What is known of a provider by now; threads may come here at once."""

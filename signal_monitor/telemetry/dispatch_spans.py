@@ -205,9 +205,7 @@ class DispatchSpans:
             return
         called, notable = dispatch.called(), dispatch.notable_calls()
         ordinary = not (notable or dispatch.failed or dispatch.is_slow())
-        quick = dispatch.ended_ns - dispatch.started_ns < self.parent.policy.floor_ns
-        roomy = not (ordinary and quick) and self.affords(1 + len(called))
-        if not roomy and not (ordinary and self.withhold()):
+        if not self.affords(1 + len(called)) and not (ordinary and self.withhold()):
             self.fold(called, notable)
 
     def affords(self, spans: int) -> bool:

@@ -16,16 +16,16 @@ from opentelemetry.trace import SpanContext
 from signal_monitor.instrumentation.places import FIRST_END, SHAPE, STARTED
 
 from .content import (
+    AGGREGATED_DISPATCHES,
+    AGGREGATED_DISPATCHES_TIME,
     FAILED,
-    FOLDED_DISPATCHES,
-    FOLDED_DISPATCHES_TIME,
     METHOD,
     RECEIVERS,
     SENDER,
     SIGNAL,
     Attributes,
+    aggregated_attributes,
     dispatch_name,
-    folded_attributes,
 )
 from .ordinary import hand_over, limited, make_span
 
@@ -117,9 +117,9 @@ class Sum:
             SENDER: sender,
             RECEIVERS: self.calls,
             FAILED: 0,
-            **folded_attributes(self.calls, self.calls_ns),
-            FOLDED_DISPATCHES: self.dispatches,
-            FOLDED_DISPATCHES_TIME: self.total_ns / 1e9,
+            **aggregated_attributes(self.calls, self.calls_ns),
+            AGGREGATED_DISPATCHES: self.dispatches,
+            AGGREGATED_DISPATCHES_TIME: self.total_ns / 1e9,
         }
 
     def write(self) -> None:
@@ -145,7 +145,7 @@ class Folding:
         self._sums: dict[tuple[int, int, str, str, str], Sum] = {}
 
     def add(self, parent: Parent, folded: Folded) -> None:
-        """Fold dispatches that were to hang under a parent."""
+        """Aggregate dispatches that were to hang under a parent."""
         place = (parent.ids.trace_id, parent.ids.span_id, *folded.names)
         known = self._sums.get(place)
         if known is None:

@@ -20,7 +20,7 @@ from signal_monitor.instrumentation.plans import Record
 from signal_monitor.instrumentation.traces import DispatchTrace
 from signal_monitor.pipeline import Observer, stop_before_others_at_exit
 from signal_monitor.process import ThisProcess
-from signal_monitor.records import Amendment, Dispatch, Fold, ReceiverCall
+from signal_monitor.records import Aggregate, Amendment, Dispatch, ReceiverCall
 from signal_monitor.running import count_running
 
 from .aside import SUPPRESSED
@@ -103,7 +103,7 @@ class Metrics(Observer):
             if call.outcome not in {"late", "not_run"}:
                 self._record(instruments, dispatch.signal, call, _place(dispatch, call.span_id))
 
-    def fold(self, fold: Fold, records: Sequence[Record]) -> None:
+    def aggregate(self, aggregate: Aggregate, records: Sequence[Record]) -> None:
         """Record ordinary dispatches, each with its own time."""
         instruments = self._ready()
         counted = [record for record in records if record[-1] is not SUPPRESSED]
@@ -111,9 +111,11 @@ class Metrics(Observer):
             return
         shape = counted[0][SHAPE]
         started, *ends = list(zip(*counted, strict=False))[STARTED : FIRST_END + len(shape.receivers)]
-        _record_all(instruments.dispatches, self._dispatches.of(fold.signal, None), started, ends[-1])
+        _record_all(instruments.dispatches, self._dispatches.of(aggregate.signal, None), started, ends[-1])
         for info, ended in zip(shape.receivers, ends, strict=True):
-            _record_all(instruments.receivers, self._receivers.of(fold.signal, info.name, "ok", None), started, ended)
+            _record_all(
+                instruments.receivers, self._receivers.of(aggregate.signal, info.name, "ok", None), started, ended
+            )
             started = ended
 
     def amend(self, amendment: Amendment, call: ReceiverCall) -> None:

@@ -18,9 +18,9 @@ from signal_monitor.records import Dispatch, ReceiverCall
 
 from .content import (
     Attributes,
+    aggregated_attributes,
     dispatch_attributes,
     dispatch_name,
-    folded_attributes,
     receiver_attributes,
     receiver_name,
 )
@@ -89,7 +89,7 @@ def write_ordinary(record: Record, trace: Trace, content: Content, epoch_ns: int
         started = ended
     attributes = content.attributes
     if folded:
-        attributes = limited({**attributes, **folded_attributes(len(folded), sum(folded))}, tracer)
+        attributes = limited({**attributes, **aggregated_attributes(len(folded), sum(folded))}, tracer)
     hand_over(on_end, make_span(content.name, own, trace.parent.ids, resource, attributes, begun, ended))
 
 

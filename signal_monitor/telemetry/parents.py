@@ -22,13 +22,10 @@ if TYPE_CHECKING:
 class Policy:
     """Which dispatches get spans.
 
-    ``enabled``: any at all. ``need_parent``: only those under a recording span. ``floor_ns``: an ordinary dispatch that
-    took less is folded, as is one for which its trace has no room in the ``budget``.
+    ``enabled``: any at all. The ``budget`` limits the spans of each trace, the ``selection`` which dispatches have any.
     """
 
     enabled: bool = True
-    need_parent: bool = True
-    floor_ns: int = 0
     budget: Budget = field(default_factory=lambda: Budget(None))
     selection: Selection = field(default_factory=Selection)
 

@@ -1,80 +1,62 @@
-"""Which dispatches and receiver calls are to have spans: by pattern of signal, sender, receiver and application."""
+"""Which dispatches and receiver calls get spans: patterns of signals, senders, receivers and apps."""
 
 from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from signal_monitor.conf import SELECTABLE
+from signal_monitor.conf import WITHOUT_SPANS
 from signal_monitor.names import Apps
 
 if TYPE_CHECKING:
     from signal_monitor.instrumentation.catalogue import ReceiverInfo
 
 MAX_REMEMBERED = 10_000
-Patterns = Mapping[str, Sequence[str]]
-"""Patterns of names, as the shell's, by what they are names of."""
-NO_PATTERNS: Patterns = {}
-
-
-class Kind:
-    """What the patterns for one kind of name say of each name; each is asked about once."""
-
-    def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
-        self.narrow = bool(include or exclude)
-        self._include = _matcher(include)
-        self._exclude = _matcher(exclude)
-        self.known: dict[str | None, bool] = {}
-
-    def takes(self, name: str | None) -> bool:
-        """Whether a name matches one of the patterns to include, if there are any, and none of those to exclude."""
-        taken = self.known.get(name)
-        if taken is None:
-            if len(self.known) >= MAX_REMEMBERED:
-                self.known.clear()
-            taken = self.known[name] = self._judge(name or "")
-        return taken
-
-    def _judge(self, name: str) -> bool:
-        included = self._include is None or bool(self._include.match(name))
-        return included and not (self._exclude is not None and self._exclude.match(name))
 
 
 class Selection:
-    """What is to have spans.
+    """What gets no spans.
 
-    A dispatch is selected by its signal and its sender. A receiver call is selected, within such a dispatch, by its
-    receiver and by the application that defines the receiver; one that is not has no span, and what it does hangs under
-    its dispatch's.
+    ``patterns`` are shell patterns of dotted names; one that begins with ``!`` selects again what a pattern before it
+    excludes, as in a ``.gitignore`` file. A dispatch gets no spans if its signal or its sender is excluded. A receiver
+    call gets no span if its receiver, or the app that defines the receiver, is excluded; what it does is then a child
+    of the dispatch's span.
     """
 
-    def __init__(
-        self, include: Patterns = NO_PATTERNS, exclude: Patterns = NO_PATTERNS, apps: Apps | None = None
-    ) -> None:
-        kinds = {kind: Kind(include.get(kind, ()), exclude.get(kind, ())) for kind in SELECTABLE}
-        self._signal, self._sender = kinds["signal"], kinds["sender"]
-        self._receiver, self._app = kinds["receiver"], kinds["app"]
+    def __init__(self, patterns: Sequence[str] = (), apps: Apps | None = None) -> None:
+        self._patterns = [(pattern.startswith("!"), _compiled(pattern.removeprefix("!"))) for pattern in patterns]
         self._apps = apps or Apps()
-        self._by_sender = self._sender.narrow
-        self.parts_receivers = self._receiver.narrow or self._app.narrow
+        self._selected: dict[str, bool] = {}
+        # The default patterns name signals only: senders and receivers need not be compared with them.
+        own = [pattern for pattern in patterns if pattern not in WITHOUT_SPANS and not pattern.startswith("!")]
+        self._by_sender = self.parts_receivers = bool(own)
 
     def takes_dispatch(self, signal: str, sender: str) -> bool:
         """Whether a dispatch gets spans."""
-        taken = self._signal.known.get(signal)
-        if taken is None:
-            taken = self._signal.takes(signal)
-        return taken and (not self._by_sender or self._sender.takes(sender))
+        return self._takes(signal) and (not self._by_sender or self._takes(sender))
 
     def takes_receiver(self, receiver: ReceiverInfo) -> bool:
         """Whether the calls of a receiver get spans."""
         if not self.parts_receivers:
             return True
-        if not self._receiver.takes(receiver.name):
-            return False
-        return not self._app.narrow or self._app.takes(self._apps.of(receiver.module))
+        return self._takes(receiver.name) and self._takes(self._apps.of(receiver.module) or "")
+
+    def _takes(self, name: str) -> bool:
+        """Whether a name is selected; each name is compared with the patterns once."""
+        selected = self._selected.get(name)
+        if selected is None:
+            if len(self._selected) >= MAX_REMEMBERED:
+                self._selected.clear()
+            selected = self._selected[name] = self._judge(name)
+        return selected
+
+    def _judge(self, name: str) -> bool:
+        """The last pattern that matches decides."""
+        matching = (negated for negated, pattern in reversed(self._patterns) if pattern.match(name))
+        return next(matching, True)
 
 
-def _matcher(patterns: Sequence[str]) -> re.Pattern[str] | None:
-    return re.compile("|".join(map(fnmatch.translate, patterns))) if patterns else None
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(fnmatch.translate(pattern))

@@ -15,14 +15,14 @@ from typing import NamedTuple
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from signal_monitor.instrumentation.places import SHAPE, STARTED
+from signal_monitor.instrumentation.places import SHAPE
 from signal_monitor.instrumentation.plans import Record, Shape
 from signal_monitor.instrumentation.traces import DispatchTrace
 from signal_monitor.pipeline import Observer
 from signal_monitor.process import ThisProcess
-from signal_monitor.records import Amendment, Dispatch, Failure, Fold, ReceiverCall
+from signal_monitor.records import Aggregate, Amendment, Dispatch, Failure, ReceiverCall
 
-from .content import Attributes, dispatch_attributes, exception_attributes, folded_attributes, receiver_attributes
+from .content import Attributes, aggregated_attributes, dispatch_attributes, exception_attributes, receiver_attributes
 from .dispatch_spans import DISPATCH
 from .folding import Folding, folded_dispatch, folded_records
 from .light import LightSpan
@@ -65,7 +65,7 @@ class Spans(Observer):
         _write(trace, DISPATCH, own, status, (started_ns, started_ns + dispatch.duration_ns))
         trace.written = True
 
-    def fold(self, fold: Fold, records: Sequence[Record]) -> None:
+    def aggregate(self, aggregate: Aggregate, records: Sequence[Record]) -> None:
         """Write the spans of ordinary dispatches, straight from their records."""
         epoch_ns = time.time_ns() - time.perf_counter_ns()
         withheld: defaultdict[Parent, list[Record]] = defaultdict(list)
@@ -74,8 +74,7 @@ class Spans(Observer):
             if not isinstance(trace, Trace):
                 continue
             parent, shape = trace.parent, record[SHAPE]
-            quick = (record[-2] - record[STARTED]) * 1e9 < parent.policy.floor_ns
-            if (quick or not trace.affords(1 + len(shape.receivers))) and trace.withhold():
+            if not trace.affords(1 + len(shape.receivers)) and trace.withhold():
                 withheld[parent].append(record)
             else:
                 write_ordinary(record, trace, self._content_of(shape, trace.tracer), epoch_ns)
@@ -158,7 +157,7 @@ def _is_same(inner: Failure, outer: Failure) -> bool:
 def _folded_calls(dispatch: Dispatch, trace: Trace) -> Attributes:
     """What a dispatch's span says of the receiver calls that have none of their own."""
     folded = [call for call in dispatch.calls if call.outcome != "not_run" and not trace.writes(call.index)]
-    return folded_attributes(len(folded), sum(call.duration_ns for call in folded))
+    return aggregated_attributes(len(folded), sum(call.duration_ns for call in folded))
 
 
 def _write_receiver(

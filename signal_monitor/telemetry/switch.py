@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from signal_monitor import pipeline
-from signal_monitor.conf import UNSPANNED, Config
+from signal_monitor.conf import WITHOUT_SPANS, Config
 from signal_monitor.instrumentation.cells import live_cells
 from signal_monitor.instrumentation.probes import probes
 from signal_monitor.names import Apps
@@ -43,11 +43,9 @@ def is_disabled() -> bool:
 def policy_of(config: Config, apps: Apps) -> Policy:
     """Which dispatches get spans, as configured."""
     return Policy(
-        enabled=config.ENABLED and config.SPANS,
-        need_parent=config.SPANS_NEED_PARENT,
-        floor_ns=round(config.SPANS_MIN_MS * 1e6),
+        enabled=config.ENABLED and config.makes_spans,
         budget=Budget(config.SPANS_PER_TRACE),
-        selection=Selection(config.SPANS_INCLUDE, {"signal": UNSPANNED, **config.SPANS_EXCLUDE}, apps),
+        selection=Selection((*WITHOUT_SPANS, *config.SPANS_EXCLUDE), apps),
     )
 
 
@@ -66,7 +64,7 @@ class Telemetry:
     def start(self, config: Config, apps: Apps, process: ThisProcess) -> Sequence[Observer]:
         """Begin to make spans and metrics; answers who is to be told of dispatches."""
         self._end()
-        if self.stopped or not (config.SPANS or config.METRICS):
+        if self.stopped or not (config.makes_spans or config.METRICS):
             return ()
         self._tracing, self._metrics.process = Tracing(Policy()), process
         self.configure(config, apps)

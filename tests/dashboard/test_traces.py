@@ -18,7 +18,7 @@ from signal_monitor.dashboard.pages.base import View
 from signal_monitor.records import Request
 from signal_monitor.stores import forget_store, get_store, open_store
 from signal_monitor.stores.base import Batch, Store
-from signal_monitor.stores.matching import REQUEST_SIGNALS
+from signal_monitor.stores.filters import REQUEST_SIGNALS
 from signal_monitor.templatetags.signal_monitor import trace_url
 from tests.dashboard.examples import MS, ORDER_PLACED, SEND_MAIL, dispatch, failed_order, process
 from tests.dashboard.websocket import WebSocket

@@ -241,8 +241,8 @@ def test_numbers_are_given_before_anything_is_folded(monkeypatch: pytest.MonkeyP
     running = pipeline.current()
     assert running is not None
     for observer in running.observers:
-        monkeypatch.setattr(observer, "appetite", lambda: 0)
-    assert running._ordinary_folded(items) == items
+        monkeypatch.setattr(observer, "wanted", lambda: 0)
+    assert running._routine_aggregated(items) == items
 
 
 def test_no_trace_is_left_on_signals() -> None:
@@ -264,7 +264,7 @@ def _unsampled(monkeypatch: pytest.MonkeyPatch) -> None:
     assert running is not None
     pipeline.flush()
     for observer in running.observers:
-        monkeypatch.setattr(observer, "appetite", lambda: 0)
+        monkeypatch.setattr(observer, "wanted", lambda: 0)
 
 
 def counted(kind: str) -> dict[str, tuple[int, int, int]]:

@@ -64,7 +64,7 @@ def test_nested_dispatches_wait_for_their_outermost_one() -> None:
 
 def test_nested_dispatches_do_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """Their outermost one may hang, and they must show while it does."""
-    monkeypatch.setattr(history, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(history, "MAX_PENDING_SECONDS", 0.0)
     observer = History(sample_per_second=10)
     observer.observe(dispatch(2, 1), None)
 
@@ -97,7 +97,7 @@ def test_amendment_waits_for_its_dispatch() -> None:
 
 def test_left_out_dispatches_do_not_count_as_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "MAX_TREE", 2)
-    monkeypatch.setattr(history, "MAX_WAITING", 5)
+    monkeypatch.setattr(history, "MAX_PENDING", 5)
     observer = History(sample_per_second=10)
     for number in range(3, 50):
         observer.observe(dispatch(number, 1), None)

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from pytest_django.fixtures import Settings
 
-from signal_monitor.conf import get_config
 from signal_monitor.stores import forget_store, get_store, open_store
 from signal_monitor.stores.memory import MemoryStore
 from signal_monitor.stores.sqlite import SqliteStore
@@ -19,15 +18,12 @@ from tests.stores.making import dispatch, write
 @pytest.fixture(autouse=True)
 def _no_store() -> Iterator[None]:
     forget_store()
-    get_config.cache_clear()
     yield
     forget_store()
-    get_config.cache_clear()
 
 
 def choose(settings: Settings, url: str) -> None:
     settings.SIGNAL_MONITOR = {"STORE": url}
-    get_config.cache_clear()
 
 
 def test_same_store_each_time(settings: Settings) -> None:

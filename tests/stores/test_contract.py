@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pytest_django.fixtures import Settings
 
-from signal_monitor.conf import get_config
 from signal_monitor.records import Amendment
 from signal_monitor.stores import Store
-from signal_monitor.stores.base import DispatchFilter, Totals
-from signal_monitor.stores.matching import REQUEST_SIGNALS
+from signal_monitor.stores.base import Totals
+from signal_monitor.stores.filters import REQUEST_SIGNALS, DispatchFilter
 from tests.stores.making import (
     FAILURE,
     NOW,
@@ -190,47 +187,6 @@ def test_amendment_never_makes_a_dispatch_less_severe(store: Store) -> None:
 def test_amendment_of_unknown_dispatch_is_passed_over(store: Store) -> None:
     write(store, dispatch(), amendments=[Amendment("nowhere", 0, 1, "raised", failure=FAILURE)])
     assert store.dispatch("d1") == dispatch()
-
-
-@pytest.fixture
-def history_of_three(settings: Settings) -> Iterator[None]:
-    """Rings of three."""
-    settings.SIGNAL_MONITOR = {**settings.SIGNAL_MONITOR, "HISTORY_SIZE": 3}
-    get_config.cache_clear()
-    yield
-    get_config.cache_clear()
-
-
-@pytest.mark.usefixtures("history_of_three")
-def test_rings_are_limited_each_for_itself(store: Store) -> None:
-    failing = (call(outcome="raised", failure=FAILURE),)
-    for number in range(5):
-        at = {"started_at": NOW + number}
-        write(
-            store,
-            dispatch(f"failed{number}", calls=failing, severity="slow", **at),
-            dispatch(f"slow{number}", severity="slow", **at),
-            *(dispatch(f"plain{number}{letter}", **at) for letter in "ab"),
-        )
-    assert set(ids(store.dispatches(EVERYTHING, limit=100))) == {
-        *("failed2", "failed3", "failed4"),
-        *("slow2", "slow3", "slow4"),
-        *("plain3b", "plain4a", "plain4b"),
-    }
-
-
-@pytest.mark.usefixtures("history_of_three")
-def test_what_left_the_ring_is_gone_everywhere(store: Store) -> None:
-    write(store, *(dispatch(f"d{number}") for number in range(4)))
-    assert store.dispatch("d0") is None
-    assert store.tree("d0") == []
-    assert len(store.dispatches(DispatchFilter(exact_receiver="shop.receivers.mail"))) == 3
-
-
-@pytest.mark.usefixtures("history_of_three")
-def test_requests_are_limited(store: Store) -> None:
-    write(store, requests=[request(f"r{number}", started_at=NOW + number) for number in range(5)])
-    assert [item.id for item in store.requests()] == ["r4", "r3", "r2"]
 
 
 def test_request_comes_back_whole(store: Store) -> None:

@@ -12,13 +12,15 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from signal_monitor.stores import StoreError, open_store
-from signal_monitor.stores.location import find_path, project_root
+from signal_monitor.stores.sqlite.location import find_path, project_root
 from tests.stores.making import dispatch, write
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PRINT_PATH = (
-    "import django; django.setup(); from signal_monitor.stores.location import find_path; print(find_path('sqlite'))"
-)
+PRINT_PATH = """
+import django; django.setup()
+from signal_monitor.stores.sqlite.location import find_path
+print(find_path("sqlite"))
+"""
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def test_root_is_that_of_the_nearest_mark_above_base_dir(project: Path, settings
 
 
 def test_root_is_base_dir_without_any_mark(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("signal_monitor.stores.location.ROOT_MARKS", ())
+    monkeypatch.setattr("signal_monitor.stores.sqlite.location.ROOT_MARKS", ())
     settings.BASE_DIR = tmp_path
     assert project_root() == tmp_path
 
@@ -89,7 +91,7 @@ def test_path_is_in_the_cache_when_the_root_is_read_only(
     settings.BASE_DIR = project
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     # The superuser may write anywhere, so the answer is given and not the mode changed.
-    monkeypatch.setattr("signal_monitor.stores.location.os.access", lambda *_args: False)
+    monkeypatch.setattr("signal_monitor.stores.sqlite.location.os.access", lambda *_args: False)
     path = find_path("sqlite")
     assert path.name == "store.sqlite3"
     assert path.parent.parent == tmp_path / "cache"
@@ -144,5 +146,5 @@ def test_foreign_owner_is_refused(tmp_path: Path, sqlite_url: str, name: str) ->
 
 def test_place_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match="cannot be made"):
+    with pytest.raises(StoreError, match="cannot be created"):
         write(open_store(f"sqlite:///{tmp_path}/file/store.sqlite3"), dispatch())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from signal_monitor.stores import open_store
-from signal_monitor.stores.base import DispatchFilter
+from signal_monitor.stores.filters import DispatchFilter
 from tests.stores.making import dispatch, ids, write
 
 

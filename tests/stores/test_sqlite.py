@@ -16,7 +16,7 @@ import pytest
 
 from signal_monitor.records import Amendment
 from signal_monitor.stores import Store, StoreError, open_store
-from signal_monitor.stores.base import DispatchFilter
+from signal_monitor.stores.filters import DispatchFilter
 from tests.stores.making import dispatch, ids, whole_dispatch, write
 
 EVERYTHING = DispatchFilter()
@@ -34,7 +34,8 @@ def store(sqlite_url: str) -> Iterator[Store]:
 def run(script: str, *arguments: str) -> subprocess.Popen[str]:
     """A process of its own that runs a script with the tests' settings."""
     start = "import os, sys\nfrom signal_monitor.stores import open_store\n"
-    makers = "from tests.stores.making import *\nfrom signal_monitor.stores.base import DispatchFilter, Totals\n"
+    makers = "from tests.stores.making import *\nfrom signal_monitor.stores.base import Totals\n"
+    start += "from signal_monitor.stores.filters import DispatchFilter\n"
     return subprocess.Popen(
         [sys.executable, "-W", "error::ResourceWarning", "-c", start + makers + script, *arguments],
         cwd=REPOSITORY,
@@ -231,16 +232,47 @@ def test_damaged_row_is_an_error(store: Store) -> None:
     assert store.dispatch("d2") is not None
 
 
-def test_tables_of_another_version_are_replaced(sqlite_url: str, store: Store) -> None:
+def test_file_of_another_version_is_set_aside(sqlite_url: str, store: Store, caplog: pytest.LogCaptureFixture) -> None:
     write(store, dispatch())
     store.close()
     with other_connection(store) as other:
         other.execute("PRAGMA user_version = 1")
+        other.execute("CREATE TABLE of_the_past (id)")
         other.execute("ALTER TABLE dispatches DROP COLUMN slow")
-    with closing(open_store(sqlite_url)) as newcomer:
+    with closing(open_store(sqlite_url)) as newcomer, caplog.at_level(logging.WARNING, "signal_monitor"):
         assert newcomer.dispatches(EVERYTHING) == []
         write(newcomer, dispatch())
         assert ids(newcomer.dispatches(EVERYTHING)) == ["d1"]
+    (record,) = caplog.records
+    assert f"{store.location}.old" in record.getMessage()
+    with closing(sqlite3.connect(f"{store.location}.old")) as aside:
+        assert aside.execute("SELECT id FROM dispatches").fetchall() == [("d1",)]
+    assert Path(f"{store.location}.old").stat().st_mode & 0o77 == 0
+    with other_connection(store) as other:
+        assert other.execute("SELECT name FROM sqlite_master WHERE name = 'of_the_past'").fetchall() == []
+    assert sorted(path.name for path in Path(store.location).parent.iterdir()) == ["store.sqlite3", "store.sqlite3.old"]
+
+
+OPENER = """
+store = open_store(sys.argv[1])
+store.dispatches(DispatchFilter())
+write(store, dispatch(sys.argv[2]))
+store.close()
+"""
+
+
+def test_many_processes_find_a_file_of_another_version(sqlite_url: str, store: Store) -> None:
+    write(store, dispatch("old"))
+    store.close()
+    with other_connection(store) as other:
+        other.execute("PRAGMA user_version = 1")
+    openers = [run(OPENER, sqlite_url, f"new{number}") for number in range(4)]
+    for opener in openers:
+        opener.communicate(timeout=60)
+        assert opener.returncode == 0
+    assert set(ids(store.dispatches(EVERYTHING))) == {f"new{number}" for number in range(4)}
+    with closing(sqlite3.connect(f"{store.location}.old")) as aside:
+        assert aside.execute("SELECT id FROM dispatches").fetchall() == [("old",)]
 
 
 def test_process_of_an_older_version_yields(store: Store) -> None:
@@ -257,7 +289,7 @@ def test_database_of_something_else_is_refused(store: Store) -> None:
     Path(store.location).parent.mkdir()
     with other_connection(store) as other:
         other.execute("CREATE TABLE requests (id)")
-    with pytest.raises(StoreError, match="something else"):
+    with pytest.raises(StoreError, match="another program"):
         write(store, dispatch())
     with other_connection(store) as other:
         assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("requests",)]

@@ -107,7 +107,7 @@ def test_such_traces_share_the_budget_of_the_request(spans: Spans, settings: Set
     (request,), sent = of(spans, "request"), of(spans, "send ")
     assert len(sent) == 3
     assert [[link.context for link in span.links] for span in sent] == [[request.context]] * 3
-    assert (sent[-1].attributes or {})["django.signal.dispatches.folded.count"] == 48
+    assert (sent[-1].attributes or {})["django.signal.dispatches.aggregated.count"] == 48
 
 
 def test_the_sampler_decides_on_such_a_trace(provide: Any) -> None:

@@ -115,7 +115,7 @@ def test_failures_have_their_outcome_and_type(meters: Meters, connect: Any, meth
 def test_exemplar_points_to_the_trace_of_a_slow_call(
     meters: Meters, provide: Any, connect: Any, settings: Settings
 ) -> None:
-    settings.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": 10, "SPANS_PER_TRACE": 0}
+    settings.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": 10, "SPANS_PER_TRACE": 1}
     spans: Spans = provide()
     waits = threading.Event()
 

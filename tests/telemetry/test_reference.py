@@ -1,11 +1,10 @@
-"""The tables of docs/opentelemetry.md, beside what is emitted."""
+"""The reference of spans, attributes and metrics, compared with what is emitted."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import time
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,12 @@ from opentelemetry.sdk.trace import ReadableSpan
 from pytest_django.fixtures import Settings
 
 from signal_monitor import pipeline
-from signal_monitor.conf import Config
 from signal_monitor.instrumentation.outbox import outbox
+from signal_monitor.records import OUTCOMES
+from signal_monitor.telemetry import reference
 from tests.telemetry.providing import Meters, Spans
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE = (DOCS / "opentelemetry.md").read_text(encoding="utf-8")
 TYPES = {str: "string", int: "int", float: "double, s"}
 
 baked = Signal()
@@ -35,17 +34,6 @@ def burn(**kwargs: Any) -> None:
 
 def rise(**kwargs: Any) -> None:
     time.sleep(0.02)
-
-
-def table(name: str) -> dict[str, list[str]]:
-    """The rows of a table: what stands in the first column, without its quotes, and the other columns."""
-    (text,) = re.findall(rf"<!-- {name} -->\n(.*?)<!-- end -->", PAGE, re.DOTALL)
-    rows = [[cell.strip() for cell in line.strip("|\n").split("|")] for line in text.strip().splitlines()[2:]]
-    return {first.strip("`"): others for first, *others in rows}
-
-
-def plain(cell: str) -> str:
-    return cell.strip("`")
 
 
 @pytest.fixture
@@ -91,58 +79,39 @@ def of_kind(spans: list[ReadableSpan], start: str) -> dict[str, set[type]]:
 
 def test_spans(emitted: Any) -> None:
     spans, _ = emitted
-    documented = {name.split()[0] for name in table("spans")}
+    documented = {span.name.split()[0] for span in reference.SPANS}
     assert {span.name.split()[0] for span in spans} == documented == {"send", "receive"}
     assert {str(span.kind) for span in spans} == {"SpanKind.INTERNAL"}
 
 
-def test_attributes(emitted: Any) -> None:
+@pytest.mark.parametrize(("kind", "start"), [("dispatch", "send "), ("receiver", "receive ")])
+def test_attributes(emitted: Any, kind: str, start: str) -> None:
     spans, _ = emitted
-    on = {"dispatch": of_kind(spans, "send "), "receiver": of_kind(spans, "receive ")}
-    rows = table("attributes")
-    for kind, found in on.items():
-        documented = {name for name, (where, *_) in rows.items() if where in {kind, "both"}}
-        assert set(found) == documented
-        assert {name: TYPES[kinds.pop()] for name, kinds in found.items()} == {
-            name: rows[name][1] for name in documented
-        }
+    found = of_kind(spans, start)
+    documented = {item.name: item.type for item in reference.ATTRIBUTES if item.on in {kind, "both"}}
+    assert {name: TYPES[types.pop()] for name, types in found.items()} == documented
 
 
 def test_outcomes(emitted: Any) -> None:
     spans, _ = emitted
     outcomes = {(span.attributes or {}).get("django.signal.receiver.outcome") for span in spans} - {None}
-    documented = set(re.findall(r"`(\w+)`", table("attributes")["django.signal.receiver.outcome"][-1]))
-    assert outcomes <= documented == {"ok", "raised", "swallowed", "cancelled", "late"}
+    assert outcomes <= set(reference.OUTCOMES_OF_SPANS) == set(OUTCOMES) - {"not_run"}
 
 
 def test_metrics(emitted: Any) -> None:
     _, meters = emitted
     read = meters.read()
-    rows = table("metrics")
-    assert set(read) == set(rows)
+    documented = {item.name: item for item in reference.METRICS}
+    assert set(read) == set(documented)
     for name, points in read.items():
-        instrument, unit, names, _ = rows[name]
-        assert meters.described[name] == (plain(unit), instrument)
-        assert {key for point in points for key in point.attributes} == set(re.findall(r"`([^`]+)`", names))
-
-
-def test_settings() -> None:
-    rows = table("settings")
-    assert [item.name for item in fields(Config) if item.name.startswith("SPANS")] == [
-        name for name in rows if name.startswith("SPANS")
-    ]
-    for name, (default, _) in rows.items():
-        value = getattr(Config(), name)
-        assert plain(default) == (repr(value) if value != "" else '""')
+        metric = documented[name]
+        assert meters.described[name] == (metric.unit, metric.instrument)
+        assert {key for point in points for key in point.attributes} == set(metric.attributes)
 
 
 def test_names_in_text_and_example_are_real() -> None:
-    """Neither the page nor the example configuration speaks of an attribute that is not in the tables."""
-    known = {
-        *table("attributes"),
-        *table("metrics"),
-        "django.signal.receivers.folded",
-        "django.signal.dispatches.folded",
-    }
-    text = PAGE + (DOCS / "collector.yaml").read_text(encoding="utf-8")
+    """Neither the page nor the example configuration speaks of an attribute that there is not."""
+    known = {item.name for item in (*reference.ATTRIBUTES, *reference.METRICS)}
+    known |= {name.rpartition(".")[0] for name in known if ".aggregated." in name}
+    text = "".join((DOCS / name).read_text(encoding="utf-8") for name in ("opentelemetry.md", "collector.yaml"))
     assert set(re.findall(r"django\.signal\.[\w.]+\w", text)) <= known

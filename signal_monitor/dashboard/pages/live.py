@@ -16,7 +16,8 @@ from signal_monitor.dashboard.pages.base import TABLE_ROWS, Context, Page, Param
 from signal_monitor.dashboard.processes import dispatch_rate, processes
 from signal_monitor.dashboard.serializers import Json, dispatch_json
 from signal_monitor.records import OUTCOMES
-from signal_monitor.stores.base import DispatchFilter, Store
+from signal_monitor.stores.base import Store
+from signal_monitor.stores.filters import DispatchFilter
 
 NAME_FIELDS = ("signal", "sender", "receiver", "app", "trace_id")
 OUTCOME_CHOICES = [

@@ -9,7 +9,8 @@ from django import forms
 from signal_monitor.dashboard.fields import MAX_TEXT_LENGTH, PageForm
 from signal_monitor.dashboard.pages.base import LIST_ROWS, Context, NotStored, Page, Params
 from signal_monitor.dashboard.serializers import Json, dispatch_json, request_json
-from signal_monitor.stores.base import DispatchFilter, Store
+from signal_monitor.stores.base import Store
+from signal_monitor.stores.filters import DispatchFilter
 
 
 class RequestForm(PageForm):

@@ -7,12 +7,14 @@ from functools import partial
 from django.conf import settings
 
 from signal_monitor.checks import MIDDLEWARE
-from signal_monitor.conf import get_config
 from signal_monitor.dashboard.fields import BeforeField, MillisecondsField, PageForm, TextField, TraceIdField
 from signal_monitor.dashboard.pages.base import TABLE_ROWS, Context, Page, Params, table
 from signal_monitor.dashboard.serializers import Json, request_json
 from signal_monitor.records import Request
 from signal_monitor.stores.base import Store
+
+REQUESTS_SEARCHED = 5_000
+"""Number of the newest requests in which those of a trace are searched."""
 
 
 class RequestsForm(PageForm):
@@ -52,8 +54,8 @@ def requests_of_trace(
 ) -> list[Request]:
     """The stored requests of a trace, newest first; the other parameters are those of ``Store.requests``.
 
-    It reads all stored requests, which takes some milliseconds per thousand, and only happens when a reader asks for a
-    trace.
+    It reads the newest REQUESTS_SEARCHED requests, which takes some milliseconds per thousand, and only happens when a
+    reader asks for a trace.
     """
-    stored = store.requests(get_config().HISTORY_SIZE, path=path, slow_ms=slow_ms, before=before)
+    stored = store.requests(REQUESTS_SEARCHED, path=path, slow_ms=slow_ms, before=before)
     return [request for request in stored if request.trace_id == trace_id][:limit]

@@ -18,7 +18,8 @@ from signal_monitor.dashboard.pages.base import TABLE_ROWS, Context, NotStored, 
 from signal_monitor.dashboard.processes import Running, orphans, processes, running
 from signal_monitor.dashboard.serializers import Json, dispatch_json, running_json, totals_json
 from signal_monitor.records import Dispatch, ReceiverCall, SubjectKind
-from signal_monitor.stores.base import DispatchFilter, Store, Totals
+from signal_monitor.stores.base import Store, Totals
+from signal_monitor.stores.filters import DispatchFilter
 
 HISTORY_SECONDS = 3600
 LAST_CALLS = 8

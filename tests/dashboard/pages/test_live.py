@@ -13,7 +13,7 @@ from signal_monitor.dashboard import formatting
 from signal_monitor.dashboard.pages import render_parts, view_of
 from signal_monitor.records import ReceiverCall
 from signal_monitor.stores.base import Batch, Store
-from signal_monitor.stores.matching import REQUEST_SIGNALS
+from signal_monitor.stores.filters import REQUEST_SIGNALS
 from tests.dashboard.drawing import draw, get_json, shown, url_of, words
 from tests.dashboard.examples import MS, RESERVE_STOCK, SEND_MAIL, dispatch, process
 

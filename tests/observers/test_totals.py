@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from signal_monitor.observers import statistics
-from signal_monitor.observers.statistics import OTHER, Statistics
+from signal_monitor.observers import totals
+from signal_monitor.observers.totals import OTHER, TotalsObserver
 from signal_monitor.process import ThisProcess
 from signal_monitor.records import Amendment, Dispatch, Failure, ReceiverCall, SubjectKind
 from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, Totals
@@ -33,14 +33,14 @@ def call(receiver: str = "shop.mail", **fields: object) -> ReceiverCall:
     return ReceiverCall(receiver=receiver, index=0, **{"duration_ns": 2_000_000, **fields})  # type: ignore[arg-type]
 
 
-def totals_of(observer: Statistics, kind: SubjectKind) -> dict[tuple[str, int], Totals]:
+def totals_of(observer: TotalsObserver, kind: SubjectKind) -> dict[tuple[str, int], Totals]:
     batch = Batch(process=ThisProcess().describe(()))
     observer.fill(batch)
     return {(row.key, row.window): row for row in batch.totals if row.kind == kind}
 
 
 def test_counts_over_life_and_minute() -> None:
-    observer = Statistics()
+    observer = TotalsObserver()
     for duration_ns in (1_000_000, 3_000_000):
         observer.observe(dispatch(call(duration_ns=duration_ns)), None)
 
@@ -55,7 +55,7 @@ def test_counts_over_life_and_minute() -> None:
 
 
 def test_last_minute_stands_apart_from_the_one_before() -> None:
-    observer = Statistics()
+    observer = TotalsObserver()
     observer.observe(dispatch(call(), at=NOW - WINDOW_SECONDS), None)
     observer.observe(dispatch(call(), at=NOW), None)
 
@@ -65,7 +65,7 @@ def test_last_minute_stands_apart_from_the_one_before() -> None:
 
 def test_failures_keep_the_last_error_and_where_it_was() -> None:
     failure = Failure("shop.Refused", "no money")
-    observer = Statistics()
+    observer = TotalsObserver()
     observer.observe(dispatch(call(outcome="swallowed", failure=failure), call("shop.log")), None)
 
     receivers, signals = totals_of(observer, "receiver"), None
@@ -78,14 +78,14 @@ def test_failures_keep_the_last_error_and_where_it_was() -> None:
 
 def test_signal_fails_once_however_many_receivers_do() -> None:
     failing = call(outcome="swallowed", failure=Failure("ValueError"))
-    observer = Statistics()
+    observer = TotalsObserver()
     observer.observe(dispatch(failing, failing), None)
 
     assert totals_of(observer, "signal")["shop.paid", LIFE].failures == 1
 
 
 def test_receiver_that_was_not_run_has_no_duration() -> None:
-    observer = Statistics()
+    observer = TotalsObserver()
     observer.observe(dispatch(call(outcome="not_run", duration_ns=0)), None)
 
     life = totals_of(observer, "receiver")["shop.mail", LIFE]
@@ -93,7 +93,7 @@ def test_receiver_that_was_not_run_has_no_duration() -> None:
 
 
 def test_late_receiver_is_counted_when_it_ends() -> None:
-    observer, late = Statistics(), call(outcome="late", is_async=True, duration_ns=9_000_000)
+    observer, late = TotalsObserver(), call(outcome="late", is_async=True, duration_ns=9_000_000)
     observer.observe(dispatch(late), None)
     assert ("shop.mail", LIFE) not in totals_of(observer, "receiver")
 
@@ -104,8 +104,8 @@ def test_late_receiver_is_counted_when_it_ends() -> None:
 
 
 def test_unbounded_senders_share_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statistics, "MAX_SUBJECTS", 10)
-    observer = Statistics()
+    monkeypatch.setattr(totals, "MAX_SUBJECTS", 10)
+    observer = TotalsObserver()
     for number in range(50):
         observer.observe(dispatch(sender=f"task-{number}"), None)
 
@@ -115,7 +115,7 @@ def test_unbounded_senders_share_one_row(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_totals_of_a_lost_batch_come_with_the_next() -> None:
-    observer = Statistics()
+    observer = TotalsObserver()
     observer.observe(dispatch(call()), None)
     lost = Batch(process=ThisProcess().describe(()))
     observer.fill(lost)
@@ -125,7 +125,7 @@ def test_totals_of_a_lost_batch_come_with_the_next() -> None:
 
 
 def test_long_dispatch_counts_in_the_minute_of_its_end() -> None:
-    observer = Statistics()
+    observer = TotalsObserver()
     observer.observe(replace(dispatch(at=NOW - 600), duration_ns=600 * 10**9), None)
 
     assert ("shop.paid", int(NOW) // WINDOW_SECONDS * WINDOW_SECONDS) in totals_of(observer, "signal")

@@ -1,4 +1,4 @@
-"""The statements of the SQLite store; all text is ours, all values are parameters."""
+"""The SQL statements of the store; all values are parameters."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from operator import attrgetter
 from typing import Any, Literal
 
 from signal_monitor.records import Dispatch, Request, SubjectKind
-from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, DispatchFilter, Totals
-from signal_monitor.stores.encoding import column, decode_buckets, encode, encode_buckets
-from signal_monitor.stores.matching import REQUEST_SIGNALS, min_ns, outcomes
-from signal_monitor.stores.retention import ring_of
-from signal_monitor.stores.schema import TOTALS_FIELDS
+from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Totals
+from signal_monitor.stores.filters import REQUEST_SIGNALS, DispatchFilter, min_ns, outcomes
+from signal_monitor.stores.retention import Deletable, category_of
+from signal_monitor.stores.sqlite.encoding import column, decode_buckets, encode, encode_buckets
+from signal_monitor.stores.sqlite.schema import TOTALS_FIELDS
 
 Row = tuple[Any, ...]
 Term = tuple[str, list[Any]]
 """One condition and the values for its question marks."""
 Query = tuple[str, list[Any]]
 
-# The plus keeps SQLite from walking all windows in the order of the second index only to spare itself a sort.
+# The plus keeps SQLite from reading all windows in the order of the second index, only to avoid a sort.
 Group = Literal["+key", '+"window"']
 BY_KEY: Group = "+key"
 BY_WINDOW: Group = '+"window"'
@@ -32,17 +32,16 @@ PUT_PAYLOAD = "INSERT INTO payloads VALUES (?, ?)"
 PUT_CALL = "INSERT INTO calls VALUES (?, ?, ?, ?, ?)"
 PUT_REQUEST = "INSERT OR REPLACE INTO requests (id, path, started_at, duration_ns, payload) VALUES (?, ?, ?, ?, ?)"
 PUT_PROCESS = "INSERT OR REPLACE INTO processes VALUES (?, ?, ?)"
-# Replacing would delete the row and its place in the second index, many times a minute for nothing.
+# REPLACE would delete the row and its entry in the second index many times a minute.
 PUT_TOTALS = (
     f"INSERT INTO totals (process, {_NAMES}) "  # noqa: S608 - our own text
     f"VALUES (?{', ?' * len(TOTALS_FIELDS)}) ON CONFLICT DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in TOTALS_FIELDS[3:])
 )
-PRUNE_DISPATCHES = (
-    "DELETE FROM dispatches WHERE ring = ? AND seq <= "
-    "(SELECT seq FROM dispatches WHERE ring = ? ORDER BY seq DESC LIMIT 1 OFFSET ?)"
+DELETE_DISPATCHES = (
+    "DELETE FROM dispatches WHERE seq IN (SELECT seq FROM dispatches WHERE category = ? ORDER BY seq LIMIT ?)"
 )
-PRUNE_REQUESTS = "DELETE FROM requests WHERE seq <= (SELECT seq FROM requests ORDER BY seq DESC LIMIT 1 OFFSET ?)"
+DELETE_REQUESTS = "DELETE FROM requests WHERE seq IN (SELECT seq FROM requests ORDER BY seq LIMIT ?)"
 ONE_DISPATCH = "SELECT payload FROM dispatches JOIN payloads USING (seq) WHERE id = ?"
 TREE = (
     "SELECT payload FROM dispatches JOIN payloads USING (seq) WHERE root_id = ? ORDER BY started_at, depth, seq LIMIT ?"
@@ -51,9 +50,14 @@ TO_AMEND = "SELECT seq, payload FROM dispatches JOIN payloads USING (seq) WHERE 
 ONE_REQUEST = "SELECT payload FROM requests WHERE id = ?"
 PROCESSES = "SELECT payload FROM processes ORDER BY seen_at DESC"
 GONE_PROCESSES = "SELECT id FROM processes WHERE seen_at < ?"
-# By kind, as the primary key begins with it, which makes this three short looks and not a walk through the table.
-PRUNE_WINDOWS = (
+# By kind, with which the primary key begins: three short searches instead of a scan of the table.
+DELETE_WINDOWS = (
     "DELETE FROM totals WHERE kind IN ('receiver', 'signal', 'sender') AND \"window\" > 0 AND \"window\" < ?"
+)
+
+DELETE_OLDEST_WINDOW = (
+    "DELETE FROM totals WHERE kind IN ('receiver', 'signal', 'sender') "
+    'AND "window" = (SELECT min("window") FROM totals WHERE "window" > 0)'
 )
 
 _totals_columns = attrgetter(*TOTALS_FIELDS)
@@ -69,7 +73,7 @@ def dispatch_row(seq: int, dispatch: Dispatch) -> Row:
         column(dispatch.sender),
         dispatch.started_at,
         dispatch.duration_ns,
-        ring_of(dispatch),
+        category_of(dispatch),
         dispatch.severity != "normal",
         dispatch.depth,
         column(dispatch.process),
@@ -106,8 +110,24 @@ def _nullable(text: str | None) -> str | None:
     return None if text is None else column(text)
 
 
+def count(rows: Deletable) -> Query:
+    """How many of these the file has."""
+    if rows == "windows":
+        return 'SELECT count(DISTINCT "window") FROM totals WHERE "window" > 0', []
+    if rows == "requests":
+        return "SELECT count(*) FROM requests", []
+    return "SELECT count(*) FROM dispatches WHERE category = ?", [rows]
+
+
+def delete_oldest(rows: Deletable, limit: int) -> Query:
+    """Delete so many of the oldest of these; of windows, one."""
+    if rows == "windows":
+        return DELETE_OLDEST_WINDOW, []
+    return (DELETE_REQUESTS, [limit]) if rows == "requests" else (DELETE_DISPATCHES, [rows, limit])
+
+
 def select_totals(kind: SubjectKind, since: float | None, key: str | None, by: Group) -> Query:
-    """Totals added up by subject or by window, as ``totals_of`` takes them; adding up here is thrice as fast."""
+    """Totals added up by subject or by window, as ``totals_of`` takes them; SQL is faster than Python here."""
     text, values = _all_of(_totals_terms(kind, since, key))
     query = f"SELECT {SUMS} FROM {_totals_by(key)} WHERE {text} GROUP BY {by} ORDER BY {by}"  # noqa: S608 - our own text
     return query, values
@@ -116,7 +136,7 @@ def select_totals(kind: SubjectKind, since: float | None, key: str | None, by: G
 def select_failures(kind: SubjectKind, since: float | None, key: str | None, by: Group) -> Query:
     """The newest failure in each of the groups of ``select_totals`` that has one."""
     text, values = _all_of([*_totals_terms(kind, since, key), ("last_failure_at > ?", [0])])
-    # With a lone max(), SQLite takes the other columns from the row that has the maximum.
+    # With a single max(), SQLite takes the other columns from the row with the maximum.
     query = (
         f"SELECT {by}, last_failure, max(last_failure_at), last_failure_dispatch "  # noqa: S608 - our own text
         f"FROM {_totals_by(key)} WHERE {text} GROUP BY {by}"
@@ -132,7 +152,7 @@ def totals_of(row: Row, failure: Row) -> Totals:
 
 
 def _totals_by(key: str | None) -> str:
-    """The table, with the index that SQLite would not choose: without statistics it takes all windows to be few."""
+    """The table, with the index that SQLite does not choose by itself: without statistics, it expects few windows."""
     return "totals" if key is None else "totals INDEXED BY totals_by_key"
 
 
@@ -148,7 +168,7 @@ def _totals_terms(kind: SubjectKind, since: float | None, key: str | None) -> li
 
 
 def select_dispatches(where: DispatchFilter, limit: int) -> Query:
-    """The payloads of the dispatches that the filter lets through, newest first."""
+    """The payloads of the dispatches that match the filter, newest first."""
     terms = _given(_dispatch_terms(where))
     call_terms = _given(_call_terms(where))
     if call_terms:
@@ -156,7 +176,7 @@ def select_dispatches(where: DispatchFilter, limit: int) -> Query:
         exists = f"EXISTS (SELECT 1 FROM calls WHERE calls.seq = dispatches.seq AND {text})"  # noqa: S608 - our own text
         terms.append((exists, values))
     text, values = _all_of(terms)
-    # CROSS JOIN, for SQLite keeps to its order: walk the index by start, look up the payload of what matches.
+    # SQLite keeps the order of a CROSS JOIN: read the index by start, then the payloads of what matches.
     return (
         f"SELECT payload FROM dispatches CROSS JOIN payloads USING (seq) WHERE {text} "  # noqa: S608 - our own text
         "ORDER BY started_at DESC, dispatches.seq DESC LIMIT ?",
@@ -165,7 +185,7 @@ def select_dispatches(where: DispatchFilter, limit: int) -> Query:
 
 
 def select_requests(path: str, slow_ms: float, before: float, limit: int) -> Query:
-    """The payloads of the requests to matching paths that took that long and began before then, newest first."""
+    """The payloads of the requests that match, newest first."""
     terms: list[Term] = [
         ("matches(?, path)", [column(path)]),
         ("duration_ns >= ?", [min_ns(slow_ms)]),
@@ -184,11 +204,11 @@ def _dispatch_terms(where: DispatchFilter) -> list[Term]:
         ("signal = ?", [column(where.exact_signal)]),
         ("duration_ns >= ?", [min_ns(where.min_ms)]),
         ("slow = ?", [where.slow]),
-        ("(ring = 'failed') = ?", [where.failed]),
+        ("(category = 'failed') = ?", [where.failed]),
         ("origin_id = ?", [column(where.origin_id)]),
         ("trace_id = ?", [column(where.trace_id)]),
         ("started_at < ?", [where.before]),
-        ("(signal NOT IN (?, ?) OR ring <> 'ordinary')", list(routine)),
+        ("(signal NOT IN (?, ?) OR category <> 'routine')", list(routine)),
     ]
 
 

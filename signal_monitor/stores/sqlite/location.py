@@ -1,4 +1,4 @@
-"""Where the store's file is: the same place for every process of a project, and safe from other users."""
+"""Where the file is: in the same place for all processes of a project, and safe from other users."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ADVICE = 'or choose another file with SIGNAL_MONITOR["STORE"] = "sqlite:////abso
 
 
 def find_path(url: str) -> Path:
-    """The file that a STORE setting of "sqlite" or "sqlite:////absolute/path" means."""
+    """The file of a STORE setting of "sqlite" or "sqlite:////absolute/path"."""
     if url.startswith(URL_PREFIX):
         return Path(url.removeprefix(URL_PREFIX))
     root = project_root()
@@ -43,10 +43,10 @@ def project_root() -> Path:
 
 def _start() -> Path:
     base = getattr(settings, "BASE_DIR", None)
-    # A relative BASE_DIR means another directory in every process that was started elsewhere.
+    # A relative BASE_DIR is another directory in a process that was started elsewhere.
     if isinstance(base, str | Path) and Path(base).is_absolute():
         return Path(base).resolve()
-    # Settings that were given to settings.configure() have no module.
+    # Settings of settings.configure() have no module.
     module = sys.modules.get(getattr(settings, "SETTINGS_MODULE", None) or "")
     file = getattr(module, "__file__", None)
     return Path(file).resolve().parent if file else Path.cwd()
@@ -68,7 +68,7 @@ def _cache_directory() -> Path:
 
 
 def make_safe(path: Path) -> None:
-    """Make the file and its directory where they are missing; raise StoreError where another user could reach in."""
+    """Create the file and its directory if they are missing; raise StoreError if another user could change them."""
     try:
         _make_directory(path.parent)
         _refuse_foreign(path.parent)
@@ -77,7 +77,7 @@ def make_safe(path: Path) -> None:
         _refuse_foreign(path)
     except OSError as error:
         raise StoreError(
-            f"The signal monitor's file {path} cannot be made: {error}. Make it writable, {ADVICE}."
+            f"The signal monitor's file {path} cannot be created: {error}. Make it writable, {ADVICE}."
         ) from error
 
 
@@ -90,8 +90,8 @@ def _make_directory(directory: Path) -> None:
 
 
 def _make_file(path: Path) -> None:
-    # Made elsewhere and linked into place: to close a file that a connection of this process has open would take away
-    # that connection's locks, as POSIX wants it.
+    # Created under another name, then linked: POSIX releases the locks of a connection when its process closes any
+    # handle of the file.
     handle, made = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     os.close(handle)
     try:

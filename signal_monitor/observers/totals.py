@@ -1,4 +1,4 @@
-"""Totals and quantiles per receiver, signal and sender: over the process's life and minute by minute."""
+"""Totals and histograms per receiver, signal and sender: since the start of the process, and by minute."""
 
 from __future__ import annotations
 
@@ -8,33 +8,42 @@ from collections.abc import Sequence
 from signal_monitor.histograms import bucket_of, merge
 from signal_monitor.instrumentation.plans import Record
 from signal_monitor.instrumentation.traces import DispatchTrace
-from signal_monitor.records import Amendment, Dispatch, Durations, Failure, Fold, ReceiverCall, Severity, SubjectKind
+from signal_monitor.records import (
+    Aggregate,
+    Amendment,
+    Dispatch,
+    Durations,
+    Failure,
+    ReceiverCall,
+    Severity,
+    SubjectKind,
+)
 from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, Totals
 
 from .base import BaseObserver
 
 MAX_SUBJECTS = 2_000
 OTHER = "(other)"
-"""Stands for all subjects beyond MAX_SUBJECTS of a kind."""
+"""The subject that counts all those beyond MAX_SUBJECTS of a kind."""
 
 Key = tuple[SubjectKind, str, int]
 
 
-class Statistics(BaseObserver):
-    """Adds every dispatch up; the totals are cumulative, so a batch that was lost heals with the next."""
+class TotalsObserver(BaseObserver):
+    """Counts every dispatch; totals are cumulative, so the next batch replaces one that was lost."""
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew: these totals are the parent's, and cumulative."""
+        """Start again in a forked child; these totals belong to the parent process."""
         self._totals: dict[Key, Totals] = {}
         self._changed: set[Key] = set()
         self._subjects: dict[SubjectKind, set[str]] = {"receiver": set(), "signal": set(), "sender": set()}
 
     def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
-        """Add a dispatch to its signal and sender, its calls to their receivers."""
-        # Counted when it ends: the window in which it began may be over, and let go.
+        """Count a dispatch for its signal and sender, and its calls for their receivers."""
+        # Counted when it ends: the window in which it began may be over, and deleted.
         ended_at = dispatch.started_at + dispatch.duration_ns / 1e9
         failing = dispatch.failure or next((call.failure for call in dispatch.calls if call.failure), None)
         subjects: tuple[tuple[SubjectKind, str], ...] = (("signal", dispatch.signal), ("sender", dispatch.sender))
@@ -44,23 +53,23 @@ class Statistics(BaseObserver):
                 if failing is not None:
                     _note_failure(totals, failing, ended_at, dispatch.id)
         for call in dispatch.calls:
-            if call.outcome != "late":  # it still runs: counted when it ends
+            if call.outcome != "late":  # it still runs, and is counted when it ends
                 self._add_call(call, dispatch.id, ended_at)
 
-    def fold(self, fold: Fold, records: Sequence[Record]) -> None:
-        """Add ordinary dispatches, all at once."""
-        subjects: tuple[tuple[SubjectKind, str], ...] = (("signal", fold.signal), ("sender", fold.sender))
+    def aggregate(self, aggregate: Aggregate, records: Sequence[Record]) -> None:
+        """Count routine dispatches that were added up."""
+        subjects: tuple[tuple[SubjectKind, str], ...] = (("signal", aggregate.signal), ("sender", aggregate.sender))
         for kind, key in subjects:
-            for totals in self._both(kind, key, fold.ended_at):
-                _add_all(totals, fold.durations, fold.ended_at)
-        for calls in fold.calls:
-            for totals in self._both("receiver", calls.receiver, fold.ended_at):
+            for totals in self._both(kind, key, aggregate.ended_at):
+                _add_all(totals, aggregate.durations, aggregate.ended_at)
+        for calls in aggregate.calls:
+            for totals in self._both("receiver", calls.receiver, aggregate.ended_at):
                 totals.app, totals.path, totals.line = calls.app, calls.path, calls.line
-                _add_all(totals, calls.durations, fold.ended_at)
+                _add_all(totals, calls.durations, aggregate.ended_at)
                 totals.blocking += calls.durations.count
 
     def amend(self, amendment: Amendment, call: ReceiverCall) -> None:
-        """Count a late call now that its time is known."""
+        """Count a late call, whose duration is known now."""
         now = time.time()
         self._add_call(call, amendment.dispatch_id, now)
         if amendment.replaces == "not_run":
@@ -88,7 +97,7 @@ class Statistics(BaseObserver):
         totals.buckets[bucket] = totals.buckets.get(bucket, 0) + 1
 
     def _both(self, kind: SubjectKind, key: str, at: float) -> tuple[Totals, Totals]:
-        """The totals of a subject's life, and of the window that a time falls into."""
+        """The totals of a subject since the start of the process, and those of the window of a time."""
         known = self._subjects[kind]
         if key not in known:
             if len(known) >= MAX_SUBJECTS:
@@ -106,14 +115,14 @@ class Statistics(BaseObserver):
         return totals
 
     def refused(self, batch: Batch) -> None:
-        """Store the totals of a lost batch with the next one."""
+        """Store the totals of a refused batch with the next one."""
         self._changed.update((row.kind, row.key, row.window) for row in batch.totals if self._is_kept(row))
 
     def _is_kept(self, row: Totals) -> bool:
         return (row.kind, row.key, row.window) in self._totals
 
     def fill(self, batch: Batch) -> None:
-        """Store what changed since the last batch, and let go of the windows that are over."""
+        """Store the totals that have changed since the last batch, and delete those of past windows."""
         batch.totals = [self._totals[place] for place in self._changed]
         self._changed.clear()
         over = int(time.time()) - 2 * WINDOW_SECONDS

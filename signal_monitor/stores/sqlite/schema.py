@@ -1,4 +1,4 @@
-"""The tables of the SQLite store, and how a file comes to have them."""
+"""The tables of the SQLite store, and their creation."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import zlib
 from dataclasses import fields
 
 from signal_monitor.stores.base import StoreError, Totals
-from signal_monitor.stores.encoding import RECORD_TYPES, field_names
+from signal_monitor.stores.sqlite.encoding import RECORD_TYPES, field_names
 
-VERSION = 1
+VERSION = 2
 APPLICATION_ID = 0x53474D4E
-"""Marks a file as ours: "SGMN"."""
+"""Marks a file as one of the monitor: "SGMN"."""
 
-# Payloads have a table of their own, so that a filter reads narrow rows only.
+# Payloads have a table of their own, so that filters read narrow rows.
 TABLES = """
 CREATE TABLE state (epoch TEXT NOT NULL, changes INTEGER NOT NULL);
 CREATE TABLE dispatches (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, root_id TEXT NOT NULL, signal TEXT NOT NULL, sender TEXT NOT NULL,
-    started_at REAL NOT NULL, duration_ns INTEGER NOT NULL, ring TEXT NOT NULL, slow INTEGER NOT NULL,
+    started_at REAL NOT NULL, duration_ns INTEGER NOT NULL, category TEXT NOT NULL, slow INTEGER NOT NULL,
     depth INTEGER NOT NULL, process TEXT NOT NULL, origin_id TEXT, trace_id TEXT
 );
 CREATE INDEX dispatches_by_start ON dispatches (started_at);
 CREATE INDEX dispatches_by_root ON dispatches (root_id);
-CREATE INDEX dispatches_by_ring ON dispatches (ring, seq);
+CREATE INDEX dispatches_by_category ON dispatches (category, seq);
 CREATE INDEX dispatches_by_origin ON dispatches (origin_id) WHERE origin_id IS NOT NULL;
 CREATE TABLE payloads (
     seq INTEGER PRIMARY KEY REFERENCES dispatches ON DELETE CASCADE, payload TEXT NOT NULL
@@ -53,7 +53,7 @@ TOTALS_FIELDS = [item.name for item in fields(Totals)]
 
 
 def _fingerprint() -> int:
-    """Version and hash in one number: payloads are read by position, so the fields of the records count as well."""
+    """Version and hash in one number; it includes the fields of the records, as payloads are read by position."""
     records = [(record_type.__name__, field_names(record_type)) for record_type in RECORD_TYPES]
     # SQLite keeps a signed number of 32 bits.
     return zlib.crc32(repr((VERSION, TABLES, records, TOTALS_FIELDS)).encode()) >> 1 or 1
@@ -64,18 +64,25 @@ FINGERPRINT = _fingerprint()
 
 def is_current(connection: sqlite3.Connection) -> bool:
     """Whether the file has the tables of this version."""
-    return _pragma(connection, "user_version") == FINGERPRINT
+    return pragma(connection, "user_version") == FINGERPRINT
+
+
+def has_tables(connection: sqlite3.Connection) -> bool:
+    """Whether the file has tables at all, of whatever version."""
+    return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
 
 
 def make_tables(connection: sqlite3.Connection) -> None:
-    """Give the file our tables, throwing away what another version left: the store is a cache, not a record."""
+    """Give the file the tables of this version, in place of those of another."""
     with connection:
         connection.execute("BEGIN IMMEDIATE")
         if is_current(connection):
             return
-        _refuse_foreign(connection)
-        for name in TABLE_NAMES:
-            connection.execute(f"DROP TABLE IF EXISTS {name}")
+        refuse_foreign(connection)
+        # The latest first: they refer to the earlier ones.
+        found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rowid DESC").fetchall()
+        for (name,) in found:
+            connection.execute(f'DROP TABLE IF EXISTS "{name}"')
         for statement in filter(str.strip, TABLES.split(";")):
             connection.execute(statement)
         connection.execute("INSERT INTO state VALUES (?, 0)", (uuid.uuid4().hex,))
@@ -83,13 +90,13 @@ def make_tables(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA user_version = {FINGERPRINT}")
 
 
-def _refuse_foreign(connection: sqlite3.Connection) -> None:
-    """Never drop the tables of a database that somebody named by mistake."""
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if tables and _pragma(connection, "application_id") != APPLICATION_ID:
-        raise StoreError('SIGNAL_MONITOR["STORE"] names a database of something else; choose a file of its own.')
+def refuse_foreign(connection: sqlite3.Connection) -> None:
+    """Raise StoreError for a database that is not one of the monitor, but named in STORE by mistake."""
+    if has_tables(connection) and pragma(connection, "application_id") != APPLICATION_ID:
+        raise StoreError('SIGNAL_MONITOR["STORE"] names a database of another program; choose another file.')
 
 
-def _pragma(connection: sqlite3.Connection, name: str) -> int:
+def pragma(connection: sqlite3.Connection, name: str) -> int:
+    """A number that the database keeps about itself."""
     (value,) = connection.execute(f"PRAGMA {name}").fetchone()
     return int(value)

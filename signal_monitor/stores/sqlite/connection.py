@@ -1,4 +1,4 @@
-"""A connection to the store's file that survives threads, forks, and the loss of the file."""
+"""A connection to the file for all threads of a process; it survives forks and the loss of the file."""
 
 from __future__ import annotations
 
@@ -15,43 +15,48 @@ from typing import TypeVar
 from weakref import WeakSet
 
 from signal_monitor.stores.base import StoreError
-from signal_monitor.stores.encoding import DamagedError
-from signal_monitor.stores.location import make_safe
-from signal_monitor.stores.matching import matches
-from signal_monitor.stores.schema import is_current, make_tables
+from signal_monitor.stores.filters import matches
+from signal_monitor.stores.sqlite.encoding import DamagedError
+from signal_monitor.stores.sqlite.location import make_safe
+from signal_monitor.stores.sqlite.pruning import WAL_SHARE
+from signal_monitor.stores.sqlite.schema import has_tables, is_current
+from signal_monitor.stores.sqlite.versions import begin_anew
 
 T = TypeVar("T")
 
 BUSY_SECONDS = 0.5
-"""How long a statement, or the beginning of a write, waits for another process's lock."""
+"""Time that a statement, or the start of a write, waits for the lock of another process."""
 TURN_SECONDS = 2.0
-"""How long a thread waits for the other threads of its process."""
+"""Time that a thread waits for the other threads of its process."""
 OPEN_SECONDS = 2.0
-"""How long opening goes on trying: many processes may make the tables at once."""
+"""Time that opening is retried: many processes may create the tables at once."""
 BUSY_CODES = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 CORRUPT_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
-# No sync at all: the data outlives the death of any process, and after a power cut a broken file is moved aside,
-# for the store is a cache. A checkpoint would otherwise wait for the disk on every thousand pages.
+# No sync: the data survives the end of any process, and a file that a power cut has damaged is moved aside, as the
+# store is a cache. Otherwise, a checkpoint would wait for the disk at every thousand pages.
 PRAGMAS = """
 PRAGMA synchronous = OFF;
 PRAGMA foreign_keys = ON;
-PRAGMA wal_autocheckpoint = 1000;
-PRAGMA journal_size_limit = 8388608;
+PRAGMA wal_autocheckpoint = {pages};
+PRAGMA journal_size_limit = {log_bytes};
 """
+PAGE_BYTES = 4096
+MAX_LOG_BYTES = 1000 * PAGE_BYTES
 
 logger = logging.getLogger("signal_monitor")
 
 _connectors: WeakSet[Connector] = WeakSet()
-# Connections that a child of a fork found open. SQLite must not even close them there, so nothing may drop them.
+# Connections that a forked child found open. SQLite must not even close them there, so they are kept.
 _inherited: list[sqlite3.Connection] = []
 
 
 class Connector:
-    """Opens the file when it is needed, and lends the connection to one thread at a time."""
+    """Opens the file when it is needed; one thread at a time uses the connection."""
 
-    def __init__(self, path: Path, wait: float = BUSY_SECONDS) -> None:
+    def __init__(self, path: Path, max_bytes: int, wait: float = BUSY_SECONDS) -> None:
         self.path = path
+        self._log_bytes = min(max_bytes // WAL_SHARE, MAX_LOG_BYTES)
         self._wait = wait
         self._lock = threading.Lock()
         self._pid = os.getpid()
@@ -62,7 +67,7 @@ class Connector:
         _connectors.add(self)
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """What the work gives, tried once more on a new connection where the old one or the file was no good."""
+        """The result of the work; it is tried again on a new connection if the connection or the file is damaged."""
         with self._turn():
             try:
                 try:
@@ -109,12 +114,12 @@ class Connector:
                 if _code(error) in CORRUPT_CODES:
                     self._move_aside(error)
                     make_safe(self.path)
-            # The change to WAL does not wait for others, as other statements do.
+            # Unlike other statements, the change to WAL does not wait for locks.
             time.sleep(0.01)
 
     def _try_to_open(self) -> sqlite3.Connection:
         self._file = _identity(self.path)
-        # Any thread may use and close it: the lock sees to it that one at a time does.
+        # Any thread may use and close it; the lock admits one at a time.
         connection = sqlite3.connect(self.path, timeout=self._wait, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(connection)
@@ -126,13 +131,15 @@ class Connector:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.create_function("matches", 2, matches, deterministic=True)
+        if not has_tables(connection):
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # has no effect later
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        connection.executescript(PRAGMAS)
+        connection.executescript(PRAGMAS.format(pages=self._log_bytes // PAGE_BYTES, log_bytes=self._log_bytes))
         if not is_current(connection):
-            # Two versions side by side would throw away each other's tables for ever: the one started last wins.
-            if self._opened_before and _has_tables(connection):
+            # Two versions would replace each other's tables again and again: the one started last wins.
+            if self._opened_before and has_tables(connection):
                 raise StoreError(f"Another version of the signal monitor now uses {self.path}: restart this process.")
-            make_tables(connection)
+            begin_anew(connection, self.path)
 
     def _recover(self, error: sqlite3.Error | DamagedError) -> None:
         self._discard()
@@ -141,14 +148,14 @@ class Connector:
 
     def _move_aside(self, error: Exception) -> None:
         if self._file != _identity(self.path):
-            return  # Another process has already done so.
+            return  # Another process has done so.
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
         aside = f"{self.path}.corrupt-{stamp}"
         self.path.replace(aside)
         for suffix in ("-wal", "-shm"):
             Path(f"{self.path}{suffix}").unlink(missing_ok=True)
         logger.warning(
-            "The signal monitor's file was damaged (%s). It is now %s, and a new one is begun.", error, aside
+            "The signal monitor's file was damaged (%s). It was moved to %s, and the store begins empty.", error, aside
         )
 
     def _discard(self) -> None:
@@ -156,8 +163,8 @@ class Connector:
         if connection is not None:
             connection.close()
 
-    # A connection opened before a fork poisons the child: SQLite takes the parent's locks for the child's own, and
-    # the parent, thinking itself the last, deletes the log that the child writes to. So none is open while forking.
+    # A connection that was opened before a fork must not be used in the child: SQLite takes the parent's locks for the
+    # child's own, and the parent deletes the log that the child writes to. So no connection is open during a fork.
 
     def before_fork(self) -> None:
         """Close the connection, once the thread that uses it is done."""
@@ -166,12 +173,12 @@ class Connector:
             self._discard()
 
     def after_fork_in_parent(self) -> None:
-        """Let the threads go on."""
+        """Let other threads use the connection again."""
         if self._held_for_fork:
             self._lock.release()
 
     def _forget_inherited(self) -> None:
-        # The lock may be held by a thread that this process does not have.
+        # The lock may be held by a thread that does not exist in this process.
         self._lock = threading.Lock()
         self._pid = os.getpid()
         if self._connection is not None:
@@ -180,9 +187,9 @@ class Connector:
 
 
 def begin(connection: sqlite3.Connection) -> None:
-    """Begin to write on a connection that does not wait by itself.
+    """Begin a write on a connection that does not wait by itself.
 
-    SQLite's own waits grow to a tenth of a second each, so that on a busy file a few would never find it free.
+    SQLite's own waits grow to a tenth of a second each: on a busy file, some writers would never get the lock.
     """
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
@@ -202,16 +209,12 @@ def _code(error: Exception) -> int:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Which file is at the path now, if any."""
+    """Device and inode of the file at the path, if there is one."""
     try:
         found = path.lstat()
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _has_tables(connection: sqlite3.Connection) -> bool:
-    return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
 
 
 def _before_fork() -> None:

@@ -1,4 +1,4 @@
-"""Records as compact JSON: lists of values in the order of the record's fields, without names."""
+"""Records as compact JSON: lists of values in the order of the fields, without names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RECORD_TYPES = (Frame, Failure, ReceiverCall, Dispatch, Request, RunningCall, Pr
 
 
 class DamagedError(Exception):
-    """A stored text is not a record of this version."""
+    """A stored text is not a record of this version, or the tables are not."""
 
 
 def field_names(record_type: type) -> list[str]:
@@ -28,7 +28,7 @@ def field_names(record_type: type) -> list[str]:
 _values: Mapping[type, Callable[[Any], tuple[object, ...]]] = {
     record_type: attrgetter(*field_names(record_type)) for record_type in RECORD_TYPES
 }
-# ASCII only: an error's message may hold lone surrogates, which UTF-8 cannot carry.
+# ASCII only: the message of an error may have lone surrogates, which UTF-8 cannot encode.
 _encoder = json.JSONEncoder(
     default=lambda record: _values[type(record)](record), separators=(",", ":"), check_circular=False
 )
@@ -40,7 +40,7 @@ def encode(record: Dispatch | Request | Process) -> str:
 
 
 def _record(record_type: type[R], **parts: Decoder) -> Callable[[list[Any]], R]:
-    """A decoder for a record; ``parts`` are the decoders of those fields that JSON does not give back as they were."""
+    """A decoder for a record; ``parts`` are the decoders of fields that JSON does not restore by itself."""
     places = [(field_names(record_type).index(name), decoder) for name, decoder in parts.items()]
 
     def decode_record(values: list[Any]) -> R:
@@ -71,7 +71,7 @@ _decoders: Mapping[type, Decoder] = {
 
 
 def decode(record_type: type[R], text: str) -> R:
-    """The record that ``encode`` made a text of; raises DamagedError if it is none."""
+    """The record of a text that ``encode`` returned; raises DamagedError for any other text."""
     try:
         record: R = _decoders[record_type](json.loads(text))
     except (ValueError, TypeError, IndexError) as error:
@@ -85,7 +85,7 @@ def encode_buckets(buckets: Mapping[int, int]) -> str | None:
 
 
 def decode_buckets(text: str | None) -> dict[int, int]:
-    """The sum of the histograms in a text; raises DamagedError if it holds none."""
+    """The sum of the histograms in a text; raises DamagedError for any other text."""
     buckets: dict[int, int] = {}
     try:
         numbers = json.loads(f"[{text or ''}]")
@@ -97,5 +97,5 @@ def decode_buckets(text: str | None) -> dict[int, int]:
 
 
 def column(text: str) -> str:
-    """The text as a database column can hold it: what UTF-8 cannot carry is written as an escape."""
+    """The text for a database column: characters that UTF-8 cannot encode are escaped."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()

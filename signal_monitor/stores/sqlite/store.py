@@ -1,0 +1,163 @@
+"""The methods of the SQLite store."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from signal_monitor.records import Amendment, Dispatch, Process, Request, SubjectKind
+from signal_monitor.stores.base import Batch, Store, Totals
+from signal_monitor.stores.filters import DispatchFilter
+from signal_monitor.stores.retention import DEFAULT_BYTES, amended
+from signal_monitor.stores.sqlite import statements
+from signal_monitor.stores.sqlite.connection import Connector, begin
+from signal_monitor.stores.sqlite.encoding import DamagedError, column, decode, encode
+from signal_monitor.stores.sqlite.location import find_path
+from signal_monitor.stores.sqlite.pruning import prune
+from signal_monitor.stores.sqlite.schema import TABLE_NAMES, is_current
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class SqliteStore(Store):
+    """Stores the records of all processes of the project on this host in one file.
+
+    The file and its write-ahead log together stay near ``max_bytes``.
+    """
+
+    def __init__(self, url: str, max_bytes: int = DEFAULT_BYTES) -> None:
+        path = find_path(url)
+        self._location = str(path)
+        self._max_bytes = max_bytes
+        # Two, so that no page waits for a write that waits for another process's lock.
+        self._reader = Connector(path, max_bytes)
+        self._writer = Connector(path, max_bytes, wait=0.0)
+
+    @property
+    def location(self) -> str:
+        """The file's path."""
+        return self._location
+
+    def write(self, batch: Batch) -> None:
+        """Store a batch and its process in one transaction."""
+        self._change(lambda connection: _write(connection, batch, self._max_bytes))
+
+    def _change(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        def transaction(connection: sqlite3.Connection) -> None:
+            with connection:
+                begin(connection)
+                if not is_current(connection):
+                    raise DamagedError("another version has created its tables in it")
+                work(connection)
+                connection.execute("UPDATE state SET changes = changes + 1")
+
+        self._writer.run(transaction)
+
+    def _read(self, make: Callable[[Any], T], text: str, values: Sequence[object] = ()) -> list[T]:
+        return self._reader.run(lambda connection: [make(row) for row in connection.execute(text, values)])
+
+    def _records(self, record_type: type[R], text: str, values: Sequence[object] = ()) -> list[R]:
+        return self._read(lambda row: decode(record_type, row[0]), text, values)
+
+    def cursor(self) -> str:
+        """The id of the file, and the number of writes to it."""
+        (token,) = self._read(lambda row: f"{row[0]}-{row[1]}", "SELECT epoch, changes FROM state")
+        return token
+
+    def dispatches(self, where: DispatchFilter, limit: int = 50) -> list[Dispatch]:
+        """Stored dispatches that match, newest first."""
+        return self._records(Dispatch, *statements.select_dispatches(where, limit))
+
+    def tree(self, root_id: str, limit: int = 500) -> list[Dispatch]:
+        """The stored dispatches under one outermost dispatch, in order of their start."""
+        return self._records(Dispatch, statements.TREE, (column(root_id), limit))
+
+    def dispatch(self, dispatch_id: str) -> Dispatch | None:
+        """One dispatch, or None if it is not stored."""
+        return _only(self._records(Dispatch, statements.ONE_DISPATCH, (column(dispatch_id),)))
+
+    def requests(self, limit: int = 50, *, path: str = "", slow_ms: float = 0.0, before: float = 0.0) -> list[Request]:
+        """Stored requests, newest first."""
+        return self._records(Request, *statements.select_requests(path, slow_ms, before, limit))
+
+    def request(self, request_id: str) -> Request | None:
+        """One request, or None if it is not stored."""
+        return _only(self._records(Request, statements.ONE_REQUEST, (column(request_id),)))
+
+    def totals(self, kind: SubjectKind, since: float | None = None, key: str | None = None) -> list[Totals]:
+        """Totals per subject, since the start of the processes, or over the windows since a time."""
+        return self._totals(kind, since, key, statements.BY_KEY)
+
+    def history(self, kind: SubjectKind, key: str, since: float) -> list[Totals]:
+        """One subject's totals window by window, oldest first."""
+        return self._totals(kind, since, key, statements.BY_WINDOW)
+
+    def _totals(self, kind: SubjectKind, since: float | None, key: str | None, by: statements.Group) -> list[Totals]:
+        def read(connection: sqlite3.Connection) -> list[Totals]:
+            found = connection.execute(*statements.select_failures(kind, since, key, by))
+            failures = {group: columns for group, *columns in found}
+            rows = connection.execute(*statements.select_totals(kind, since, key, by))
+            return [statements.totals_of(row, failures.get(row[place], ())) for row in rows]
+
+        place = 1 if by == statements.BY_KEY else 2
+        return self._reader.run(read)
+
+    def processes(self) -> list[Process]:
+        """The processes that have reported, newest report first."""
+        return self._records(Process, statements.PROCESSES)
+
+    def clear(self) -> None:
+        """Delete everything, for all processes that use the file."""
+        self._change(_clear)
+
+    def close(self) -> None:
+        """Close this process's connections; a later call opens them again."""
+        self._reader.close()
+        self._writer.close()
+
+
+def _only(found: list[R]) -> R | None:
+    return found[0] if found else None
+
+
+def _write(connection: sqlite3.Connection, batch: Batch, max_bytes: int) -> None:
+    process = batch.process
+    connection.execute(statements.PUT_PROCESS, (column(process.id), process.seen_at, encode(process)))
+    _put_dispatches(connection, batch.dispatches)
+    for amendment in batch.amendments:
+        _amend(connection, amendment)
+    connection.executemany(statements.PUT_REQUEST, map(statements.request_row, batch.requests))
+    process_id = column(process.id)
+    connection.executemany(
+        statements.PUT_TOTALS, (statements.totals_row(process_id, totals) for totals in batch.totals)
+    )
+    prune(connection, max_bytes, process.seen_at)
+
+
+def _put_dispatches(connection: sqlite3.Connection, dispatches: Sequence[Dispatch]) -> None:
+    # No other process can use these numbers: the transaction is an immediate one.
+    (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM dispatches").fetchone()
+    by_id = {dispatch.id: dispatch for dispatch in dispatches}
+    numbered = list(enumerate(by_id.values(), start=last + 1))
+    connection.executemany(statements.PUT_DISPATCH, (statements.dispatch_row(*item) for item in numbered))
+    connection.executemany(statements.PUT_PAYLOAD, ((seq, encode(dispatch)) for seq, dispatch in numbered))
+    connection.executemany(statements.PUT_CALL, (row for item in numbered for row in statements.call_rows(*item)))
+
+
+def _amend(connection: sqlite3.Connection, amendment: Amendment) -> None:
+    found = connection.execute(statements.TO_AMEND, (column(amendment.dispatch_id),)).fetchone()
+    if found is None:
+        return
+    seq, payload = found
+    dispatch = amended(decode(Dispatch, payload), amendment)
+    connection.execute(statements.PUT_DISPATCH, statements.dispatch_row(seq, dispatch))
+    connection.execute(statements.PUT_PAYLOAD, (seq, encode(dispatch)))
+    connection.executemany(statements.PUT_CALL, statements.call_rows(seq, dispatch))
+
+
+def _clear(connection: sqlite3.Connection) -> None:
+    for name in TABLE_NAMES:
+        if name != "state":
+            connection.execute(f"DELETE FROM {name}")  # noqa: S608 - our own text

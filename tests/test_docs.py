@@ -1,0 +1,38 @@
+"""The tables in the docs, compared with the code that they are generated from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from docs.tables import DOCS, TABLES, generated
+from signal_monitor.conf import REMOVED, Config
+
+NAMES = {item.name for item in fields(Config)}
+
+
+@pytest.mark.parametrize("page", TABLES)
+def test_tables_are_those_of_the_code(page: str) -> None:
+    """If not, run ``python -m docs.tables``."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    assert text == generated(page, text)
+
+
+def test_page_without_a_place_for_its_table_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no place for the table 'settings'"):
+        generated("settings.md", "# Settings")
+
+
+def test_every_setting_has_a_row() -> None:
+    text = (DOCS / "settings.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([A-Z_]+)`", text, re.MULTILINE)) == NAMES | set(REMOVED)
+    assert len(NAMES) == 15
+
+
+@pytest.mark.parametrize("page", [*sorted(DOCS.glob("*.md")), DOCS.parent / "README.md"], ids=lambda path: path.name)
+def test_no_page_speaks_of_a_former_setting(page: Path) -> None:
+    text = re.sub(r"<!-- removed -->.*?<!-- end -->", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert not set(re.findall(r"`([A-Z_]+)(?:`| =)", text)) & set(REMOVED)

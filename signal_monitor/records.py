@@ -141,6 +141,17 @@ class Dispatch:
         """Whether an exception reached the caller or a receiver's exception was swallowed."""
         return self.failure is not None or any(call.failed for call in self.calls)
 
+    @property
+    def outside_receivers_ns(self) -> int:
+        """How long the dispatch lasted while none of its receivers ran."""
+        covered = end = 0
+        for start, stop in sorted((call.offset_ns, call.offset_ns + call.duration_ns) for call in self.calls):
+            # A late receiver ends after its dispatch.
+            until = min(stop, self.duration_ns)
+            covered += max(0, until - max(start, end))
+            end = max(end, until)
+        return self.duration_ns - covered
+
 
 @dataclass(frozen=True, slots=True)
 class Durations:

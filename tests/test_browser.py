@@ -117,7 +117,7 @@ def test_hung_receiver_is_on_the_page_while_it_hangs(watched: Watched) -> None:
     finally:
         hanging.join()
     page.click("h1")
-    page.wait_for_selector("#sm-running >> text=Nothing is running")
+    page.wait_for_selector("#sm-running >> text=No receivers are running")
 
 
 def test_pause_holds_the_page_still_and_resume_catches_up(watched: Watched) -> None:
@@ -133,6 +133,18 @@ def test_pause_holds_the_page_still_and_resume_catches_up(watched: Watched) -> N
     page.keyboard.press("p")
     page.wait_for_selector("#sm-live-table >> text=charge_card")
     assert text(page, "[data-live-pause]") == "Pause"
+
+
+def test_updates_wait_while_text_is_selected(watched: Watched) -> None:
+    page = watched.open("/signals/live/")
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('#sm-live-table'))")
+    get(watched.site, "/send/?fail")
+    page.wait_for_selector('[data-live-status][data-state="held"]')
+    assert text(page, "[data-live-status]") == "Updates paused while you select text"
+    assert "charge_card" not in text(page, "#sm-live-table")
+
+    page.evaluate("getSelection().removeAllRanges()")
+    page.wait_for_selector("#sm-live-table >> text=charge_card")
 
 
 def test_filter_keeps_what_matches_and_stays_live(watched: Watched) -> None:
@@ -252,7 +264,7 @@ def test_page_without_its_static_files_says_so(chromium: Browser, site: Site) ->
 
     page.route("**/static/**", lambda route: route.abort())
     page.goto(f"{site.url}/signals/")
-    assert "run collectstatic" in text(page, ".unstyled")
+    assert "Run collectstatic" in text(page, ".unstyled")
     assert "Connecting" not in text(page, "body")
     page.close()
 

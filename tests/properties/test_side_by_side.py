@@ -155,8 +155,8 @@ def _order(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 # What dies when a program is over does so in both worlds, and is no longer compared.
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.timeout(0 if THOROUGH else 120)
-@pytest.mark.parametrize("fast", [True, False], ids=["fast path", "general path"])
-def test_never_a_difference(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
-    monkeypatch.setattr(hooks, "fast", fast, raising=False)
+@pytest.mark.parametrize("uses_plans", [True, False], ids=["with plans", "without plans"])
+def test_never_a_difference(uses_plans: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+    monkeypatch.setattr(hooks, "uses_plans", uses_plans)
 
     run_state_machine_as_test(SideBySide, settings=SETTINGS)

@@ -40,8 +40,8 @@ def _demand(tool: str) -> None:
     if importlib.util.find_spec(MODULES[tool]) is not None:
         return
     if tool == "ddtrace":
-        pytest.skip("ddtrace is not installed (pip install 'django-signal-monitor[interop]')")
-    unavailable(f"{MODULES[tool]} is not installed (pip install 'django-signal-monitor[test]')")
+        pytest.skip("ddtrace is not installed (pip install --group interop)")
+    unavailable(f"{MODULES[tool]} is not installed (pip install --group test)")
 
 
 def _copy_package(directory: Path) -> None:

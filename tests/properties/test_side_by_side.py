@@ -10,7 +10,6 @@ import contextvars
 import dataclasses
 import gc
 import os
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -147,10 +146,6 @@ def _order(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     gc.unfreeze()
 
 
-@pytest.mark.skipif(
-    sys.flags.dev_mode,
-    reason="asyncio's debug mode adds to the tracebacks that are compared; make test runs it by itself",
-)
 @pytest.mark.usefixtures("_order")
 # What dies when a program is over does so in both worlds, and is no longer compared.
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited", "ignore::pytest.PytestUnraisableExceptionWarning")

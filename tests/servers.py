@@ -57,7 +57,7 @@ def find_program(*names: str, package: str) -> str:
     raise AssertionError("not reached: unavailable() raises")
 
 
-def wait_until(condition: Callable[[], bool], timeout: float = 20.0) -> bool:
+def wait_until(condition: Callable[[], bool], timeout: float = 60.0) -> bool:
     """Whether the condition became true in time."""
     deadline = time.monotonic() + timeout
     while not condition():

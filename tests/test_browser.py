@@ -17,6 +17,8 @@ from tests.servers import STAFF_NAME, STAFF_PASSWORD, Site, wait_until
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+pytestmark = pytest.mark.slow
+
 
 class Watched:
     """A page, what its console said, and where it went."""

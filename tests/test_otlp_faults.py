@@ -24,6 +24,8 @@ from tests.exporting_program import DISPATCHES_PER_REQUEST, RECEIVERS, REQUESTS
 from tests.faulty_collector import FAULTS
 from tests.servers import ROOT
 
+pytestmark = pytest.mark.slow
+
 AT_ONCE = 4
 TIMEOUT_SECONDS = 2
 QUEUE_SIZE = BATCH_SIZE = 512

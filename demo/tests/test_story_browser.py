@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,9 +18,9 @@ chromium = servers.chromium
 
 
 @pytest.fixture
-def page(start: Callable[..., Demo], chromium: Browser) -> Iterator[Page]:
-    """A page of a demo without traffic; its console must stay silent, and nothing may come from elsewhere."""
-    url = start("--no-traffic").wait_for_url()
+def page(demo: Demo, chromium: Browser) -> Iterator[Page]:
+    """A page of the running demo; its console must stay silent, and nothing may come from elsewhere."""
+    url = demo.wait_for_url()
     context = chromium.new_context(base_url=url)
     page = context.new_page()
     complaints: list[str] = []

@@ -33,6 +33,8 @@ from .truth import Truth
 from .turns import TurnLoop
 from .world import World
 
+pytestmark = pytest.mark.slow
+
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 SETTINGS = settings(
     max_examples=1200 if THOROUGH else 60,
@@ -149,7 +151,7 @@ def _order(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("_order")
 # What dies when a program is over does so in both worlds, and is no longer compared.
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited", "ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.timeout(0 if THOROUGH else 120)
+@pytest.mark.timeout(0 if THOROUGH else 600)
 @pytest.mark.parametrize("fast", [True, False], ids=["fast path", "general path"])
 def test_never_a_difference(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
     monkeypatch.setattr(probes, "fast", fast, raising=False)

@@ -24,6 +24,8 @@ from signal_monitor.telemetry.metrics import DISPATCH_DURATION, RECEIVER_DURATIO
 from tests.collector import OTLPCollector, Point, Span
 from tests.servers import wait_until
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parent / "plain_project"
 PROGRAMS = Path(sys.executable).parent
 # opentelemetry-distro brings no more than this; where it is not installed, this stands for it.

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from . import pipeline
 from .expansion import Expander
 from .instrumentation import instrument, is_instrumented, uninstrument
+from .instrumentation.outbox import outbox
 from .instrumentation.plans import forget_plans
 from .instrumentation.probes import probes
 from .instrumentation.traces import DispatchTrace
@@ -40,13 +41,13 @@ class Capture(BaseObserver):
     @property
     def dispatches(self) -> list[Dispatch]:
         """What was dispatched so far."""
-        pipeline.flush()
+        _flush()
         return list(self._dispatches)
 
     @property
     def amendments(self) -> list[Amendment]:
         """What became of receiver calls that outlived their dispatch."""
-        pipeline.flush()
+        _flush()
         return list(self._amendments)
 
     def of(self, receiver: str) -> list[Dispatch]:
@@ -73,8 +74,17 @@ def capture_dispatches() -> Iterator[Capture]:
             stack.callback(pipeline.stop)
         running = pipeline.current()
         assert running is not None  # noqa: S101 - for the type checker: it was started above
-        pipeline.flush()  # what was dispatched before the block is not of the block
+        _flush()  # what was dispatched before the block is not of the block
         running.add(capture)
         stack.callback(running.remove, capture)
         yield capture
-        pipeline.flush()
+        _flush()
+
+
+def _flush() -> None:
+    """Deliver all that is queued; one flush stops after a second, which a busy machine may need for less."""
+    while True:
+        waiting = len(outbox)
+        pipeline.flush()  # it also waits for what the worker has taken out of the queue and not delivered yet
+        if not waiting or len(outbox) >= waiting:  # the latter inside a delivery, where a flush does nothing
+            return

@@ -118,7 +118,7 @@ def run_program(protocol: str, fault: str, variant: Variant) -> Run:
             [sys.executable, "-m", "tests.exporting_program", protocol, *variant.apps],
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=240,
             env={
                 **_environment(),
                 "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import statistics
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -96,7 +95,8 @@ def test_visitor_does_not_wait_for_ten_tasks(client: Client) -> None:
     for _ in range(5):
         page = client.post("/blocking/tasks/", follow=True)
     waits = [publication.waited_ms or 0.0 for publication in Publication.objects.all()]
-    assert 0 < statistics.median(waits) < 100
+    assert min(waits) > 0
+    assert not Chore.objects.exists()
     assert f"<strong>{waits[0]:.1f} ms</strong> waited" in page.text
     assert "0 of 10 chores done by the worker" in page.text
     assert page.headers["Refresh"] == "1; url=/blocking/"

@@ -69,7 +69,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             [sys.executable, "-m", "tests.interop.program", *steps],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             env=environment,
             cwd=ROOT,
             check=False,

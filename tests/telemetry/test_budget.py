@@ -198,7 +198,7 @@ def test_who_asks_too_late_gets_the_span_around(provide: Any, allow: Any, connec
 
     def starts_thread(**kwargs: Any) -> None:
         def later() -> None:
-            go.wait(10)
+            go.wait(60)
             with spans.tracer.start_as_current_span("later"):
                 pass
 

@@ -227,7 +227,7 @@ def answers(step: str, **variables: str) -> Any:
         [sys.executable, "manage.py", "work", step],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         env=environment | variables,
         cwd=PROJECT,
         check=False,

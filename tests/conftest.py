@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.collector import otlp_collector
-from tests.servers import chromium, prepared_database, redis_server, site, start_site
+from tests.support.collector import otlp_collector
+from tests.support.servers import chromium, prepared_database, redis_server, site, start_site
 
 __all__ = ["chromium", "otlp_collector", "prepared_database", "redis_server", "site", "start_site"]
 

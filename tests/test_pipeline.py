@@ -28,7 +28,7 @@ from signal_monitor.process import ThisProcess, title
 from signal_monitor.records import Dispatch, RunningCall
 from signal_monitor.running import running_calls
 from signal_monitor.testing import capture_dispatches
-from tests.servers import PATIENCE_SECONDS, wait_until
+from tests.support.servers import PATIENCE_SECONDS, wait_until
 
 
 def fine(**kwargs: Any) -> None: ...

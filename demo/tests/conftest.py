@@ -17,8 +17,8 @@ from signal_monitor import pipeline
 from signal_monitor.records import Dispatch
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import DispatchFilter
-from tests.collector import OTLPCollector, otlp_collector, running_collector
-from tests.servers import redis_server
+from tests.support.collector import OTLPCollector, otlp_collector, running_collector
+from tests.support.servers import redis_server
 
 __all__ = ["otlp_collector", "redis_server"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from demo.tests.running import Demo
-from tests import servers
+from tests.support import servers
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

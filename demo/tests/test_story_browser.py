@@ -9,7 +9,7 @@ import pytest
 
 from demo.home.seeding import PASSWORD, USERNAME
 from demo.tests.running import Demo, eventually
-from tests import servers
+from tests.support import servers
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -14,8 +14,8 @@ import pytest
 
 from demo.home.browser import Browser
 from demo.tests.running import Demo, eventually, started
-from tests.collector import OTLPCollector, Point, Span, running_collector
-from tests.servers import unavailable
+from tests.support.collector import OTLPCollector, Point, Span, running_collector
+from tests.support.servers import unavailable
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tests.servers import unavailable
+from tests.support.servers import unavailable
 
 from .compare import complaints, differences, rerun
 from .errors import SdistUnavailableError

@@ -20,7 +20,7 @@ from signal_monitor.stores.base import Batch, Store
 from signal_monitor.stores.matching import REQUEST_SIGNALS
 from tests.dashboard.examples import MS, ORDER_PLACED, SEND_MAIL, dispatch, failed_order, process
 from tests.dashboard.websocket import WebSocket
-from tests.servers import Site
+from tests.support.servers import Site
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 OTHER = "4bf92f3577b34da6a3ce929d0e0e4736"

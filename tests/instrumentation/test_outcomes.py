@@ -15,7 +15,7 @@ from signal_monitor.instrumentation.asends import SEQUENTIAL
 from signal_monitor.instrumentation.probes import probes
 from signal_monitor.records import Dispatch
 from signal_monitor.testing import Capture
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 
 METHODS = ["send", "send_robust", "asend", "asend_robust"]
 

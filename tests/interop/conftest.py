@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers import ROOT, unavailable
+from tests.support.servers import ROOT, unavailable
 
 Run = Callable[..., list[dict[str, Any]]]
 

@@ -21,8 +21,8 @@ import pytest
 
 from signal_monitor.instrumentor import SignalInstrumentor
 from signal_monitor.telemetry.metrics import DISPATCH_DURATION, RECEIVER_DURATION
-from tests.collector import OTLPCollector, Point, Span
-from tests.servers import wait_until
+from tests.support.collector import OTLPCollector, Point, Span
+from tests.support.servers import wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from signal_monitor.telemetry import quiet
-from tests.servers import ROOT
+from tests.support.servers import ROOT
 
 LOGGER = "opentelemetry.exporter.otlp.proto.http.trace_exporter"  # it has no filter of the SDK's
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.servers import PATIENCE_SECONDS, STAFF_NAME, STAFF_PASSWORD, Site, wait_until
+from tests.support.servers import PATIENCE_SECONDS, STAFF_NAME, STAFF_PASSWORD, Site, wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -21,7 +21,7 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 60.0
 """How long a test waits for what a busy machine does late."""
 STAFF_NAME = STAFF_PASSWORD = "staff"

@@ -1,4 +1,6 @@
-"""A Django program with traces: ``python -m tests.exporting_program http signal_monitor`` (the apps, none for without).
+"""A Django program with traces: ``python -m tests.telemetry.exporting_program http signal_monitor``.
+
+After the protocol come the apps, none for a project without the monitor.
 
 It sends where ``OTEL_EXPORTER_OTLP_ENDPOINT`` says. It prints a line when its dispatches are done, and a report in
 JSON as the very last of its work. Its log records go to stderr as they were worded, before their values are put in.

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.servers import PATIENCE_SECONDS, Site, find_program, running_site
+from tests.support.servers import PATIENCE_SECONDS, Site, find_program, running_site
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

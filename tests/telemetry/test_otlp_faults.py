@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 
 from signal_monitor.telemetry import quiet
-from tests.exporting_program import DISPATCHES_PER_REQUEST, RECEIVERS, REQUESTS
-from tests.faulty_collector import FAULTS, SILENT
-from tests.servers import ROOT
+from tests.support.servers import ROOT
+from tests.telemetry.exporting_program import DISPATCHES_PER_REQUEST, RECEIVERS, REQUESTS
+from tests.telemetry.faulty_collector import FAULTS, SILENT
 
 pytestmark = pytest.mark.slow
 
@@ -132,7 +132,7 @@ def run_program(protocol: str, fault: str, variant: Variant) -> Run:
 
 def command(protocol: str, *apps: str) -> list[str]:
     """The command line of the program."""
-    return [sys.executable, "-m", "tests.exporting_program", protocol, *apps]
+    return [sys.executable, "-m", "tests.telemetry.exporting_program", protocol, *apps]
 
 
 def environment(endpoint: str) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -213,9 +212,7 @@ def test_page_leads_to_the_receivers(client: Client, name: str) -> None:
     assert f'href="/signals/receivers/{RECEIVERS}.{name}/"' in client.get("/movies/").text
 
 
-def test_worker_searches_and_mails(start: Callable[..., Demo]) -> None:
-    demo = start("--no-traffic", "--verbosity", "2", OMDB_API_KEY="")
-    browser = Browser(demo.wait_for_url())
+def test_worker_searches_and_mails(demo: Demo, browser: Browser) -> None:
     browser.get("/accounts/login/")
     browser.post("/accounts/login/", {"username": "demo", "password": "demo"})
     browser.get("/movies/")

@@ -33,7 +33,7 @@ def also_fine(**kwargs: Any) -> None: ...
 
 
 def slow(**kwargs: Any) -> None:
-    time.sleep(0.02)
+    time.sleep(0.25)
 
 
 def failing(**kwargs: Any) -> None:
@@ -64,7 +64,7 @@ def allow(settings: Settings) -> Callable[..., None]:
     """Sets what a trace may have."""
 
     def allow(spans: int | None, **others: Any) -> None:
-        settings.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": 10, "SPANS_PER_TRACE": spans, **others}
+        settings.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": 200, "SPANS_PER_TRACE": spans, **others}
 
     return allow
 
@@ -198,7 +198,7 @@ def test_who_asks_too_late_gets_the_span_around(provide: Any, allow: Any, connec
 
     def starts_thread(**kwargs: Any) -> None:
         def later() -> None:
-            go.wait(10)
+            go.wait(60)
             with spans.tracer.start_as_current_span("later"):
                 pass
 

@@ -138,8 +138,8 @@ def test_running_receivers(meters: Meters, connect: Any) -> None:
     begun, go = threading.Barrier(3), threading.Event()
 
     def waits(**kwargs: Any) -> None:
-        begun.wait(10)
-        go.wait(10)
+        begun.wait(60)
+        go.wait(60)
 
     async def awaits(**kwargs: Any) -> None:
         await asyncio.to_thread(begun.wait, 10)
@@ -158,7 +158,7 @@ def test_running_receivers(meters: Meters, connect: Any) -> None:
     ]
     for thread in threads:
         thread.start()
-    begun.wait(10)
+    begun.wait(60)
     during = meters.read()["django.signal.receivers.running"]
     go.set()
     for thread in threads:

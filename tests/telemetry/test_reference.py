@@ -33,13 +33,13 @@ def burn(**kwargs: Any) -> None:
 
 
 def rise(**kwargs: Any) -> None:
-    time.sleep(0.02)
+    time.sleep(0.25)
 
 
 @pytest.fixture
 def emitted(provide: Any, meters: Meters, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Meters]:
     """Whatever there is to emit: folded and not, failed both ways, slow, dropped, running."""
-    settings.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": 10, "SPANS_PER_TRACE": 6}
+    settings.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": 200, "SPANS_PER_TRACE": 6}
     spans: Spans = provide()
 
     def taste(**kwargs: Any) -> None:

@@ -291,7 +291,7 @@ store.close()
 """
 
 
-def test_many_processes_find_a_file_of_another_version(sqlite_url: str, store: Store) -> None:
+def test_many_processes_find_a_file_of_another_version(run: Run, sqlite_url: str, store: Store) -> None:
     write(store, dispatch("old"))
     store.close()
     with other_connection(store) as other:

@@ -62,6 +62,7 @@ def test_full_queue_drops_and_counts() -> None:
 
 
 def test_dropped_dispatches_are_told_to_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    connected().send(sender=None)  # the first record starts the worker
     before = record_queue.dropped
     with monkeypatch.context() as patch:
         patch.setattr(record_queue, "size", 0)

@@ -143,7 +143,7 @@ def end(record: Record, state: ExecutionState) -> None:
         end_dispatch(record)
         if duration(record) >= info.limit or (details is not None and may_capture_failed(info)):
             _details(record).capture(info)
-        if spans is not None and not spans.unreferenced:
+        if spans is not None:
             spans.end(record)
         if state.origin is None or state.origin.submit(record):
             queue_record(record)
@@ -211,7 +211,7 @@ def _end_late(call: Call, failure: RawFailure | None) -> None:
     if not times.ended and info_of(call.record) is not UNOBSERVED:
         spans = spans_of(call.record)
         if spans is not None:
-            spans.end_call(call.record, call.index)
+            spans.end_call(call.record, call.index, failure)
         record_queue.append(LateCall(call.record, call.index, CallTimes(times.started, perf_counter()), failure))
 
 

@@ -18,7 +18,7 @@ from pytest_django.fixtures import Settings
 
 from signal_monitor import pipeline
 from signal_monitor.instrumentation.record_queue import record_queue
-from signal_monitor.telemetry.budget import MAX_TRACES, Budget
+from signal_monitor.telemetry.policy import MAX_TRACES, Budget
 from signal_monitor.testing import capture_dispatches
 from tests.telemetry.providing import Eager, Spans, connected, receive_work, work
 

@@ -20,7 +20,7 @@ from signal_monitor import pipeline
 from signal_monitor.errors import errors
 from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.instrumentor import SignalInstrumentor
-from signal_monitor.telemetry.switch import telemetry
+from signal_monitor.telemetry.setup import telemetry
 from tests.telemetry.providing import Spans, connected, work
 
 

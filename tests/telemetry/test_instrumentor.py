@@ -27,7 +27,7 @@ from signal_monitor.apps import start
 from signal_monitor.conf import get_config
 from signal_monitor.instrumentor import SignalInstrumentor
 from signal_monitor.telemetry.metrics import DISPATCH_DURATION, RECEIVER_DURATION
-from signal_monitor.telemetry.switch import telemetry
+from signal_monitor.telemetry.setup import telemetry
 from signal_monitor.testing import capture_dispatches
 from tests.collector import OTLPCollector
 

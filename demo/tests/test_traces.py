@@ -25,13 +25,13 @@ FAR_OFF = {"OTEL_BSP_SCHEDULE_DELAY": "3600000"}
 FROM_REQUEST_TO_TASK = [
     f"run/{CHORE}",
     f"apply_async/{CHORE}",
-    "receive demo.blocking.receivers.queue_chores",
+    "receive blocking.queue_chores",
     "send article_queued",
     "POST blocking/<slug:how>/",
 ]
 FROM_REQUEST_TO_QUERY_IN_TASK = [
     "SELECT",
-    "receive demo.blocking.receivers.note_last_chore",
+    "receive blocking.note_last_chore",
     "send chore_done",
     *FROM_REQUEST_TO_TASK,
 ]
@@ -92,7 +92,7 @@ def test_demo_sends_traces_to_the_endpoint(
 ) -> None:
     endpoint = otlp_collector.grpc_endpoint if protocol == "grpc" else otlp_collector.http_endpoint
     start(**SOON, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=endpoint, OTEL_EXPORTER_OTLP_PROTOCOL=protocol)
-    expected = ["INSERT", "receive demo.accounts.receivers.create_profile", "send post_save", "POST accounts/sign-up/"]
+    expected = ["INSERT", "receive accounts.create_profile", "send post_save", "POST accounts/sign-up/"]
     table = "accounts_profile"
     assert eventually(lambda: expected in lineages(otlp_collector.spans, table)), lineages(otlp_collector.spans, table)
     assert services(otlp_collector.spans) == {"django-signal-monitor-demo"}
@@ -105,7 +105,7 @@ def test_trace_goes_on_in_the_worker(start: Callable[..., Demo], otlp_collector:
     browser.post("/tasks/queue/")
     expected = [
         "INSERT",
-        "receive demo.application.receivers.keep_finished_task",
+        "receive application.keep_finished_task",
         "send some_task_done",
         f"run/{TASK}",
         f"apply_async/{TASK}",

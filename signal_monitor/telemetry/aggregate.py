@@ -184,7 +184,7 @@ def _export_dispatch(dispatch: Dispatch, spans: LazySpans) -> None:
     events = [
         event
         for call in without
-        if call.index not in spans.repeated
+        if call.index not in spans.repeated and spans.has_own(call.index)
         for event in exception_event(
             call, started_ns + call.offset_ns + call.duration_ns, parent.tracer, named=True
         )
@@ -242,7 +242,7 @@ class AggregatedSpan:
         for call in dispatch.calls:
             self.failed_calls += call.failed
             at_ns = spans.started_ns + call.offset_ns + call.duration_ns
-            if call.failed and call.index not in spans.repeated:
+            if call.failed and call.index not in spans.repeated and spans.has_own(call.index):
                 self.events += exception_event(call, at_ns, self.parent.tracer, named=True)
             elif call.severity != "normal":
                 told = {attrs.FUNCTION: call.receiver, attrs.DURATION: call.duration_ns / 1e9}

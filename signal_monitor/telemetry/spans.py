@@ -263,7 +263,7 @@ class LazySpans(CurrentSpan):
         failures = details.failures if details is not None else {}
         failure = as_text(details.failure) if details is not None else None
         span, without = self.started[DISPATCH], set(self._ended_calls(record)) - {*self.started, *self._chosen}
-        for index in without & set(failures):
+        for index in filter(self.has_own, without & set(failures)):
             told = as_text(failures[index])
             if told is not None and not self._is_recorded_inside(index, failures[index]):
                 told_attributes = attrs.exception_attributes(told, self.info.receivers[index].name)
@@ -273,13 +273,13 @@ class LazySpans(CurrentSpan):
         attrs.end_dispatch_span(span, attributes, failure, clock.end(ended_at(record)))
 
     def _ended_calls(self, record: Record) -> list[int]:
-        """The receiver calls that were made and have ended; those that are not ok come first."""
+        """The receiver calls that were made and have ended: the failed ones come first, then the longest."""
         ended = [
-            index
+            (outcome_of(record, index) == "ok", times.started - times.ended, index)
             for index, times in enumerate(call_times(record))
             if times.started and times.ended and outcome_of(record, index) != "not_run"
         ]
-        return sorted(ended, key=lambda index: outcome_of(record, index) == "ok")
+        return [index for *_, index in sorted(ended)]
 
     def _unstarted(self, record: Record) -> list[int]:
         """The calls that have ended without a span, and may have one."""
@@ -367,6 +367,11 @@ class LazySpans(CurrentSpan):
 class LiveSpans(LazySpans):
     """The spans of a dispatch, all of them started and ended in place: something must see them live."""
 
+    _is_paid = False
+
+    def _take(self, spans: int) -> bool:
+        return self._is_paid or super()._take(spans)
+
     def begin(self) -> bool:
         """Start the dispatch's span, if the budget allows; whether the dispatch may have spans.
 
@@ -375,7 +380,8 @@ class LiveSpans(LazySpans):
         if self.info.custom:
             return True
         with _Deciding.lock:
-            self.dropped = not self._take(1)
+            self._is_paid = self._take(1 + sum(map(self.has_own, range(len(self.info.receivers)))))
+            self.dropped = not self._is_paid
         if not self.dropped:
             span = self._start_dispatch(perf_counter())
             if not span.is_recording():

@@ -88,10 +88,12 @@ def _open_first(info: DispatchInfo, state: ExecutionState) -> DispatchSpans | No
     if apps.ready:
         hooks.open_spans = telemetry.open
         try:
-            configure_instrumentation(get_config())
-            telemetry.configure(get_config(), installed_apps())
+            config = get_config()
         except Exception as error:  # noqa: BLE001 - a wrong setting must not break what is observed
             errors.note("the settings of the instrumentor", error)
+            config = Config()
+        configure_instrumentation(config)
+        telemetry.configure(config, installed_apps())
         return telemetry.open(info, state)
     spans = telemetry.open(info, state)
     state.traced = state.untraced = None  # so that the next dispatch asks again

@@ -143,7 +143,11 @@ class SpanWriter(Observer):
         with unsuppressed():
             for record, *readings in zip(records, columns.started, *columns.ended, strict=True):
                 spans = spans_of(record)
-                if isinstance(spans, LazySpans) and spans.parent.exports:
+                if not isinstance(spans, LazySpans):
+                    continue
+                if not spans.parent.exports:
+                    spans.finalize(record)
+                else:
                     template = self._template_of(info_of(record), spans.parent)
                     if spans.take_export(template.count):
                         template.export(spans, [clock.start(reading) for reading in readings])

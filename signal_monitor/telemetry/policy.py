@@ -106,11 +106,12 @@ class Policy:
 class Parent:
     """The span under which dispatches begin, and its context.
 
-    With ``is_link``, that span has ended: a dispatch is a trace of its own, which links to it. ``exports``: spans that
-    nobody asks for are exported after the dispatch has ended. ``trace_id`` is the trace whose budget is spent.
+    With ``is_link``, that span has ended: a dispatch is a trace of its own, which links to it. With ``is_live``, spans
+    are started and ended in place. Otherwise the worker writes those that nobody has asked for: it ``exports`` them, or
+    it starts and ends them with their times. ``trace_id`` is the trace whose budget is spent.
     """
 
-    __slots__ = ("context", "exports", "ids", "is_link", "policy", "span", "trace_id", "tracer")
+    __slots__ = ("context", "exports", "ids", "is_link", "is_live", "policy", "span", "trace_id", "tracer")
 
     def __init__(self, context: Context, span: Span, known: KnownTracer, policy: Policy) -> None:
         self.context = context
@@ -120,7 +121,8 @@ class Parent:
         self.tracer = known.tracer
         self.policy = policy
         self.is_link = not span.is_recording()
-        self.exports = known.exports and not self.is_link and self.ids.is_valid and self.ids.trace_flags.sampled
+        self.is_live = known.is_live or self.is_link or not (self.ids.is_valid and self.ids.trace_flags.sampled)
+        self.exports = known.exports and not self.is_live
 
     def start_span(self, name: str, attributes: Attributes, started_ns: int | None) -> Span:
         """Start a span under this one; ``started_ns`` is in nanoseconds since the epoch."""

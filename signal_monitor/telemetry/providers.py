@@ -54,34 +54,37 @@ providers = Providers()
 
 
 class KnownTracer:
-    """The tracer of a provider.
-
-    ``exports``: finished spans may be handed to its processors, because they would be the same if they had been
-    started: it is the SDK's own, it samples what its parent samples, and nothing happens when a span starts.
-    """
+    """The tracer of a provider."""
 
     def __init__(self, provider: TracerProvider | None = None) -> None:
         self.provider = provider
         self.tracer: Any = _NO_TRACER
         self._processors: object = None
-        self._exports = False
+        self._is_live = True
         if provider is not None:
             self.tracer = provider.get_tracer(SCOPE, VERSION, SCHEMA_URL)
             deliver_on_flush(provider)
             pipeline.stop_before_others_at_exit()
 
     @property
-    def exports(self) -> bool:
-        """Whether finished spans may be handed to the processors; more of them may have been added since."""
+    def is_live(self) -> bool:
+        """Whether spans are started and ended in place, because something may see them while they last.
+
+        Not so for the SDK's own tracer, where it samples what its parent samples, and nothing happens when a span starts.
+        More processors may have been added since the last time.
+        """
         if type(self.tracer) is not Tracer or not _is_enabled(self.tracer):
-            return False
+            return True
         processors = getattr(self.tracer.span_processor, "_span_processors", None)
         if processors is not self._processors:
             self._processors = processors
-            self._exports = (
-                starts_are_unseen(processors) and _counts_nothing(self.tracer) and follows_parent(self.tracer.sampler)
-            )
-        return self._exports
+            self._is_live = not (starts_are_unseen(processors) and follows_parent(self.tracer.sampler))
+        return self._is_live
+
+    @property
+    def exports(self) -> bool:
+        """Whether finished spans may be handed to the processors, because nothing but these would see them start."""
+        return not self.is_live and _counts_nothing(self.tracer)
 
 
 def _is_enabled(tracer: Any) -> bool:  # noqa: ANN401 - the SDK's

@@ -1,6 +1,6 @@
 """The spans of one dispatch.
 
-A span is started when somebody asks for it and ended in place; spans that nobody has asked for are exported by the
+A span is started when somebody asks for it and ended in place; spans that nobody has asked for are written by the
 worker. Where a span processor must see spans live, all of them are started and ended in place.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from time import perf_counter, perf_counter_ns, time_ns
 from typing import NamedTuple
 
@@ -89,8 +89,11 @@ class LazySpans(CurrentSpan):
 
     ``started`` are these spans, ``exported`` the ids of those that the worker exports, both by the position of the
     receiver. A ``dropped`` dispatch has no spans. A span that there is not is replaced by the nearest one around it.
-    ``repeats`` are the receivers that failed with an exception which a span inside theirs has recorded.
+    ``repeated`` are the receivers that failed with an exception which a span inside theirs has recorded.
     """
+
+    started_ns: int
+    repeated: frozenset[int]
 
     started: Mapping[int, Span] = {}
     exported: Mapping[int, SpanContext] = {}
@@ -247,7 +250,7 @@ class LazySpans(CurrentSpan):
             self._is_over = True
             if not self.started:
                 return
-            if self.parent.exports:
+            if not self.parent.is_live:
                 self._chosen = tuple([index for index in self._unstarted(record) if self._take(1)])
         self._end_dispatch(record)
 
@@ -304,7 +307,7 @@ class LazySpans(CurrentSpan):
             return False
         return (inner.type, inner.message, inner.lines) == (raw.type, raw.message, raw.lines[-len(inner.lines) :])
 
-    def repeats(self, record: Record) -> frozenset[int]:
+    def _repeated(self, record: Record) -> frozenset[int]:
         """The receivers that failed with an exception which is recorded inside their calls."""
         details = details_of(record)
         failures = details.failures if details is not None and self._inner_failures else {}
@@ -313,13 +316,29 @@ class LazySpans(CurrentSpan):
     # In the worker.
 
     def finalize(self, record: Record) -> None:
-        """Decide which spans are exported, before anything reads an id."""
+        """Decide which spans are written now, before anything reads an id."""
         indices = self._unstarted(record)
         if self.take_export(1 + len(indices)):
             self._chosen = (DISPATCH, *indices)
-        self.exported = {index: self.new_ids() for index in self._chosen}
         self.started_ns = self.clock.start(started_at(record))
-        self.repeated = self.repeats(record)
+        self.repeated = self._repeated(record)
+        if self.parent.exports:
+            self.exported = {index: self.new_ids() for index in self._chosen}
+        elif self._chosen:
+            with unsuppressed():
+                self._write(record)
+
+    def _write(self, record: Record) -> None:
+        """Start and end the chosen spans with their times."""
+        times = call_times(record)
+        if DISPATCH in self._chosen:
+            self.started = {DISPATCH: self._start_dispatch(started_at(record))}
+        for index in self._chosen:
+            if index != DISPATCH:
+                self.started = {**self.started, index: self._start_call(index, times[index].started)}
+                self._end_call(record, index, times[index].ended)
+        if DISPATCH in self._chosen:
+            self._end_dispatch(record)
 
     def take_export(self, spans: int) -> bool:
         """Whether so many spans, of a dispatch that nobody has asked about, are exported; otherwise it is dropped."""
@@ -398,27 +417,10 @@ class LiveSpans(LazySpans):
         """Whether a receiver call has not ended; its span is started in the thread that makes it."""
         return index not in self._ended
 
-    def finalize(self, record: Record) -> None:
-        """Start and end, with their times, the spans of a dispatch that had none to be seen live."""
-        indices = self._unstarted(record)
-        with unsuppressed():
-            if self.take_export(1 + len(indices)):
-                self._write(record, indices)
-        self.started_ns = self.clock.start(started_at(record))
-        self.repeated = self.repeats(record)
-
-    def _write(self, record: Record, indices: Iterable[int]) -> None:
-        times = call_times(record)
-        self.started = {DISPATCH: self._start_dispatch(started_at(record))}
-        for index in indices:
-            self.started = {**self.started, index: self._start_call(index, times[index].started)}
-            self._end_call(record, index, times[index].ended)
-        self._end_dispatch(record)
-
 
 def open_spans(info: DispatchInfo, parent: Parent) -> LazySpans | None:
     """The spans of a dispatch that begins under a parent; None where the sampler records none."""
-    if parent.exports:
+    if not parent.is_live:
         return LazySpans(info, parent)
     spans = LiveSpans(info, parent)
     return spans if spans.begin() else None

@@ -28,6 +28,7 @@ from signal_monitor.pipeline.process import ThisProcess, title
 from signal_monitor.pipeline.running import running_calls
 from signal_monitor.records import Dispatch, RunningCall
 from signal_monitor.testing import capture_dispatches
+from tests.support.queueing import fill_queue
 from tests.support.servers import PATIENCE_SECONDS, wait_until
 
 
@@ -62,10 +63,9 @@ def test_full_queue_drops_and_counts() -> None:
 
 
 def test_dropped_dispatches_are_told_to_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    connected().send(sender=None)  # the first record starts the worker
     before = record_queue.dropped
     with monkeypatch.context() as patch:
-        patch.setattr(record_queue, "size", 0)
+        fill_queue(patch)
         connected().send(sender=None)
 
     assert record_queue.dropped == before + 1

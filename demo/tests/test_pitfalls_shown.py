@@ -269,5 +269,5 @@ def test_mail_was_sent_inside_a_transaction_that_rolled_back(visit: Visit) -> No
     assert "0 rows are left of the payment; its receipt has been mailed" in visit.press("mailed-and-rolled-back")
     (dispatch,) = visit.dispatches("mail_receipt")
     assert (dispatch["in_transaction"], outcomes(dispatch)) == (True, {"mail_receipt": "ok"})
-    assert [message.subject for message in mail.record_queue] == ["Your receipt"]
+    assert [message.subject for message in mail.outbox] == ["Your receipt"]
     assert not Payment.objects.exists()

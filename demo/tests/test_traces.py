@@ -27,13 +27,13 @@ PASSWORD_FIELDS = ("password1", "password2")
 FROM_REQUEST_TO_TASK = [
     f"run/{CHORE}",
     f"apply_async/{CHORE}",
-    "receive demo.blocking.receivers.queue_chores",
+    "receive blocking.queue_chores",
     "send article_queued",
     "POST blocking/<slug:how>/",
 ]
 FROM_REQUEST_TO_QUERY_IN_TASK = [
     "SELECT",
-    "receive demo.blocking.receivers.note_last_chore",
+    "receive blocking.note_last_chore",
     "send chore_done",
     *FROM_REQUEST_TO_TASK,
 ]
@@ -94,7 +94,7 @@ def test_demo_sends_traces_to_the_endpoint(browser: Browser, demo_collector: OTL
         "/accounts/sign-up/",
         {"username": "traced", "email": "traced@example.org", **dict.fromkeys(PASSWORD_FIELDS, "a-long-passphrase")},
     )
-    expected = ["INSERT", "receive demo.accounts.receivers.create_profile", "send post_save", "POST accounts/sign-up/"]
+    expected = ["INSERT", "receive accounts.create_profile", "send post_save", "POST accounts/sign-up/"]
     table = "accounts_profile"
     assert eventually(lambda: expected in lineages(demo_collector.spans, table)), lineages(demo_collector.spans, table)
     assert services(demo_collector.spans) == {"django-signal-monitor-demo"}
@@ -105,7 +105,7 @@ def test_trace_goes_on_in_the_worker(browser: Browser, demo_collector: OTLPColle
     browser.post("/tasks/queue/")
     expected = [
         "INSERT",
-        "receive demo.application.receivers.keep_finished_task",
+        "receive application.keep_finished_task",
         "send some_task_done",
         f"run/{TASK}",
         f"apply_async/{TASK}",

@@ -138,7 +138,7 @@ def end(record: Record, state: ExecutionState) -> None:
         if info is UNOBSERVED or state.suppressed:
             return
         _complete(record, info)
-        if spans is not None and not spans.unreferenced:
+        if spans is not None:
             spans.end(record)
         if state.origin is None or state.origin.submit(record):
             queue_record(record)
@@ -215,7 +215,7 @@ def _end_late(call: Call, failure: RawFailure | None) -> None:
     if not times.ended and info_of(call.record) is not UNOBSERVED:
         spans = spans_of(call.record)
         if spans is not None:
-            spans.end_call(call.record, call.index)
+            spans.end_call(call.record, call.index, failure)
         record_queue.append(LateCall(call.record, call.index, CallTimes(times.started, perf_counter()), failure))
 
 

@@ -46,7 +46,7 @@ def instrument() -> None:
 
 def installed_apps() -> Apps:
     """The names of the installed applications; none before they are loaded."""
-    return Apps([app.name for app in apps.get_app_configs()] if apps.ready else ())
+    return Apps([app.name for app in apps.get_app_configs()] if apps.apps_ready else ())
 
 
 def configure_instrumentation(config: Config) -> None:

@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,8 +17,6 @@ from typing import Any
 
 import pytest
 
-from signal_monitor.pipeline.worker import EXIT_SECONDS
-from signal_monitor.telemetry import quiet
 from tests.support.servers import ROOT
 from tests.telemetry.exporting_program import DISPATCHES_PER_REQUEST, RECEIVERS, REQUESTS
 from tests.telemetry.faulty_collector import FAULTS, SILENT
@@ -194,16 +191,6 @@ def test_neither_waits_nor_repeats_itself_where_the_sdk_does_not_count(result: R
     assert run.counted("otel.sdk.processor.span.processed") == 0
     assert (run.report["threads"], run.report["spans"]) == (["signal_monitor"], SPANS)
     assert len(run.lines) == len(set(run.lines)) > 0
-
-
-@EVERY_FAULT
-def test_no_message_is_printed_twice(result: Result, protocol: str, fault: str) -> None:
-    lines = result(protocol, fault).lines
-
-    assert [line for line, times in Counter(lines).items() if times > 1] == []
-    assert all(line.startswith(quiet.LOGGERS) for line in lines)
-    if COUNTED_AS[protocol, fault] is not None:
-        assert any("Failed to export" in line for line in lines)
 
 
 @EVERY_FAULT

@@ -14,9 +14,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from pytest_django.fixtures import Settings
 
 from signal_monitor import pipeline
-from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.records import OUTCOMES
 from signal_monitor.telemetry import reference
+from tests.support.queueing import fill_queue
 from tests.telemetry.providing import Meters, Spans
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -59,7 +59,7 @@ def emitted(provide: Any, meters: Meters, settings: Settings, monkeypatch: pytes
         for _ in range(20):
             baked.send(sender=dict)
         pipeline.flush()
-        monkeypatch.setattr(record_queue, "size", 0)
+        fill_queue(monkeypatch)
         baked.send(sender=dict)
     baked.disconnect(knead)
     spans.finished()

@@ -12,10 +12,10 @@ from time import perf_counter
 from signal_monitor.errors import guarded, note_in_send
 from signal_monitor.records import Outcome
 
-from .capture import DispatchDetails, RawFailure, failure_of, may_capture_failed
+from .capture import DispatchDetails, failure_of, may_capture_failed
 from .current import Call, ExecutionState, Record, current_state
 from .hooks import DispatchSpans, hooks
-from .info import DispatchInfo, attached_info
+from .info import DispatchInfo, RawFailure, attached_info
 from .plans import UNOBSERVED
 from .record import (
     CallTimes,

@@ -17,9 +17,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanContext
 
 from signal_monitor.errors import guarded
-from signal_monitor.instrumentation.capture import RawFailure
 from signal_monitor.instrumentation.current import Record
-from signal_monitor.instrumentation.info import DispatchInfo
+from signal_monitor.instrumentation.info import DispatchInfo, RawFailure
 from signal_monitor.instrumentation.record import (
     call_times,
     calls_in_order,

@@ -6,7 +6,6 @@ import argparse
 import importlib.util
 import json
 import math
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -44,8 +43,7 @@ class DroppingMonitor(Monitor):
 
 def benchmark(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDEVMODE"}  # it slows all down
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def results_of(path: Path) -> dict[str, Any]:

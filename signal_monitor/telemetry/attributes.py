@@ -127,21 +127,23 @@ def ended_receiver_attributes(outcome: Outcome, failure: Failure | None) -> Attr
 
 
 def end_receiver_span(span: Span, outcome: Outcome, failure: Failure | None, ended_ns: int, *, again: bool) -> None:
-    """Complete a receiver call's span; ``again``: the exception is recorded on another span, inside this one."""
+    """End a receiver call's span, unless the receiver has; ``again``: a span inside it has recorded the exception."""
+    if not span.is_recording():
+        return
     span.set_attributes(ended_receiver_attributes(outcome, failure))
     if failure is not None:
         _set_failed(span, failure.summary)
         if not again:
             span.add_event(EXCEPTION_EVENT, exception_attributes(failure), ended_ns)
-    _end(span, ended_ns)
+    span.end(ended_ns)
 
 
 def end_dispatch_span(span: Span, attributes: Attributes, failure: Failure | None, ended_ns: int) -> None:
-    """Complete a dispatch's span."""
+    """End a dispatch's span."""
     span.set_attributes(attributes)
     if failure is not None:
         _set_failed(span, None)
-    _end(span, ended_ns)
+    span.end(ended_ns)
 
 
 def _set_failed(span: Any, description: str | None) -> None:  # noqa: ANN401 - whatever a provider makes
@@ -149,12 +151,6 @@ def _set_failed(span: Any, description: str | None) -> None:  # noqa: ANN401 - w
     status = getattr(span, "status", None)
     if status is None or status.status_code is StatusCode.UNSET:
         span.set_status(Status(StatusCode.ERROR, description))
-
-
-def _end(span: Span, ended_ns: int) -> None:
-    """End a span, unless the receiver has ended it."""
-    if span.is_recording():
-        span.end(ended_ns)
 
 
 def exception_attributes(failure: Failure, receiver: str | None = None) -> dict[str, str]:

@@ -50,10 +50,10 @@ class DispatchSpans(Protocol):
     def pause(self, outer: object) -> object:
         """Make current what was current before ``resume``; returns what the receiver leaves."""
 
-    def end_call(self, record: Record, index: int, failure: Any = None) -> None:
+    def end_call(self, record: Record, index: int, failure: Any = None) -> None:  # noqa: ANN401 - a RawFailure
         """A call that is not made in order has ended: end its span, if it was started.
 
-        ``failure`` is the RawFailure of a call that has failed after its dispatch had ended.
+        ``failure`` is that of a call which has failed after its dispatch had ended.
         """
 
     def end(self, record: Record) -> None:

@@ -1,4 +1,4 @@
-"""Names and attributes of the spans, and the attributes of the metrics.
+"""Names, attributes and times of the spans, and the attributes of the metrics.
 
 Source: OpenTelemetry semantic conventions 1.44.0 for ``code.*``, ``error.type`` and ``exception.*``;
 ``django.signal.*`` is our own namespace.
@@ -10,7 +10,8 @@ import linecache
 import sys
 import types
 from collections.abc import Iterable
-from typing import Any
+from time import perf_counter_ns, time_ns
+from typing import Any, NamedTuple
 
 from opentelemetry.trace import Span, Status, StatusCode
 
@@ -175,3 +176,27 @@ def stacktrace(failure: Failure) -> str:
         if source:
             lines.append(f"    {source}")
     return "\n".join([*lines, f"{failure.type}: {failure.message}" if failure.message else failure.type])
+
+
+class Clock(NamedTuple):
+    """Nanoseconds to add to a reading of ``time.perf_counter`` for a time since the epoch: at least, and at most."""
+
+    least: int
+    most: int
+
+    @classmethod
+    def read(cls) -> Clock:
+        """Compare the two clocks; again, if the thread is interrupted in between."""
+        for _ in range(5):
+            before, wall, after = perf_counter_ns(), time_ns(), perf_counter_ns()
+            if after - before < 2_000:
+                break
+        return cls(wall - after, wall - before)
+
+    def start(self, reading: float) -> int:
+        """When something began: not after the first thing in it."""
+        return self.least + round(reading * 1e9)
+
+    def end(self, reading: float) -> int:
+        """When something ended: not before the last thing in it."""
+        return self.most + round(reading * 1e9)

@@ -72,7 +72,7 @@ def _reading(name: str) -> Callable[..., Any]:
     read = getattr(dict, name)
 
     def method(self: LazyContext, *args: Any) -> Any:  # noqa: ANN401 - dict's own signatures
-        return read(self._filled(), *args)  # noqa: SLF001 - its own class
+        return read(self._filled(), *args)
 
     return method
 

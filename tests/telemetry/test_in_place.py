@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from pytest_django.fixtures import Settings
 
 from signal_monitor import pipeline
-from signal_monitor.telemetry import spans as dispatch_spans
+from signal_monitor.telemetry.policy import deciding
 from signal_monitor.telemetry.providers import DeliverOnFlush
 from tests.telemetry.providing import Spans, connected, receive_work, work
 
@@ -65,7 +65,7 @@ class WrappedTracer(trace.Tracer):
         return self.tracer.start_as_current_span(*args, **kwargs)
 
 
-class Loud(ValueError):
+class LoudError(ValueError):
     """An exception whose text is code of the application's."""
 
     def __str__(self) -> str:
@@ -76,7 +76,7 @@ class CustomSignal(Signal):
     """Calls its receivers itself."""
 
     def send(self, sender: Any, **named: Any) -> Any:
-        receivers, _ = self._live_receivers(sender)  # type: ignore[attr-defined]
+        receivers, _ = self._live_receivers(sender)
         return [(receiver, receiver(signal=self, sender=sender, **named)) for receiver in receivers]
 
 
@@ -218,9 +218,9 @@ def test_text_of_an_exception_is_not_asked_for(spans: Spans) -> None:
     def fails(**kwargs: Any) -> None:
         with spans.tracer.start_as_current_span("sql"):
             pass
-        raise Loud("no")
+        raise LoudError("no")
 
-    with spans.tracer.start_as_current_span("request"), contextlib.suppress(Loud):
+    with spans.tracer.start_as_current_span("request"), contextlib.suppress(LoudError):
         connected(fails).send(sender=None)
 
     (failed,) = [span for name, span in spans.finished().items() if name.endswith("fails")]
@@ -272,7 +272,7 @@ def test_forked_child_decides_though_its_parent_was_deciding(provide: Any) -> No
     locked, release = threading.Event(), threading.Event()
 
     def holds() -> None:
-        with dispatch_spans._Deciding.lock:
+        with deciding():
             locked.set()
             release.wait(10)
 
@@ -297,4 +297,3 @@ def _ignored_fork_warning() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         yield
-

@@ -25,7 +25,7 @@ def get_asgi_application(*, websocket: Application | None = None) -> Application
     """
     http = asgi.get_asgi_application()
     # Only now: what this imports may need Django set up.
-    from signal_monitor.dashboard.routing import mount_path, websocket_urlpatterns
+    from signal_monitor.routing import mount_path, websocket_urlpatterns
 
     live: Application = URLRouter(websocket_urlpatterns)
     others = websocket or _refuse

@@ -1,7 +1,30 @@
-"""The websocket routes, for a project with a router of its own."""
+"""The websocket route of the live pages, for a project that has its own router."""
 
 from __future__ import annotations
 
-from signal_monitor.dashboard.routing import websocket_urlpatterns
+import re
+from typing import Any, cast
 
-__all__ = ["websocket_urlpatterns"]
+from django.urls import NoReverseMatch, get_script_prefix, re_path, reverse
+from django.utils.functional import lazy
+
+from signal_monitor.dashboard.consumer import LiveConsumer
+
+DEFAULT_MOUNT = "/signals/"
+
+
+def mount_path() -> str:
+    """Path under which the project's URLconf includes the pages, without the script prefix: "/signals/"."""
+    try:
+        return "/" + reverse("signal_monitor:overview").removeprefix(get_script_prefix())
+    except NoReverseMatch:
+        return DEFAULT_MOUNT  # the pages are served by another process
+
+
+def _live_pattern() -> str:
+    return f"^{re.escape(mount_path().lstrip('/'))}ws/$"
+
+
+# Lazy: the URLconf is not loaded before the first connection.
+websocket_urlpatterns: list[Any] = [re_path(lazy(_live_pattern, str)(), cast("Any", LiveConsumer.as_asgi()))]
+"""For the top level of a project's own URLRouter."""

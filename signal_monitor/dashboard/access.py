@@ -1,4 +1,4 @@
-"""Who may look: nobody, unless a rule says so."""
+"""Access to the dashboard: nobody has it unless a rule allows it."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ from signal_monitor.instrumentation import suppress
 P = ParamSpec("P")
 Scope = Mapping[str, Any]
 
-REFUSAL = "Only active staff may look at the signal monitor, unless SIGNAL_MONITOR['ACCESS'] says otherwise.\n"
+REFUSAL = "Only active staff users may see the signal monitor, unless SIGNAL_MONITOR['ACCESS'] allows others.\n"
 DEFAULT_PORTS = {"http": 80, "https": 443}
-# A request that carries one of these came through a proxy: its peer is not its client.
+# A request with one of these came through a proxy, so that its peer is not the client.
 PROXY_HEADERS = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP")
 
 
-def may_view(asking: HttpRequest | Scope) -> bool:
-    """Whether a request, or a websocket's scope, may see what the monitor knows; blocking.
+def may_view(source: HttpRequest | Scope) -> bool:
+    """Whether a request, or a websocket's scope, may see the dashboard; blocking.
 
-    For a scope the session and the user are read anew from its cookies each time.
+    For a scope, the session and the user are read from its cookies each time.
     """
-    request = asking if isinstance(asking, HttpRequest) else request_of(asking)
+    request = source if isinstance(source, HttpRequest) else request_of(source)
     with suppress():
-        _give_user(request)
+        _set_user(request)
         path = get_config().ACCESS
         return bool(import_string(path)(request)) if path else _is_staff(request) or _is_local(request)
 
 
 def request_of(scope: Scope) -> HttpRequest:
-    """The request that a websocket's handshake is, as Django reads it.
+    """A websocket's handshake as a Django request.
 
     Raises UnicodeDecodeError when the query string is malformed.
     """
@@ -58,8 +58,8 @@ def request_of(scope: Scope) -> HttpRequest:
 def is_from_own_page(request: HttpRequest) -> bool:
     """Whether a handshake's Host is allowed, and its Origin has the same host and port.
 
-    Without the first check a name that an attacker points at this server would be its own origin. Browsers always
-    send an Origin with a handshake, so one that is missing is refused.
+    Without the first check, a host name that an attacker points at this server would match its own Origin. Browsers
+    always send an Origin with a handshake, so a handshake without one is refused.
     """
     try:
         site = urlsplit(f"//{request.get_host()}")
@@ -73,7 +73,7 @@ def is_from_own_page(request: HttpRequest) -> bool:
 
 
 def _site_port(request: HttpRequest, port: int | None, origin_scheme: str) -> int:
-    # A proxy that ends TLS need not say so: then the Origin tells which port the Host leaves out.
+    # A proxy that terminates TLS may not say so. The Origin then gives the port that the Host omits.
     return port or DEFAULT_PORTS["https" if request.is_secure() else origin_scheme]
 
 
@@ -92,8 +92,8 @@ def _is_local(request: HttpRequest) -> bool:
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
-def _give_user(request: HttpRequest) -> None:
-    """Set a user where no middleware has."""
+def _set_user(request: HttpRequest) -> None:
+    """Set a user if no middleware has."""
     if not hasattr(request, "user"):
         request.user = cast("Any", SimpleLazyObject(lambda: _read_user(request)))
 
@@ -105,10 +105,10 @@ class _Nobody:
 
 
 class _SessionSnapshot(dict[str, Any]):
-    """What a session holds.
+    """The contents of a session.
 
-    ``get_user`` ends a session that is no longer valid and renews one that was signed with an old key: that needs a
-    response to set the cookie with, which a socket has not.
+    ``get_user`` flushes a session that is no longer valid and renews one that was signed with an old key. That needs a
+    response to set the cookie, which a websocket does not have.
     """
 
     def flush(self) -> None:
@@ -131,10 +131,10 @@ def _read_user(request: HttpRequest) -> Any:  # noqa: ANN401 - any class that AU
 def access_required(
     view: Callable[Concatenate[HttpRequest, P], HttpResponseBase],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
-    """Let only those who may look reach a view, and leave unobserved what it does.
+    """Restrict a view to those who have access, and do not observe what it does.
 
-    A person who is not logged in is sent to the admin's login, if there is one; everyone else gets a 403. The answers
-    are never cached.
+    A browser without a login is redirected to the admin's login, if there is one. All others without access get a 403.
+    Responses are never cached.
     """
 
     @never_cache
@@ -142,18 +142,18 @@ def access_required(
     def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         with suppress():
             request.get_host()  # raises DisallowedHost, a 400, for a project without CommonMiddleware
-            return view(request, *args, **kwargs) if may_view(request) else _turn_away(request)
+            return view(request, *args, **kwargs) if may_view(request) else _refuse(request)
 
-    # LoginRequiredMiddleware must not ask for a login where our rule asks for none.
+    # LoginRequiredMiddleware must not ask for a login if the access rule does not.
     guarded.login_required = False  # type: ignore[attr-defined]
     return guarded
 
 
-def _turn_away(request: HttpRequest) -> HttpResponseBase:
+def _refuse(request: HttpRequest) -> HttpResponseBase:
     is_navigation = "text/html" in request.headers.get("Accept", "") and "HX-Request" not in request.headers
     if is_navigation and not request.user.is_authenticated and (login := _login_url()):
         return HttpResponseRedirect(f"{login}?{urlencode({REDIRECT_FIELD_NAME: request.get_full_path()})}")
-    # Not raised: Django would log each refusal with a traceback.
+    # Returned, not raised: Django would log each refusal with a traceback.
     return HttpResponseForbidden(REFUSAL, content_type="text/plain; charset=utf-8")
 
 

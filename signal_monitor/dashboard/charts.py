@@ -1,4 +1,4 @@
-"""Geometry of the charts; templates draw it as inline SVG, so that a strict content security policy holds."""
+"""Geometry of the charts. Templates render it as inline SVG, which a strict content security policy allows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from signal_monitor.records import Dispatch, Outcome, ReceiverCall
 from signal_monitor.stores.base import WINDOW_SECONDS, Totals
 
 CHART_WIDTH = 100
-"""In percent of the page's: bars stretch with it, heights and labels do not."""
+"""In percent of the width available; heights are in pixels."""
 HISTOGRAM_HEIGHT = 120
 MINUTES_HEIGHT = 56
 MOST_BINS = 40
@@ -28,7 +28,7 @@ DEEPEST_INDENT = 12
 
 @dataclass(frozen=True)
 class Bar:
-    """An upright bar; ``kind`` becomes a class, ``title`` is what it says when pointed at."""
+    """A vertical bar; ``kind`` is its CSS class, ``title`` its tooltip."""
 
     x: float
     y: float
@@ -48,7 +48,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Chart:
-    """Bars over a horizontal axis, with a line at the slow limit where that is in sight."""
+    """Bars over a horizontal axis, with a line at the slow limit if that is within the chart."""
 
     bars: Sequence[Bar]
     height: int
@@ -86,7 +86,7 @@ class WaterfallRow:
 
     @property
     def indent(self) -> int:
-        """Its depth, as far as the page indents."""
+        """Its depth, up to the deepest indent of the page."""
         return min(self.depth, DEEPEST_INDENT)
 
 
@@ -103,7 +103,7 @@ class Waterfall:
 
 @dataclass(frozen=True)
 class _Bins:
-    """Histogram buckets taken together, ``group`` at a time, along a logarithmic axis."""
+    """Histogram buckets in groups of ``group``, along a logarithmic axis."""
 
     group: int
     first: int
@@ -121,7 +121,7 @@ class _Bins:
 
 
 def histogram(totals: Totals, limit_ns: int) -> Chart:
-    """How often calls took how long, on a logarithmic axis; the totals must count some."""
+    """The distribution of durations on a logarithmic axis; the totals must have at least one call."""
     group = _group_size(max(totals.buckets) - min(totals.buckets))
     counts: Counter[int] = Counter()
     for bucket, number in totals.buckets.items():
@@ -156,7 +156,7 @@ def _bin_bar(bins: _Bins, index: int, number: int, peak: int, limit_ns: int) -> 
 
 
 def _round_durations(start: float, end: float) -> list[float]:
-    """Round durations within a range: as few kinds of them as give three."""
+    """Round durations within a range: powers of ten, and multiples of them if there are fewer than three."""
     decades = range(math.floor(math.log10(start)), math.ceil(math.log10(end)) + 1)
     found: list[float] = []
     for factors in ((1,), (1, 3), (1, 2, 5)):
@@ -168,7 +168,7 @@ def _round_durations(start: float, end: float) -> list[float]:
 
 
 def calls_per_minute(history: Sequence[Totals]) -> Chart:
-    """Calls in each minute of the last hour, the failed ones at the foot of each bar."""
+    """Calls in each minute of the last hour, the failed ones at the bottom of each bar."""
     minutes = _by_minute(history)
     height = MINUTES_HEIGHT
     peak = max((row.count for row in minutes.values()), default=0) or 1
@@ -207,7 +207,7 @@ def _minute_bar(x: float, y: float, height: float, title: str, kind: str = "") -
 
 
 def _by_minute(history: Sequence[Totals]) -> dict[float, Totals]:
-    """The windows of the last hour by where they stand on the axis."""
+    """The windows of the last hour by their position on the axis."""
     newest = int(time.time() // WINDOW_SECONDS) * WINDOW_SECONDS
     oldest = newest - (MINUTES - 1) * WINDOW_SECONDS
     step = CHART_WIDTH / MINUTES
@@ -234,7 +234,7 @@ def _end_ns(dispatch: Dispatch, start: float) -> float:
 
 
 def _nested(dispatches: Sequence[Dispatch]) -> Iterator[tuple[Dispatch, ReceiverCall | None, int]]:
-    """Depth first, without recursion: receivers may nest deeper than Python's stack."""
+    """Depth first, without recursion: dispatches may nest deeper than Python's recursion limit."""
     children = _children(dispatches)
     known = {dispatch.id for dispatch in dispatches}
     tops = [dispatch for dispatch in dispatches if dispatch.parent_id not in known]

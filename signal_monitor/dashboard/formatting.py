@@ -1,4 +1,4 @@
-"""Numbers, times and names as a person reads them."""
+"""Numbers, times and names as text for people."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DOTTED_NAME = re.compile(r"[\w<>-]+(\.[\w<>-]+)+")
 
 
 class Name(NamedTuple):
-    """A name in two parts: where it lives, muted on the page, and what it is called."""
+    """A dotted name in two parts: the module, muted on the page, and the last part."""
 
     module: str
     last: str
@@ -96,7 +96,7 @@ def count(value: float) -> str:
 
 
 def rate(per_second: float) -> str:
-    """A rate that still says something when it is small."""
+    """A rate, with decimals if it is small."""
     if per_second <= 0:
         return "0"
     return three_digits(per_second) if per_second < 99.95 else count(per_second)
@@ -110,7 +110,10 @@ def share(value: float) -> str:
 
 
 def split_name(name: str) -> Name:
-    """A dotted name's module, its middle cut out if long, and its last part; of other text all, its end cut off."""
+    """Split a dotted name into its module, shortened in the middle if long, and its last part.
+
+    Other text is returned as the last part, shortened at the end if long.
+    """
     if not DOTTED_NAME.fullmatch(name):
         return Name("", name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…")
     module, _, last = name.rpartition(".")

@@ -1,4 +1,4 @@
-"""The hub: draws each view that somebody looks at once, and gives the frame to all who look at it."""
+"""The hub renders each view once for all its viewers, while it has any."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from weakref import WeakKeyDictionary
 
 from django.utils.html import format_html
 
-from signal_monitor.dashboard.pages import View, render_fragments
+from signal_monitor.dashboard.pages import render_parts
+from signal_monitor.dashboard.pages.base import View
 from signal_monitor.pipeline.suppression import suppressed
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import StoreError
@@ -23,21 +24,21 @@ Render = Callable[[View], str]
 
 TICK_SECONDS = 0.25
 REFRESH_SECONDS = 1.0
-"""How old a frame may get while nothing is written: it says how long ago things were."""
+"""How old a frame may get while nothing is written: its ages go out of date."""
 MAX_VIEWS = 50
-COMPLAINT_SECONDS = 60.0
+LOG_SECONDS = 60.0
 
 logger = logging.getLogger("signal_monitor")
 
 
-class HubFull(Exception):  # noqa: N818 - it says what is the matter, as asyncio.QueueFull does
-    """As many different views as the hub draws are being looked at."""
+class HubFull(Exception):  # noqa: N818 - named like asyncio.QueueFull
+    """The hub already renders its maximum number of different views."""
 
 
 class Client:
-    """One viewer's place in the hub: the view, and a slot in which a newer frame replaces an older one.
+    """One viewer: the view, and a slot in which a newer frame replaces an older one.
 
-    A frame that was taken is owed an acknowledgement. Frames that repeat the last one shown are passed over.
+    The viewer acknowledges each frame before it gets the next. Frames equal to the last one shown are skipped.
     """
 
     def __init__(self, view: View) -> None:
@@ -45,21 +46,21 @@ class Client:
         self._slot: str | None = None
         self._filled = asyncio.Event()
         self._shown: int | None = None
-        self._owes = False
+        self._awaits_ack = False
         self._paused = False
 
     @property
     def is_ready(self) -> bool:
-        """Whether a new frame would leave at once."""
-        return not (self._owes or self._paused)
+        """Whether a new frame would be sent at once."""
+        return not (self._awaits_ack or self._paused)
 
     @property
     def has_nothing(self) -> bool:
-        """Whether it needs a frame even if nothing has changed."""
+        """Whether the viewer needs a frame even if nothing has changed."""
         return self._shown is None
 
     def offer(self, frame: str) -> None:
-        """Put a frame in the slot, in place of the one there."""
+        """Put a frame in the slot, replacing the one there."""
         if self._paused or hash(frame) == self._shown:
             self._empty()
         else:
@@ -67,23 +68,23 @@ class Client:
             self._filled.set()
 
     async def take(self) -> str:
-        """Wait for a frame; it is owed an acknowledgement from now on."""
+        """Wait for a frame; the viewer has to acknowledge it."""
         while self._slot is None:
             await self._filled.wait()
         frame = self._slot
         self._empty()
         self._shown = hash(frame)
-        self._owes = True
+        self._awaits_ack = True
         return frame
 
     def acknowledge(self, *, shown: bool = True) -> None:
-        """Note that the frame taken has arrived; one that was not shown may be repeated."""
-        self._owes = False
+        """Note that the frame has arrived; one that was not shown may be sent again."""
+        self._awaits_ack = False
         if not shown:
             self._shown = None
 
     def pause(self, *, paused: bool) -> None:
-        """Want no frames, or want them again."""
+        """Stop or resume frames."""
         self._paused = paused
         self._shown = None
         self._empty()
@@ -93,33 +94,33 @@ class Client:
         self._filled.clear()
 
 
-class _Scene:
-    """One distinct view: who looks at it, and when and from what it was last drawn."""
+class _ViewState:
+    """One distinct view: its viewers, and when and from which state of the store it was last rendered."""
 
     def __init__(self) -> None:
         self.clients: set[Client] = set()
         self.cursor: str | None = None
-        self.drawn_at = -math.inf
-        self.drawing: asyncio.Task[None] | None = None
+        self.rendered_at = -math.inf
+        self.rendering: asyncio.Task[None] | None = None
 
-    def is_due(self, cursor: str, drawn_before: float) -> bool:
-        """Whether to draw it: it would reach somebody, and would show something new."""
+    def is_due(self, cursor: str, rendered_before: float) -> bool:
+        """Whether to render it: a viewer is ready for it and would see something new."""
         ready = [client for client in self.clients if client.is_ready]
-        if not ready or (self.drawing and not self.drawing.done()):
+        if not ready or (self.rendering and not self.rendering.done()):
             return False
-        is_old = cursor != self.cursor or self.drawn_at <= drawn_before
+        is_old = cursor != self.cursor or self.rendered_at <= rendered_before
         return is_old or any(client.has_nothing for client in ready)
 
     def stop(self) -> None:
-        if self.drawing:
-            self.drawing.cancel()
+        if self.rendering:
+            self.rendering.cancel()
 
 
 class Hub:
-    """Draws views for the clients of one event loop, off that loop, while there are any.
+    """Renders views for the clients of one event loop, in threads, while there are any.
 
-    ``render`` and ``cursor`` block and run in threads of the hub's own: a receiver that hangs in one of the threads
-    that the application shares must not stop the page that shows it.
+    ``render`` and ``cursor`` block. They run in the hub's own threads: a receiver that hangs in one of the
+    application's threads must not stop the page that shows it.
     """
 
     def __init__(
@@ -136,35 +137,35 @@ class Hub:
         self._interval = interval
         self._refresh = refresh
         self._max_views = max_views
-        self._scenes: dict[View, _Scene] = {}
+        self._states: dict[View, _ViewState] = {}
         self._ticking: asyncio.Task[None] | None = None
         self._threads: ThreadPoolExecutor | None = None
-        self._complained_at = -math.inf
+        self._logged_at = -math.inf
 
     @property
     def is_running(self) -> bool:
-        """Whether the hub ticks."""
+        """Whether the hub has clients and renders for them."""
         return self._ticking is not None
 
     def join(self, view: View) -> Client:
-        """Take in a client; raises HubFull."""
-        if view not in self._scenes and len(self._scenes) >= self._max_views:
-            raise HubFull(f"{self._max_views} different views are being looked at")
+        """Add a client; raises HubFull."""
+        if view not in self._states and len(self._states) >= self._max_views:
+            raise HubFull(f"{self._max_views} different views are being watched")
         client = Client(view)
-        self._scenes.setdefault(view, _Scene()).clients.add(client)
+        self._states.setdefault(view, _ViewState()).clients.add(client)
         if self._ticking is None:
             self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="signal-monitor-hub")
             self._ticking = asyncio.create_task(self._run(self._threads), name="signal-monitor-hub")
         return client
 
     def leave(self, client: Client) -> None:
-        """Let a client go; the last one stops the hub."""
-        scene = self._scenes[client.view]
-        scene.clients.remove(client)
-        if not scene.clients:
-            scene.stop()
-            del self._scenes[client.view]
-        if not self._scenes:
+        """Remove a client; the last one stops the hub."""
+        state = self._states[client.view]
+        state.clients.remove(client)
+        if not state.clients:
+            state.stop()
+            del self._states[client.view]
+        if not self._states:
             self._stop()
 
     def _stop(self) -> None:
@@ -177,36 +178,36 @@ class Hub:
         loop = asyncio.get_running_loop()
         while True:
             tick_at = loop.time() + self._interval
-            cursor = await _outcome(threads, self._cursor)
-            # What makes the cursor unreadable is told by the drawing, which fails alike.
-            self._draw_due("" if isinstance(cursor, BaseException) else cursor, loop.time(), threads)
+            cursor = await _run_in_thread(threads, self._cursor)
+            # An error that makes the cursor unreadable also fails the rendering, which reports it.
+            self._render_due("" if isinstance(cursor, BaseException) else cursor, loop.time(), threads)
             await asyncio.sleep(max(0.0, tick_at - loop.time()))
 
-    def _draw_due(self, cursor: str, now: float, threads: ThreadPoolExecutor) -> None:
-        for view, scene in self._scenes.items():
-            if scene.is_due(cursor, now - self._refresh):
-                scene.cursor, scene.drawn_at = cursor, now
-                scene.drawing = asyncio.create_task(self._draw(view, scene, threads))
+    def _render_due(self, cursor: str, now: float, threads: ThreadPoolExecutor) -> None:
+        for view, state in self._states.items():
+            if state.is_due(cursor, now - self._refresh):
+                state.cursor, state.rendered_at = cursor, now
+                state.rendering = asyncio.create_task(self._render_view(view, state, threads))
 
-    async def _draw(self, view: View, scene: _Scene, threads: ThreadPoolExecutor) -> None:
-        drawn = await _outcome(threads, partial(self._render, view))
-        if isinstance(drawn, BaseException):
-            self._complain(drawn)
-            frame = notice(_reason(drawn))
+    async def _render_view(self, view: View, state: _ViewState, threads: ThreadPoolExecutor) -> None:
+        html = await _run_in_thread(threads, partial(self._render, view))
+        if isinstance(html, BaseException):
+            self._log(html)
+            frame = notice(_reason(html))
         else:
-            frame = notice() + drawn
-        for client in scene.clients:
+            frame = notice() + html
+        for client in state.clients:
             client.offer(frame)
 
-    def _complain(self, error: BaseException) -> None:
+    def _log(self, error: BaseException) -> None:
         now = asyncio.get_running_loop().time()
-        if now - self._complained_at >= COMPLAINT_SECONDS:
-            self._complained_at = now
-            logger.error("The signal monitor cannot draw a page: %s", error, exc_info=error)
+        if now - self._logged_at >= LOG_SECONDS:
+            self._logged_at = now
+            logger.error("The signal monitor cannot render a page: %s", error, exc_info=error)
 
 
-async def _outcome(threads: ThreadPoolExecutor, work: Callable[[], T]) -> T | BaseException:
-    """What work gives or raises in a thread: whatever goes wrong there, the hub goes on."""
+async def _run_in_thread(threads: ThreadPoolExecutor, work: Callable[[], T]) -> T | BaseException:
+    """Run work in a thread and return its result or its exception, so that an error does not stop the hub."""
     running = asyncio.get_running_loop().run_in_executor(threads, _unobserved, work)
     return (await asyncio.gather(running, return_exceptions=True))[0]
 
@@ -219,11 +220,11 @@ def _unobserved(work: Callable[[], T]) -> T:
 def _reason(error: BaseException) -> str:
     if isinstance(error, StoreError):
         return f"The store cannot be read: {error}"
-    return "This page cannot be drawn; the server's log says why."
+    return "This page cannot be rendered. The server's log has the error."
 
 
 def notice(text: str = "") -> str:
-    """The fragment that says what is wrong; without text it takes the last one away."""
+    """The element that shows an error; without text it hides the last one."""
     if not text:
         return '<div id="sm-notice" class="notice" hidden hx-swap-oob="true"></div>'
     return format_html('<div id="sm-notice" class="notice" role="status" hx-swap-oob="true">{}</div>', text)
@@ -236,5 +237,5 @@ def current_hub() -> Hub:
     """The hub of the running event loop."""
     loop = asyncio.get_running_loop()
     if loop not in _hubs:
-        _hubs[loop] = Hub(render_fragments, lambda: get_store().cursor())
+        _hubs[loop] = Hub(render_parts, lambda: get_store().cursor())
     return _hubs[loop]

@@ -1,35 +1,22 @@
-"""The dashboard's addresses: every page, its JSON twin under api/, and the live parts for polling."""
+"""The URLs of the dashboard: each page, its JSON under ``api/``, and the live parts for polling."""
 
 from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from signal_monitor.dashboard import api, views
+from signal_monitor.dashboard import views
+from signal_monitor.dashboard.pages import PAGES
 
 app_name = "signal_monitor"
 
-ROUTES = {
-    "overview": "",
-    "live": "live/",
-    "signals": "signals/",
-    "signal": "signals/<path:name>/",
-    "receivers": "receivers/",
-    "receiver": "receivers/<path:name>/",
-    "senders": "senders/",
-    "dispatch": "dispatches/<str:dispatch_id>/",
-    "requests": "requests/",
-    "request": "requests/<str:request_id>/",
-    "health": "health/",
-}
+
+def _html() -> list[URLPattern]:
+    return [path(page.route, views.show, {"page": name}, name=name) for name, page in PAGES.items()]
 
 
-def _pages() -> list[URLPattern]:
-    return [path(route, views.show, {"page": page}, name=page) for page, route in ROUTES.items()]
+def _json() -> list[URLPattern]:
+    routes = {name: page.route or "overview/" for name, page in PAGES.items()}
+    return [path(f"api/{route}", views.show_json, {"page": name}, name=f"api_{name}") for name, route in routes.items()]
 
 
-def _twins() -> list[URLPattern]:
-    twins = {page: route or "overview/" for page, route in ROUTES.items()}
-    return [path(f"api/{route}", api.twin, {"page": page}, name=f"api_{page}") for page, route in twins.items()]
-
-
-urlpatterns = [*_pages(), *_twins(), path("fragments/<str:page>/", views.fragments, name="fragments")]
+urlpatterns = [*_html(), *_json(), path("fragments/<str:page>/", views.show_parts, name="fragments")]

@@ -1,32 +1,26 @@
-"""The dashboard's pages over HTTP: one view draws them all, another gives their live parts to a poll."""
+"""The dashboard over HTTP: a page, its live parts for browsers that poll, and its JSON twin."""
 
 from __future__ import annotations
 
 from urllib.parse import urlencode
 
 from django.apps import apps
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 from django_htmx.http import push_url
 
 from signal_monitor.dashboard.access import access_required
-from signal_monitor.dashboard.pages import (
-    NotStored,
-    UnknownPage,
-    context_of,
-    live_urls,
-    page_named,
-    render_fragments,
-    view_of,
-)
+from signal_monitor.dashboard.pages import PAGES, get_page, render_parts, view_of
+from signal_monitor.dashboard.pages.base import NotStored, UnknownPage, View
 from signal_monitor.instrumentation import is_instrumented
 from signal_monitor.stores.base import StoreError
 
 PLAIN = "text/plain; charset=utf-8"
-WITHOUT_HTMX = 'The signal monitor\'s pages need django-htmx: add "django_htmx" to INSTALLED_APPS.\n'
-NAVIGATION = ("overview", "live", "signals", "receivers", "senders", "requests", "health")
-SECTIONS = {"signal": "signals", "receiver": "receivers", "dispatch": "live", "request": "requests"}
+WITHOUT_HTMX = 'The pages of the signal monitor need django-htmx: add "django_htmx" to INSTALLED_APPS.\n'
+NOT_STORED = "The store does not contain this record. It was not sampled, it has been deleted, or it never existed."
+NAVIGATION = [page for page in PAGES.values() if page.section == page.name]
 
 
 @require_safe
@@ -35,40 +29,66 @@ def show(request: HttpRequest, /, page: str, **named: str) -> HttpResponse:
     """A whole page; its parameters come from the path and the query string."""
     if not apps.is_installed("django_htmx"):
         return HttpResponse(WITHOUT_HTMX, status=503, content_type=PLAIN)
-    given = {**request.GET.dict(), **named}
+    shown, given = get_page(page), {**request.GET.dict(), **named}
     view = view_of(page, given)
-    shell = {
-        "page": page,
-        "navigation": NAVIGATION,
-        "section": SECTIONS.get(page, page),
-        "observes": is_instrumented(),
-    }
+    shell = {"page": shown, "navigation": NAVIGATION, "observes": is_instrumented()}
     try:
-        context = context_of(view)
+        context = shown.context(dict(view.params))
     except NotStored:
         return render(request, "signal_monitor/missing.html", {**shell, "missing": named}, status=404)
     except StoreError as error:
         return render(request, "signal_monitor/unreadable.html", {**shell, "error": str(error)}, status=503)
-    form = page_named(page).form(given)
-    response = render(request, f"signal_monitor/{page}.html", {**shell, **context, **live_urls(view), "form": form})
+    response = render(request, shown.template, {**shell, **context, **live_urls(view), "form": shown.form(given)})
     if "HX-Request" in request.headers:
         push_url(response, _tidy_url(request))
     return response
 
 
+def live_urls(view: View) -> dict[str, str]:
+    """Where a page gets its live updates: the websocket, and the URL to poll without one."""
+    query = urlencode([("page", view.page), *view.params])
+    polled = reverse("signal_monitor:fragments", kwargs={"page": view.page})
+    return {
+        "ws_url": f"{reverse('signal_monitor:overview')}ws/?{query}",
+        "poll_url": f"{polled}?{urlencode(view.params)}",
+    }
+
+
 def _tidy_url(request: HttpRequest) -> str:
-    """The address without the fields of a form that were left empty."""
+    """The URL without the fields of a form that were left empty."""
     filled = {key: value for key, value in request.GET.items() if value}
     return f"{request.path}?{urlencode(filled)}" if filled else request.path
 
 
 @require_safe
 @access_required
-def fragments(request: HttpRequest, /, page: str) -> HttpResponse:
+def show_parts(request: HttpRequest, /, page: str) -> HttpResponse:
     """The live parts of a page, for browsers without a websocket."""
     try:
-        return HttpResponse(render_fragments(view_of(page, request.GET.dict())))
+        return HttpResponse(render_parts(view_of(page, request.GET.dict())))
     except UnknownPage as error:
         raise Http404 from error
     except StoreError as error:
         return HttpResponse(str(error), status=503, content_type=PLAIN)
+
+
+@require_safe
+@access_required
+def show_json(request: HttpRequest, /, page: str, **named: str) -> JsonResponse:
+    """What a page shows, as JSON; unlike the page, it refuses invalid parameters."""
+    shown, given = get_page(page), {**request.GET.dict(), **named}
+    form = shown.form(given)
+    errors = {**form.errors, **{key: ["There is no such parameter."] for key in given if key not in form.fields}}
+    if errors:
+        return _json_error(400, "Invalid parameters.", fields=errors)
+    try:
+        context = shown.context(dict(view_of(page, given).params))
+    except NotStored:
+        return _json_error(404, NOT_STORED)
+    except StoreError as error:
+        return _json_error(503, str(error))
+    return JsonResponse(shown.as_json(context), json_dumps_params={"ensure_ascii": False})
+
+
+def _json_error(status: int, message: str, **more: object) -> JsonResponse:
+    return JsonResponse({"error": {"message": message, **more}}, status=status)

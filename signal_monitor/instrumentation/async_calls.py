@@ -17,6 +17,7 @@ from typing import Any
 from signal_monitor.errors import note_in_send
 
 from .current import Call, ExecutionState, Origin, enter_state, get_state, leave_state, running_states
+from .djangos_frames import uncounted
 from .plans import UNOBSERVED
 from .record import begin_call, info_of, spans_of
 from .recorder import end_call_failed, end_call_ok, refuse_call
@@ -108,6 +109,10 @@ def steps(coroutine: Any, call: Call, origin: Origin | None) -> Generator[Any, A
         running_states.pop(id(call), None)
 
 
+for _function in (steps, _await):
+    uncounted(_function)
+
+
 class _Unstarted:
     """A coroutine that is closed if nobody takes it.
 
@@ -132,6 +137,9 @@ class _Unstarted:
 
 async def _run(unstarted: _Unstarted, call: Call, origin: Origin | None) -> Any:
     return await steps(unstarted.take(), call, origin)
+
+
+uncounted(_run)
 
 
 def _as_coroutine(coroutine: Any, call: Call, origin: Origin | None) -> Coroutine[Any, Any, Any]:

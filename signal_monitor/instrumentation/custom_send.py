@@ -24,6 +24,7 @@ from signal_monitor.errors import guarded
 from signal_monitor.records import METHODS, Method
 
 from .async_calls import observe
+from .capture import our_codes
 from .current import (
     Call,
     ExecutionState,
@@ -35,6 +36,7 @@ from .current import (
     running_states,
 )
 from .django_versions import is_djangos
+from .djangos_frames import uncounted
 from .hooks import hooks
 from .info import DispatchInfo, SignalInfo, attached_info
 from .record import (
@@ -51,13 +53,8 @@ from .record import (
 )
 from .recorder import begin, end, end_call_failed, end_call_ok, fail
 
-# ``warnings`` and ``logging`` do not count frames of files with such a name: ``stacklevel`` means the same with them.
-UNCOUNTED_FILE = f"{__file__} (importlib._bootstrap)"
-
 custom_classes: set[type] = set()
 """The classes with send methods of their own."""
-our_codes: set[CodeType] = set()
-"""The code of the send methods that stand in for Django's."""
 
 
 class CustomInfo(DispatchInfo):
@@ -129,12 +126,6 @@ class StandIn:
 
     def __hash__(self) -> int:
         return hash(self.__wrapped__)
-
-
-def uncounted(function: Any) -> Any:  # noqa: ANN401
-    """The function, with a frame that ``stacklevel`` does not count."""
-    function.__code__ = function.__code__.replace(co_filename=UNCOUNTED_FILE)
-    return function
 
 
 uncounted(StandIn.__call__)
@@ -247,7 +238,7 @@ def observed_live_receivers(cls: type[Signal]) -> Callable[..., Any]:
     def _live_receivers(self: Signal, sender: Any) -> Any:  # noqa: ANN401
         found = own(self, sender) if own is not None else super(cls, self)._live_receivers(sender)  # type: ignore[misc]
         record = _custom_record(self)
-        if record is None or _caller() in our_codes:  # these observe by themselves
+        if record is None or id(_caller()) in our_codes:  # these observe by themselves
             return found
         return _stand_ins(found, record)
 
@@ -343,7 +334,7 @@ def _own(cls: type[Signal], name: str) -> FunctionType | None:
     if owner is None or (owner is not cls and issubclass(owner, dispatcher.Signal)):
         return None
     method = owner.__dict__[name]
-    if type(method) is not FunctionType or is_djangos(method) or method.__code__ in our_codes:
+    if type(method) is not FunctionType or is_djangos(method) or id(method.__code__) in our_codes:
         return None
     if not _UNOBSERVED_MARKS.isdisjoint(method.__dict__):
         return None

@@ -48,8 +48,10 @@ def _code(function: ast.FunctionDef) -> str:
 
 
 def is_djangos(method: object) -> bool:
-    """Whether a method is Django's own function, not a wrapper that took over its name."""
-    return type(method) is FunctionType and method.__code__.co_filename == dispatcher.__file__
+    """Whether a method is Django's own function, not a wrapper that took over its name, nor one of ours."""
+    if type(method) is not FunctionType or "_signal_monitor" in method.__dict__:
+        return False
+    return method.__code__.co_filename == dispatcher.__file__
 
 
 def knows_django() -> bool:

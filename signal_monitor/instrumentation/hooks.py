@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import Protocol
 
 from .current import ExecutionState, Record
 from .info import DispatchInfo
@@ -50,10 +50,10 @@ class DispatchSpans(Protocol):
     def pause(self, outer: object) -> object:
         """Make current what was current before ``resume``; returns what the receiver leaves."""
 
-    def end_call(self, record: Record, index: int, failure: Any = None) -> None:  # noqa: ANN401 - a RawFailure
+    def end_call(self, record: Record, index: int, failure: object = None) -> None:
         """A call that is not made in order has ended: end its span, if it was started.
 
-        ``failure`` is that of a call which has failed after its dispatch had ended.
+        ``failure`` is the RawFailure of a call that has failed after its dispatch had ended.
         """
 
     def end(self, record: Record) -> None:

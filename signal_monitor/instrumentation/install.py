@@ -16,18 +16,21 @@ from signal_monitor.errors import guarded
 from signal_monitor.records import METHODS
 
 from . import asend, custom_send, send
+from .capture import our_codes
 from .custom_send import custom_classes
 from .django_versions import is_djangos, knows_django
+from .djangos_frames import in_djangos_place
 from .hooks import hooks
 from .info import ATTRIBUTE, detach_infos, note_created_at
 from .plans import forget_plans
 
 _MISSING = object()
-OURS: dict[str, Any] = {
-    "send": send.send,
-    "asend": asend.asend,
-    "send_robust": send.send_robust,
-    "asend_robust": asend.asend_robust,
+# Our functions, by the methods of Django's that they, or parts of them, stand for.
+OURS: dict[str, tuple[Any, ...]] = {
+    "send": (send.send, asend.call_async),
+    "asend": (asend.asend, asend.send_group, asend.call_async_receiver),
+    "send_robust": (send.send_robust, asend.call_async_robust),
+    "asend_robust": (asend.asend_robust, asend.send_robust_group, asend.call_async_receiver_robustly),
 }
 
 logger = logging.getLogger("signal_monitor")
@@ -93,9 +96,11 @@ installed = Installed()
 def instrument() -> None:
     """Observe every dispatch from now on; calling it again changes nothing."""
     setattr(Signal, ATTRIBUTE, None)  # on each signal that was seen: what is known about it
-    for name in METHODS:
-        if is_djangos(Signal.__dict__[name]):
-            installed.put(Signal, name, _in_place_of(Signal.__dict__[name], OURS[name]))
+    djangos = {name: method for name in METHODS if is_djangos(method := Signal.__dict__[name])}
+    copies = in_djangos_place({ours: method for name, method in djangos.items() for ours in OURS[name]})
+    our_codes.update(id(copy.__code__) for copy in copies.values())
+    for name, method in djangos.items():
+        installed.put(Signal, name, _in_place_of(method, copies[name]))
     if not installed.is_put(Signal, "send") and hasattr(Signal.__dict__["send"], "_signal_monitor"):
         logger.warning("Another copy of signal_monitor observes the signals of this process; this one does not.")
     if not installed.is_put(Signal, "__init__"):
@@ -143,7 +148,6 @@ def _in_place_of(original: FunctionType, ours: Any) -> Any:  # noqa: ANN401
     for attribute in ("__module__", "__name__", "__qualname__", "__doc__"):
         setattr(ours, attribute, getattr(original, attribute))
     ours.__annotations__ = {}
-    custom_send.our_codes.add(ours.__code__)
     return _marked(ours)
 
 

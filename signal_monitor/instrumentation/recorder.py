@@ -131,18 +131,13 @@ def _details(record: Record) -> DispatchDetails:
 
 def end(record: Record, state: ExecutionState) -> None:
     """Complete a dispatch, and queue its record."""
-    info, details, spans = info_of(record), details_of(record), spans_of(record)
+    info, spans = info_of(record), spans_of(record)
     try:
         if spans is not None:
             spans.restore()
         if info is UNOBSERVED or state.suppressed:
             return
-        if has_unfinished_calls(record):
-            _note_unfinished(record)
-            details = details_of(record)
-        end_dispatch(record)
-        if duration(record) >= info.limit or (details is not None and may_capture_failed(info)):
-            _details(record).capture(info)
+        _complete(record, info)
         if spans is not None:
             spans.end(record)
         if state.origin is None or state.origin.submit(record):
@@ -151,6 +146,15 @@ def end(record: Record, state: ExecutionState) -> None:
             info.signal.after()
     except Exception as fault:  # noqa: BLE001 - as a guarded function does, which takes longer
         note_in_send("the end of a dispatch", fault)
+
+
+def _complete(record: Record, info: DispatchInfo) -> None:
+    """Note which calls have not ended, and capture details where they are wanted."""
+    if has_unfinished_calls(record):
+        _note_unfinished(record)
+    end_dispatch(record)
+    if duration(record) >= info.limit or (details_of(record) is not None and may_capture_failed(info)):
+        _details(record).capture(info)
 
 
 def _note_unfinished(record: Record) -> None:

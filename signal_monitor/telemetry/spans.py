@@ -155,14 +155,15 @@ class LazySpans(CurrentSpan):
                 self._end_call(record, index, times[index].ended)
 
     @guarded("the end of a span", None, in_send=True)
-    def end_call(self, record: Record, index: int, failure: RawFailure | None = None) -> None:
+    def end_call(self, record: Record, index: int, failure: object = None) -> None:
         """A call that is not made in order has ended: end its span, if it was started."""
         self._mark_ended(index)
         times = call_times(record)[index]
         if index not in self.started and self._is_over and self._may_have_late_span(index):
             self.started = {**self.started, index: self._start_call(index, times.started)}
         if index in self.started:
-            self._end_call(record, index, times.ended or perf_counter(), failure)
+            late = failure if isinstance(failure, RawFailure) else None
+            self._end_call(record, index, times.ended or perf_counter(), late)
 
     def _may_have_late_span(self, index: int) -> bool:
         """Whether a call that has ended after its dispatch, and that nobody has asked about, has a span."""

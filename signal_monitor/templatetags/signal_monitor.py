@@ -1,4 +1,4 @@
-"""Tags and filters of the dashboard's templates; everything they put out is escaped."""
+"""Tags and filters of the dashboard's templates; all output is escaped."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from django import template
 from django.conf import settings
+from django.template.base import Parser, Token
 from django.urls import NoReverseMatch, get_script_prefix, get_urlconf, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from signal_monitor.conf import get_config
-from signal_monitor.dashboard import formatting, sources, traces
+from signal_monitor.dashboard import formatting
+from signal_monitor.dashboard.pages.base import PartNode
 from signal_monitor.records import Dispatch, ReceiverCall, Request
 from signal_monitor.thresholds import CRITICAL_FACTOR, severity
 
@@ -31,11 +33,12 @@ MEANINGS = {
     "raised": "raised, and the exception reached the caller",
     "swallowed": "raised, and a robust send returned the exception instead of raising it",
     "cancelled": "was cancelled, because another receiver of the dispatch failed",
-    "late": "ended only after its dispatch had",
+    "late": "ended after its dispatch",
     "not_run": "was not run, because an earlier receiver raised",
 }
 TRACE_LINK = '<a class="trace" href="{}" rel="noreferrer" aria-label="trace of {} at {}">trace</a>'
-ARGUMENTS = {"dispatch": "dispatch_id", "request": "request_id", "receiver": "name", "signal": "name"}
+OUTSIDE_NS = 10_000_000
+"""What a dispatch may spend outside its receivers before a page mentions it."""
 
 register.filter("duration", formatting.duration)
 register.filter("span", formatting.span)
@@ -44,7 +47,15 @@ register.filter("rate", formatting.rate)
 register.filter("share", formatting.share)
 register.filter("clock", formatting.clock)
 register.filter("moment", formatting.moment)
-register.simple_tag(traces.trace_url)
+
+
+@register.tag
+def part(parser: Parser, token: Token) -> PartNode:
+    """A part of a page that live updates replace: ``{% part tiles %}…{% endpart %}``."""
+    _tag, name = token.split_contents()
+    nodelist = parser.parse(("endpart",))
+    parser.delete_first_token()
+    return PartNode(name, nodelist)
 
 
 @register.simple_tag
@@ -70,7 +81,7 @@ def ago(at: float | None) -> SafeString:
 @register.filter
 @lru_cache(maxsize=2048)
 def dotted(name: str) -> SafeString:
-    """A name with its module muted and, where that was shortened, the whole name in the title."""
+    """A name with its module muted, and the whole name in the title."""
     module, last = formatting.split_name(name)
     muted = format_html('<span class="module">{}</span><wbr>', _breakable(module)) if module else ""
     return format_html('<span class="name" title="{}">{}<b>{}</b></span>', name, muted, _breakable(last))
@@ -78,12 +89,12 @@ def dotted(name: str) -> SafeString:
 
 @register.filter
 def stamp(at: float) -> str:
-    """A row's time, with its date where that is not today's."""
+    """A row's time, with its date if that is not today."""
     return formatting.stamp(at, time.time())
 
 
 def _breakable(text: str) -> SafeString:
-    """A name that may go on in the next line after a dot or an underscore."""
+    """A name that may wrap after a dot or an underscore."""
     return format_html_join(WORD_BREAK, "{}", ((step,) for step in STEPS.findall(text)))
 
 
@@ -101,7 +112,7 @@ def filename(path: str) -> str:
 
 @register.filter
 def setting(value: object) -> str:
-    """A setting's value as a reader would write it down."""
+    """A setting's value as text."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {item}" for key, item in value.items()) or "none"
     if isinstance(value, tuple):
@@ -114,7 +125,7 @@ def _anchor(url: str, content: str) -> SafeString:
 
 
 def _url(page: str, name: str = "") -> str:
-    """The address of a page; "" for a name that no address can hold."""
+    """The URL of a page; "" for a name that a URL cannot contain."""
     return _reversed(get_script_prefix(), get_urlconf() or settings.ROOT_URLCONF, page, name)
 
 
@@ -122,14 +133,14 @@ def _url(page: str, name: str = "") -> str:
 @lru_cache(maxsize=4096)
 def _reversed(_prefix: str, _urlconf: str, page: str, name: str) -> str:
     try:
-        return reverse(f"signal_monitor:{page}", kwargs={ARGUMENTS[page]: name} if page in ARGUMENTS else None)
+        return reverse(f"signal_monitor:{page}", args=[name] if name else None)
     except NoReverseMatch:
         return ""
 
 
 @register.simple_tag
 def link(page: str, name: str, text: str | None = None) -> SafeString | str:
-    """A link to the page of a dispatch, request, receiver or signal; bare text for a name that no URL can hold."""
+    """A link to the page of a dispatch, request, receiver or signal; plain text for a name that no URL can contain."""
     content = dotted(name) if text is None else text
     url = _url(page, name)
     return _anchor(url, content) if url else content
@@ -137,7 +148,7 @@ def link(page: str, name: str, text: str | None = None) -> SafeString | str:
 
 @register.simple_tag
 def dispatch_url(dispatch_id: str) -> str:
-    """The address of a dispatch."""
+    """The URL of a dispatch."""
     return _url("dispatch", dispatch_id)
 
 
@@ -149,12 +160,21 @@ def live_link(text: str | None = None, **where: str) -> SafeString:
 
 
 @register.simple_tag
+def trace_url(trace_id: str | None, span_id: str | None = None) -> str:
+    """Where a trace is shown, by TRACE_URL, opened at a span if one is given; "" if that is not set."""
+    url = get_config().TRACE_URL
+    if not url or not trace_id:
+        return ""
+    return url.format(trace_id=quote(trace_id, safe=""), span_id=quote(span_id or "", safe=""))
+
+
+@register.simple_tag
 def trace_link(record: Dispatch | Request, call: ReceiverCall | None = None) -> str:
-    """A link to a record's trace, opened at the span of a receiver call where that has one; "" where there is none."""
+    """A link to a record's trace, opened at the span of a receiver call if that has one; "" without a trace."""
     if isinstance(record, Request) and record.span_id is None:
         return ""  # its trace was not sampled
     span_id = call.span_id if call and call.span_id else record.span_id
-    url = traces.trace_url(record.trace_id, span_id)
+    url = trace_url(record.trace_id, span_id)
     return format_html(TRACE_LINK, url, _what_ran(record, call), stamp(record.started_at)) if url else ""
 
 
@@ -166,7 +186,7 @@ def _what_ran(record: Dispatch | Request, call: ReceiverCall | None) -> str:
 
 @register.simple_tag(takes_context=True)
 def process_link(context: dict[str, Any], process: str) -> SafeString:
-    """A link to a process on the health page, by its title where the store still knows it."""
+    """A link to a process on the health page, by its title if the store still has it."""
     title = context["titles"].get(process, process)
     shown = title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"
     return format_html('<a href="{}#process-{}" title="{} ({})">{}</a>', _url("health"), process, title, process, shown)
@@ -174,20 +194,20 @@ def process_link(context: dict[str, Any], process: str) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def with_params(context: dict[str, Any], **changes: str) -> str:
-    """The page's query string with some parameters changed, those of its path left out."""
-    params = {**context["params"], **changes}
-    return "?" + urlencode({key: value for key, value in params.items() if value and key not in ARGUMENTS.values()})
+    """The page's query string with some parameters changed, without the argument of its path."""
+    params, argument = {**context["params"], **changes}, context["page"].argument
+    return "?" + urlencode({key: value for key, value in params.items() if value and key != argument})
 
 
 @register.filter
 def badge(call: Dispatch | ReceiverCall | Any) -> SafeString:  # noqa: ANN401
-    """The outcome as a badge, and another one when it was slow."""
+    """The outcome as a badge, and a second badge if it was slow."""
     title = f"The receiver {MEANINGS[call.outcome]}."
     marks = [("outcome-" + call.outcome, title, _label(call.outcome))]
     if call.severity != "normal":
         limit_ns = get_config().slow_limits.slow_ns
         limit = formatting.duration(limit_ns * (CRITICAL_FACTOR if call.severity == "critical" else 1))
-        title = f"{call.severity.capitalize()}: from {limit} unless set otherwise."
+        title = f"{call.severity.capitalize()}: from {limit} unless SLOW_MS has another limit for it."
         marks.append((call.severity, title, call.severity))
     return format_html_join(" ", '<span class="badge {}" title="{}">{}</span>', marks)
 
@@ -201,7 +221,7 @@ METER = (
 @register.simple_tag
 def meter(duration_ns: float, name: str) -> SafeString:
     """A bar that is full at the slow limit of a receiver or signal."""
-    limit_ns = sources.limit_ns(name)
+    limit_ns = get_config().slow_limits.limit_ns(name)
     level = severity(duration_ns, limit_ns)
     return _meter(level, duration_ns / limit_ns if limit_ns else 1.0)
 
@@ -224,8 +244,9 @@ def slowest(dispatch: Dispatch) -> ReceiverCall | None:
 
 @register.filter
 def outside(dispatch: Dispatch) -> int | None:
-    """How long it lasted outside its receivers, where they do not explain how long it took."""
-    return sources.outside_ns(dispatch) if sources.is_mostly_outside(dispatch) else None
+    """Time outside its receivers, if that is most of its duration; else None."""
+    outside_ns = dispatch.outside_receivers_ns
+    return outside_ns if outside_ns > OUTSIDE_NS and outside_ns * 2 > dispatch.duration_ns else None
 
 
 @register.filter
@@ -236,11 +257,11 @@ def first_failure(dispatch: Dispatch) -> ReceiverCall | None:
 
 @register.filter
 def duration_of(duration_ns: float, count: int) -> str:
-    """A duration that was measured that many times; a dash where it never was."""
+    """A duration, or a dash if there are no measurements."""
     return formatting.duration(duration_ns) if count else "—"
 
 
 @register.filter
 def is_slow(duration_ns: float, name: str) -> bool:
     """Whether a duration has reached the slow limit of a receiver or signal."""
-    return duration_ns >= sources.limit_ns(name)
+    return duration_ns >= get_config().slow_limits.limit_ns(name)

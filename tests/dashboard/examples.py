@@ -16,9 +16,17 @@ ORDER_PLACED = "shop.orders.signals.order_placed"
 PRE_SAVE = "django.db.models.signals.pre_save"
 SEND_MAIL = "shop.orders.receivers.send_mail"
 RESERVE_STOCK = "shop.orders.receivers.reserve_stock"
+SHIPPED = "shop.orders.signals.shipped"
 NOTIFY_PARTNER = "shop.webhooks.receivers.notify_partner"
 MARKUP = "<script>alert('sender')</script>"
 ERROR_MARKUP = "<script>alert('error')</script>"
+ARGUMENTS = {
+    "signal": {"name": ORDER_PLACED},
+    "receiver": {"name": RESERVE_STOCK},
+    "dispatch": {"dispatch_id": "failed"},
+    "request": {"request_id": "r1"},
+}
+"""The arguments of the pages that have one."""
 OUT_OF_STOCK = Failure(
     "shop.errors.OutOfStock", ERROR_MARKUP, (Frame("/srv/shop/orders/receivers.py", 1042, "reserve_stock"),)
 )
@@ -139,7 +147,7 @@ def fill(store: Store) -> None:
     request = Request("r1", "POST", "/checkout/", failed.started_at, 400 * MS, 500, "checkout", 200 * MS, 3, 3, 1, 1)
     store.write(
         Batch(
-            process(running=(running_call(),), dropped={"queue full": 7}, orphans={"shop.orders.signals.shipped": 17}),
+            process(running=(running_call(),), dropped={"queue full": 7}, orphans={SHIPPED: 17}),
             dispatches=[dispatch("ordinary"), failed, inner],
             requests=[request],
             totals=[
@@ -150,3 +158,13 @@ def fill(store: Store) -> None:
             ],
         )
     )
+
+
+def waited(*calls: ReceiverCall, duration_ms: int) -> Dispatch:
+    """A slow ``asend`` of that duration."""
+    return dispatch("waited", *calls, method="asend", duration_ns=duration_ms * MS, severity="slow")
+
+
+def call_at(offset_ms: int, duration_ms: int) -> ReceiverCall:
+    """A receiver call that starts so long after its dispatch."""
+    return ReceiverCall(NOTIFY_PARTNER, 0, offset_ns=offset_ms * MS, duration_ns=duration_ms * MS)

@@ -13,9 +13,9 @@ from signal_monitor.asgi import get_asgi_application
 
 django.setup()
 
-from signal_monitor.dashboard.consumers import LiveConsumer  # noqa: E402 - what it imports needs Django set up
+from signal_monitor.dashboard.consumer import LiveConsumer  # noqa: E402 - what it imports needs Django set up
 from signal_monitor.dashboard.hub import Hub  # noqa: E402
-from signal_monitor.dashboard.pages import View  # noqa: E402
+from signal_monitor.dashboard.pages.base import View  # noqa: E402
 
 _numbers = itertools.count()
 

@@ -199,7 +199,7 @@ def assert_refused(response: HttpResponseBase) -> None:
     assert isinstance(response, HttpResponse)
     assert response.status_code == 403
     assert response["Content-Type"].startswith("text/plain")
-    assert response.content.startswith(b"Only active staff may look at the signal monitor")
+    assert response.content.startswith(b"Only active staff users may see the signal monitor")
 
 
 @pytest.mark.parametrize("headers", [{}, {"accept": "application/json"}, {"accept": BROWSER, "HX-Request": "true"}])

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from signal_monitor.dashboard.hub import Client, Hub, HubFull
-from signal_monitor.dashboard.pages import View
+from signal_monitor.dashboard.pages.base import View
 from signal_monitor.instrumentation.current import current_state
 from signal_monitor.stores.base import StoreError
 
@@ -233,7 +233,7 @@ async def test_a_page_that_cannot_be_drawn_does_not_stop_the_others() -> None:
         return {"overview": "fine"}[view.page]
 
     async with joined(Hub(render, ever_new(), interval=SHORT), REQUESTS, OVERVIEW) as (failing, fine):
-        assert "cannot be drawn" in await next_frame(failing)
+        assert "cannot be rendered" in await next_frame(failing)
         assert "fine" in await next_frame(fine)
 
 

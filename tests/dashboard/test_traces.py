@@ -12,15 +12,17 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from signal_monitor.dashboard.pages import View, render_fragments, view_of
-from signal_monitor.dashboard.traces import trace_id_in, trace_url
+from signal_monitor.dashboard.fields import trace_id_in
+from signal_monitor.dashboard.pages import render_parts, view_of
+from signal_monitor.dashboard.pages.base import View
 from signal_monitor.records import Request
 from signal_monitor.stores import forget_store, get_store, open_store
 from signal_monitor.stores.base import Batch, Store
 from signal_monitor.stores.filters import REQUEST_SIGNALS
+from signal_monitor.templatetags.signal_monitor import trace_url
 from tests.dashboard.examples import MS, ORDER_PLACED, SEND_MAIL, dispatch, failed_order, process
 from tests.dashboard.websocket import WebSocket
-from tests.servers import Site
+from tests.support.servers import Site
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 OTHER = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -75,7 +77,7 @@ def linked_shop(settings: Settings, quiet_store: Store) -> Iterator[Store]:
 
 
 def draw(page: str, **params: str) -> str:
-    return render_fragments(view_of(page, {**WHERE.get(page, {}), **params}))
+    return render_parts(view_of(page, {**WHERE.get(page, {}), **params}))
 
 
 def spans_linked(html: str, trace_id: str = TRACE) -> list[str]:
@@ -169,7 +171,7 @@ def test_pasted_id_finds_what_belongs_to_the_trace(traced_shop: Store, page: str
     view = view_of(page, {"trace_id": text})
 
     assert view == View(page, (("trace_id", TRACE),))
-    assert shown(render_fragments(view)) == found
+    assert shown(render_parts(view)) == found
 
 
 @pytest.mark.parametrize(
@@ -187,7 +189,7 @@ def test_what_is_not_a_trace_id_is_none(text: str) -> None:
 def test_bad_trace_id_is_told_of_and_passed_over(traced_shop: Store, client: Client, page: str) -> None:
     html = client.get(f"/signals/{page}/", {"trace_id": TRACE[1:]}).content.decode()
 
-    assert "Not a trace id; paste its 32 hexadecimal digits, or a traceparent. This filter is passed over." in html
+    assert "Not a trace id. Paste 32 hexadecimal digits or a traceparent. This filter is ignored." in html
     assert f'value="{TRACE[1:]}"' in html
     assert len(shown(html)) > 2
 
@@ -212,7 +214,7 @@ def test_twin_has_the_span_of_each_receiver_call(traced_shop: Store, client: Cli
 def test_trace_goes_with_the_other_filters(traced_shop: Store) -> None:
     assert shown(draw("live", trace_id=TRACE, outcome="failed")) == {"failed"}
     assert shown(draw("requests", trace_id=TRACE, path="/other/")) == set()
-    assert "No stored request matches this filter." in draw("requests", trace_id=TRACE, path="/other/")
+    assert "No stored requests match this filter." in draw("requests", trace_id=TRACE, path="/other/")
 
 
 def test_trace_shows_the_signals_of_requests_as_well(quiet_store: Store) -> None:

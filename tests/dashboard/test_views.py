@@ -1,35 +1,32 @@
-"""Pages over HTTP: they answer, keep a strict content security policy possible, and say what is wrong."""
+"""Pages and JSON over HTTP: they answer, keep a strict content security policy possible, and say what is wrong."""
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.test import Client, RequestFactory
-from django.urls import get_resolver, reverse
+from django.urls import get_resolver
 from pytest_django.fixtures import Settings
 
 from signal_monitor.dashboard import views
-from signal_monitor.dashboard.urls import ROUTES
+from signal_monitor.dashboard.pages import PAGES
+from signal_monitor.dashboard.pages.base import View
+from signal_monitor.dashboard.views import live_urls
+from signal_monitor.instrumentation import instrument, is_instrumented, uninstrument
 from signal_monitor.stores.base import Batch, Store
-from tests.dashboard.examples import ORDER_PLACED, RESERVE_STOCK, dispatch, process, totals
+from tests.dashboard.drawing import get_json, url_of
+from tests.dashboard.examples import ARGUMENTS, MARKUP, dispatch, process, totals
 
-PATHS = {
-    "signal": {"name": ORDER_PLACED},
-    "receiver": {"name": RESERVE_STOCK},
-    "dispatch": {"dispatch_id": "failed"},
-    "request": {"request_id": "r1"},
-}
-WITHOUT_ARGUMENTS = [page for page in ROUTES if page not in PATHS]
+BANNER = "This process does not observe signals"
+WITHOUT_ARGUMENTS = [page for page in PAGES if page not in ARGUMENTS]
 
 
-def url_of(page: str) -> str:
-    return reverse(f"signal_monitor:{page}", kwargs=PATHS.get(page))
-
-
-@pytest.mark.parametrize("page", ROUTES)
+@pytest.mark.parametrize("page", PAGES)
 def test_page_keeps_a_strict_content_security_policy(shop: Store, client: Client, page: str) -> None:
     response = client.get(url_of(page))
     html = response.content.decode()
@@ -39,7 +36,7 @@ def test_page_keeps_a_strict_content_security_policy(shop: Store, client: Client
     assert not re.search(r'(?:src|href)="(?:https?:)?//', html)
 
 
-@pytest.mark.parametrize("page", ROUTES)
+@pytest.mark.parametrize("page", PAGES)
 def test_every_link_of_a_page_leads_to_a_page(shop: Store, client: Client, page: str) -> None:
     html = client.get(url_of(page)).content.decode()
 
@@ -56,7 +53,7 @@ def test_page_without_any_record_says_what_to_do(quiet_store: Store, client: Cli
     assert 'class="empty' in response.content.decode()
 
 
-@pytest.mark.parametrize("page", PATHS)
+@pytest.mark.parametrize("page", ARGUMENTS)
 def test_page_of_something_not_stored_is_a_friendly_404(quiet_store: Store, client: Client, page: str) -> None:
     response = client.get(url_of(page))
 
@@ -68,11 +65,11 @@ def test_page_of_something_not_stored_is_a_friendly_404(quiet_store: Store, clie
     ("page", "query", "message"),
     [
         ("live", "min_ms=abc&signal=save", "Not a number of milliseconds"),
-        ("live", "min_ms=9300000000000", "More than a day; at most 86400000 ms."),
+        ("live", "min_ms=9300000000000", "Enter at most 86400000 ms, a day."),
         ("requests", "before=never", "“before” is not a time"),
-        ("live", "outcome=%3Cb%3E", "“&lt;b&gt;” is not known here"),
-        ("overview", "period=zzz", "“zzz” is not known here"),
-        ("receivers", "sort=zzz", "“zzz” is not known here"),
+        ("live", "outcome=%3Cb%3E", "“&lt;b&gt;” is not a valid choice"),
+        ("overview", "period=zzz", "“zzz” is not a valid choice"),
+        ("receivers", "sort=zzz", "“zzz” is not a valid choice"),
         ("requests", "min_ms=-5", "Not a number of milliseconds"),
     ],
 )
@@ -81,20 +78,6 @@ def test_bad_parameter_is_told_of(shop: Store, client: Client, page: str, query:
 
     assert response.status_code == 200
     assert message in response.content.decode()
-
-
-def test_bad_parameter_loses_nothing_that_was_typed(shop: Store, client: Client) -> None:
-    html = client.get(f"{url_of('live')}?min_ms=abc&signal=pre_save").content.decode()
-
-    assert 'value="abc"' in html
-    assert 'value="pre_save"' in html
-    assert html.count('class="when"') == 1
-
-
-def test_filter_by_htmx_gets_an_address_without_empty_fields(shop: Store, client: Client) -> None:
-    response = client.get(f"{url_of('live')}?signal=save&sender=&min_ms=", headers={"HX-Request": "true"})
-
-    assert response["HX-Push-Url"] == f"{url_of('live')}?signal=save"
 
 
 def test_page_names_its_websocket_and_what_to_poll(shop: Store, client: Client) -> None:
@@ -109,6 +92,46 @@ def test_fragments_are_polled(shop: Store, client: Client) -> None:
 
     assert response.content.decode().count("hx-swap-oob") == 2
     assert client.get("/signals/fragments/secrets/").status_code == 404
+
+
+def test_live_urls_carry_the_view(settings: Settings) -> None:
+    settings.ROOT_URLCONF = "tests.urls_elsewhere"
+
+    urls = live_urls(View("receiver", (("name", MARKUP),)))
+
+    assert urls["ws_url"].startswith("/internal/dispatches/ws/?page=receiver&name=%3Cscript%3E")
+    assert urls["poll_url"].startswith("/internal/dispatches/fragments/receiver/?name=%3Cscript%3E")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_twin_answers(shop: Store, client: Client, page: str) -> None:
+    assert "error" not in get_json(client, page)
+
+
+@pytest.mark.parametrize(
+    ("page", "query", "field"),
+    [
+        ("live", {"min_ms": "abc"}, "min_ms"),
+        ("live", {"min_ms": "9300000000000"}, "min_ms"),
+        ("requests", {"min_ms": "9300000000000"}, "min_ms"),
+        ("live", {"before": "yesterday"}, "before"),
+        ("requests", {"before": "1e300"}, "before"),
+        ("live", {"outcome": "odd"}, "outcome"),
+        ("overview", {"period": "zzz"}, "period"),
+        ("receivers", {"sort": "zzz"}, "sort"),
+        ("health", {"colour": "red"}, "colour"),
+    ],
+)
+def test_bad_parameter_is_refused(shop: Store, client: Client, page: str, query: dict[str, str], field: str) -> None:
+    error = get_json(client, page, 400, **query)["error"]
+
+    assert error["message"] == "Invalid parameters."
+    assert list(error["fields"]) == [field]
+
+
+@pytest.mark.parametrize("page", ARGUMENTS)
+def test_what_is_not_stored_is_a_404(quiet_store: Store, client: Client, page: str) -> None:
+    assert "does not contain" in get_json(client, page, 404)["error"]["message"]
 
 
 @pytest.mark.parametrize("url", ["/signals/", "/signals/fragments/overview/", "/signals/api/overview/"])
@@ -130,7 +153,7 @@ def test_pages_only_read(quiet_store: Store, client: Client, method: str) -> Non
     assert getattr(client, method)("/signals/").status_code == 405
 
 
-@pytest.mark.parametrize("view", [views.show, views.fragments])
+@pytest.mark.parametrize("view", [views.show, views.show_parts])
 def test_anonymous_clients_get_no_page(settings: Settings, view: object) -> None:
     settings.SIGNAL_MONITOR = {"STORE": "memory", "ENABLED": False}
     request = RequestFactory().get("/signals/", REMOTE_ADDR="203.0.113.7", headers={"Accept": "text/html"})
@@ -149,25 +172,45 @@ def test_any_name_can_be_shown(quiet_store: Store, client: Client, name: str) ->
     assert client.get(url_of("receivers")).status_code == 200
 
 
-def test_slashes_in_a_receivers_name_are_part_of_it(quiet_store: Store, client: Client) -> None:
-    quiet_store.write(Batch(process(), totals=totals("a/b.c", 5)))
+@pytest.fixture
+def unobserved() -> Iterator[None]:
+    """Signals as Django has them."""
+    was_instrumented = is_instrumented()
+    uninstrument()
+    yield
+    if was_instrumented:
+        instrument()
 
-    assert client.get(reverse("signal_monitor:receiver", kwargs={"name": "a/b.c"})).status_code == 200
+
+@pytest.mark.usefixtures("unobserved")
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in ARGUMENTS])
+def test_page_of_a_process_that_does_not_observe_says_so(quiet_store: Store, client: Client, page: str) -> None:
+    assert BANNER in client.get(f"/signals/{PAGES[page].route}").content.decode()
 
 
-def test_numbers_are_not_localized_where_they_are_not_for_reading(
-    shop: Store, client: Client, settings: Settings
+def test_page_of_a_process_that_observes_has_no_banner(shop: Store, client: Client) -> None:
+    instrument()
+
+    assert BANNER not in client.get("/signals/").content.decode()
+
+
+def test_page_without_django_htmx_says_what_to_add(shop: Store, client: Client, settings: Settings) -> None:
+    settings.INSTALLED_APPS = [name for name in settings.INSTALLED_APPS if name != "django_htmx"]
+
+    response = client.get("/signals/")
+
+    assert response.status_code == 503
+    assert 'add "django_htmx" to INSTALLED_APPS' in response.content.decode()
+
+
+@pytest.mark.parametrize("url", ["/signals/api/overview/", "/signals/fragments/overview/"])
+def test_refusal_is_logged_without_a_traceback(
+    client: Client, settings: Settings, caplog: pytest.LogCaptureFixture, url: str
 ) -> None:
-    settings.LANGUAGE_CODE = "de"
-    settings.USE_THOUSAND_SEPARATOR = True
+    settings.SIGNAL_MONITOR = {"STORE": "memory", "ENABLED": False}
 
-    html = client.get(url_of("receiver")).content.decode()
+    with caplog.at_level(logging.INFO):
+        response = client.get(url, REMOTE_ADDR="203.0.113.7")
 
-    assert "receivers.py:1042" in html
-    assert not re.search(r' (?:x|y|x1|y1|width|height|viewBox)="[^"]*,', html)
-
-
-def test_stack_has_an_id_that_stays_so_that_it_stays_open(shop: Store, client: Client) -> None:
-    html = client.get("/signals/").content.decode()
-
-    assert 'id="sm-stack-hung-0"' in html
+    assert response.status_code == 403
+    assert [record.exc_info for record in caplog.records if record.name == "django.request"] == [None]

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers import ROOT, wait_until
+from tests.support.servers import ROOT, wait_until
 
 from .phoenix import INSTALL_SECONDS, START_SECONDS, Phoenix, running_phoenix
 

@@ -13,7 +13,7 @@ from typing import Any
 from django.dispatch import dispatcher
 
 from signal_monitor import instrumentation
-from signal_monitor.instrumentation.custom_send import UNCOUNTED_FILE
+from signal_monitor.instrumentation.djangos_frames import UNCOUNTED_FILE
 
 from .stock import stock_dispatcher
 
@@ -21,7 +21,7 @@ INSTRUMENTATION = pathlib.Path(instrumentation.__file__).parent
 DISPATCHERS = {dispatcher.__file__, stock_dispatcher.__file__}
 # Frames that are known to come on top of Django's own: around the steps of async receivers, and around overriding
 # sends. What asyncio has around an awaitable that is no coroutine is ours then.
-KNOWN_FRAMES = {str(INSTRUMENTATION / "async_calls.py"), UNCOUNTED_FILE}
+KNOWN_FRAMES = {UNCOUNTED_FILE}
 MAX_DEPTH = 8
 
 Picture = tuple[Any, ...]

@@ -21,8 +21,10 @@ import pytest
 
 from signal_monitor.instrumentor import SignalInstrumentor
 from signal_monitor.telemetry.metrics import DISPATCH_DURATION, RECEIVER_DURATION
-from tests.collector import OTLPCollector, Point, Span
-from tests.servers import wait_until
+from tests.support.collector import OTLPCollector, Point, Span
+from tests.support.servers import wait_until
+
+pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).parent / "plain_project"
 PROGRAMS = Path(sys.executable).parent
@@ -109,7 +111,7 @@ def run(otlp_collector: OTLPCollector, environment: dict[str, str]) -> Run:
             [PROGRAMS / "opentelemetry-instrument", "python", "manage.py", "work", *steps],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             env={name: value for name, value in (environment | variables).items() if value},
             cwd=PROJECT,
             check=False,
@@ -266,7 +268,7 @@ def gunicorn(environment: dict[str, str], log: Path) -> Iterator[str]:
             yield found[1] if found else ""
         finally:
             server.terminate()
-            server.wait(20)
+            server.wait(60)
 
 
 def test_prefork_workers_send_their_spans(

@@ -17,9 +17,9 @@ from opentelemetry.trace import StatusCode
 from pytest_django.fixtures import Settings
 
 from signal_monitor import pipeline
-from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.telemetry.policy import MAX_TRACES, Budget
 from signal_monitor.testing import capture_dispatches
+from tests.support.queueing import fill_queue
 from tests.telemetry.providing import Eager, Spans, connected, receive_work, work
 
 saved = Signal()
@@ -33,7 +33,7 @@ def also_fine(**kwargs: Any) -> None: ...
 
 
 def slow(**kwargs: Any) -> None:
-    time.sleep(0.02)
+    time.sleep(0.25)
 
 
 def failing(**kwargs: Any) -> None:
@@ -67,7 +67,7 @@ def allow(settings: Settings) -> Callable[..., None]:
     """Sets what a trace may have."""
 
     def allow(spans: int | None, **others: Any) -> None:
-        settings.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": 10, "SPANS_PER_TRACE": spans, **others}
+        settings.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": 200, "SPANS_PER_TRACE": spans, **others}
 
     return allow
 
@@ -264,7 +264,7 @@ def test_who_asks_too_late_gets_the_span_around(provide: Any, allow: Any, connec
 
     def starts_thread(**kwargs: Any) -> None:
         def later() -> None:
-            go.wait(10)
+            go.wait(60)
             with spans.tracer.start_as_current_span("later"):
                 pass
 
@@ -326,7 +326,7 @@ def test_what_is_known_is_kept_when_the_queue_is_full(
 
     def fills_queue(**kwargs: Any) -> None:
         with spans.tracer.start_as_current_span("sql"):
-            monkeypatch.setattr(record_queue, "size", 0)
+            fill_queue(monkeypatch)
 
     connect(fills_queue)
     with spans.tracer.start_as_current_span("request"):

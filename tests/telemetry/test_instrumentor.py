@@ -29,7 +29,7 @@ from signal_monitor.instrumentor import SignalInstrumentor
 from signal_monitor.telemetry.metrics import DISPATCH_DURATION, RECEIVER_DURATION
 from signal_monitor.telemetry.setup import telemetry
 from signal_monitor.testing import capture_dispatches
-from tests.collector import OTLPCollector
+from tests.support.collector import OTLPCollector
 
 PROJECT = Path(__file__).parent / "plain_project"
 WRAPPED = ["__init__", "asend", "asend_robust", "send", "send_robust"]
@@ -227,7 +227,7 @@ def answers(step: str, **variables: str) -> Any:
         [sys.executable, "manage.py", "work", step],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         env=environment | variables,
         cwd=PROJECT,
         check=False,

@@ -128,7 +128,7 @@ def test_thread_that_outlives_its_receiver_stays_in_the_trace(spans: Spans, *, a
     inner, threads, go = connected(fine), [], threading.Event()
 
     def later() -> None:
-        go.wait(10)
+        go.wait(60)
         inner.send(sender=None)
 
     def receiver(**kwargs: Any) -> None:

@@ -16,6 +16,7 @@ from pytest_django.fixtures import Settings
 from signal_monitor import pipeline
 from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.telemetry import metrics as ours
+from tests.support.queueing import fill_queue
 from tests.telemetry.providing import Meters, Spans
 
 cooked = Signal()
@@ -138,8 +139,8 @@ def test_running_receivers(meters: Meters, connect: Any) -> None:
     begun, go = threading.Barrier(3), threading.Event()
 
     def waits(**kwargs: Any) -> None:
-        begun.wait(10)
-        go.wait(10)
+        begun.wait(60)
+        go.wait(60)
 
     async def awaits(**kwargs: Any) -> None:
         await asyncio.to_thread(begun.wait, 10)
@@ -158,7 +159,7 @@ def test_running_receivers(meters: Meters, connect: Any) -> None:
     ]
     for thread in threads:
         thread.start()
-    begun.wait(10)
+    begun.wait(60)
     during = meters.read()["django.signal.receivers.running"]
     go.set()
     for thread in threads:
@@ -176,7 +177,7 @@ def test_running_receivers(meters: Meters, connect: Any) -> None:
 def test_dropped_records_are_counted(meters: Meters, connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     connect(stir)
     before = record_queue.dropped
-    monkeypatch.setattr(record_queue, "size", 0)
+    fill_queue(monkeypatch)
     for _ in range(5):
         cooked.send(sender=None)
 

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from signal_monitor import pipeline
 from signal_monitor.telemetry.providers import SCHEMA_URL
-from tests.collector import OTLPCollector, Span
+from tests.support.collector import OTLPCollector, Span
 
 ordered = Signal()
 shipped = Signal()

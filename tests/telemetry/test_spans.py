@@ -17,9 +17,9 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased,
 from opentelemetry.trace import StatusCode
 
 from signal_monitor.instrumentation.django_versions import SEQUENTIAL
-from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.telemetry.current_span import LazyContext
 from signal_monitor.testing import capture_dispatches
+from tests.support.queueing import fill_queue
 from tests.telemetry.providing import Eager, Spans, connected, receive_work, work
 
 
@@ -335,7 +335,7 @@ def test_limits_and_final_status_are_the_sdks(provide: Any) -> None:
 
 def test_full_queue_gives_out_no_span_ids(provide: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     spans = provide()
-    monkeypatch.setattr(record_queue, "size", 0)
+    fill_queue(monkeypatch)
     with spans.tracer.start_as_current_span("request"):
         connected(work(spans.tracer, "sql")).send(sender=None)
 

@@ -1,5 +1,5 @@
 /*
- * Keeps what a reader has opened open: a <details> with an id stays as it was when a live frame replaces its part of the page.
+ * Keeps an open <details> that has an id open when a live frame replaces its part of the page.
  */
 
 document.addEventListener("htmx:oobBeforeSwap", (event) => {

@@ -1,58 +1,62 @@
 /*
- * Keeps a page live over htmx's websocket extension: acknowledges frames, pauses, holds back what is in use, falls back
- * to polling. Load it after htmx and its ws extension: <script type="module" src="…/live.js"></script>
+ * Updates a page over htmx's websocket extension: acknowledges frames, pauses, does not replace elements in use, and
+ * falls back to polling. Load it after htmx and its ws extension: <script type="module" src="…/live.js"></script>
  *
  * What a page provides:
  *   <div id="sm-live" data-live hx-ext="ws" ws-connect="/signals/ws/?page=overview&…"
  *        hx-get="/signals/…the polled fragments…" hx-trigger="sm:poll" hx-swap="none"></div>
- *                                    one and empty, beside the content: children would inherit its hx-* attributes;
+ *                                    exactly one, empty, outside the content: children would inherit its hx-* attributes;
  *                                    without hx-get there is no polling
- *   <div id="sm-frame" hidden></div> where the number of the frame lands
- *   <div id="sm-notice" class="notice" hidden></div> what is wrong with the store, if anything; hidden when nothing is
+ *   <div id="sm-frame" hidden></div> gets the number of the frame
+ *   <div id="sm-notice" class="notice" hidden></div> shows an error of the store; hidden without one
  *   [data-live-status]               gets its text, and data-state: connecting, live, held, paused, polling,
  *                                    reconnecting, denied, gone
  *   <button data-live-pause>         gets "Pause" or "Resume" and aria-pressed; the key "p" does the same
  *   anything with an id              is replaced by an element of a frame with that id and hx-swap-oob
  *
- * An element that holds the focus (but for a link that was clicked) or part of the selection waits for the next frame.
- * While paused, or while nobody can see the page, the server is told to draw nothing.
+ * An element with the focus (unless that is a link that was clicked) or with part of the selection is not replaced until
+ * a later frame. While the page is paused or hidden, it tells the server to render nothing.
  */
 
 const POLL_MS = 2000;
 const FAILURES_BEFORE_POLLING = 2;
-// Where no websocket ever opened, a proxy or server without them is likely: the session's next pages poll at once.
+// If no websocket ever opened, the proxy or server probably does not support them: the session's next pages poll at once.
 const NO_SOCKETS = "signal-monitor-no-sockets";
 const TRY_SOCKETS_AGAIN_MS = 5 * 60 * 1000;
 const DENIED = 4403;
 const GONE = 4404;
-// The extension comes back after 1006, 1011, 1012 and 1013. A server's limit on a socket's life gives 1000, a server
-// that stops 1001 or 4503, a viewer that did not acknowledge in time (a laptop that slept) 4408.
-const COME_BACK = [1000, 1001, 4408, 4503];
-const COME_BACK_MS = 1000;
+// The extension reconnects after 1006, 1011, 1012 and 1013. A server that limits the life of sockets sends 1000, a server
+// that stops 1001 or 4503, and a viewer that did not acknowledge in time (a laptop that slept) gets 4408.
+const RECONNECT_CODES = [1000, 1001, 4408, 4503];
+const RECONNECT_MS = 1000;
 const TEXT = {
   connecting: "Connecting…",
   live: "Live",
-  held: "Held",
   paused: "Paused",
   polling: "Polling",
   reconnecting: "Reconnecting…",
   denied: "Not allowed",
   gone: "Not available",
 };
+const HELD_TEXT = {
+  "": "Updates paused",
+  selection: "Updates paused while you select text",
+  focus: "Updates paused while an element has focus",
+};
 const MOVING = ["live", "held", "polling"];
 
-let socket = null; // what htmx gives to send with, while open
+let socket = null; // htmx's wrapper of the socket while it is open
 let opened = false;
 let openedEver = false;
 let failures = 0;
 let state = "connecting";
 let paused = false;
 let delivering = false;
-let heldBack = false;
+let heldBack = ""; // why a part was not replaced: a key of HELD_TEXT
 let pollTimer = 0;
 
 const root = () => document.querySelector("[data-live]");
-const resting = () => paused || document.hidden;
+const isIdle = () => paused || document.hidden;
 
 function onLive(name, handle) {
   document.addEventListener(name, (event) => {
@@ -63,9 +67,10 @@ function onLive(name, handle) {
 function show(next = state) {
   state = next;
   const shown = paused && MOVING.includes(state) ? "paused" : state;
+  const text = shown === "held" ? HELD_TEXT[heldBack] : TEXT[shown];
   for (const element of document.querySelectorAll("[data-live-status]")) {
     element.dataset.state = shown;
-    if (element.textContent !== TEXT[shown]) element.textContent = TEXT[shown];
+    if (element.textContent !== text) element.textContent = text;
   }
   for (const button of document.querySelectorAll("[data-live-pause]")) {
     button.setAttribute("aria-pressed", String(paused));
@@ -82,17 +87,17 @@ function acknowledge(message, shown) {
   if (frame) say(shown ? { ack: Number(frame[1]) } : { ack: Number(frame[1]), shown: false });
 }
 
-function inUse(element) {
+function useOf(element) {
   const active = document.activeElement;
   const clickedLink = active && active.matches("a") && !active.matches(":focus-visible");
-  if (active && active !== document.body && !clickedLink && element.contains(active)) return true;
+  if (active && active !== document.body && !clickedLink && element.contains(active)) return "focus";
   const selection = document.getSelection();
-  return Boolean(selection) && !selection.isCollapsed && selection.containsNode(element, true);
+  return selection && !selection.isCollapsed && selection.containsNode(element, true) ? "selection" : "";
 }
 
 function poll() {
   const element = root();
-  if (element && !resting()) element.dispatchEvent(new CustomEvent("sm:poll"));
+  if (element && !isIdle()) element.dispatchEvent(new CustomEvent("sm:poll"));
 }
 
 function startPolling() {
@@ -112,7 +117,7 @@ function remember(failedAt) {
     if (failedAt) sessionStorage.setItem(NO_SOCKETS, String(failedAt));
     else sessionStorage.removeItem(NO_SOCKETS);
   } catch {
-    // Storage is switched off: every page tries a socket for itself.
+    // Storage is disabled: each page tries a socket.
   }
 }
 
@@ -125,25 +130,25 @@ function hasNoSockets() {
   }
 }
 
-function rest() {
-  say({ paused: resting() });
+function idleChanged() {
+  say({ paused: isIdle() });
   if (pollTimer) poll();
   show();
 }
 
 function togglePause() {
   paused = !paused;
-  rest();
+  idleChanged();
 }
 
-function comeBack(wrapper) {
-  window.setTimeout(() => root() && wrapper.reconnect(), COME_BACK_MS * (1 + Math.random()));
+function reconnect(wrapper) {
+  window.setTimeout(() => root() && wrapper.reconnect(), RECONNECT_MS * (1 + Math.random()));
 }
 
 function closed(code, wrapper) {
   if (code === DENIED) return show("denied");
   if (code === GONE) return show("gone");
-  if (COME_BACK.includes(code)) comeBack(wrapper);
+  if (RECONNECT_CODES.includes(code)) reconnect(wrapper);
   failures = opened ? 0 : failures + 1;
   if (failures >= FAILURES_BEFORE_POLLING) {
     if (!openedEver) remember(Date.now());
@@ -152,7 +157,7 @@ function closed(code, wrapper) {
   if (!pollTimer && state !== "denied") show("reconnecting");
 }
 
-// The extension connects in its turn at this event, which comes after ours, unless the address is gone.
+// The extension connects in its own handler of this event, which runs after ours, unless the attribute is removed.
 onLive("htmx:beforeProcessNode", (event) => {
   if (event.target.hasAttribute("hx-get") && hasNoSockets()) event.target.removeAttribute("ws-connect");
 });
@@ -172,7 +177,7 @@ onLive("htmx:wsOpen", (event) => {
   remember(0);
   stopPolling();
   show("live");
-  if (resting()) say({ paused: true });
+  if (isIdle()) say({ paused: true });
 });
 
 onLive("htmx:wsClose", (event) => {
@@ -181,13 +186,13 @@ onLive("htmx:wsClose", (event) => {
 });
 
 onLive("htmx:wsBeforeMessage", (event) => {
-  if (resting()) {
+  if (isIdle()) {
     event.preventDefault();
     acknowledge(event.detail.message, false);
     return;
   }
   delivering = true;
-  heldBack = false;
+  heldBack = "";
 });
 
 onLive("htmx:wsAfterMessage", (event) => {
@@ -196,17 +201,18 @@ onLive("htmx:wsAfterMessage", (event) => {
   show(heldBack ? "held" : "live");
 });
 
-// Swaps that the reader asked for, by a filter or a tab, are none of ours: only frames wait.
+// Swaps that the reader asked for, by a filter or a tab, happen at once: only frames wait.
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
-  if (!delivering || !inUse(event.target)) return;
+  const use = delivering ? useOf(event.target) : "";
+  if (!use) return;
   event.preventDefault();
-  heldBack = true;
+  heldBack = use;
 });
 
 onLive("htmx:beforeSwap", (event) => {
-  if (resting()) event.preventDefault();
-  delivering = !resting();
-  heldBack = false;
+  if (isIdle()) event.preventDefault();
+  delivering = !isIdle();
+  heldBack = "";
 });
 
 onLive("htmx:afterOnLoad", (event) => {
@@ -214,7 +220,7 @@ onLive("htmx:afterOnLoad", (event) => {
   if (pollTimer && event.detail.successful) show(heldBack ? "held" : "polling");
 });
 
-// Where polls fail as well, the want of websockets is not what is the matter.
+// If polls fail as well, missing websocket support is not the cause.
 onLive("htmx:responseError", (event) => {
   remember(0);
   const denied = [401, 403].includes(event.detail.xhr.status);
@@ -227,7 +233,7 @@ onLive("htmx:sendError", () => {
   show("reconnecting");
 });
 
-document.addEventListener("visibilitychange", rest);
+document.addEventListener("visibilitychange", idleChanged);
 
 document.addEventListener("click", (event) => {
   if (event.target instanceof Element && event.target.closest("[data-live-pause]")) togglePause();

@@ -1,0 +1,209 @@
+"""The websocket of the live pages: it checks access and sends one frame at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from channels.consumer import get_handler_name
+from channels.exceptions import StopConsumer
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import close_old_connections
+
+from signal_monitor.dashboard.access import Scope, is_from_own_page, may_view, request_of
+from signal_monitor.dashboard.hub import Client, Hub, HubFull, current_hub
+from signal_monitor.dashboard.pages import view_of
+from signal_monitor.dashboard.pages.base import UnknownPage, View
+from signal_monitor.pipeline.suppression import suppressed
+
+if TYPE_CHECKING:
+    from asgiref.typing import ASGIReceiveCallable, ASGISendCallable
+    from channels.consumer import _ChannelScope
+
+SILENT_SECONDS = 10.0
+RECHECK_SECONDS = 15.0
+MAX_MESSAGE = 200
+
+# Close codes, in the range that is free for applications (Daphne sends no code below 3000 but 1000); the last digits
+# are HTTP's. live.js reconnects after the first two, and not after the others.
+SILENT = 4408
+TRY_LATER = 4503
+MISUSE = 4400
+NO_ACCESS = 4403
+NO_SUCH_PAGE = 4404
+TOO_BIG = 4413
+
+logger = logging.getLogger("signal_monitor")
+
+
+class LiveConsumer(AsyncWebsocketConsumer):
+    """Sends the frames of one view, each after the browser has acknowledged the last one.
+
+    The query string names the page and its parameters. A message to the browser is a frame whose last element carries
+    its number; messages from it are ``{"ack": number}``, with ``"shown": false`` if a part of the frame was not
+    swapped in, and ``{"paused": true}`` or ``{"paused": false}``.
+    """
+
+    # No such layer exists: the live pages need none, and must work while the project's channel layer is down.
+    channel_layer_alias = ""
+
+    def __init__(
+        self,
+        hub: Callable[[], Hub] = current_hub,
+        silent_seconds: float = SILENT_SECONDS,
+        recheck_seconds: float = RECHECK_SECONDS,
+    ) -> None:
+        super().__init__()
+        self._hub_of_loop = hub
+        self._silent_seconds = silent_seconds
+        self._recheck_seconds = recheck_seconds
+        self._client: Client | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self._awaited = 0
+        self._acknowledged = asyncio.Event()
+        self._misuse: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def __call__(self, scope: _ChannelScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Serve one socket without observing or tracing it."""
+        with suppressed():
+            try:
+                await super().__call__(scope, receive, send)
+            except asyncio.CancelledError:
+                # The server is stopping. A browser that gets this code reconnects when it is up again.
+                with contextlib.suppress(OSError):
+                    await self.close(TRY_LATER)
+                raise
+            finally:
+                self._leave()
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Handle a message as Channels does, but not in the thread that all synchronous code shares.
+
+        A receiver that hangs in that thread must not stop the page that shows it.
+        """
+        await getattr(self, get_handler_name(message))(message)
+
+    async def websocket_disconnect(self, message: object) -> None:
+        """Stop the consumer, again without the shared thread."""
+        raise StopConsumer
+
+    async def connect(self) -> None:
+        """Accept viewers who have access.
+
+        Other pages and anonymous clients get no socket but a 403. Only viewers with access get a close code that says
+        why a socket ends.
+        """
+        if not await self._may_connect():
+            await self.close()
+            return
+        await self.accept()
+        try:
+            self._client = self._hub_of_loop().join(_view_of(dict(self.scope)))
+        except UnknownPage:
+            await self.close(NO_SUCH_PAGE)
+        except HubFull:
+            await self.close(TRY_LATER)
+        else:
+            self._serving = asyncio.create_task(self._serve(self._client))
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Handle an acknowledgement or a pause; anything else ends the socket."""
+        size = len(text_data or bytes_data or "")
+        if self._client is None or self._misuse.done():
+            return
+        if size > MAX_MESSAGE:
+            self._misuse.set_result(TOO_BIG)
+        elif not self._handle(self._client, _parse(text_data)):
+            self._misuse.set_result(MISUSE)
+
+    def _handle(self, client: Client, message: object) -> bool:
+        match message:
+            case {"ack": int(number), **rest}:
+                if number == self._awaited and not self._acknowledged.is_set():
+                    client.acknowledge(shown=rest.get("shown") is not False)
+                    self._acknowledged.set()
+            case {"paused": bool(paused)}:
+                client.pause(paused=paused)
+            case _:
+                return False
+        return True
+
+    async def _serve(self, client: Client) -> None:
+        """Serve the client until something ends it, and close with a code that says why."""
+        jobs = {asyncio.create_task(self._send_frames(client)), asyncio.create_task(self._recheck()), self._misuse}
+        try:
+            done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for job in jobs:
+                job.cancel()
+        ended = done.pop()
+        error = ended.exception()
+        if isinstance(error, OSError):
+            return  # by the ASGI specification: the client has disconnected, and its message will follow
+        if error:
+            logger.error("The signal monitor's live page ended: %s", error, exc_info=error)
+        with contextlib.suppress(OSError):
+            await self.close(TRY_LATER if error else ended.result())
+
+    async def _send_frames(self, client: Client) -> int:
+        """Send frames until one is not acknowledged in time."""
+        try:
+            while True:
+                frame = await client.take()
+                self._awaited += 1
+                self._acknowledged.clear()
+                await self.send(text_data=f"{frame}{_marker(self._awaited)}")
+                async with asyncio.timeout(self._silent_seconds):
+                    await self._acknowledged.wait()
+        except TimeoutError:
+            return SILENT
+
+    async def _recheck(self) -> int:
+        """Check repeatedly whether the viewer still has access."""
+        while True:
+            await asyncio.sleep(self._recheck_seconds)
+            if not await self._may_connect():
+                return NO_ACCESS
+
+    async def _may_connect(self) -> bool:
+        return await asyncio.to_thread(_may_connect, dict(self.scope))
+
+    def _leave(self) -> None:
+        self._misuse.cancel()
+        if self._serving:
+            self._serving.cancel()
+        if self._client:
+            self._hub_of_loop().leave(self._client)
+
+
+def _may_connect(scope: Scope) -> bool:
+    """Whether Host, Origin and the access rule, in this order, allow a handshake; blocking."""
+    close_old_connections()
+    try:
+        request = request_of(scope)
+        return is_from_own_page(request) and may_view(request)
+    except UnicodeDecodeError:
+        return False
+    finally:
+        close_old_connections()
+
+
+def _view_of(scope: Scope) -> View:
+    params = request_of(scope).GET.dict()
+    return view_of(str(params.pop("page", "")), {key: str(value) for key, value in params.items()})
+
+
+def _parse(text: str | None) -> object:
+    try:
+        return json.loads(text or "")
+    except ValueError:
+        return None
+
+
+def _marker(number: int) -> str:
+    """The element that says which frame to acknowledge; it is the last one."""
+    return f'<div id="sm-frame" data-frame="{number}" hidden hx-swap-oob="true"></div>'

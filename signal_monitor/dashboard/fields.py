@@ -1,0 +1,149 @@
+"""Form fields that several pages use; Django's forms validate what a reader asks of a page."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+
+PERIODS = {"5m": ("5 min", 300), "1h": ("1 h", 3600), "all": ("All", None)}
+DEFAULT_PERIOD = "1h"
+TRUE_VALUES = ("1", "true", "on", "yes")
+A_DAY_MS = 24 * 60 * 60 * 1000
+LATEST_TIME = 4_102_444_800
+"""The year 2100, in seconds since the epoch: every clock can display it."""
+MAX_TEXT_LENGTH = 200
+MAX_NAME_LENGTH = 1000
+# An id, or the version, id, parent and flags of a traceparent; versions after 00 may have more fields, ff is invalid.
+# https://www.w3.org/TR/trace-context/#traceparent-header
+PASTED_TRACE_ID = re.compile(
+    r"((?!ff)[0-9a-f]{2}-)?(?P<trace_id>(?!0{32})[0-9a-f]{32})(?(1)-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?)", re.IGNORECASE
+)
+
+
+class TextField(forms.CharField):
+    """Optional text that matches part of a name."""
+
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
+        attributes = {"autocomplete": "off", "spellcheck": "false", "placeholder": kwargs.pop("placeholder", "any")}
+        widget = forms.TextInput(attributes)
+        super().__init__(required=False, max_length=MAX_TEXT_LENGTH, widget=widget, **kwargs)
+
+
+class TraceIdField(TextField):
+    """A trace id, or a ``traceparent`` that contains one."""
+
+    def __init__(self) -> None:
+        message = "Not a trace id. Paste 32 hexadecimal digits or a traceparent."
+        super().__init__(label="Trace", placeholder="id or traceparent", error_messages={"invalid": message})
+
+    def to_python(self, value: object) -> str:
+        text = str(super().to_python(value))
+        if text and not trace_id_in(text):
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        return trace_id_in(text)
+
+
+def trace_id_in(text: str) -> str:
+    """The trace id in a pasted id or ``traceparent``, in lower case; "" if the text is neither."""
+    found = PASTED_TRACE_ID.fullmatch(text.strip())
+    return found["trace_id"].lower() if found else ""
+
+
+class ChoiceField(forms.ChoiceField):
+    """One of a few values, or none; the error lists them."""
+
+    def __init__(self, choices: list[tuple[str, str]], **kwargs: Any) -> None:  # noqa: ANN401
+        values = ", ".join(value for value, _label in choices if value)
+        errors = {"invalid_choice": f"“%(value)s” is not a valid choice. Choose one of: {values}."}
+        super().__init__(required=False, choices=choices, error_messages=errors, **kwargs)
+
+
+class PeriodField(ChoiceField):
+    """The period that totals cover."""
+
+    def __init__(self) -> None:
+        super().__init__([(key, label) for key, (label, _seconds) in PERIODS.items()])
+
+
+def since(period: str) -> float | None:
+    """Start of a period, in seconds since the epoch; None for everything stored."""
+    seconds = PERIODS[period or DEFAULT_PERIOD][1]
+    return None if seconds is None else time.time() - seconds
+
+
+class MillisecondsField(forms.FloatField):
+    """A duration of at most a day."""
+
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
+        message = "Not a number of milliseconds. Enter 0 or more, such as 250 or 0.5."
+        widget = forms.TextInput({"inputmode": "decimal", "autocomplete": "off", "placeholder": "0"})
+        errors = {
+            "invalid": message,
+            "min_value": message,
+            "max_value": f"Enter at most {A_DAY_MS} ms, a day.",
+        }
+        super().__init__(
+            required=False, min_value=0, max_value=A_DAY_MS, widget=widget, error_messages=errors, **kwargs
+        )
+
+
+class BeforeField(forms.FloatField):
+    """The start of older rows, in seconds since the epoch.
+
+    It is set by links and not typed, and is not part of the filter form: a new filter starts with the newest rows.
+    """
+
+    def __init__(self) -> None:
+        message = "“before” is not a time in seconds since the epoch."
+        super().__init__(
+            required=False,
+            min_value=0,
+            max_value=LATEST_TIME,
+            widget=forms.HiddenInput,
+            error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), message),
+        )
+
+
+class CheckboxField(forms.BooleanField):
+    """A checkbox that 1 in the query string ticks."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(required=False, label=label, widget=_CheckboxInput({"value": "1"}))
+
+
+class _CheckboxInput(forms.CheckboxInput):
+    """Django's widget takes any text for a tick, even "0"."""
+
+    def value_from_datadict(self, data: Mapping[str, Any], files: object, name: str) -> bool:
+        return str(data.get(name, "")).lower() in TRUE_VALUES
+
+
+class PageForm(forms.Form):
+    """The parameters of a page; invalid ones are reported and ignored, the others still apply."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        kwargs.setdefault("auto_id", "sm-field-%s")
+        super().__init__(*args, **kwargs)
+
+    def valid_params(self) -> dict[str, str]:
+        """The valid values as text, in the order of the fields."""
+        self.is_valid()
+        values = ((name, self.cleaned_data.get(name)) for name in self.fields)
+        return {name: as_text(value) for name, value in values if value not in (None, "", False)}
+
+
+class PeriodForm(PageForm):
+    """The parameters of a page of totals."""
+
+    period = PeriodField()
+
+
+def as_text(value: object) -> str:
+    """A form's value as text for a query string; numbers keep their full precision."""
+    if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()):
+        return str(int(value))
+    return str(value)

@@ -1,0 +1,51 @@
+"""The pages of the dashboard: each is a module here, a template of the same name, and a line in ``PAGES``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from signal_monitor.dashboard.pages.base import Page, Params, UnknownPage, View
+from signal_monitor.dashboard.pages.dispatch import DispatchPage
+from signal_monitor.dashboard.pages.health import HealthPage
+from signal_monitor.dashboard.pages.live import LivePage
+from signal_monitor.dashboard.pages.overview import OverviewPage
+from signal_monitor.dashboard.pages.receivers import ReceiversPage
+from signal_monitor.dashboard.pages.request import RequestPage
+from signal_monitor.dashboard.pages.requests import RequestsPage
+from signal_monitor.dashboard.pages.senders import SendersPage
+from signal_monitor.dashboard.pages.signals import SignalsPage
+from signal_monitor.dashboard.pages.subject import ReceiverPage, SignalPage
+
+_ALL: tuple[Page, ...] = (
+    OverviewPage(),
+    LivePage(),
+    SignalsPage(),
+    SignalPage(),
+    ReceiversPage(),
+    ReceiverPage(),
+    SendersPage(),
+    DispatchPage(),
+    RequestsPage(),
+    RequestPage(),
+    HealthPage(),
+)
+PAGES: Mapping[str, Page] = {page.name: page for page in _ALL}
+"""All pages by name, in the order of the navigation."""
+
+
+def get_page(name: str) -> Page:
+    """The page of that name; raises UnknownPage."""
+    try:
+        return PAGES[name]
+    except KeyError:
+        raise UnknownPage(name) from None
+
+
+def view_of(name: str, params: Params) -> View:
+    """A page with its valid parameters; raises UnknownPage."""
+    return View(name, tuple(get_page(name).form(dict(params)).valid_params().items()))
+
+
+def render_parts(view: View) -> str:
+    """HTML of the live parts of a page; blocking. Raises UnknownPage and StoreError."""
+    return get_page(view.page).render_parts(dict(view.params))

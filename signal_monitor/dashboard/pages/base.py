@@ -1,0 +1,138 @@
+"""The base class of the dashboard's pages, and what several of them use."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
+
+from django.template import Node, NodeList, Template
+from django.template.context import Context as TemplateContext
+from django.template.loader import get_template
+
+from signal_monitor.conf import get_config
+from signal_monitor.dashboard.fields import PageForm, as_text
+from signal_monitor.dashboard.serializers import Json
+from signal_monitor.records import Dispatch, Request
+from signal_monitor.stores import get_store
+from signal_monitor.stores.base import Store, Totals
+
+Params = Mapping[str, str]
+Context = dict[str, Any]
+
+TABLE_ROWS = 50
+LIST_ROWS = 500
+UNFILTERED = {"before", "requests"}
+"""Parameters that select a range and not what to look for."""
+
+
+class UnknownPage(LookupError):  # noqa: N818 - an answer, as Http404 is
+    """There is no page of that name."""
+
+
+class NotStored(LookupError):  # noqa: N818 - the same
+    """The store does not contain what the page is about."""
+
+
+@dataclass(frozen=True)
+class View:
+    """The name of a page and its valid parameters; two viewers who see the same have equal views."""
+
+    page: str
+    params: tuple[tuple[str, str], ...] = ()
+
+
+class Page(ABC):
+    """A page of the dashboard: its address, its parameters, what it reads, its JSON and its live parts.
+
+    ``name`` is the name of its URL, and of its template unless ``template`` says otherwise. ``route`` is the path below
+    the dashboard's, with at most one argument. ``section`` is the page of the navigation that it belongs to; a page
+    that is its own section is in the navigation. ``parts`` are the ``{% part %}`` tags of the template that live
+    updates replace.
+    """
+
+    name: ClassVar[str]
+    route: ClassVar[str]
+    title: ClassVar[str]
+    parts: ClassVar[tuple[str, ...]]
+    form: ClassVar[type[PageForm]] = PageForm
+
+    @property
+    def template(self) -> str:
+        """The name of the template."""
+        return f"signal_monitor/{self.name}.html"
+
+    @property
+    def section(self) -> str:
+        """The name of the page of the navigation that this page belongs to."""
+        return self.name
+
+    @property
+    def argument(self) -> str:
+        """The name of the parameter in the route, or ""."""
+        return self.route.partition(":")[2].partition(">")[0]
+
+    @abstractmethod
+    def fetch(self, store: Store, params: Params) -> Context:
+        """Read what the page shows. Raises NotStored if the store does not contain it, and StoreError."""
+
+    @abstractmethod
+    def as_json(self, context: Context) -> Json:
+        """What the page shows, as JSON."""
+
+    def context(self, params: Params) -> Context:
+        """Everything the template needs, for valid parameters; blocking. Raises NotStored and StoreError."""
+        store, limits = get_store(), get_config().slow_limits
+        return {
+            "page": self,
+            "params": params,
+            "slow_ns": limits.slow_ns,
+            "has_other_limits": bool(limits.by_pattern),
+            "titles": {process.id: process.title for process in store.processes()},
+            **self.fetch(store, params),
+        }
+
+    def render_parts(self, params: Params) -> str:
+        """HTML of the live parts, to be swapped in by id; "" if the store no longer contains what the page is about."""
+        try:
+            context = self.context(params)
+        except NotStored:
+            return ""
+        return _render_nodes(self.template, self.parts, {**context, "oob": True})
+
+
+class PartNode(Node):
+    """A part of a page's template that can be rendered on its own, as ``{% partialdef %}`` is from Django 6.0 on."""
+
+    def __init__(self, name: str, nodelist: NodeList) -> None:
+        self.name = name
+        self.nodelist = nodelist
+
+    def render(self, context: TemplateContext) -> str:
+        return self.nodelist.render(context)
+
+
+def _render_nodes(template_name: str, names: Sequence[str], values: Context) -> str:
+    template: Template = cast("Any", get_template(template_name)).template
+    found = template.nodelist.get_nodes_by_type(PartNode)
+    nodes = {node.name: node for node in found if isinstance(node, PartNode)}
+    context = TemplateContext(values)
+    with context.render_context.push_state(template), context.bind_template(template):
+        return "".join(nodes[name].render(context) for name in names)
+
+
+def table(params: Params, rows: Sequence[Dispatch] | Sequence[Request]) -> Context:
+    """The context of a table of at most TABLE_ROWS rows, newest first: the rows, and where older ones start."""
+    is_full = len(rows) >= TABLE_ROWS
+    return {
+        "rows": rows,
+        "filtered": bool(params.keys() - UNFILTERED),
+        "before": float(params.get("before", 0)),
+        "older": as_text(rows[-1].started_at) if is_full else "",
+    }
+
+
+def largest_first(rows: Iterable[Totals], figure: Callable[[Totals], float]) -> list[Totals]:
+    """Totals by one of their figures, largest first; equal ones by name."""
+    return sorted(rows, key=lambda row: (-figure(row), row.key))

@@ -1,0 +1,50 @@
+"""The health page: processes, orphans, the store and the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+
+from signal_monitor.conf import get_config
+from signal_monitor.dashboard.pages.base import Context, Page, Params
+from signal_monitor.dashboard.processes import ProcessState, alive, orphans, processes
+from signal_monitor.dashboard.serializers import Json, fields_json
+from signal_monitor.stores.base import Store
+
+PROCESS_FIELDS = (
+    *("id", "pid", "host", "title", "started_at", "seen_at", "ended_at", "rate", "dispatches", "queue_length"),
+    *("dropped", "orphans", "errors", "last_error", "versions", "path_mode"),
+)
+
+
+class HealthPage(Page):
+    """How the monitor itself is doing."""
+
+    name = "health"
+    route = "health/"
+    title = "Health"
+    parts = ("health",)
+
+    def fetch(self, store: Store, _params: Params) -> Context:
+        config = get_config()
+        states = processes(store)
+        return {
+            "processes": states,
+            "alive": alive(states),
+            "orphans": orphans(states),
+            "location": store.location,
+            "settings": [(field.name, getattr(config, field.name)) for field in fields(config)],
+        }
+
+    def as_json(self, context: Context) -> Json:
+        values = {name: dict(value) if isinstance(value, Mapping) else value for name, value in context["settings"]}
+        return {
+            "store": context["location"],
+            "settings": values,
+            "processes": [_process_json(state) for state in context["processes"]],
+            "orphans": context["orphans"],
+        }
+
+
+def _process_json(state: ProcessState) -> Json:
+    return {"gone": state.gone, **fields_json(state.process, PROCESS_FIELDS)}

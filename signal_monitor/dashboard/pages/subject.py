@@ -1,0 +1,162 @@
+"""The pages of one signal and of one receiver; they share a template."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from typing import ClassVar
+
+from django import forms
+
+from signal_monitor.conf import get_config
+from signal_monitor.dashboard import charts
+from signal_monitor.dashboard.fields import MAX_NAME_LENGTH, PeriodForm, since
+from signal_monitor.dashboard.formatting import milliseconds
+from signal_monitor.dashboard.pages.base import TABLE_ROWS, Context, NotStored, Page, Params
+from signal_monitor.dashboard.processes import Running, orphans, processes, running
+from signal_monitor.dashboard.serializers import Json, dispatch_json, running_json, totals_json
+from signal_monitor.records import Dispatch, ReceiverCall, SubjectKind
+from signal_monitor.stores.base import Store, Totals
+from signal_monitor.stores.filters import DispatchFilter
+
+HISTORY_SECONDS = 3600
+LAST_CALLS = 8
+
+LastCall = tuple[Dispatch, ReceiverCall | None]
+
+
+class SubjectForm(PeriodForm):
+    """The name and the period."""
+
+    name = forms.CharField(max_length=MAX_NAME_LENGTH, strip=False)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A receiver or signal: its totals, its last hour, and its last slow and failed dispatches."""
+
+    kind: SubjectKind
+    name: str
+    totals: Totals
+    history: Sequence[Totals]
+    recent: Sequence[Dispatch]
+    slow: Sequence[LastCall]
+    failed: Sequence[LastCall]
+    relatives: Sequence[str]
+    running: Sequence[Running]
+    orphans: int
+    known: bool
+
+    @property
+    def only_orphans(self) -> bool:
+        """Whether none of its dispatches found a receiver."""
+        return bool(self.orphans) and not self.known
+
+
+class SubjectPage(Page):
+    """A signal or a receiver."""
+
+    kind: ClassVar[SubjectKind]
+    template = "signal_monitor/subject.html"
+    form = SubjectForm
+    parts = ("subject",)
+
+    def fetch(self, store: Store, params: Params) -> Context:
+        subject = read_subject(store, self.kind, params.get("name", ""), since(params.get("period", "")))
+        if not subject.known and not subject.orphans:
+            raise NotStored(subject.name)
+        limit_ns = get_config().slow_limits.limit_ns(subject.name)
+        return {
+            "kind": self.kind,
+            "subject": subject,
+            "limit_ns": limit_ns,
+            "histogram": charts.histogram(subject.totals, limit_ns) if subject.totals.buckets else None,
+            "calls_chart": charts.calls_per_minute(subject.history),
+            "p95_chart": charts.p95_per_minute(subject.history, limit_ns),
+            "last_calls": [
+                ("Last slow calls", "No slow calls recorded.", subject.slow),
+                ("Last failed calls", "No failed calls recorded.", subject.failed),
+            ],
+        }
+
+    def as_json(self, context: Context) -> Json:
+        subject: Subject = context["subject"]
+        return {
+            **totals_json(subject.totals),
+            "slow_from_ms": milliseconds(context["limit_ns"]),
+            "signals" if self.kind == "receiver" else "receivers": subject.relatives,
+            "history": [{"started_at": row.window, **totals_json(row)} for row in subject.history],
+            "running": [running_json(row) for row in subject.running],
+            "last_slow": [dispatch_json(dispatch) for dispatch, _call in subject.slow],
+            "last_failed": [dispatch_json(dispatch) for dispatch, _call in subject.failed],
+        }
+
+
+class SignalPage(SubjectPage):
+    """A signal."""
+
+    name = "signal"
+    route = "signals/<path:name>/"
+    title = "Signal"
+    section = "signals"
+    kind = "signal"
+
+    def as_json(self, context: Context) -> Json:
+        return {**super().as_json(context), "orphans": context["subject"].orphans}
+
+
+class ReceiverPage(SubjectPage):
+    """A receiver."""
+
+    name = "receiver"
+    route = "receivers/<path:name>/"
+    title = "Receiver"
+    section = "receivers"
+    kind = "receiver"
+
+
+def read_subject(store: Store, kind: SubjectKind, name: str, since: float | None) -> Subject:
+    """A receiver or signal; its totals start at ``since``."""
+    where = DispatchFilter(exact_receiver=name) if kind == "receiver" else DispatchFilter(exact_signal=name)
+    totals = store.totals(kind, since, name)
+    recent = store.dispatches(where, TABLE_ROWS)
+    slow = store.dispatches(replace(where, slow=True), TABLE_ROWS)
+    failed = store.dispatches(replace(where, failed=True), TABLE_ROWS)
+    states = processes(store)
+    return Subject(
+        kind=kind,
+        name=name,
+        totals=totals[0] if totals else Totals(kind=kind, key=name),
+        history=store.history(kind, name, time.time() - HISTORY_SECONDS),
+        recent=recent,
+        slow=_last_calls(slow, kind, name, lambda call: call.severity != "normal"),
+        failed=_last_calls(failed, kind, name, attrgetter("failed")),
+        relatives=_relatives(kind, [*recent, *slow, *failed]),
+        running=[row for row in running(states) if getattr(row.call, kind) == name],
+        orphans=orphans(states).get(name, 0) if kind == "signal" else 0,
+        known=bool(totals or recent or store.totals(kind, None, name)),
+    )
+
+
+def _relatives(kind: SubjectKind, dispatches: Iterable[Dispatch]) -> list[str]:
+    """The signals of a receiver, or the receivers of a signal."""
+    if kind == "receiver":
+        return sorted({dispatch.signal for dispatch in dispatches})
+    return sorted({call.receiver for dispatch in dispatches for call in dispatch.calls})
+
+
+def _last_calls(
+    dispatches: Iterable[Dispatch], kind: SubjectKind, name: str, matches: Callable[[ReceiverCall], bool]
+) -> list[LastCall]:
+    """The last dispatches, each with its longest receiver call that matches.
+
+    For a receiver, those in which its own call matches.
+    """
+    found: list[LastCall] = []
+    for dispatch in dispatches:
+        calls = [call for call in dispatch.calls if matches(call) and (kind == "signal" or call.receiver == name)]
+        if calls or kind == "signal":
+            found.append((dispatch, max(calls, key=attrgetter("duration_ns"), default=None)))
+    return found[:LAST_CALLS]

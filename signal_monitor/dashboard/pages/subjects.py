@@ -1,0 +1,44 @@
+"""The lists of signals, receivers and senders with their totals; they share this base and its template."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import ClassVar
+
+from signal_monitor.dashboard.fields import ChoiceField, PeriodForm, since
+from signal_monitor.dashboard.pages.base import LIST_ROWS, Context, Page, Params, largest_first
+from signal_monitor.dashboard.serializers import Json, totals_json
+from signal_monitor.records import SubjectKind
+from signal_monitor.stores.base import Store, Totals
+
+DEFAULT_SORT = "p95"
+SORTS: dict[str, tuple[str, Callable[[Totals], float]]] = {
+    "p95": ("p95", attrgetter("p95_ns")),
+    "total": ("Total time", attrgetter("total_ns")),
+    "count": ("Count", attrgetter("count")),
+    "failures": ("Failures", attrgetter("failures")),
+}
+
+
+class SubjectsForm(PeriodForm):
+    """The period and the column to sort by."""
+
+    sort = ChoiceField([(key, label) for key, (label, _figure) in SORTS.items()])
+
+
+class SubjectsPage(Page):
+    """A list of totals of one kind."""
+
+    kind: ClassVar[SubjectKind]
+    template = "signal_monitor/subjects.html"
+    form = SubjectsForm
+    parts = ("subjects",)
+
+    def fetch(self, store: Store, params: Params) -> Context:
+        _label, figure = SORTS[params.get("sort") or DEFAULT_SORT]
+        rows = largest_first(store.totals(self.kind, since(params.get("period", ""))), figure)
+        return {"kind": self.kind, "rows": rows[:LIST_ROWS], "left_out": max(0, len(rows) - LIST_ROWS)}
+
+    def as_json(self, context: Context) -> Json:
+        return {self.name: [totals_json(row) for row in context["rows"]], "left_out": context["left_out"]}

@@ -1,0 +1,63 @@
+"""The page of a dispatch: its waterfall, and the time that no receiver took."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from signal_monitor.dashboard.pages import render_parts, view_of
+from signal_monitor.stores import get_store
+from signal_monitor.stores.base import Batch, Store
+from tests.dashboard.drawing import draw, get_json, parts
+from tests.dashboard.examples import (
+    ARGUMENTS,
+    ERROR_MARKUP,
+    ORDER_PLACED,
+    call_at,
+    dispatch,
+    failed_order,
+    process,
+    waited,
+)
+
+
+def test_dispatch_page_draws_nested_dispatches_and_what_was_not_run(shop: Store) -> None:
+    text = parts("dispatch", dispatch_id="failed").text
+
+    assert text.index("reserve_stock") < text.index("pre_save") < text.index("write_entry") < text.index("not run")
+
+
+def test_dispatch_page_warns_of_a_blocked_event_loop(quiet_store: Store) -> None:
+    quiet_store.write(Batch(process(), dispatches=[dispatch("d1", blocked_loop=True), dispatch("d2")]))
+
+    assert "blocked it" in parts("dispatch", dispatch_id="d1").text
+    assert "blocked it" not in parts("dispatch", dispatch_id="d2").text
+
+
+def test_trace_is_a_link_where_a_trace_url_is_set(quiet_store: Store, settings: Settings) -> None:
+    settings.SIGNAL_MONITOR = {**settings.SIGNAL_MONITOR, "TRACE_URL": "https://traces.example/{trace_id}"}
+    get_store().write(Batch(process(), dispatches=[failed_order(trace_id="ab" * 16)]))
+
+    assert f'href="https://traces.example/{"ab" * 16}"' in render_parts(view_of("dispatch", ARGUMENTS["dispatch"]))
+
+
+@pytest.mark.parametrize(("duration_ms", "told"), [(130, True), (11, False), (21, True), (1, False)])
+def test_time_outside_the_receivers_is_told_where_it_is_most(
+    quiet_store: Store, duration_ms: int, *, told: bool
+) -> None:
+    quiet_store.write(Batch(process(), dispatches=[waited(call_at(0, 1), duration_ms=duration_ms)]))
+
+    html = render_parts(view_of("dispatch", {"dispatch_id": "waited"}))
+
+    assert ("Outside its receivers" in html) == told
+    assert ("for an async send, time spent waiting for the event loop or a thread" in html) == told
+    assert ("outside its receivers" in draw("signal", name=ORDER_PLACED)) == told
+
+
+def test_dispatch_has_its_tree_and_failure(shop: Store, client: Client) -> None:
+    dispatch = get_json(client, "dispatch")
+
+    assert dispatch["duration_ms"] == 200
+    assert [nested["id"] for nested in dispatch["tree"]] == ["failed", "inner"]
+    assert dispatch["calls"][1]["failure"]["message"] == ERROR_MARKUP

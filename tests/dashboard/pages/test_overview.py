@@ -1,0 +1,93 @@
+"""The overview: what is slow, what fails, what runs, and what is lost."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from django.test import Client
+from django.urls import reverse
+from django.utils.html import escape
+
+from signal_monitor.stores.base import Batch, Store
+from tests.dashboard.drawing import draw, get_json, parts
+from tests.dashboard.examples import (
+    ERROR_MARKUP,
+    NOTIFY_PARTNER,
+    RESERVE_STOCK,
+    SEND_MAIL,
+    process,
+    running_call,
+    totals,
+)
+
+
+def test_overview_ranks_the_slowest_synchronous_receivers(shop: Store) -> None:
+    shop.write(Batch(process(), totals=totals("shop.tasks.receivers.run_long", 9000, blocking=0)))
+
+    html = draw("overview")
+    card = html[html.index('id="sm-slowest"') : html.index('id="sm-failing"')]
+
+    assert "slow from 100 ms" in card
+    assert card.index(SEND_MAIL) < card.index(RESERVE_STOCK)
+    assert "run_long" not in card.replace("<wbr>", "")
+
+
+def test_overview_tells_the_last_error_and_links_to_its_dispatch(shop: Store) -> None:
+    html = draw("overview")
+    card = html[html.index('id="sm-failing"') : html.index('id="sm-busiest"')]
+
+    assert f"OutOfStock: {escape(ERROR_MARKUP)}" in card
+    assert reverse("signal_monitor:dispatch", kwargs={"dispatch_id": "failed"}) in card
+
+
+def test_overview_shows_what_runs_with_its_stack(shop: Store) -> None:
+    drawn = parts("overview")
+
+    assert "30.0 s shop.webhooks.receivers.notify_partner critical" in drawn.text
+    assert "now in create_connection /usr/lib/python3/socket.py:852" in drawn.text
+    assert "process gone" not in drawn.text
+
+
+def test_overview_marks_what_ran_when_its_process_was_killed(quiet_store: Store) -> None:
+    silent = process(seen_at=time.time() - 60, running=(running_call(),))
+    quiet_store.write(Batch(silent))
+
+    assert "process gone" in parts("overview").text
+
+
+def test_overview_counts_dropped_records_and_orphans(shop: Store) -> None:
+    text = parts("overview").text
+
+    assert "queue full 7" in text
+    assert "shop.orders.signals.shipped 17" in text
+
+
+def test_names_of_a_hung_receiver_link_to_all_it_names(shop: Store) -> None:
+    html = draw("overview")
+
+    assert reverse("signal_monitor:receiver", kwargs={"name": NOTIFY_PARTNER}) in html
+    assert f"{reverse('signal_monitor:live')}?sender=shop.orders.models.Order" in html
+    assert f"{reverse('signal_monitor:health')}#process-web1" in html
+
+
+def test_slow_calls_of_the_overview_link_to_the_slow_dispatches(shop: Store) -> None:
+    assert re.search(r'href="/signals/live/\?outcome=slow"><span class="label">Slow calls', draw("overview"))
+
+
+def test_stack_has_an_id_that_stays_so_that_it_stays_open(shop: Store, client: Client) -> None:
+    html = client.get("/signals/").content.decode()
+
+    assert 'id="sm-stack-hung-0"' in html
+
+
+def test_overview_has_the_cards(shop: Store, client: Client) -> None:
+    overview = get_json(client, "overview")
+
+    assert overview["slow_from_ms"] == 100
+    assert overview["slowest"][0]["name"] == SEND_MAIL
+    assert overview["slowest"][0]["max_ms"] == 450
+    assert overview["failing"][0]["last_failure_dispatch"] == "failed"
+    assert overview["running"][0]["process_gone"] is False
+    assert overview["running"][0]["running_ms"] >= 30_000
+    assert overview["dropped"] == {"queue full": 7}

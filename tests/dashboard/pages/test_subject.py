@@ -1,0 +1,119 @@
+"""The pages of a signal and of a receiver: figures, orphans, and calls that were never made."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django.fixtures import Settings
+
+from signal_monitor.dashboard.pages import render_parts, view_of
+from signal_monitor.stores import get_store
+from signal_monitor.stores.base import LIFE, Batch, Store, Totals
+from tests.dashboard.drawing import draw, get_json, parts, url_of
+from tests.dashboard.examples import (
+    NOTIFY_PARTNER,
+    ORDER_PLACED,
+    RESERVE_STOCK,
+    SEND_MAIL,
+    SHIPPED,
+    call_at,
+    dispatch,
+    fill,
+    process,
+    totals,
+    waited,
+)
+
+
+def test_receiver_page_gives_numbers_source_and_traceback(shop: Store) -> None:
+    html = render_parts(view_of("receiver", {"name": RESERVE_STOCK}))
+
+    assert "/srv/shop/orders/receivers.py:1042" in html
+    assert "shop.errors.OutOfStock" in html
+    assert html.count('<figure class="chart"') == 3
+    assert reverse("signal_monitor:signal", kwargs={"name": ORDER_PLACED}) in html
+
+
+def test_receiver_page_shows_as_slow_only_its_own_slow_calls(shop: Store) -> None:
+    assert "No slow calls recorded." in parts("receiver", name=RESERVE_STOCK).text
+    assert "No slow calls recorded." not in parts("receiver", name=SEND_MAIL).text
+
+
+def test_slow_limit_follows_the_override_for_a_receiver(quiet_store: Store, settings: Settings) -> None:
+    settings.SIGNAL_MONITOR = {**settings.SIGNAL_MONITOR, "SLOW_MS": {"shop.orders.*": 2000}}
+    fill(get_store())  # the change of the setting has given a new one
+
+    assert "Slow from 2.00 s" in parts("receiver", name=RESERVE_STOCK).text
+
+
+@pytest.mark.parametrize("page", ["", "health/"])
+def test_links_of_orphans_lead_to_a_page_that_says_what_to_do(shop: Store, client: Client, page: str) -> None:
+    url = reverse("signal_monitor:signal", kwargs={"name": SHIPPED})
+    assert f'href="{url}"' in client.get(f"/signals/{page}").content.decode()
+
+    html = client.get(url).content.decode()
+
+    assert "17 dispatches without a receiver" in html
+    assert all(hint in html for hint in ("AppConfig.ready()", "<code>sender</code>", "weak=False"))
+    assert "Not called in this period" not in html
+    assert client.get(reverse("signal_monitor:api_signal", kwargs={"name": SHIPPED})).json()["orphans"] == 17
+
+
+def test_signal_with_and_without_receivers_tells_of_both(quiet_store: Store) -> None:
+    quiet_store.write(Batch(process(orphans={ORDER_PLACED: 1}), dispatches=[dispatch()]))
+
+    html = draw("signal", name=ORDER_PLACED)
+
+    assert "1 more dispatch without a receiver, not included in the numbers below" in html
+    assert "Recent stored dispatches" in html
+
+
+def test_receiver_that_never_ran_has_no_durations(quiet_store: Store) -> None:
+    quiet_store.write(Batch(process(), totals=[Totals("receiver", NOTIFY_PARTNER, LIFE, not_run=4)]))
+
+    listed = render_parts(view_of("receivers", {"period": "all"}))
+    page = render_parts(view_of("receiver", {"name": NOTIFY_PARTNER, "period": "all"}))
+
+    assert "4 not run" in listed
+    assert "4 not run" in page
+    assert ">0 ms<" not in listed + page
+    assert "—" in listed
+    assert "meter" not in listed
+    assert "<rect" not in page
+
+
+def test_slow_dispatch_of_fast_receivers_says_what_took_so_long(quiet_store: Store) -> None:
+    together = [call_at(0, 60), call_at(60, 60)]
+    quiet_store.write(Batch(process(), dispatches=[waited(*together, duration_ms=120)]))
+    assert "several receivers together" in draw("signal", name=ORDER_PLACED)
+
+    quiet_store.write(Batch(process(), dispatches=[waited(call_at(0, 90), duration_ms=101)]))
+    assert "its only receiver and the send itself" in draw("signal", name=ORDER_PLACED)
+
+
+def test_slashes_in_a_receivers_name_are_part_of_it(quiet_store: Store, client: Client) -> None:
+    quiet_store.write(Batch(process(), totals=totals("a/b.c", 5)))
+
+    assert client.get(reverse("signal_monitor:receiver", kwargs={"name": "a/b.c"})).status_code == 200
+
+
+def test_numbers_are_not_localized_where_they_are_not_for_reading(
+    shop: Store, client: Client, settings: Settings
+) -> None:
+    settings.LANGUAGE_CODE = "de"
+    settings.USE_THOUSAND_SEPARATOR = True
+
+    html = client.get(url_of("receiver")).content.decode()
+
+    assert "receivers.py:1042" in html
+    assert not re.search(r' (?:x|y|x1|y1|width|height|viewBox)="[^"]*,', html)
+
+
+def test_receiver_has_its_numbers_and_last_failures(shop: Store, client: Client) -> None:
+    receiver = get_json(client, "receiver")
+
+    assert (receiver["count"], receiver["failures"], receiver["signals"]) == (1, 1, [ORDER_PLACED])
+    assert [dispatch["id"] for dispatch in receiver["last_failed"]] == ["failed"]

@@ -264,7 +264,8 @@ class Process:
 
     ``title`` says what it is ("daphne demo.asgi", "manage.py migrate"). ``rate`` is dispatches per second over
     the last seconds. ``dropped`` counts lost records by reason, ``orphans`` dispatches without receiver by
-    signal, ``errors`` the monitor's own errors. ``path_mode`` says how sends are observed ("fast", "general" or "off").
+    signal, ``errors`` the monitor's own errors. ``mode`` says how sends are
+    observed: "with plans", "without plans" or "off".
     ``ended_at`` is None while the process runs, or was killed before it could say.
     """
 
@@ -283,5 +284,5 @@ class Process:
     errors: int = 0
     last_error: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
-    path_mode: str = "general"
+    mode: str = "without plans"
     running: tuple[RunningCall, ...] = ()

@@ -34,9 +34,10 @@ class Monitor(Tool):
     """With its defaults, but for the store and the queue's length."""
 
     options: Mapping[str, object] = {}
+    queue_size = QUEUE_SIZE
 
     def start(self) -> None:
-        record_queue_module.QUEUE_SIZE = QUEUE_SIZE
+        record_queue_module.QUEUE_SIZE = self.queue_size
 
     def settings(self) -> Mapping[str, Any]:
         # The store in memory: what SQLite costs is so much per second, however many dispatches there are.

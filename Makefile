@@ -1,7 +1,7 @@
 # make demo   the demo site, with live traffic           make demo ARGS="--port 9000 --open"
-# make test   the tests                                  make test ARGS="tests/test_checks.py -k path"
+# make test   the tests, up to 4 at a time               make test ARGS="-n 0 tests/test_checks.py -k path"
 # make lint   ruff and the import contract               make types   mypy
-# make clean  away with everything that make made        make demo PYTHON=python3.13
+# make clean  remove everything that make made           make demo PYTHON=python3.13
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,8 +14,7 @@ demo: $(VENV)/.demo
 	@exec $(BIN)/python manage.py demo $(ARGS)
 
 test: $(VENV)/.test
-	PYTHONDEVMODE=1 $(BIN)/python -m pytest $(ARGS)
-	$(if $(ARGS),,$(BIN)/python -m pytest -q tests/properties)
+	PYTHONDEVMODE=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 $(ARGS)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
@@ -32,10 +31,12 @@ wheel: $(VENV)/.test
 clean:
 	rm -rf $(VENV) .nox build dist htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
-# One stamp per extra, so that a second run installs nothing: made anew when pyproject.toml is newer.
+# One stamp per dependency group, so that a second run installs nothing: made again when pyproject.toml is newer.
+# Dependency groups need pip 25.1; Python 3.11 brings pip 23.2.
 $(VENV)/.%: pyproject.toml $(BIN)/python
-	@echo 'Installing the project with its $* dependencies into $(VENV), once...'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@echo 'Installing the project and its $* dependencies into $(VENV), once...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group $*
 	@touch $@
 
 .PRECIOUS: $(VENV)/.%

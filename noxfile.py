@@ -7,6 +7,7 @@ import nox
 nox.options.default_venv_backend = "venv"
 nox.options.sessions = ["tests", "lint", "types", "imports"]
 
+DEVELOPMENT_MODE = {"PYTHONDEVMODE": "1"}
 PAIRS = [
     nox.param("3.11", "5.2", id="py3.11-django5.2"),
     nox.param("3.12", "5.2", id="py3.12-django5.2"),
@@ -22,12 +23,18 @@ CONFORMANCE_PAIRS = [
 ]
 
 
+def install(session: nox.Session, group: str, *requirements: str) -> None:
+    """Install the project and one of its dependency groups, which older versions of pip do not know."""
+    session.install("--upgrade", "pip>=25.1")
+    session.install("--editable", ".", "--group", group, *requirements)
+
+
 @nox.session
 @nox.parametrize(["python", "django"], PAIRS)
 def tests(session: nox.Session, django: str) -> None:
     """Run the tests."""
-    session.install("--editable", ".[test]", f"Django~={django}.0")
-    session.run("python", "-m", "pytest", *session.posargs, env={"PYTHONDEVMODE": "1"})
+    install(session, "test", f"Django~={django}.0")
+    session.run("python", "-m", "pytest", "-n", "auto", "--maxprocesses", "4", *session.posargs, env=DEVELOPMENT_MODE)
 
 
 @nox.session
@@ -49,12 +56,12 @@ def lint(session: nox.Session) -> None:
 @nox.session(python="3.11")
 def types(session: nox.Session) -> None:
     """Check types."""
-    session.install("--editable", ".[lint]")
+    install(session, "lint")
     session.run("mypy")
 
 
 @nox.session(python="3.11")
 def imports(session: nox.Session) -> None:
     """Check which way imports go."""
-    session.install("--editable", ".[lint]")
+    install(session, "lint")
     session.run("lint-imports")

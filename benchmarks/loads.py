@@ -132,13 +132,13 @@ class Load:
 
 def _made_senders(kind: str) -> list[Any]:
     """One class, or a few hundred objects of a kind."""
-    made: list[Any] = {
+    makers: dict[str, Callable[[], list[Any]]] = {
         "class": lambda: [Sender],
         "classes": lambda: [type(f"Sender{number}", (Sender,), {}) for number in range(200)],
         "instances": lambda: [Sender() for _ in range(500)],
         "strings": lambda: [f"sender {number}" for number in range(200)],
-    }[kind]()
-    return made
+    }
+    return makers[kind]()
 
 
 def _send(send: Receiver, senders: list[Any]) -> None:

@@ -56,7 +56,7 @@ def configure() -> None:
     try:
         _configure()
     except ImportError as error:
-        logger.warning("No traces go to %s (%s): pip install 'django-signal-monitor[demo]'", endpoint(), error)
+        logger.warning("No traces go to %s (%s): pip install --group demo", endpoint(), error)
 
 
 def finish() -> None:

@@ -85,7 +85,7 @@ def _in_transaction() -> bool:
 def restart() -> None:
     """Start anew with a setting that was replaced; with an invalid one, everything goes on as it was."""
     config = get_config()
-    pipeline.stop()  # what is queued is delivered as it was configured when it was dispatched
+    pipeline.stop(pipeline.REPLACE_SECONDS)  # what is queued is delivered as it was configured when it was dispatched
     forget_store()
     start(config)
 

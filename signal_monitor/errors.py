@@ -102,7 +102,7 @@ def is_own(error: BaseException) -> bool:
     others limit time, raises in any frame, without arguments; the interpreter's own errors have some. In doubt, it is
     the application's.
     """
-    files = []
+    files: list[str] = []
     step: TracebackType | None = error.__traceback__
     while step is not None:
         code = step.tb_frame.f_code

@@ -6,7 +6,7 @@ Neither the dashboard nor Channels, a store or the settings are imported here: s
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.apps import apps
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
@@ -14,20 +14,16 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from . import pipeline
 from .conf import Config, get_config
 from .errors import errors
-from .expansion import Expander
 from .instrumentation import instrument, uninstrument
-from .instrumentation.probes import probes
+from .instrumentation.current import ExecutionState
+from .instrumentation.hooks import DispatchSpans, hooks
+from .instrumentation.info import DispatchInfo
 from .pipeline import Pipeline
-from .process import ThisProcess
+from .pipeline.converter import RecordConverter
+from .pipeline.process import ThisProcess
+from .pipeline.runtime import configure_instrumentation, installed_apps
 from .telemetry.providers import providers
-from .telemetry.switch import telemetry
-from .wiring import configure_instrumentation, installed_apps
-
-if TYPE_CHECKING:
-    from .instrumentation.cells import Cell
-    from .instrumentation.dispatch import ActiveDispatch
-    from .instrumentation.plans import Shape
-    from .instrumentation.traces import DispatchTrace
+from .telemetry.setup import telemetry
 
 
 class SignalInstrumentor(BaseInstrumentor):  # type: ignore[misc] # it has no types
@@ -62,14 +58,15 @@ class SignalInstrumentor(BaseInstrumentor):  # type: ignore[misc] # it has no ty
         telemetry.stopped = False
         running, process = pipeline.current(), ThisProcess()
         if running is None:
-            self._pipeline = Pipeline(Expander(process), telemetry.start(Config(), installed_apps(), process))
+            observers = telemetry.start(Config(), installed_apps(), process)
+            self._pipeline = Pipeline(RecordConverter(process), observers)
             pipeline.run(self._pipeline)
             instrument()
-            probes.open_trace = _open_first
+            hooks.open_spans = _open_first
         elif telemetry.observers:
             telemetry.configure(get_config(), installed_apps())  # what is known of other providers is forgotten
         else:
-            for observer in telemetry.start(get_config(), installed_apps(), running.expander.process):
+            for observer in telemetry.start(get_config(), installed_apps(), running.converter.process):
                 running.add(observer)
 
     def _uninstrument(self, **kwargs: Any) -> None:  # noqa: ANN401
@@ -86,16 +83,18 @@ def _is_switched_off() -> bool:
     return apps.ready and apps.is_installed("signal_monitor") and not get_config().ENABLED
 
 
-def _open_first(described: ActiveDispatch | Shape, cell: Cell) -> DispatchTrace | None:
+def _open_first(info: DispatchInfo, state: ExecutionState) -> DispatchSpans | None:
     """The spans of a dispatch, as the settings want them once there are settings."""
     if apps.ready:
-        probes.open_trace = telemetry.open
+        hooks.open_spans = telemetry.open
         try:
-            configure_instrumentation(get_config())
-            telemetry.configure(get_config(), installed_apps())
+            config = get_config()
         except Exception as error:  # noqa: BLE001 - a wrong setting must not break what is observed
             errors.note("the settings of the instrumentor", error)
-        return telemetry.open(described, cell)
-    trace = telemetry.open(described, cell)
-    cell.traced = cell.untraced = None  # so that the next dispatch asks again
-    return trace
+            config = Config()
+        configure_instrumentation(config)
+        telemetry.configure(config, installed_apps())
+        return telemetry.open(info, state)
+    spans = telemetry.open(info, state)
+    state.traced = state.untraced = None  # so that the next dispatch asks again
+    return spans

@@ -264,7 +264,7 @@ class Process:
 
     ``title`` says what it is ("daphne demo.asgi", "manage.py migrate"). ``rate`` is dispatches per second over
     the last seconds. ``dropped`` counts lost records by reason, ``orphans`` dispatches without receiver by
-    signal, ``faults`` the monitor's own errors. ``path_mode`` says how sends are observed ("fast", "general" or "off").
+    signal, ``errors`` the monitor's own errors. ``path_mode`` says how sends are observed ("fast", "general" or "off").
     ``ended_at`` is None while the process runs, or was killed before it could say.
     """
 
@@ -280,8 +280,8 @@ class Process:
     queue_length: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     orphans: dict[str, int] = field(default_factory=dict)
-    faults: int = 0
-    last_fault: str | None = None
+    errors: int = 0
+    last_error: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
     path_mode: str = "general"
     running: tuple[RunningCall, ...] = ()

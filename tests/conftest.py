@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from django.core.signals import setting_changed
 
 from signal_monitor.settings_changes import follow_settings
-from tests.collector import otlp_collector
-from tests.servers import chromium, prepared_database, redis_server, site, start_site
+from tests.support.collector import otlp_collector
+from tests.support.servers import chromium, prepared_database, redis_server, site, start_site
 
 __all__ = ["chromium", "otlp_collector", "prepared_database", "redis_server", "site", "start_site"]
 
@@ -20,3 +21,9 @@ def follow(*, setting: str, **_kwargs: Any) -> None:
 
 
 setting_changed.connect(follow)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run slow modules first: the last one to begin decides how long all of them take."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

@@ -21,7 +21,7 @@ from signal_monitor.records import Dispatch
 from signal_monitor.stores import get_store
 from signal_monitor.testing import capture_dispatches
 from tests.conftest import follow
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 
 
 def fine(**kwargs: Any) -> None: ...

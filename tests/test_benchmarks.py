@@ -24,7 +24,7 @@ from signal_monitor import uninstrument
 
 ROOT = Path(__file__).resolve().parent.parent
 GUNICORN = importlib.util.find_spec("gunicorn") is not None
-pytestmark = pytest.mark.timeout(300)  # a process per subject
+pytestmark = pytest.mark.slow
 
 
 class DeafMonitor(Monitor):

@@ -22,7 +22,7 @@ from signal_monitor.checks import (
     check_store_is_shared,
 )
 from signal_monitor.conf import Config
-from tests.servers import ROOT
+from tests.support.servers import ROOT
 
 
 def messages() -> dict[str, checks.CheckMessage]:

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 import weakref
 from typing import Any
 
@@ -29,7 +28,8 @@ from signal_monitor.pipeline.process import ThisProcess, title
 from signal_monitor.pipeline.running import running_calls
 from signal_monitor.records import Dispatch, RunningCall
 from signal_monitor.testing import capture_dispatches
-from tests.servers import wait_until
+from tests.support.queueing import fill_queue
+from tests.support.servers import PATIENCE_SECONDS, wait_until
 
 
 def fine(**kwargs: Any) -> None: ...
@@ -48,7 +48,6 @@ def run_script(script: str, **environment: str) -> subprocess.CompletedProcess[s
         [sys.executable, "-c", textwrap.dedent(script)],
         capture_output=True,
         text=True,
-        timeout=60,
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", **environment},
         check=False,
     )
@@ -66,7 +65,7 @@ def test_full_queue_drops_and_counts() -> None:
 def test_dropped_dispatches_are_told_to_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
     before = record_queue.dropped
     with monkeypatch.context() as patch:
-        patch.setattr(record_queue, "size", 0)
+        fill_queue(patch)
         connected().send(sender=None)
 
     assert record_queue.dropped == before + 1
@@ -86,7 +85,7 @@ def test_worker_delivers_without_being_asked() -> None:
     running.add(watcher)
     try:
         connected().send(sender=None)
-        assert seen.wait(5)
+        assert seen.wait(PATIENCE_SECONDS)
     finally:
         running.remove(watcher)
 
@@ -125,7 +124,7 @@ def test_hung_receiver_shows_while_it_hangs_with_its_stack() -> None:
     release, expander = threading.Event(), RecordConverter(ThisProcess())
 
     def hanging(**kwargs: Any) -> None:
-        release.wait(10)
+        release.wait(PATIENCE_SECONDS)
 
     thread = threading.Thread(target=connected(hanging).send, args=("job",), name="hung thread")
     thread.start()
@@ -190,13 +189,10 @@ signal.connect(receiver)
 """
 
 
-def test_exit_delivers_what_is_queued_within_a_second(tmp_path: Any) -> None:
+def test_exit_delivers_what_is_queued(tmp_path: Any) -> None:
     store = f"sqlite:///{tmp_path}/store.sqlite3"
-    started = time.monotonic()
     done = run_script(f"{COUNT}\nfor number in range(2000): signal.send(sender=None)", TESTS_STORE=store)
-    took = time.monotonic() - started
     assert done.returncode == 0, done.stderr
-    assert took < 30  # it ends at all; how fast is measured elsewhere
 
     read = run_script(
         "import django; django.setup()\nfrom signal_monitor.stores import get_store\n"
@@ -220,7 +216,7 @@ if child:
     rows = dict((row.key, row.count) for row in get_store().totals("sender") if row.key in ("parent", "child"))
     print(sorted(rows.items()), len(get_store().processes()))
 else:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not get_store().totals("sender", key="child"): time.sleep(0.05)
     os._exit(0)
 """
@@ -270,11 +266,12 @@ print(missed)
 
 
 def test_worker_outlives_whatever_an_observer_raises() -> None:
+    queue, left, seen = RecordQueue(), threading.Event(), threading.Event()
+
     class Leaving(BaseObserver):
         def tick(self) -> None:
+            left.set()
             raise SystemExit
-
-    queue, seen = RecordQueue(), threading.Event()
 
     class Keeper(BaseObserver):
         def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:
@@ -283,11 +280,11 @@ def test_worker_outlives_whatever_an_observer_raises() -> None:
     own = Pipeline(RecordConverter(ThisProcess()), [Leaving(), Keeper()], queue)
     own.start()
     try:
-        time.sleep(0.1)
+        assert left.wait(PATIENCE_SECONDS)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(recorder, "record_queue", queue)
             connected().send(sender=None)
-        assert seen.wait(5)
+        assert seen.wait(PATIENCE_SECONDS)
     finally:
         own.stop()
 
@@ -318,7 +315,7 @@ def test_looking_for_what_runs_keeps_nothing_alive() -> None:
     def hanging(**kwargs: Any) -> None:
         precious = Precious()
         gone.append(weakref.ref(precious))
-        release.wait(10)
+        release.wait(PATIENCE_SECONDS)
 
     gc.disable()
     try:

@@ -32,7 +32,7 @@ def main() -> None:
     # Django logs a swallowed failure with its traceback; those that the tests ask for are no faults of the site.
     logging.getLogger("django.dispatch").setLevel(logging.CRITICAL)
     with make_server("127.0.0.1", 0, application, ThreadingServer, QuietHandler) as server:
-        # The line by which tests.servers learns the port: daphne's own.
+        # The line by which tests.support.servers learns the port: daphne's own.
         sys.stdout.write(f"Listening on TCP address 127.0.0.1:{server.server_port}\n")
         sys.stdout.flush()
         server.serve_forever()

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
 from pytest_django.fixtures import Settings
 
-from demo.tests.running import Demo
+from demo.home.browser import Browser
+from demo.tests.running import Demo, started
 from demo.tests.working import Worker
 from signal_monitor import pipeline
 from signal_monitor.records import Dispatch
 from signal_monitor.stores import get_store
 from signal_monitor.stores.filters import DispatchFilter
-from tests.collector import otlp_collector
-from tests.servers import redis_server
+from tests.support.collector import OTLPCollector, otlp_collector, running_collector
+from tests.support.servers import redis_server
 
 __all__ = ["otlp_collector", "redis_server"]
 
 Recorded = Callable[[str], list[Dispatch]]
+
+TRACED = {
+    "OTEL_BSP_SCHEDULE_DELAY": "200",
+    "OTEL_METRICS_EXPORTER": "otlp",
+    "OTEL_METRIC_EXPORT_INTERVAL": "200",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -58,21 +65,49 @@ def member(db: None) -> User:
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
     """Start ``manage.py demo`` with these arguments and environment variables; it ends with the test."""
-    started: list[Demo] = []
+    with ExitStack() as stack:
 
-    def start_demo(*arguments: str, under: str = "", **environ: str) -> Demo:
-        started.append(Demo(tmp_path, *arguments, environ=environ, under=under))
-        return started[-1]
+        def start_demo(*arguments: str, under: str = "", **environ: str) -> Demo:
+            return stack.enter_context(started(tmp_path, *arguments, under=under, **environ))
 
-    yield start_demo
-    for demo in started:
-        if demo.process.poll() is None:
-            demo.end(signal.SIGTERM)
+        yield start_demo
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def _demo_collector() -> Iterator[OTLPCollector]:
+    with running_collector() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory, _demo_collector: OTLPCollector) -> Iterator[Demo]:
+    """A running demo without traffic, which all tests of a process share."""
+    endpoints = {
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": _demo_collector.http_endpoint,
+        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": _demo_collector.http_metrics_endpoint,
+    }
+    arguments = ("--no-traffic", "--verbosity", "2")
+    with started(tmp_path_factory.mktemp("demo"), *arguments, OMDB_API_KEY="", **TRACED, **endpoints) as running:
+        running.wait_for_url()
+        yield running
+
+
+@pytest.fixture
+def demo_collector(_demo_collector: OTLPCollector) -> OTLPCollector:
+    """What the running demo has sent since the test began."""
+    _demo_collector.clear()
+    return _demo_collector
+
+
+@pytest.fixture
+def browser(demo: Demo) -> Browser:
+    """A visitor of the running demo who has fetched no page yet."""
+    return Browser(demo.wait_for_url())
+
+
+@pytest.fixture(scope="session")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    """A Celery worker for the tests of one module."""
+    """A Celery worker, which all tests of a process share."""
     running = Worker(tmp_path_factory.mktemp("worker"))
     yield running
     running.end()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import statistics
-from collections.abc import Callable
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from demo.blocking.views import GIVE_UP, PATIENCE
 from demo.home.browser import Browser
 from demo.tests import queueing
 from demo.tests.conftest import Recorded
-from demo.tests.running import Demo, eventually
+from demo.tests.running import eventually
 
 broker = queueing.broker
 eager = queueing.eager
@@ -96,7 +95,8 @@ def test_visitor_does_not_wait_for_ten_tasks(client: Client) -> None:
     for _ in range(5):
         page = client.post("/blocking/tasks/", follow=True)
     waits = [publication.waited_ms or 0.0 for publication in Publication.objects.all()]
-    assert 0 < statistics.median(waits) < 100
+    assert min(waits) > 0
+    assert not Chore.objects.exists()
     assert f"<strong>{waits[0]:.1f} ms</strong> waited" in page.text
     assert "0 of 10 chores done by the worker" in page.text
     assert page.headers["Refresh"] == "1; url=/blocking/"
@@ -162,19 +162,18 @@ def test_page_leads_to_the_dashboard(client: Client, address: str) -> None:
     assert f'href="/signals/{address}"' in client.get("/blocking/").text
 
 
-def test_worker_does_the_chores(start: Callable[..., Demo]) -> None:
-    demo = start("--no-traffic")
-    browser = Browser(demo.wait_for_url())
+def test_worker_does_the_chores(browser: Browser) -> None:
     browser.get("/accounts/login/")
     browser.post("/accounts/login/", {"username": "demo", "password": "demo"})
     browser.get("/blocking/")
+    before = time.time()
     assert "chores done by the worker" in browser.post("/blocking/tasks/").text
     assert eventually(lambda: "10 of 10 chores done by the worker, the last one" in browser.get("/blocking/").text)
 
     def dispatches(receiver: str) -> list[dict[str, Any]]:
         page = browser.get(f"/signals/api/live/?receiver={RECEIVERS}.{receiver}")
         rows: list[dict[str, Any]] = json.loads(page.text)["dispatches"]
-        return rows
+        return [row for row in rows if row["started_at"] > before]
 
     assert eventually(lambda: len(dispatches("note_last_chore")) == 10)
     (by_site,) = dispatches("queue_chores")

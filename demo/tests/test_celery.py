@@ -16,7 +16,7 @@ from kombu import Connection, Exchange, Queue
 from demo.broker import SCHEME, options
 from demo.celery import app, tell_readiness
 from demo.home.browser import Browser
-from demo.tests.running import ROOT, Demo, eventually
+from demo.tests.running import PATIENCE_SECONDS, ROOT, Demo, eventually
 from demo.tests.working import Worker
 
 MESSAGES, WRITERS = 40, 3
@@ -45,7 +45,7 @@ def start_writer(directory: Path, writer: int) -> subprocess.Popen[bytes]:
 def read(directory: Path, count: int) -> list[tuple[int, int]]:
     """Take so many messages out of the queue."""
     received: list[tuple[int, int]] = []
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_SECONDS
 
     with (
         Connection(f"{SCHEME}://localhost", transport_options=options(directory)) as connection,
@@ -63,7 +63,7 @@ def read(directory: Path, count: int) -> list[tuple[int, int]]:
 def test_processes_write_while_another_reads(tmp_path: Path) -> None:
     writers = [start_writer(tmp_path, number) for number in range(WRITERS)]
     received = read(tmp_path, MESSAGES * WRITERS)
-    assert [writer.wait(30) for writer in writers] == [0] * WRITERS
+    assert [writer.wait(PATIENCE_SECONDS) for writer in writers] == [0] * WRITERS
     assert sorted(received) == [(writer, number) for writer in range(WRITERS) for number in range(MESSAGES)]
     assert list((tmp_path / "messages").iterdir()) == []
     table = json.loads((tmp_path / "control" / "numbers.exchange").read_text())
@@ -71,7 +71,7 @@ def test_processes_write_while_another_reads(tmp_path: Path) -> None:
 
 
 def test_messages_keep_their_order(tmp_path: Path) -> None:
-    assert start_writer(tmp_path, 0).wait(30) == 0
+    assert start_writer(tmp_path, 0).wait(PATIENCE_SECONDS) == 0
     assert [number for _, number in read(tmp_path, MESSAGES)] == list(range(MESSAGES))
 
 
@@ -106,4 +106,4 @@ def test_another_broker_is_used_when_it_is_named(start: Callable[..., Demo], red
     browser = Browser(start("--no-traffic", CELERY_BROKER_URL=redis_server).wait_for_url())
     browser.get("/tasks/")
     browser.post("/tasks/queue/")
-    assert eventually(lambda: "in process" in browser.get("/tasks/").text, 20)
+    assert eventually(lambda: "in process" in browser.get("/tasks/").text)

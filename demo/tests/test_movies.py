@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -48,11 +47,11 @@ def test_new_term_is_mailed_once_and_recorded(
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         term = SearchTerm.objects.ask("Finding  NEMO")
-        assert mail.record_queue == []
+        assert mail.outbox == []
     with django_capture_on_commit_callbacks(execute=True):
         assert SearchTerm.objects.ask("finding nemo") == term
     first, second = reversed(recorded(f"{RECEIVERS}.queue_notification"))
-    assert [message.subject for message in mail.record_queue] == ["[Django] New search term: finding nemo"]
+    assert [message.subject for message in mail.outbox] == ["[Django] New search term: finding nemo"]
     assert first.sender == second.sender == "demo.movies.models.SearchTerm"
     assert (first.signal, first.outcome) == ("django.db.models.signals.post_save", "ok")
 
@@ -213,9 +212,7 @@ def test_page_leads_to_the_receivers(client: Client, name: str) -> None:
     assert f'href="/signals/receivers/{RECEIVERS}.{name}/"' in client.get("/movies/").text
 
 
-def test_worker_searches_and_mails(start: Callable[..., Demo]) -> None:
-    demo = start("--no-traffic", "--verbosity", "2", OMDB_API_KEY="")
-    browser = Browser(demo.wait_for_url())
+def test_worker_searches_and_mails(demo: Demo, browser: Browser) -> None:
     browser.get("/accounts/login/")
     browser.post("/accounts/login/", {"username": "demo", "password": "demo"})
     browser.get("/movies/")
@@ -235,7 +232,7 @@ def test_worker_searches_and_mails(start: Callable[..., Demo]) -> None:
 def test_task_mails_the_admins(client: Client) -> None:
     term = SearchTerm.objects.ask("finding nemo")
     notify_of_new_search_term(term.pk)
-    (message,) = mail.record_queue
+    (message,) = mail.outbox
     assert message.to == ["admin@example.org"]
     assert "finding nemo" in message.body
     term.finish([])

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from demo.home.browser import Browser
 from demo.pitfalls.catalogue import PITFALLS
-from demo.tests.running import Demo, eventually
+from demo.tests.running import eventually
 
 
 def dispatches(browser: Browser, receiver: str) -> list[dict[str, Any]]:
@@ -24,16 +23,15 @@ def hanging(browser: Browser) -> list[dict[str, Any]]:
     return [row for row in running if row["receiver"].endswith(".wait_for_supplier") and row["stack"]]
 
 
-def test_every_button_works_on_the_running_demo(start: Callable[..., Demo]) -> None:
-    browser = Browser(start("--no-traffic").wait_for_url())
+def test_every_button_works_on_the_running_demo(browser: Browser) -> None:
     for pitfall in PITFALLS:
         browser.get("/pitfalls/")
         assert f"{pitfall.title}: you waited" in browser.post(f"/pitfalls/{pitfall.slug}/").text
-    assert eventually(lambda: hanging(browser), 10)
+    assert eventually(lambda: hanging(browser))
     assert "Let it go" in browser.get("/pitfalls/").text
     browser.post("/pitfalls/hangs/let-go/")
-    assert eventually(lambda: dispatches(browser, "wait_for_supplier"), 10)
-    assert eventually(lambda: not hanging(browser), 10)
+    assert eventually(lambda: dispatches(browser, "wait_for_supplier"))
+    assert eventually(lambda: not hanging(browser))
     assert [each["blocked_loop"] for each in dispatches(browser, "compare_quotes")] == [True]
     assert [each["in_transaction"] for each in dispatches(browser, "queue_welcome")] == [True]
-    assert eventually(lambda: "and did not find it." in browser.get("/pitfalls/").text, 20)
+    assert eventually(lambda: "and did not find it." in browser.get("/pitfalls/").text)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
 from demo.home.seeding import PASSWORD, USERNAME
 from demo.tests.running import Demo, eventually
-from tests import servers
+from tests.support import servers
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -18,9 +18,9 @@ chromium = servers.chromium
 
 
 @pytest.fixture
-def page(start: Callable[..., Demo], chromium: Browser) -> Iterator[Page]:
-    """A page of a demo without traffic; its console must stay silent, and nothing may come from elsewhere."""
-    url = start("--no-traffic").wait_for_url()
+def page(demo: Demo, chromium: Browser) -> Iterator[Page]:
+    """A page of the running demo; its console must stay silent, and nothing may come from elsewhere."""
+    url = demo.wait_for_url()
     context = chromium.new_context(base_url=url)
     page = context.new_page()
     complaints: list[str] = []

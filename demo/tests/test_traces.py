@@ -6,32 +6,34 @@ import re
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from demo.home.browser import Browser
-from demo.tests.running import Demo, eventually
-from tests.collector import OTLPCollector, Span
-from tests.servers import unavailable
+from demo.tests.running import Demo, eventually, started
+from tests.support.collector import OTLPCollector, Point, Span, running_collector
+from tests.support.servers import unavailable
+
+pytestmark = pytest.mark.slow
 
 NEEDED = ("distro", *(f"instrumentation.{name}" for name in ("celery", "django", "sqlite3")))
 INSTRUMENT = Path(sys.executable).with_name("opentelemetry-instrument")
 TASK = "demo.application.tasks.do_some_task"
 CHORE = "demo.blocking.tasks.do_chore_later"
-SOON = {"OTEL_BSP_SCHEDULE_DELAY": "200", "OTEL_METRIC_EXPORT_INTERVAL": "200"}
-FAR_OFF = {"OTEL_BSP_SCHEDULE_DELAY": "3600000"}
+PASSWORD_FIELDS = ("password1", "password2")
 FROM_REQUEST_TO_TASK = [
     f"run/{CHORE}",
     f"apply_async/{CHORE}",
-    "receive demo.blocking.receivers.queue_chores",
+    "receive blocking.queue_chores",
     "send article_queued",
     "POST blocking/<slug:how>/",
 ]
 FROM_REQUEST_TO_QUERY_IN_TASK = [
     "SELECT",
-    "receive demo.blocking.receivers.note_last_chore",
+    "receive blocking.note_last_chore",
     "send chore_done",
     *FROM_REQUEST_TO_TASK,
 ]
@@ -83,49 +85,46 @@ def publish(browser: Browser) -> None:
 @pytest.fixture(autouse=True)
 def _instrumentations() -> None:
     if not all(is_installed(f"opentelemetry.{name}") for name in NEEDED):
-        unavailable("the OpenTelemetry instrumentations are not installed (pip install 'django-signal-monitor[demo]')")
+        unavailable("the OpenTelemetry instrumentations are not installed (pip install --group demo)")
 
 
-@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
-def test_demo_sends_traces_to_the_endpoint(
-    start: Callable[..., Demo], otlp_collector: OTLPCollector, protocol: str
-) -> None:
-    endpoint = otlp_collector.grpc_endpoint if protocol == "grpc" else otlp_collector.http_endpoint
-    start(**SOON, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=endpoint, OTEL_EXPORTER_OTLP_PROTOCOL=protocol)
-    expected = ["INSERT", "receive demo.accounts.receivers.create_profile", "send post_save", "POST accounts/sign-up/"]
+def test_demo_sends_traces_to_the_endpoint(browser: Browser, demo_collector: OTLPCollector) -> None:
+    browser.get("/accounts/sign-up/")
+    browser.post(
+        "/accounts/sign-up/",
+        {"username": "traced", "email": "traced@example.org", **dict.fromkeys(PASSWORD_FIELDS, "a-long-passphrase")},
+    )
+    expected = ["INSERT", "receive accounts.create_profile", "send post_save", "POST accounts/sign-up/"]
     table = "accounts_profile"
-    assert eventually(lambda: expected in lineages(otlp_collector.spans, table)), lineages(otlp_collector.spans, table)
-    assert services(otlp_collector.spans) == {"django-signal-monitor-demo"}
+    assert eventually(lambda: expected in lineages(demo_collector.spans, table)), lineages(demo_collector.spans, table)
+    assert services(demo_collector.spans) == {"django-signal-monitor-demo"}
 
 
-def test_trace_goes_on_in_the_worker(start: Callable[..., Demo], otlp_collector: OTLPCollector) -> None:
-    demo = start("--no-traffic", **SOON, OTEL_EXPORTER_OTLP_ENDPOINT=otlp_collector.base_endpoint)
-    browser = Browser(demo.wait_for_url())
+def test_trace_goes_on_in_the_worker(browser: Browser, demo_collector: OTLPCollector) -> None:
     browser.get("/tasks/")
     browser.post("/tasks/queue/")
     expected = [
         "INSERT",
-        "receive demo.application.receivers.keep_finished_task",
+        "receive application.keep_finished_task",
         "send some_task_done",
         f"run/{TASK}",
         f"apply_async/{TASK}",
         "POST tasks/queue/",
     ]
     table = "application_finishedtask"
-    assert eventually(lambda: expected in lineages(otlp_collector.spans, table)), lineages(otlp_collector.spans, table)
+    assert eventually(lambda: expected in lineages(demo_collector.spans, table)), lineages(demo_collector.spans, table)
 
 
 def test_one_trace_from_the_request_to_a_query_in_a_task_that_a_receiver_has_queued(
-    start: Callable[..., Demo], otlp_collector: OTLPCollector
+    browser: Browser, demo_collector: OTLPCollector
 ) -> None:
-    demo = start("--no-traffic", **SOON, OTEL_EXPORTER_OTLP_ENDPOINT=otlp_collector.base_endpoint)
-    publish(Browser(demo.wait_for_url()))
+    publish(browser)
 
     def found() -> list[list[Span]]:
-        chores = branches(otlp_collector.spans, "blocking_chore")
+        chores = branches(demo_collector.spans, "blocking_chore")
         return [branch for branch in chores if [span.name for span in branch] == FROM_REQUEST_TO_QUERY_IN_TASK]
 
-    assert eventually(found), lineages(otlp_collector.spans, "blocking_chore")
+    assert eventually(found), lineages(demo_collector.spans, "blocking_chore")
     branch = found()[0]
     *in_worker, queued, _, _, request = [span.resource["service.instance.id"] for span in branch]
     assert len({span.trace_id for span in branch}) == 1
@@ -134,62 +133,72 @@ def test_one_trace_from_the_request_to_a_query_in_a_task_that_a_receiver_has_que
     assert len(set(in_worker)) == 1
 
 
-def test_only_requests_and_tasks_begin_a_trace(start: Callable[..., Demo], otlp_collector: OTLPCollector) -> None:
-    """No command does, nor what the monitor writes to its store or reads from it."""
-    demo = start("--no-traffic", **SOON, OTEL_EXPORTER_OTLP_ENDPOINT=otlp_collector.base_endpoint)
-    browser = Browser(demo.wait_for_url())
-    browser.get("/signals/")
+def test_rows_of_the_dashboard_link_to_the_trace(browser: Browser, demo_collector: OTLPCollector) -> None:
     publish(browser)
-    assert demo.manage("check")
-    assert demo.end(signal.SIGTERM) == 0
-    assert roots(otlp_collector.spans) == {"django", "celery"}
-
-
-def test_last_spans_of_all_processes_leave_when_the_demo_stops(
-    start: Callable[..., Demo], otlp_collector: OTLPCollector
-) -> None:
-    demo = start("--no-traffic", **FAR_OFF, OTEL_EXPORTER_OTLP_ENDPOINT=otlp_collector.base_endpoint)
-    publish(Browser(demo.wait_for_url()))
-    assert otlp_collector.spans == []
-    assert demo.end(signal.SIGTERM) == 0
-    assert lineages(otlp_collector.spans, "blocking_chore").count(FROM_REQUEST_TO_QUERY_IN_TASK) == 10
-
-
-def test_rows_of_the_dashboard_link_to_the_trace(start: Callable[..., Demo], otlp_collector: OTLPCollector) -> None:
-    demo = start("--no-traffic", **SOON, OTEL_EXPORTER_OTLP_ENDPOINT=otlp_collector.base_endpoint)
-    browser = Browser(demo.wait_for_url())
-    publish(browser)
-    (request,) = otlp_collector.wait_for(1, name="POST blocking/")
+    request = demo_collector.wait_for(1, name="POST blocking/")[-1]
     link = re.compile(rf"http://localhost:16686/trace/{request.trace_id}\?uiFind=(\w+)")
     assert eventually(lambda: link.search(browser.get("/signals/requests/").text))
+    assert eventually(lambda: link.search(browser.get("/signals/live/").text))
     linked = set(link.findall(browser.get("/signals/live/").text))
-    assert eventually(lambda: linked & {one.span_id for one in otlp_collector.spans if one.name.startswith("send ")})
+    assert eventually(lambda: linked & {one.span_id for one in demo_collector.spans if one.name.startswith("send ")})
 
 
-def test_metrics_are_sent_where_they_are_asked_for(start: Callable[..., Demo], otlp_collector: OTLPCollector) -> None:
-    start(**SOON, OTEL_EXPORTER_OTLP_ENDPOINT=otlp_collector.base_endpoint, OTEL_METRICS_EXPORTER="otlp")
-    duration = "django.signal.dispatch.duration"
-    assert eventually(lambda: otlp_collector.latest(duration))
+@pytest.mark.usefixtures("demo")
+def test_metrics_are_sent_where_they_are_asked_for(demo_collector: OTLPCollector) -> None:
+    assert eventually(lambda: demo_collector.latest("django.signal.dispatch.duration"))
 
 
-def test_metrics_are_not_sent_unasked(start: Callable[..., Demo], otlp_collector: OTLPCollector) -> None:
+@dataclass(frozen=True)
+class EndedDemo:
+    """A demo that would send its spans in an hour and was stopped before: its exit code, and what it sent."""
+
+    exit_code: int
+    sent_before: list[Span]
+    spans: list[Span]
+    points: list[Point]
+
+
+@pytest.fixture(scope="module")
+def ended_demo(tmp_path_factory: pytest.TempPathFactory) -> EndedDemo:
+    """Over gRPC, with attributes of the environment's own, and without metrics, which nobody has asked for."""
+    with running_collector() as collector:
+        environ = {
+            "OTEL_BSP_SCHEDULE_DELAY": "3600000",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.grpc_endpoint,
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+            "OTEL_RESOURCE_ATTRIBUTES": "service.name=shop,deployment.environment.name=test",
+        }
+        with started(tmp_path_factory.mktemp("ended"), "--no-traffic", **environ) as demo:
+            browser = Browser(demo.wait_for_url())
+            browser.get("/signals/")
+            publish(browser)
+            assert demo.manage("check")
+            sent_before = collector.spans
+            exit_code = demo.end(signal.SIGTERM)
+        return EndedDemo(exit_code, sent_before, collector.spans, collector.points)
+
+
+def test_last_spans_of_all_processes_leave_when_the_demo_stops(ended_demo: EndedDemo) -> None:
+    assert ended_demo.sent_before == []
+    assert ended_demo.exit_code == 0
+    assert lineages(ended_demo.spans, "blocking_chore").count(FROM_REQUEST_TO_QUERY_IN_TASK) == 10
+    assert {span.protocol for span in ended_demo.spans} == {"grpc"}
+
+
+def test_only_requests_and_tasks_begin_a_trace(ended_demo: EndedDemo) -> None:
+    """No command does, nor what the monitor writes to its store or reads from it."""
+    assert roots(ended_demo.spans) == {"django", "celery"}
+
+
+def test_metrics_are_not_sent_unasked(ended_demo: EndedDemo) -> None:
     """Jaeger takes traces alone."""
-    demo = start("--no-traffic", **SOON, OTEL_EXPORTER_OTLP_ENDPOINT=otlp_collector.base_endpoint)
-    publish(Browser(demo.wait_for_url()))
-    assert demo.end(signal.SIGTERM) == 0
-    assert otlp_collector.spans
-    assert otlp_collector.points == []
+    assert ended_demo.spans
+    assert ended_demo.points == []
 
 
-def test_attributes_of_the_environment_go_before_the_demos_own(
-    start: Callable[..., Demo], otlp_collector: OTLPCollector
-) -> None:
-    attributes = "service.name=shop,deployment.environment.name=test"
-    named = {"OTEL_EXPORTER_OTLP_ENDPOINT": otlp_collector.base_endpoint, "OTEL_RESOURCE_ATTRIBUTES": attributes}
-    start("--no-worker", **SOON, **named)
-    span = otlp_collector.wait_for(1, 60)[0]
-    assert span.resource["service.name"] == "shop"
-    assert span.resource["deployment.environment.name"] == "test"
+def test_attributes_of_the_environment_go_before_the_demos_own(ended_demo: EndedDemo) -> None:
+    assert services(ended_demo.spans) == {"shop"}
+    assert {span.resource["deployment.environment.name"] for span in ended_demo.spans} == {"test"}
 
 
 def test_opentelemetry_instrument_makes_the_same_trace(
@@ -198,7 +207,7 @@ def test_opentelemetry_instrument_makes_the_same_trace(
     demo = start(
         "--no-traffic",
         under=str(INSTRUMENT),
-        **SOON,
+        OTEL_BSP_SCHEDULE_DELAY="200",
         OTEL_EXPORTER_OTLP_ENDPOINT=otlp_collector.base_endpoint,
         OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
         OTEL_SERVICE_NAME="instrumented",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.home.management.commands.demo import manage_command, worker_command
-from demo.tests.running import ROOT, demo_environ, eventually
+from demo.tests.running import PATIENCE_SECONDS, ROOT, demo_environ, eventually
 from signal_monitor.records import Dispatch, Process
 from signal_monitor.stores.filters import DispatchFilter
 from signal_monitor.stores.sqlite import SqliteStore
@@ -50,14 +50,14 @@ class Worker:
 
     def wait_for_rows(self, query: str) -> list[Any]:
         """What the database has once it has any of it."""
-        assert eventually(lambda: self.rows(query), 30), self.log
+        assert eventually(lambda: self.rows(query)), self.log
         return self.rows(query)
 
     def wait_for_dispatch(self, receiver: str) -> tuple[Dispatch, Process]:
         """The newest dispatch to a receiver, and the process that it ran in, as the dashboard knows them."""
         wanted = DispatchFilter(exact_receiver=receiver)
         with closing(SqliteStore(self._environ["DEMO_STORE"])) as store:
-            assert eventually(lambda: store.dispatches(wanted), 30), self.log
+            assert eventually(lambda: store.dispatches(wanted)), self.log
             dispatch = store.dispatches(wanted)[0]
             return dispatch, next(process for process in store.processes() if process.id == dispatch.process)
 
@@ -65,7 +65,7 @@ class Worker:
         """Ask it to end, and wait until it has."""
         with suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait(PATIENCE_SECONDS)
 
     def _manage(self, *arguments: str) -> str:
         line = [*manage_command(arguments[0]), *arguments[1:]]

@@ -11,13 +11,12 @@ import pathlib
 import sys
 from time import monotonic
 from types import CodeType, FrameType, TracebackType
-from typing import NamedTuple
 
 from signal_monitor import names
 from signal_monitor.records import Outcome
 
 from .hooks import hooks
-from .info import DispatchInfo
+from .info import DispatchInfo, Lines, RawFailure
 
 MAX_FRAMES = 30
 MAX_PATHS = 5_000
@@ -26,17 +25,6 @@ our_codes: set[int] = set()
 """The ``id`` of the code of our functions whose frames look like Django's; to hash a code object takes 3 us."""
 PACKAGE = f"{pathlib.Path(__file__).parents[1]}{os.sep}"
 CAPTURE_FAILED_SECONDS = 0.05
-
-Lines = tuple[tuple[CodeType, int], ...]
-
-
-class RawFailure(NamedTuple):
-    """An exception as a record keeps it: nothing of it but names, numbers and code."""
-
-    type: str
-    message: str | None
-    lines: Lines
-
 
 class DispatchDetails:
     """What a record has beside its times.

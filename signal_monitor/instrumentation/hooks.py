@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import Protocol
 
 from .current import ExecutionState, Record
-from .info import DispatchInfo
+from .info import DispatchInfo, RawFailure
 
 _NO_CONTEXT: ContextVar[object] = ContextVar("signal_monitor_no_context", default=None)
 
@@ -50,11 +50,14 @@ class DispatchSpans(Protocol):
     def pause(self, outer: object) -> object:
         """Make current what was current before ``resume``; returns what the receiver leaves."""
 
-    def end_call(self, record: Record, index: int) -> None:
-        """A call that is not made in order has ended, perhaps after its dispatch: end its span, if it was started."""
+    def end_call(self, record: Record, index: int, failure: RawFailure | None = None) -> None:
+        """A call that is not made in order has ended: end its span, if it was started.
+
+        ``failure`` is the RawFailure of a call that has failed after its dispatch had ended.
+        """
 
     def end(self, record: Record) -> None:
-        """The dispatch has ended: end the spans that were started."""
+        """The dispatch has ended: end the spans that were started; from now on, no other is."""
 
     def finalize(self, record: Record) -> None:
         """The worker is about to deliver the record: decide which spans are exported."""

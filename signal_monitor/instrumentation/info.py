@@ -7,7 +7,8 @@ import sys
 import weakref
 from collections.abc import Callable, Iterator
 from time import monotonic
-from typing import Any
+from types import CodeType
+from typing import Any, NamedTuple
 
 from django.dispatch import Signal
 
@@ -20,6 +21,17 @@ Hook = Callable[[], None]
 ATTRIBUTE = "_signal_monitor"
 """The attribute of a signal that has its Attachment: looking it up by ``id()`` would cost a tenth of a send."""
 CAPTURE_SECONDS = 1.0
+Lines = tuple[tuple[CodeType, int], ...]
+"""A stack or a traceback as code and line, outermost first."""
+
+
+class RawFailure(NamedTuple):
+    """An exception as a record keeps it: nothing of it but names, numbers and code."""
+
+    type: str
+    message: str | None
+    lines: Lines
+
 
 
 def _nothing() -> None:

@@ -35,12 +35,17 @@ class RecordQueue:
         """Call a function when the next item comes."""
         self.size, self._on_first = 0, start
 
-    def append(self, item: object) -> None:
-        """Queue an item, or count it as dropped when the queue is full."""
+    def open(self) -> None:
+        """Call what is to be called when the first item comes."""
         if self._on_first is not None:
             start, self._on_first = self._on_first, None
             self.size = QUEUE_SIZE
             start()
+
+    def append(self, item: object) -> None:
+        """Queue an item, or count it as dropped when the queue is full."""
+        if self._on_first is not None:
+            self.open()
         if len(self.items) < self.size:
             self.items.append(item)
         else:

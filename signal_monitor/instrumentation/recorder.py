@@ -12,10 +12,10 @@ from time import perf_counter
 from signal_monitor.errors import guarded, note_in_send
 from signal_monitor.records import Outcome
 
-from .capture import DispatchDetails, RawFailure, failure_of, may_capture_failed
+from .capture import DispatchDetails, failure_of, may_capture_failed
 from .current import Call, ExecutionState, Record, current_state
 from .hooks import DispatchSpans, hooks
-from .info import DispatchInfo, attached_info
+from .info import DispatchInfo, RawFailure, attached_info
 from .plans import UNOBSERVED
 from .record import (
     CallTimes,
@@ -131,19 +131,14 @@ def _details(record: Record) -> DispatchDetails:
 
 def end(record: Record, state: ExecutionState) -> None:
     """Complete a dispatch, and queue its record."""
-    info, details, spans = info_of(record), details_of(record), spans_of(record)
+    info, spans = info_of(record), spans_of(record)
     try:
         if spans is not None:
             spans.restore()
         if info is UNOBSERVED or state.suppressed:
             return
-        if has_unfinished_calls(record):
-            _note_unfinished(record)
-            details = details_of(record)
-        end_dispatch(record)
-        if duration(record) >= info.limit or (details is not None and may_capture_failed(info)):
-            _details(record).capture(info)
-        if spans is not None and not spans.unreferenced:
+        _complete(record, info)
+        if spans is not None:
             spans.end(record)
         if state.origin is None or state.origin.submit(record):
             queue_record(record)
@@ -151,6 +146,15 @@ def end(record: Record, state: ExecutionState) -> None:
             info.signal.after()
     except Exception as fault:  # noqa: BLE001 - as a guarded function does, which takes longer
         note_in_send("the end of a dispatch", fault)
+
+
+def _complete(record: Record, info: DispatchInfo) -> None:
+    """Note which calls have not ended, and capture details where they are wanted."""
+    if has_unfinished_calls(record):
+        _note_unfinished(record)
+    end_dispatch(record)
+    if duration(record) >= info.limit or (details_of(record) is not None and may_capture_failed(info)):
+        _details(record).capture(info)
 
 
 def _note_unfinished(record: Record) -> None:
@@ -211,7 +215,7 @@ def _end_late(call: Call, failure: RawFailure | None) -> None:
     if not times.ended and info_of(call.record) is not UNOBSERVED:
         spans = spans_of(call.record)
         if spans is not None:
-            spans.end_call(call.record, call.index)
+            spans.end_call(call.record, call.index, failure)
         record_queue.append(LateCall(call.record, call.index, CallTimes(times.started, perf_counter()), failure))
 
 

@@ -40,7 +40,8 @@ def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
     async_receivers: Any = None
     try:
         if (
-            self._live_receivers.__func__ is DJANGOS_LIVE_RECEIVERS  # type: ignore[attr-defined]
+            type(self)._live_receivers is DJANGOS_LIVE_RECEIVERS
+            and "_live_receivers" not in self.__dict__
             and not self._dead_receivers
         ):
             if type(plan) is not Plan or not self.use_caching:
@@ -54,7 +55,7 @@ def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
                         receivers = None
                         break
                     receivers.append(receiver)
-    except AttributeError:  # no Signal, one without Signal.__init__, or one with a _live_receivers of its own
+    except AttributeError:  # a subclass that does without Signal.__init__, or no Signal at all
         receivers = None
     if receivers is None:
         receivers, async_receivers = self._live_receivers(sender)
@@ -112,7 +113,8 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
     async_receivers: Any = None
     try:
         if (
-            self._live_receivers.__func__ is DJANGOS_LIVE_RECEIVERS  # type: ignore[attr-defined]
+            type(self)._live_receivers is DJANGOS_LIVE_RECEIVERS
+            and "_live_receivers" not in self.__dict__
             and not self._dead_receivers
         ):
             if type(plan) is not Plan or not self.use_caching:
@@ -126,7 +128,7 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
                         receivers = None
                         break
                     receivers.append(receiver)
-    except AttributeError:  # no Signal, one without Signal.__init__, or one with a _live_receivers of its own
+    except AttributeError:  # a subclass that does without Signal.__init__, or no Signal at all
         receivers = None
     if receivers is None:
         receivers, async_receivers = self._live_receivers(sender)

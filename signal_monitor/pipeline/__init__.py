@@ -1,6 +1,16 @@
 """From the queue to the observers."""
 
-from .runtime import current, flush, instrument, run, stop, stop_before_others_at_exit
+from .runtime import REPLACE_SECONDS, current, flush, instrument, run, stop, stop_before_others_at_exit
 from .worker import Observer, Pipeline
 
-__all__ = ["Observer", "Pipeline", "current", "flush", "instrument", "run", "stop", "stop_before_others_at_exit"]
+__all__ = [
+    "REPLACE_SECONDS",
+    "Observer",
+    "Pipeline",
+    "current",
+    "flush",
+    "instrument",
+    "run",
+    "stop",
+    "stop_before_others_at_exit",
+]

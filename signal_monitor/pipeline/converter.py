@@ -13,10 +13,10 @@ from types import FrameType
 from typing import Any
 
 from signal_monitor.histograms import buckets_of
-from signal_monitor.instrumentation.capture import DispatchDetails, Lines, RawFailure, stack_lines
+from signal_monitor.instrumentation.capture import DispatchDetails, stack_lines
 from signal_monitor.instrumentation.current import Call, ExecutionState, Place, Record
 from signal_monitor.instrumentation.hooks import hooks
-from signal_monitor.instrumentation.info import DispatchInfo, ReceiverInfo
+from signal_monitor.instrumentation.info import DispatchInfo, Lines, RawFailure, ReceiverInfo
 from signal_monitor.instrumentation.record import (
     CallTimes,
     Lineage,

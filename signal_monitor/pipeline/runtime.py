@@ -22,7 +22,10 @@ from signal_monitor.settings_changes import follow_settings
 
 from .converter import RecordConverter
 from .process import ThisProcess
-from .worker import Pipeline
+from .worker import EXIT_SECONDS, Pipeline
+
+REPLACE_SECONDS = 10.0
+"""A pipeline that is replaced has time to deliver: its worker would take what is meant for the next one."""
 
 
 class _Running:
@@ -43,7 +46,7 @@ def instrument() -> None:
 
 def installed_apps() -> Apps:
     """The names of the installed applications; none before they are loaded."""
-    return Apps([app.name for app in apps.get_app_configs()] if apps.ready else ())
+    return Apps([app.name for app in apps.get_app_configs()] if apps.apps_ready else ())
 
 
 def configure_instrumentation(config: Config) -> None:
@@ -55,8 +58,7 @@ def configure_instrumentation(config: Config) -> None:
 
 def run(pipeline: Pipeline) -> None:
     """Make a pipeline the process's own; its worker starts with the first record. The one before is stopped."""
-    if _Running.pipeline is not None:
-        _Running.pipeline.stop()
+    stop(REPLACE_SECONDS)
     _Running.pipeline = pipeline
     record_queue.call_on_first(pipeline.start)
 
@@ -73,10 +75,10 @@ def flush() -> None:
         _Running.pipeline.flush()
 
 
-def stop() -> None:
-    """Stop the process's pipeline."""
+def stop(timeout: float = EXIT_SECONDS) -> None:
+    """Stop the process's pipeline, after at most ``timeout`` seconds of delivering what is queued."""
     if _Running.pipeline is not None:
-        _Running.pipeline.stop()
+        _Running.pipeline.stop(timeout)
         _Running.pipeline = None
 
 

@@ -28,6 +28,17 @@ def suppressed() -> Iterator[None]:
         otel_context.detach(token)
 
 
+@contextlib.contextmanager
+def unsuppressed() -> Iterator[None]:
+    """Let others work in a block as if it were not the monitor's own: span processors that ask are handed its spans."""
+    context = otel_context.get_current()
+    token = otel_context.attach(otel_context.Context({key: context[key] for key in context if key not in _KEYS}))
+    try:
+        yield
+    finally:
+        otel_context.detach(token)
+
+
 def is_suppressed(context: Mapping[str, object]) -> bool:
     """Whether OpenTelemetry's instrumentations do nothing in a context."""
     return any(context.get(key) for key in _KEYS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import itertools
 import threading
@@ -88,7 +89,7 @@ class Pipeline:
         self._queue = queue
         self._lock = threading.Lock()
         self._holder: int | None = None
-        self._wake = threading.Event()
+        self._wake, self._started = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self._stopping = False
         self._ended = False
@@ -110,8 +111,10 @@ class Pipeline:
         if self._thread is None or not self._thread.is_alive():
             self._stopping = self._ended = False
             self._wake.clear()
+            self._started.clear()
             self._thread = threading.Thread(target=self._run, name="signal_monitor", daemon=True)
-            self._thread.start()
+            # From a thread of its own: a time limit of the application's must not strike while this one waits for it.
+            _thread.start_new_thread(self._thread.start, ())
 
     def stop(self, timeout: float = EXIT_SECONDS) -> None:
         """Deliver what is queued, for at most ``timeout`` seconds, and end the worker."""
@@ -120,7 +123,7 @@ class Pipeline:
         self._wake.set()
         if thread is threading.current_thread():
             self._end()  # the worker itself has noticed that the settings have changed
-        elif thread is not None:
+        elif thread is not None and self._started.wait(timeout):
             thread.join(timeout)
 
     def flush(self) -> None:
@@ -150,12 +153,13 @@ class Pipeline:
         """Begin anew in a forked child, where the worker and the holder of the lock do not exist."""
         self._lock = threading.Lock()
         self._holder = None
-        self._wake = threading.Event()
+        self._wake, self._started = threading.Event(), threading.Event()
         self._thread = None
         for observer in self.observers:
             observer.forget()
 
     def _run(self) -> None:
+        self._started.set()
         with suppressed():
             while not self._stopping:
                 busy = self._work()

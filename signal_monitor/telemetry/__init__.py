@@ -1,1 +1,1 @@
-"""OpenTelemetry: what becomes of dispatches as spans and metrics."""
+"""OpenTelemetry: the spans and metrics of dispatches."""

@@ -7,28 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from operator import sub
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from opentelemetry import trace as otel
 from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Histogram, MeterProvider, Observation
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
+from opentelemetry.util.types import Attributes
 
 from signal_monitor.errors import guarded
-from signal_monitor.instrumentation.places import FIRST_END, SHAPE, STARTED
-from signal_monitor.instrumentation.plans import Record
-from signal_monitor.instrumentation.traces import DispatchTrace
+from signal_monitor.instrumentation.current import Record
+from signal_monitor.instrumentation.hooks import DispatchSpans
+from signal_monitor.instrumentation.record import columns_of, info_of, spans_of
 from signal_monitor.pipeline import Observer, stop_before_others_at_exit
-from signal_monitor.process import ThisProcess
+from signal_monitor.pipeline.process import ThisProcess
+from signal_monitor.pipeline.running import count_running
 from signal_monitor.records import Aggregate, Amendment, Dispatch, ReceiverCall
-from signal_monitor.running import count_running
 
-from .aside import SUPPRESSED
-from .content import ERROR, FUNCTION, OUTCOME, SIGNAL
+from .attributes import ERROR, FUNCTION, OUTCOME, SIGNAL
+from .current_span import SUPPRESSED
 from .providers import SCHEMA_URL, SCOPE, VERSION, providers
-
-if TYPE_CHECKING:
-    from opentelemetry.util.types import Attributes
 
 DISPATCH_DURATION = "django.signal.dispatch.duration"
 RECEIVER_DURATION = "django.signal.receiver.duration"
@@ -39,8 +37,8 @@ MAX_SERIES = 2_000
 OVERFLOW: Attributes = {"otel.metric.overflow": True}
 """Stands for all combinations of attributes beyond MAX_SERIES of an instrument, as in the SDK."""
 BOUNDARIES_S = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_NOWHERE = Context({"signal_monitor": "no span"})  # an empty one would stand for that of the moment
-Place = tuple[tuple[str, object], ...]
+_NO_SPAN = Context({"signal_monitor": "no span"})  # an empty one would mean the current context
+Pairs = tuple[tuple[str, object], ...]
 """Attributes as pairs."""
 
 
@@ -61,8 +59,8 @@ class Series:
             known = self._known[values] = {name: value for name, value in pairs if value is not None}
         return known
 
-    def place_of(self, *values: str | None) -> Place:
-        """The same, to be counted by."""
+    def pairs_of(self, *values: str | None) -> Pairs:
+        """The same as pairs, which may be the keys of a dict."""
         return tuple((self.of(*values) or {}).items())
 
 
@@ -76,8 +74,8 @@ class Instruments(NamedTuple):
 class Metrics(Observer):
     """Records every dispatch that has ended, once somebody has configured metrics.
 
-    There is one in a process: a provider calls back who has first made an instrument, whoever makes it again.
-    ``enabled``: whether it records at all. ``process``: whose losses it tells.
+    A process has one: a provider calls back the first who has made an instrument, whoever makes it again.
+    ``enabled`` says whether it records at all, ``process`` has the number of dropped records.
     """
 
     def __init__(self) -> None:
@@ -88,41 +86,39 @@ class Metrics(Observer):
         self._dispatches = Series(SIGNAL, ERROR)
         self._receivers = Series(SIGNAL, FUNCTION, OUTCOME, ERROR)
         self._running = Series(SIGNAL, FUNCTION)
-        # What has run once is told of with 0 when it does not: a series that ends would keep its last value.
-        self._ran: set[Place] = set()
+        # A receiver that ran once is reported as 0 when it does not run: a series that ends would keep its last value.
+        self._ran: set[Pairs] = set()
 
-    def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
+    def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:
         """Record a dispatch and those of its receiver calls that have ended."""
         instruments = self._ready()
-        if instruments is None or trace is SUPPRESSED:
+        if instruments is None or spans is SUPPRESSED:
             return
         error = dispatch.failure.type if dispatch.failure is not None else None
         attributes = self._dispatches.of(dispatch.signal, error)
-        instruments.dispatches.record(dispatch.duration_ns / 1e9, attributes, _place(dispatch, dispatch.span_id))
+        instruments.dispatches.record(dispatch.duration_ns / 1e9, attributes, _context_of(dispatch, dispatch.span_id))
         for call in dispatch.calls:
             if call.outcome not in {"late", "not_run"}:
-                self._record(instruments, dispatch.signal, call, _place(dispatch, call.span_id))
+                self._record(instruments, dispatch.signal, call, _context_of(dispatch, call.span_id))
 
     def aggregate(self, aggregate: Aggregate, records: Sequence[Record]) -> None:
-        """Record ordinary dispatches, each with its own time."""
+        """Record routine dispatches, each with its own time."""
         instruments = self._ready()
-        counted = [record for record in records if record[-1] is not SUPPRESSED]
+        counted = [record for record in records if spans_of(record) is not SUPPRESSED]
         if instruments is None or not counted:
             return
-        shape = counted[0][SHAPE]
-        started, *ends = list(zip(*counted, strict=False))[STARTED : FIRST_END + len(shape.receivers)]
-        _record_all(instruments.dispatches, self._dispatches.of(aggregate.signal, None), started, ends[-1])
-        for info, ended in zip(shape.receivers, ends, strict=True):
-            _record_all(
-                instruments.receivers, self._receivers.of(aggregate.signal, info.name, "ok", None), started, ended
-            )
-            started = ended
+        started, ended = columns_of(counted)
+        _record_all(instruments.dispatches, self._dispatches.of(aggregate.signal, None), started, ended[-1])
+        for receiver, ends in zip(info_of(counted[0]).receivers, ended, strict=True):
+            attributes = self._receivers.of(aggregate.signal, receiver.name, "ok", None)
+            _record_all(instruments.receivers, attributes, started, ends)
+            started = ends
 
     def amend(self, amendment: Amendment, call: ReceiverCall) -> None:
         """Record a late receiver call, now that its time is known."""
         instruments = self._ready()
         if instruments is not None:
-            self._record(instruments, amendment.signal, call, _NOWHERE)
+            self._record(instruments, amendment.signal, call, _NO_SPAN)
 
     def tick(self) -> None:
         """Follow the providers: what is running is asked for before anything has ended."""
@@ -132,13 +128,13 @@ class Metrics(Observer):
         """Follow the providers."""
         self._ready()
 
-    def _record(self, instruments: Instruments, signal: str, call: ReceiverCall, place: Context) -> None:
+    def _record(self, instruments: Instruments, signal: str, call: ReceiverCall, context: Context) -> None:
         error = call.failure.type if call.failure is not None else None
         attributes = self._receivers.of(signal, call.receiver, call.outcome, error)
-        instruments.receivers.record(call.duration_ns / 1e9, attributes, place)
+        instruments.receivers.record(call.duration_ns / 1e9, attributes, context)
 
     def _ready(self) -> Instruments | None:
-        """The instruments of the provider of the moment."""
+        """The instruments of the current provider."""
         provider = providers.meter_provider() if self.enabled else None
         if provider is not self._provider:
             self._provider = provider
@@ -169,10 +165,10 @@ class Metrics(Observer):
             return ()
         counts = dict.fromkeys(self._ran, 0)
         for names, count in count_running().items():
-            place = self._running.place_of(*names)
-            counts[place] = counts.get(place, 0) + count
+            pairs = self._running.pairs_of(*names)
+            counts[pairs] = counts.get(pairs, 0) + count
         self._ran.update(counts)
-        return [Observation(count, cast("Attributes", dict(place))) for place, count in counts.items()]
+        return [Observation(count, cast("Attributes", dict(pairs))) for pairs, count in counts.items()]
 
     @guarded("the metric of dropped records", ())
     def _observe_dropped(self, options: CallbackOptions) -> Iterable[Observation]:
@@ -183,12 +179,12 @@ class Metrics(Observer):
 def _record_all(histogram: Histogram, attributes: Attributes, started: Sequence[float], ended: Sequence[float]) -> None:
     record = histogram.record
     for seconds in map(sub, ended, started):
-        record(seconds, attributes, _NOWHERE)
+        record(seconds, attributes, _NO_SPAN)
 
 
-def _place(dispatch: Dispatch, span_id: str | None) -> Context:
+def _context_of(dispatch: Dispatch, span_id: str | None) -> Context:
     """A context of the span that a measurement belongs to, for exemplars; an empty one where none is written."""
     if dispatch.trace_id is None or span_id is None:
-        return _NOWHERE
+        return _NO_SPAN
     ids = SpanContext(int(dispatch.trace_id, 16), int(span_id, 16), False, TraceFlags(TraceFlags.SAMPLED))  # noqa: FBT003
-    return otel.set_span_in_context(NonRecordingSpan(ids), _NOWHERE)
+    return otel.set_span_in_context(NonRecordingSpan(ids), _NO_SPAN)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from .content import (
+from .attributes import (
     AGGREGATED_DISPATCHES,
     AGGREGATED_DISPATCHES_TIME,
+    AGGREGATED_FAILED,
     AGGREGATED_RECEIVERS,
     AGGREGATED_RECEIVERS_TIME,
+    AGGREGATED_SLOW,
     ERROR,
     FAILED,
     FUNCTION,
@@ -19,8 +21,8 @@ from .content import (
     RECEIVERS,
     SENDER,
     SIGNAL,
+    aggregated_name,
     dispatch_name,
-    receiver_name,
 )
 from .metrics import DISPATCH_DURATION, REASON, RECEIVER_DURATION, RECEIVERS_RUNNING, RECORDS_DROPPED
 
@@ -51,11 +53,17 @@ class Metric(NamedTuple):
     meaning: str
 
 
+POST_SAVE = "django.db.models.signals.post_save"
 OUTCOMES_OF_SPANS = ("ok", "raised", "swallowed", "cancelled", "late")
 
 SPANS = (
-    Span(dispatch_name("django.db.models.signals.post_save"), "A dispatch, with the last part of the signal's name."),
-    Span(receiver_name("shop.receivers.send_mail"), "A receiver call, with the receiver's full name."),
+    Span(dispatch_name(POST_SAVE), "A dispatch, with the last part of the signal's name."),
+    Span(
+        "receive shop.send_mail",
+        "A receiver call, with the label of the app that defines the receiver, and its name in its module. Where two "
+        "modules of the app define that name, the module stands in between.",
+    ),
+    Span(aggregated_name(POST_SAVE), "Dispatches of one signal, sender and method beyond the budget of their trace."),
 )
 ATTRIBUTES = (
     Attribute(SIGNAL, "both", "string", "Dotted name of the signal."),
@@ -80,7 +88,14 @@ ATTRIBUTES = (
         AGGREGATED_DISPATCHES_TIME,
         "dispatch",
         "double, s",
-        "Total duration of these dispatches; the span lasts from the start of the first to the end of the last.",
+        "Total duration of these dispatches. The span lasts as long, unless its parent ends before.",
+    ),
+    Attribute(AGGREGATED_SLOW, "dispatch", "int", "Number of these dispatches that were slow."),
+    Attribute(
+        AGGREGATED_FAILED,
+        "dispatch",
+        "int",
+        "Number of these dispatches with a failed receiver. Events of the span tell of the first slow and failed calls.",
     ),
     Attribute(
         OUTCOME,
@@ -102,6 +117,6 @@ METRICS = (
         "counter",
         "{record}",
         (REASON,),
-        "Records that were observed and lost: `queue_full`, `store`, `late_spans`.",
+        "Records that were observed and lost: `queue_full`, `store`.",
     ),
 )

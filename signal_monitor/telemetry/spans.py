@@ -1,210 +1,425 @@
-"""OpenTelemetry spans: one per dispatch, one per receiver call.
+"""The spans of one dispatch.
 
-The hot path gives out span ids and makes a light span current while a receiver runs; the worker turns it into a span
-of the SDK, with the times that were measured, and hands it to the provider's span processors. This room alone touches
-the SDK.
+A span is started when somebody asks for it and ended in place; spans that nobody has asked for are written by the
+worker. Where a span processor must see spans live, all of them are started and ended in place.
 """
 
 from __future__ import annotations
 
-import time
-from collections import OrderedDict, defaultdict
-from collections.abc import Sequence
+import os
+import threading
+from collections.abc import Mapping
+from time import perf_counter, perf_counter_ns, time_ns
 from typing import NamedTuple
 
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanContext
 
-from signal_monitor.instrumentation.places import SHAPE
-from signal_monitor.instrumentation.plans import Record, Shape
-from signal_monitor.instrumentation.traces import DispatchTrace
-from signal_monitor.pipeline import Observer
-from signal_monitor.process import ThisProcess
-from signal_monitor.records import Aggregate, Amendment, Dispatch, Failure, ReceiverCall
+from signal_monitor.errors import guarded
+from signal_monitor.instrumentation.current import Record
+from signal_monitor.instrumentation.info import DispatchInfo, RawFailure
+from signal_monitor.instrumentation.record import (
+    call_times,
+    calls_in_order,
+    details_of,
+    ended_at,
+    outcome_of,
+    parent_of,
+    spans_of,
+    started_at,
+)
+from signal_monitor.pipeline.converter import failure as as_text
+from signal_monitor.pipeline.converter import nanoseconds
+from signal_monitor.pipeline.suppression import unsuppressed
 
-from .content import Attributes, aggregated_attributes, dispatch_attributes, exception_attributes, receiver_attributes
-from .dispatch_spans import DISPATCH
-from .folding import Folding, folded_dispatch, folded_records
-from .light import LightSpan
-from .ordinary import INSTRUMENTATION_SCOPE, Content, hand_over, write_ordinary
-from .parents import Parent
-from .tracing import Trace
+from . import attributes as attrs
+from .current_span import CurrentSpan, LazyContext
+from .policy import Parent
 
-MAX_PENDING = 1_000
-MAX_CONTENTS = 1_000
-MAX_RAISED = 1_000
-
-
-class Spans(Observer):
-    """Writes the spans of dispatches that have ended."""
-
-    def __init__(self, process: ThisProcess) -> None:
-        self._process = process
-        self._pending: OrderedDict[str, Pending] = OrderedDict()
-        self._raised: OrderedDict[tuple[str, int], Failure] = OrderedDict()
-        self._contents: dict[tuple[Shape, object], Content] = {}
-        self._folding = Folding()
-
-    def observe(self, dispatch: Dispatch, trace: DispatchTrace | None) -> None:
-        """Write the dispatch's span and those of its receiver calls that have ended."""
-        if not isinstance(trace, Trace):
-            return
-        started_ns = trace.started_ns + time.time_ns() - time.perf_counter_ns()
-        if trace.withheld:
-            self._folding.add(trace.parent, folded_dispatch(dispatch, started_ns))
-            return
-        for call in dispatch.calls:
-            if call.outcome not in {"late", "not_run"} and trace.writes(call.index):
-                _write_receiver(trace, call, dispatch.signal, started_ns, known=self._is_known(dispatch, call))
-        if trace.late:
-            late = {call.index for call in dispatch.calls if call.outcome == "late"}
-            self._wait_for(dispatch.id, Pending(trace, started_ns, set(trace.late), late))
-        self._remember(dispatch, trace)
-        own = dispatch_attributes(dispatch) | _folded_calls(dispatch, trace)
-        status = Status(StatusCode.ERROR) if dispatch.failure is not None else Status()
-        _write(trace, DISPATCH, own, status, (started_ns, started_ns + dispatch.duration_ns))
-        trace.written = True
-
-    def aggregate(self, aggregate: Aggregate, records: Sequence[Record]) -> None:
-        """Write the spans of ordinary dispatches, straight from their records."""
-        epoch_ns = time.time_ns() - time.perf_counter_ns()
-        withheld: defaultdict[Parent, list[Record]] = defaultdict(list)
-        for record in records:
-            trace = record[-1]
-            if not isinstance(trace, Trace):
-                continue
-            parent, shape = trace.parent, record[SHAPE]
-            if not trace.affords(1 + len(shape.receivers)) and trace.withhold():
-                withheld[parent].append(record)
-            else:
-                write_ordinary(record, trace, self._content_of(shape, trace.tracer), epoch_ns)
-        for parent, several in withheld.items():
-            self._folding.add(parent, folded_records(several, epoch_ns))
-
-    def _content_of(self, shape: Shape, tracer: object) -> Content:
-        content = self._contents.get((shape, tracer))
-        if content is None:
-            if len(self._contents) >= MAX_CONTENTS:
-                self._contents.clear()
-            content = self._contents[shape, tracer] = Content.of(shape, tracer)
-        return content
-
-    def amend(self, amendment: Amendment, call: ReceiverCall) -> None:
-        """Write the span of a receiver call that ended after its dispatch."""
-        pending = self._pending.get(amendment.dispatch_id)
-        if pending is None:
-            return
-        pending.waiting.discard(call.index)
-        if not pending.waiting:
-            del self._pending[amendment.dispatch_id]
-        if pending.trace.writes(call.index):
-            _write_receiver(pending.trace, call, amendment.signal, pending.started_ns)
-
-    def _wait_for(self, dispatch_id: str, pending: Pending) -> None:
-        self._pending[dispatch_id] = pending
-        if len(self._pending) > MAX_PENDING:
-            _, lost = self._pending.popitem(last=False)
-            self._process.drop("late spans", len(lost.waiting & lost.late))
-
-    def _is_known(self, dispatch: Dispatch, call: ReceiverCall) -> bool:
-        """Whether a call has failed with what a dispatch inside it has raised, which that one's receiver has told."""
-        inner = self._raised.pop((dispatch.id, call.index), None)
-        return inner is not None and call.failure is not None and _is_same(inner, call.failure)
-
-    def _remember(self, dispatch: Dispatch, trace: Trace) -> None:
-        """Note which call a dispatch has raised into: the failure is told once, on the innermost receiver's span."""
-        if dispatch.failure is None or dispatch.parent_id is None or dispatch.parent_index is None:
-            return
-        if not any(call.outcome == "raised" and trace.writes(call.index) for call in dispatch.calls):
-            return  # no receiver's span has told it
-        self._raised[dispatch.parent_id, dispatch.parent_index] = dispatch.failure
-        if len(self._raised) > MAX_RAISED:
-            self._raised.popitem(last=False)
-
-    def tick(self) -> None:
-        """Write what was folded for a while."""
-        self._folding.write()
-
-    def flush(self) -> None:
-        """Write all that was folded."""
-        self._folding.write(0)
-
-    def forget(self) -> None:
-        """Begin anew, in a forked child."""
-        self._pending.clear()
-        self._raised.clear()
-        self._folding.forget()
+DISPATCH = -1
+"""The key of the dispatch's own span among those of its receiver calls."""
 
 
-class Pending(NamedTuple):
-    """A trace, when its dispatch began (nanoseconds since the epoch), and the receiver calls that it waits for.
+class _Deciding:
+    """A lock held while it is decided which spans there are, never around foreign code; a forked child has a new one.
 
-    Of these, the ``late`` ones had begun; the others may never do.
+    It is re-entrant, for handlers of operating system signals.
     """
 
-    trace: Trace
+    lock = threading.RLock()
+
+    @classmethod
+    def renew(cls) -> None:
+        """Take a new one."""
+        cls.lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # not on every platform
+    os.register_at_fork(after_in_child=_Deciding.renew)
+
+
+class Clock(NamedTuple):
+    """Nanoseconds to add to a reading of ``time.perf_counter`` for a time since the epoch: at least, and at most."""
+
+    least: int
+    most: int
+
+    @classmethod
+    def read(cls) -> Clock:
+        """Compare the two clocks; again, if the thread is interrupted in between."""
+        for _ in range(5):
+            before, wall, after = perf_counter_ns(), time_ns(), perf_counter_ns()
+            if after - before < 2_000:
+                break
+        return cls(wall - after, wall - before)
+
+    def start(self, reading: float) -> int:
+        """When something began: not after the first thing in it."""
+        return self.least + nanoseconds(reading)
+
+    def end(self, reading: float) -> int:
+        """When something ended: not before the last thing in it."""
+        return self.most + nanoseconds(reading)
+
+
+class LazySpans(CurrentSpan):
+    """The spans of a dispatch, each of which is started for the first who asks for it.
+
+    ``started`` are these spans, ``exported`` the ids of those that the worker exports, both by the position of the
+    receiver. A ``dropped`` dispatch has no spans. A span that there is not is replaced by the nearest one around it.
+    ``repeated`` are the receivers that failed with an exception which a span inside theirs has recorded.
+    """
+
     started_ns: int
-    waiting: set[int]
-    late: set[int]
+    repeated: frozenset[int]
+
+    started: Mapping[int, Span] = {}
+    exported: Mapping[int, SpanContext] = {}
+    dropped = False
+    _chosen: tuple[int, ...] = ()
+    _ended: frozenset[int] = frozenset()
+    _is_over = False
+    _inner_failures: Mapping[int, RawFailure] = {}
+    _clock: Clock | None = None
+
+    def __init__(self, info: DispatchInfo, parent: Parent) -> None:
+        self.info = info
+        self.parent = parent
+        if not info.in_order:
+            self._began = perf_counter()
+
+    @property
+    def unreferenced(self) -> bool:
+        """Whether no span was started."""
+        return not self.started
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of this dispatch, so that its spans lie within each other."""
+        if self._clock is None:
+            self._clock = Clock.read()
+        return self._clock
+
+    def is_running(self, index: int) -> bool:
+        """Whether a receiver call has not ended."""
+        if index < self.info.in_order:
+            record = self._record
+            return record is not None and calls_in_order(record) == index
+        return index not in self._ended
+
+    def has_own(self, index: int) -> bool:
+        """Whether a receiver's calls may have a span of their own."""
+        return self.parent.policy.selection.takes_receiver(self.info.receivers[index])
+
+    def _take(self, spans: int) -> bool:
+        return self.parent.policy.budget.take(self.parent.trace_id, spans)
+
+    # While the dispatch runs.
+
+    def _context_of(self, index: int, base: Context, entered: float = 0.0) -> Context:
+        context = LazyContext()
+        context.spans, context.index, context.base, context.entered = self, index, base, entered
+        return context
+
+    def span_of(self, index: int, entered: float = 0.0) -> Span:
+        """The span of a receiver call, which is started if need be, or the nearest one around it."""
+        self._ask(index, entered)
+        started = self.started
+        return started.get(index) or started.get(DISPATCH) or self.parent.span
+
+    @guarded("the start of a span", None, in_send=True)
+    def _ask(self, index: int, entered: float) -> None:
+        wanted = (DISPATCH, index) if self.has_own(index) else (DISPATCH,)
+        with _Deciding.lock:
+            missing = [key for key in wanted if key not in self.started]
+            if not missing or not self._may_start(index) or not self._take(len(missing)):
+                return
+        record = self._record
+        if DISPATCH in missing:
+            began = started_at(record) if record is not None else self._began
+            self._keep(DISPATCH, self._start_dispatch(began), index)
+        if index in missing and DISPATCH in self.started and (entered or record is not None):
+            began = entered or call_times(record or [])[index].started
+            self._keep(index, self._start_call(index, began), index)
+
+    def _may_start(self, index: int) -> bool:
+        is_over = self._is_over and DISPATCH not in self.started
+        return not (self.dropped or is_over) and self.is_running(index)
+
+    def _keep(self, key: int, span: Span, index: int) -> None:
+        """Keep a span that was started, unless another thread was faster, or the call has ended meanwhile.
+
+        Who ends a call notes that first and looks for started spans then; here it is the other way around.
+        """
+        with _Deciding.lock:
+            before = self.started
+            if key not in before:
+                self.started = {**before, key: span}
+                if not self.is_running(index) or (key == DISPATCH and self._is_over):
+                    self.started = before
+
+    def _start_dispatch(self, began: float) -> Span:
+        name = attrs.dispatch_name(self.info.signal.name)
+        return self.parent.start_span(name, attrs.dispatch_attributes(self.info), self.clock.start(began))
+
+    def _start_call(self, index: int, began: float) -> Span:
+        receiver, parent = self.info.receivers[index], self.parent
+        span: Span = parent.tracer.start_span(
+            parent.policy.names.of(receiver),
+            context=trace.set_span_in_context(self.started[DISPATCH], parent.context),
+            attributes=attrs.receiver_attributes(receiver, self.info.signal.name),
+            start_time=self.clock.start(began),
+        )
+        return span
+
+    # When a call or the dispatch has ended.
+
+    def _end_calls(self, record: Record) -> None:
+        """End the spans of the calls in order that have ended."""
+        times = call_times(record)
+        for index in range(min(calls_in_order(record), self.info.in_order)):
+            if index in self.started and self._mark_ended(index):
+                self._end_call(record, index, times[index].ended)
+
+    @guarded("the end of a span", None, in_send=True)
+    def end_call(self, record: Record, index: int, failure: RawFailure | None = None) -> None:
+        """A call that is not made in order has ended: end its span, if it was started."""
+        self._mark_ended(index)
+        times = call_times(record)[index]
+        if index not in self.started and self._is_over and self._may_have_late_span(index):
+            self.started = {**self.started, index: self._start_call(index, times.started)}
+        if index in self.started:
+            self._end_call(record, index, times.ended or perf_counter(), failure)
+
+    def _may_have_late_span(self, index: int) -> bool:
+        """Whether a call that has ended after its dispatch, and that nobody has asked about, has a span."""
+        with _Deciding.lock:
+            return DISPATCH in self.started and self.has_own(index) and self._take(1)
+
+    def _mark_ended(self, key: int) -> bool:
+        """Note that a call, or the dispatch, has ended; False where that was noted before."""
+        with _Deciding.lock:
+            is_first = key not in self._ended
+            self._ended = self._ended | {key}
+            return is_first
+
+    @guarded("the end of a span", None, in_send=True)
+    def _end_call(self, record: Record, index: int, ended: float, late: RawFailure | None = None) -> None:
+        span, details = self.started.get(index), details_of(record)
+        raw = late or (details.failures.get(index) if details is not None else None)
+        if span is not None:
+            attrs.end_receiver_span(
+                span,
+                outcome_of(record, index),
+                as_text(raw),
+                self.clock.end(ended),
+                again=raw is not None and self._is_recorded_inside(index, raw),
+            )
+
+    @guarded("the end of a span", None, in_send=True)
+    def end(self, record: Record) -> None:
+        """The dispatch has ended: end its span, if it was started, and decide which others are exported."""
+        details = details_of(record)
+        if details is not None:
+            self._tell_outer(record)
+            if not self.started and "late" in details.outcomes.values():
+                self._begin_for_late_calls(record)
+        with _Deciding.lock:
+            self._is_over = True
+            if not self.started:
+                return
+            if not self.parent.is_live:
+                self._chosen = tuple([index for index in self._unstarted(record) if self._take(1)])
+        self._end_dispatch(record)
+
+    def _begin_for_late_calls(self, record: Record) -> None:
+        """Start the dispatch's span: calls that end after it hang under it."""
+        with _Deciding.lock:
+            if self.dropped or not self._take(1):
+                return
+        self.started = {DISPATCH: self._start_dispatch(started_at(record))}
+
+    def _end_dispatch(self, record: Record) -> None:
+        details, times, clock = details_of(record), call_times(record), self.clock
+        failures = details.failures if details is not None else {}
+        failure = as_text(details.failure) if details is not None else None
+        span, without = self.started[DISPATCH], set(self._ended_calls(record)) - {*self.started, *self._chosen}
+        for index in filter(self.has_own, without & set(failures)):
+            told = as_text(failures[index])
+            if told is not None and not self._is_recorded_inside(index, failures[index]):
+                told_attributes = attrs.exception_attributes(told, self.info.receivers[index].name)
+                span.add_event(attrs.EXCEPTION_EVENT, told_attributes, clock.end(times[index].ended))
+        durations_ns = [nanoseconds(times[index].ended - times[index].started) for index in without]
+        attributes = attrs.ended_dispatch_attributes(len(failures), failure) | attrs.aggregated_attributes(durations_ns)
+        attrs.end_dispatch_span(span, attributes, failure, clock.end(ended_at(record)))
+
+    def _ended_calls(self, record: Record) -> list[int]:
+        """The receiver calls that were made and have ended: the failed ones come first, then the longest."""
+        ended = [
+            (outcome_of(record, index) == "ok", times.started - times.ended, index)
+            for index, times in enumerate(call_times(record))
+            if times.started and times.ended and outcome_of(record, index) != "not_run"
+        ]
+        return [index for *_, index in sorted(ended)]
+
+    def _unstarted(self, record: Record) -> list[int]:
+        """The calls that have ended without a span, and may have one."""
+        return [index for index in self._ended_calls(record) if index not in self.started and self.has_own(index)]
+
+    # An exception that goes through several receivers is recorded once, for the innermost one.
+
+    def _tell_outer(self, record: Record) -> None:
+        """Tell the dispatch around that this one has recorded what it raises."""
+        details, outer = details_of(record), parent_of(record)
+        if details is None or details.failure is None or outer is None or outer.position is None:
+            return
+        spans = spans_of(outer.record)
+        raised = [index for index, outcome in details.outcomes.items() if outcome == "raised"]
+        if isinstance(spans, LazySpans) and any(map(self.has_own, raised)):
+            spans._inner_failures = {**spans._inner_failures, outer.position: details.failure}  # noqa: SLF001
+
+    def _is_recorded_inside(self, index: int, raw: RawFailure) -> bool:
+        """Whether a receiver has failed with what a dispatch inside it has raised and recorded."""
+        inner = self._inner_failures.get(index)
+        if inner is None:
+            return False
+        return (inner.type, inner.message, inner.lines) == (raw.type, raw.message, raw.lines[-len(inner.lines) :])
+
+    def _repeated(self, record: Record) -> frozenset[int]:
+        """The receivers that failed with an exception which is recorded inside their calls."""
+        details = details_of(record)
+        failures = details.failures if details is not None and self._inner_failures else {}
+        return frozenset(index for index, raw in failures.items() if self._is_recorded_inside(index, raw))
+
+    # In the worker.
+
+    def finalize(self, record: Record) -> None:
+        """Decide which spans are written now, before anything reads an id."""
+        indices = self._unstarted(record)
+        if self.take_export(1 + len(indices)):
+            self._chosen = (DISPATCH, *indices)
+        self.started_ns = self.clock.start(started_at(record))
+        self.repeated = self._repeated(record)
+        if self.parent.exports:
+            self.exported = {index: self.new_ids() for index in self._chosen}
+        elif self._chosen:
+            with unsuppressed():
+                self._write(record)
+
+    def _write(self, record: Record) -> None:
+        """Start and end the chosen spans with their times."""
+        times = call_times(record)
+        if DISPATCH in self._chosen:
+            self.started = {DISPATCH: self._start_dispatch(started_at(record))}
+        for index in self._chosen:
+            if index != DISPATCH:
+                self.started = {**self.started, index: self._start_call(index, times[index].started)}
+                self._end_call(record, index, times[index].ended)
+        if DISPATCH in self._chosen:
+            self._end_dispatch(record)
+
+    def take_export(self, spans: int) -> bool:
+        """Whether so many spans, of a dispatch that nobody has asked about, are exported; otherwise it is dropped."""
+        with _Deciding.lock:
+            self._is_over = True
+            if self.started or self.dropped:
+                return False
+            self.dropped = not self._take(spans)
+            return not self.dropped
+
+    def new_ids(self) -> SpanContext:
+        """The ids of one more span of this trace."""
+        root = self.parent.ids
+        span_id = self.parent.tracer.id_generator.generate_span_id()
+        return SpanContext(root.trace_id, span_id, False, root.trace_flags, root.trace_state)  # noqa: FBT003
+
+    def drop(self) -> bool:
+        """Write no span for the dispatch; False where one was started already."""
+        with _Deciding.lock:
+            self.dropped = not self.started
+            return self.dropped
+
+    def ids_of(self, key: int) -> SpanContext | None:
+        """The ids of the span of a receiver call, or of the dispatch; None where there is none."""
+        if key in self.exported:
+            return self.exported[key]
+        return self.started[key].get_span_context() if key in self.started else None
+
+    @property
+    def trace_id_hex(self) -> str:
+        """The trace id, as records hold it."""
+        return f"{(self.ids_of(DISPATCH) or self.parent.ids).trace_id:032x}"
+
+    @property
+    def span_id_hex(self) -> str | None:
+        """The id of the dispatch's span, as records hold it; None where there is none."""
+        return self.receiver_span_id_hex(DISPATCH)
+
+    def receiver_span_id_hex(self, index: int) -> str | None:
+        """The id of a receiver call's span, as records hold it; None where there is none."""
+        ids = self.ids_of(index)
+        return f"{ids.span_id:016x}" if ids is not None else None
 
 
-def _is_same(inner: Failure, outer: Failure) -> bool:
-    """Whether two failures are of one exception, as far as text can tell."""
-    inside = outer.traceback[-len(inner.traceback) :]
-    return (inner.type, inner.message, inner.traceback) == (outer.type, outer.message, inside)
+class LiveSpans(LazySpans):
+    """The spans of a dispatch, all of them started and ended in place: something must see them live."""
+
+    _is_paid = False
+
+    def _take(self, spans: int) -> bool:
+        return self._is_paid or super()._take(spans)
+
+    def begin(self) -> bool:
+        """Start the dispatch's span, if the budget allows; whether the dispatch may have spans.
+
+        That of a custom send method is started with its first receiver call: another dispatch may take its place.
+        """
+        if self.info.custom:
+            return True
+        with _Deciding.lock:
+            self._is_paid = self._take(1 + sum(map(self.has_own, range(len(self.info.receivers)))))
+            self.dropped = not self._is_paid
+        if not self.dropped:
+            span = self._start_dispatch(perf_counter())
+            if not span.is_recording():
+                return False
+            self.started = {DISPATCH: span}
+        return True
+
+    def _context_of(self, index: int, base: Context, entered: float = 0.0) -> Context:
+        if self.dropped:
+            return base
+        return trace.set_span_in_context(self.span_of(index, entered or perf_counter()), base)
+
+    def is_running(self, index: int) -> bool:
+        """Whether a receiver call has not ended; its span is started in the thread that makes it."""
+        return index not in self._ended
 
 
-def _folded_calls(dispatch: Dispatch, trace: Trace) -> Attributes:
-    """What a dispatch's span says of the receiver calls that have none of their own."""
-    folded = [call for call in dispatch.calls if call.outcome != "not_run" and not trace.writes(call.index)]
-    return aggregated_attributes(len(folded), sum(call.duration_ns for call in folded))
-
-
-def _write_receiver(
-    trace: Trace, call: ReceiverCall, signal: str, dispatch_started_ns: int, *, known: bool = False
-) -> None:
-    """Write a receiver call's span; a failure that is ``known`` is not told again."""
-    started_ns = dispatch_started_ns + call.offset_ns
-    times_ns = (started_ns, started_ns + call.duration_ns)
-    status = Status(StatusCode.ERROR, call.failure.summary) if call.failure is not None else Status()
-    told = call.failure if not known else None
-    _write(trace, call.index, receiver_attributes(call, signal), status, times_ns, told)
-
-
-def _write(
-    trace: Trace,
-    index: int,
-    attributes: Attributes,
-    status: Status,
-    times_ns: tuple[int, int],
-    failure: Failure | None = None,
-) -> None:
-    """End a real span, or make one of a light one and hand it to the processors."""
-    span = trace.span_of(index)
-    if failure is not None:
-        span.add_event("exception", exception_attributes(failure), times_ns[1])
-    if not isinstance(span, LightSpan):
-        span.set_attributes(attributes)
-        if status.status_code is not StatusCode.UNSET:
-            span.set_status(status)
-        span.end(times_ns[1])
-        return
-    for key, value in attributes.items():
-        if key not in span.attributes:  # the receiver's own word stands
-            span.attributes[key] = value
-    finished = ReadableSpan(
-        name=span.name,
-        context=span.get_span_context(),
-        parent=span.parent,
-        resource=trace.tracer.resource,
-        attributes=span.attributes,
-        events=span.events,
-        links=span.links,
-        kind=SpanKind.INTERNAL,
-        status=status if span.status.status_code is StatusCode.UNSET else span.status,
-        start_time=times_ns[0],
-        end_time=times_ns[1],
-        instrumentation_scope=INSTRUMENTATION_SCOPE,
-    )
-    span.ended = True
-    hand_over(trace.tracer.span_processor.on_end, finished)
+def open_spans(info: DispatchInfo, parent: Parent) -> LazySpans | None:
+    """The spans of a dispatch that begins under a parent; None where the sampler records none."""
+    if not parent.is_live:
+        return LazySpans(info, parent)
+    spans = LiveSpans(info, parent)
+    return spans if spans.begin() else None

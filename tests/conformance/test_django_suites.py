@@ -6,13 +6,15 @@ import os
 
 import pytest
 
-from tests.servers import unavailable
+from tests.support.servers import unavailable
 
 from .compare import complaints, differences, rerun
 from .errors import SdistUnavailableError
 from .run import APPS
 from .sdist import fetch_sdist, installed_django, unpack
 from .suite import Mode, Run, Suite
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,7 @@ def plain(suite: Suite) -> Run:
     return suite.run(APPS, "plain")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("path", ["fast", "general"])
 def test_tests_of_django_do_not_see_the_monitor(suite: Suite, plain: Run, path: Mode) -> None:
     instrumented = suite.run(APPS, path)

@@ -17,7 +17,7 @@ from urllib.request import HTTPCookieProcessor, build_opener
 import pytest
 
 from tests.dashboard.websocket import Closed, Refused, WebSocket, number_of
-from tests.servers import STAFF_NAME, STAFF_PASSWORD, Site, running_site
+from tests.support.servers import STAFF_NAME, STAFF_PASSWORD, Site, running_site
 
 FRAME_BYTES = 500_000
 MISUSE, NO_ACCESS, NO_SUCH_PAGE, SILENT, TOO_BIG, TRY_LATER = 4400, 4403, 4404, 4408, 4413, 4503

@@ -22,7 +22,7 @@ from signal_monitor.stores.filters import REQUEST_SIGNALS
 from signal_monitor.templatetags.signal_monitor import trace_url
 from tests.dashboard.examples import MS, ORDER_PLACED, SEND_MAIL, dispatch, failed_order, process
 from tests.dashboard.websocket import WebSocket
-from tests.servers import Site
+from tests.support.servers import Site
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 OTHER = "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from typing import Any
 
@@ -14,6 +15,7 @@ from signal_monitor.instrumentation.django_versions import SEQUENTIAL
 from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.records import Dispatch
 from signal_monitor.testing import Capture
+from tests.support.servers import wait_until
 
 METHODS = ["send", "send_robust", "asend", "asend_robust"]
 
@@ -243,19 +245,25 @@ def test_call_site_of_the_first_the_slow_and_the_failed(captured: Capture, monke
 
 
 def test_sync_receivers_of_a_cancelled_asend_are_late_not_blamed(captured: Capture) -> None:
-    inner = signal_with(fine)
+    inner, begun, cancelled = signal_with(fine), threading.Event(), threading.Event()
 
     def slow_sync(**kwargs: Any) -> None:
+        begun.set()
+        cancelled.wait()
         time.sleep(0.05)
         inner.send(sender="nested")
 
     def next_sync(**kwargs: Any) -> None:
-        time.sleep(0.01)
+        pass
 
     async def main() -> None:
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(signal_with(slow_sync, next_sync).asend(sender="outer"), 0.02)
-        await asyncio.to_thread(time.sleep, 0.15)
+        outer = asyncio.create_task(signal_with(slow_sync, next_sync).asend(sender="outer"))
+        await asyncio.to_thread(begun.wait)
+        outer.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await outer
+        cancelled.set()
+        await asyncio.to_thread(wait_until, lambda: len(captured.amendments) == 2)
 
     asyncio.run(main())
 

@@ -16,13 +16,16 @@ from signal_monitor.instrumentation.record import (
     begin_call,
     call_times,
     columns_of,
+    details_of,
     end_call,
     end_dispatch,
     ended_at,
     has_ended,
+    info_of,
     is_outermost,
     is_routine,
     new_record,
+    outer_of,
     set_times,
     started_at,
     taken_over_by,
@@ -137,7 +140,7 @@ def test_send_writes_the_layout_of_new_record() -> None:
     records = record_queue.take(2)
 
     for record in records:
-        made = new_record(info(), ROOT, None, 0)
         assert len(record) == FIRST_END + 1
-        assert [type(item) for item in record[2:6]] == [type(item) for item in made[2:6]]
-        assert started_at(record) <= ended_at(record)
+        assert record[:FIRST_END:2] == [info_of(record), None, details_of(record), None]
+        assert call_times(record) == [(started_at(record), ended_at(record))]
+        assert isinstance(outer_of(record), Root)

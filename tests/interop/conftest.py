@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers import ROOT, unavailable
+from tests.support.servers import ROOT, unavailable
 
 Run = Callable[..., list[dict[str, Any]]]
 
@@ -40,8 +40,8 @@ def _demand(tool: str) -> None:
     if importlib.util.find_spec(MODULES[tool]) is not None:
         return
     if tool == "ddtrace":
-        pytest.skip("ddtrace is not installed (pip install 'django-signal-monitor[interop]')")
-    unavailable(f"{MODULES[tool]} is not installed (pip install 'django-signal-monitor[test]')")
+        pytest.skip("ddtrace is not installed (pip install --group interop)")
+    unavailable(f"{MODULES[tool]} is not installed (pip install --group test)")
 
 
 def _copy_package(directory: Path) -> None:
@@ -69,7 +69,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             [sys.executable, "-m", "tests.interop.program", *steps],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             env=environment,
             cwd=ROOT,
             check=False,

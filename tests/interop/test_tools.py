@@ -8,6 +8,8 @@ import pytest
 
 from .conftest import Run
 
+pytestmark = pytest.mark.slow
+
 TOOLS = ["sentry", "ddtrace", "newrelic", "toolbar"]
 SIGNAL = ["__init__", "_live_receivers", "asend", "asend_robust", "send", "send_robust"]
 RESERVED, NOTED = ["reserve", "ok", False], ["Desk.note", "ok", False]

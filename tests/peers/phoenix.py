@@ -23,7 +23,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.servers import unavailable, wait_until
+from tests.support.servers import unavailable, wait_until
 
 REQUIREMENT = "arize-phoenix>=20"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "django-signal-monitor" / "phoenix"

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers import ROOT, wait_until
+from tests.support.servers import ROOT, wait_until
 
 from .phoenix import INSTALL_SECONDS, START_SECONDS, Phoenix, running_phoenix
 
@@ -24,9 +24,9 @@ pytestmark = [pytest.mark.peer, pytest.mark.timeout(INSTALL_SECONDS + 2 * START_
 REQUEST = "GET orders/"
 PLACED = "send placed"
 RESERVED = "send reserved"
-RESERVE = "receive tests.peers.shop.reserve"
-NOTIFY = "receive tests.peers.shop.notify"
-COUNT_STOCK = "receive tests.peers.shop.count_stock"
+RESERVE = "receive peers.shop.reserve"
+NOTIFY = "receive peers.shop.notify"
+COUNT_STOCK = "receive peers.shop.count_stock"
 PARENTS = {
     REQUEST: None,
     PLACED: REQUEST,

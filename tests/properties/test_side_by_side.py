@@ -10,7 +10,6 @@ import contextvars
 import dataclasses
 import gc
 import os
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,6 +32,8 @@ from .stock import stock_dispatcher, stock_signals
 from .truth import Truth
 from .turns import TurnLoop
 from .world import World
+
+pytestmark = pytest.mark.slow
 
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 SETTINGS = settings(
@@ -147,16 +148,12 @@ def _order(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     gc.unfreeze()
 
 
-@pytest.mark.skipif(
-    sys.flags.dev_mode,
-    reason="asyncio's debug mode adds to the tracebacks that are compared; make test runs it by itself",
-)
 @pytest.mark.usefixtures("_order")
 # What dies when a program is over does so in both worlds, and is no longer compared.
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited", "ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.timeout(0 if THOROUGH else 120)
-@pytest.mark.parametrize("fast", [True, False], ids=["fast path", "general path"])
-def test_never_a_difference(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
-    monkeypatch.setattr(hooks, "fast", fast, raising=False)
+@pytest.mark.timeout(0 if THOROUGH else 600)
+@pytest.mark.parametrize("uses_plans", [True, False], ids=["with plans", "without plans"])
+def test_never_a_difference(uses_plans: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+    monkeypatch.setattr(hooks, "uses_plans", uses_plans)
 
     run_state_machine_as_test(SideBySide, settings=SETTINGS)

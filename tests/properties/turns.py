@@ -17,6 +17,7 @@ class TurnLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         super().__init__()
+        self.set_debug(False)  # asyncio's debug mode adds to the tracebacks that are compared
         self._jobs: list[tuple[Executor, Future[Any]]] = []
         self._awaited_by_jobs: dict[object, asyncio.Task[Any] | None] = {}
         self._moved = threading.Event()

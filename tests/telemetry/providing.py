@@ -98,4 +98,4 @@ def connected(*receivers: Any) -> Signal:
 
 def receive_work(name: str) -> str:
     """The name of the span of a receiver that ``work`` has made."""
-    return f"receive {__name__}.work_{name}"
+    return f"receive telemetry.providing.work_{name}"

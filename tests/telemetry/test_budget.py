@@ -17,9 +17,9 @@ from opentelemetry.trace import StatusCode
 from pytest_django.fixtures import Settings
 
 from signal_monitor import pipeline
-from signal_monitor.instrumentation.record_queue import record_queue
-from signal_monitor.telemetry.budget import MAX_TRACES, Budget
+from signal_monitor.telemetry.policy import MAX_TRACES, Budget
 from signal_monitor.testing import capture_dispatches
+from tests.support.queueing import fill_queue
 from tests.telemetry.providing import Eager, Spans, connected, receive_work, work
 
 saved = Signal()
@@ -33,15 +33,18 @@ def also_fine(**kwargs: Any) -> None: ...
 
 
 def slow(**kwargs: Any) -> None:
-    time.sleep(0.02)
+    time.sleep(0.25)
 
 
 def failing(**kwargs: Any) -> None:
     raise ValueError("no")
 
 
+AGGREGATED = "send saved (aggregated)"
+
+
 def receive(receiver: Callable[..., Any]) -> str:
-    return f"receive {__name__}.{receiver.__qualname__}"
+    return f"receive telemetry.test_budget.{receiver.__qualname__}"
 
 
 @pytest.fixture
@@ -64,7 +67,7 @@ def allow(settings: Settings) -> Callable[..., None]:
     """Sets what a trace may have."""
 
     def allow(spans: int | None, **others: Any) -> None:
-        settings.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": 10, "SPANS_PER_TRACE": spans, **others}
+        settings.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": 200, "SPANS_PER_TRACE": spans, **others}
 
     return allow
 
@@ -79,9 +82,13 @@ def attributes(span: ReadableSpan) -> dict[str, Any]:
     return dict(span.attributes or {})
 
 
+def seconds(span: ReadableSpan) -> float:
+    return ((span.end_time or 0) - (span.start_time or 0)) / 1e9
+
+
 @pytest.mark.parametrize("count", [7, 500])
-def test_ordinary_dispatches_beyond_the_budget_are_folded(spans: Spans, allow: Any, connect: Any, count: int) -> None:
-    """One span stands for them, and says how many there were and how long they took."""
+def test_dispatches_beyond_the_budget_are_aggregated(spans: Spans, allow: Any, connect: Any, count: int) -> None:
+    """One span has their number as an attribute, and the total of their durations as its own."""
     allow(6)
     connect(fine, also_fine)
     with spans.tracer.start_as_current_span("request"):
@@ -89,23 +96,39 @@ def test_ordinary_dispatches_beyond_the_budget_are_folded(spans: Spans, allow: A
             saved.send(sender=dict)
 
     written = ours(spans)
-    folded = [span for span in written if "django.signal.dispatches.aggregated.count" in attributes(span)]
-    said = attributes(folded[0])
-    assert len(written) == 6 + len(folded)
-    assert len(folded) == 1
+    (aggregated,) = [span for span in written if span.name == AGGREGATED]
+    said = attributes(aggregated)
+    assert len(written) == 6 + 1
     assert said["django.signal.dispatches.aggregated.count"] == count - 2
     assert said["django.signal.receivers.aggregated.count"] == said["django.signal.receivers.count"] == 2 * (count - 2)
     assert said["django.signal.sender"] == "dict"
-    lasted = ((folded[0].end_time or 0) - (folded[0].start_time or 0)) / 1e9
-    receivers_time, time_in_all = (
-        said["django.signal.receivers.aggregated.duration"],
-        said["django.signal.dispatches.aggregated.duration"],
-    )
-    assert 0 < receivers_time <= time_in_all <= lasted
+    assert "error.type" not in said
+    total = said["django.signal.dispatches.aggregated.duration"]
+    assert 0 < said["django.signal.receivers.aggregated.duration"] <= total
+    assert seconds(aggregated) == pytest.approx(total)
     (request,) = [span for span in spans.exporter.get_finished_spans() if span.name == "request"]
-    assert folded[0].parent == request.context
-    assert (request.start_time or 0) <= (folded[0].start_time or 0) <= (folded[0].end_time or 0)
-    assert (folded[0].end_time or 0) <= (request.end_time or 0)
+    assert aggregated.parent == request.context
+    assert (request.start_time or 0) <= (aggregated.start_time or 0)
+    assert (aggregated.end_time or 0) <= (request.end_time or 0)
+
+
+def test_aggregate_that_would_outlast_its_parent_ends_with_it(provide: Any, allow: Any, connect: Any) -> None:
+    """Dispatches in several threads take more time than passes."""
+    spans: Spans = provide()
+    allow(1)
+    connect(slow)
+    with spans.tracer.start_as_current_span("request") as request:
+        threads = [threading.Thread(target=contextvars.copy_context().run, args=(saved.send, None)) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    (aggregated,) = ours(spans)
+    total = attributes(aggregated)["django.signal.dispatches.aggregated.duration"]
+    assert total >= 5 * 0.02
+    assert seconds(aggregated) <= total
+    assert (aggregated.end_time or 0) <= (request.end_time or 0)  # type: ignore[attr-defined]
 
 
 def test_no_dispatch_is_lost(spans: Spans, allow: Any, connect: Any) -> None:
@@ -124,7 +147,9 @@ def test_no_dispatch_is_lost(spans: Spans, allow: Any, connect: Any) -> None:
 
 
 @pytest.mark.parametrize("method", ["send", "send_robust", "asend", "asend_robust"])
-def test_slow_and_failed_receivers_always_have_their_spans(spans: Spans, allow: Any, connect: Any, method: str) -> None:
+def test_slow_and_failed_ones_are_told_on_the_aggregated_span(
+    spans: Spans, allow: Any, connect: Any, method: str
+) -> None:
     allow(1)
     connect(fine, slow, also_fine, failing)
 
@@ -137,46 +162,87 @@ def test_slow_and_failed_receivers_always_have_their_spans(spans: Spans, allow: 
             assert "robust" not in method
 
     with spans.tracer.start_as_current_span("request") as request:
-        send(saved)
+        for _ in range(4):
+            send(saved)
 
-    names = sorted(span.name for span in ours(spans))
-    assert names == sorted([receive(slow), receive(failing), "send saved"])
-    (dispatch,) = [span for span in ours(spans) if span.name == "send saved"]
-    assert dispatch.parent == request.get_span_context()
-    assert attributes(dispatch)["django.signal.receivers.aggregated.count"] == 2
-    assert attributes(dispatch)["django.signal.receivers.count"] == 4
-    assert attributes(dispatch)["django.signal.receivers.failed"] == 1
-    (failed,) = [span for span in ours(spans) if span.name == receive(failing)]
-    assert failed.parent == dispatch.context
-    assert failed.status.status_code is StatusCode.ERROR
-    assert [event.name for event in failed.events] == ["exception"]
-    (slept,) = [span for span in ours(spans) if span.name == receive(slow)]
-    assert (slept.end_time or 0) - (slept.start_time or 0) >= 20_000_000
-    assert (dispatch.start_time or 0) <= (slept.start_time or 0)
-    assert (slept.end_time or 0) <= (dispatch.end_time or 0)
+    (aggregated,) = ours(spans)
+    said = attributes(aggregated)
+    assert aggregated.name == AGGREGATED
+    assert aggregated.parent == request.get_span_context()
+    assert said["django.signal.dispatches.aggregated.slow"] == said["django.signal.dispatches.aggregated.failed"] == 4
+    assert said["django.signal.receivers.failed"] == 4
+    assert said.get("error.type") == (None if "robust" in method else "ValueError")
+    assert (aggregated.status.status_code is StatusCode.ERROR) == ("robust" not in method)
+    told = [(event.name, (event.attributes or {})["code.function.name"]) for event in aggregated.events]
+    slept = ("django.signal.receiver.slow", f"{__name__}.slow")
+    raised = ("exception", f"{__name__}.failing")
+    assert told == [slept, raised, slept, raised, slept]
+    assert (aggregated.events[0].attributes or {})["django.signal.receiver.duration"] >= 0.02
+    assert (aggregated.events[1].attributes or {})["exception.message"] == "no"
 
 
 async def _awaited(sent: Any) -> Any:
     return await sent
 
 
-def test_span_that_somebody_knows_is_never_folded(provide: Any, allow: Any) -> None:
-    """A receiver's own spans would be orphans."""
+def test_asking_spends_the_budget(provide: Any, allow: Any, connect: Any) -> None:
+    """Two spans for who asks, one for a receiver that nobody asks about; the rest counts on the dispatch's span."""
     spans = provide()
-    allow(1)
+    allow(3)
+    connect(fine, also_fine)
     signal = connected(fine, work(spans.tracer, "sql"), also_fine)
     with spans.tracer.start_as_current_span("request"):
         for _ in range(3):
             signal.send(sender=None)
+        saved.send(sender=None)
 
-    ids = {span.context.span_id for span in spans.exporter.get_finished_spans()} | {
-        span.context.span_id for span in ours(spans)
-    }
-    every = spans.exporter.get_finished_spans()
-    assert all(span.parent.span_id in ids for span in every if span.parent)
-    assert sum(1 for span in every if span.name == receive_work("sql")) == 3
-    sent = [attributes(span) for span in every if span.name.startswith("send ")]
-    assert [said["django.signal.receivers.aggregated.count"] for said in sent] == [2, 2, 2]
+    every = {span.context.span_id: span for span in (*ours(spans), *spans.exporter.get_finished_spans())}
+    parents = [every[span.parent.span_id].name for span in every.values() if span.name == "sql" and span.parent]
+    assert sorted(parents) == [receive_work("sql"), "request", "request"]
+    (asked,) = [span for span in ours(spans) if span.name.startswith("send ") and "aggregated" not in span.name]
+    assert attributes(asked)["django.signal.receivers.aggregated.count"] == 1
+    assert len([span for span in ours(spans) if span.name.startswith("receive ")]) == 2
+    counts = [attributes(span).get("django.signal.dispatches.aggregated.count", 0) for span in ours(spans)]
+    assert sorted(counts) == [0, 0, 0, 1, 2]
+
+
+def test_failed_receiver_without_a_span_is_told_on_its_dispatch(provide: Any, allow: Any) -> None:
+    spans = provide()
+    allow(2)
+    signal = connected(work(spans.tracer, "sql"), failing)
+    with spans.tracer.start_as_current_span("request"):
+        signal.send_robust(sender=None)
+
+    (dispatch,) = [span for span in ours(spans) if span.name.startswith("send ")]
+    (event,) = dispatch.events
+    assert (event.attributes or {})["code.function.name"] == f"{__name__}.failing"
+    assert attributes(dispatch)["django.signal.receivers.aggregated.count"] == 1
+    assert {span.name for span in ours(spans)} == {dispatch.name, receive_work("sql")}
+
+
+def test_failed_and_slow_receivers_come_first(provide: Any, allow: Any) -> None:
+    spans = provide()
+    allow(4)
+    signal = connected(fine, work(spans.tracer, "sql"), slow, also_fine, failing)
+    with spans.tracer.start_as_current_span("request"):
+        signal.send_robust(sender=None)
+
+    received = {span.name for span in ours(spans) if span.name.startswith("receive ")}
+    assert received == {receive_work("sql"), receive(slow), receive(failing)}
+
+
+def test_nested_dispatch_under_a_spent_budget_hangs_under_what_there_is(provide: Any, allow: Any) -> None:
+    spans = provide()
+    allow(1)
+    inner = connected(work(spans.tracer, "sql"))
+
+    def outer(**kwargs: Any) -> None:
+        inner.send(sender=None)
+
+    with spans.tracer.start_as_current_span("request"):
+        connected(outer).send(sender=None)
+
+    assert set(spans.parents().values()) == {"", "request"}
 
 
 def test_without_room_what_a_receiver_does_hangs_under_the_span_around_it(provide: Any, allow: Any) -> None:
@@ -191,14 +257,14 @@ def test_without_room_what_a_receiver_does_hangs_under_the_span_around_it(provid
 
 
 def test_who_asks_too_late_gets_the_span_around(provide: Any, allow: Any, connect: Any) -> None:
-    """A thread that outlives a dispatch which was folded meanwhile still hangs under a span that exists."""
+    """A thread that outlives a dispatch which was aggregated meanwhile still hangs under a span that exists."""
     spans = provide()
     allow(1)
     go, threads = threading.Event(), []
 
     def starts_thread(**kwargs: Any) -> None:
         def later() -> None:
-            go.wait(10)
+            go.wait(60)
             with spans.tracer.start_as_current_span("later"):
                 pass
 
@@ -260,7 +326,7 @@ def test_what_is_known_is_kept_when_the_queue_is_full(
 
     def fills_queue(**kwargs: Any) -> None:
         with spans.tracer.start_as_current_span("sql"):
-            monkeypatch.setattr(record_queue, "size", 0)
+            fill_queue(monkeypatch)
 
     connect(fills_queue)
     with spans.tracer.start_as_current_span("request"):

@@ -16,6 +16,7 @@ from pytest_django.fixtures import Settings
 from signal_monitor import pipeline
 from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.telemetry import metrics as ours
+from tests.support.queueing import fill_queue
 from tests.telemetry.providing import Meters, Spans
 
 cooked = Signal()
@@ -115,7 +116,7 @@ def test_failures_have_their_outcome_and_type(meters: Meters, connect: Any, meth
 def test_exemplar_points_to_the_trace_of_a_slow_call(
     meters: Meters, provide: Any, connect: Any, settings: Settings
 ) -> None:
-    settings.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": 10, "SPANS_PER_TRACE": 1}
+    settings.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": 10}
     spans: Spans = provide()
     waits = threading.Event()
 
@@ -128,7 +129,7 @@ def test_exemplar_points_to_the_trace_of_a_slow_call(
 
     (call,) = meters.read()["django.signal.receiver.duration"]
     (exemplar,) = call.exemplars
-    slow = spans.finished()[f"receive {__name__}.{burns.__qualname__}"]
+    slow = spans.finished()[f"receive telemetry.test_metrics.{burns.__qualname__}"]
     assert (exemplar.trace_id, exemplar.span_id) == (slow.context.trace_id, slow.context.span_id)
     assert exemplar.value >= 0.03
 
@@ -138,8 +139,8 @@ def test_running_receivers(meters: Meters, connect: Any) -> None:
     begun, go = threading.Barrier(3), threading.Event()
 
     def waits(**kwargs: Any) -> None:
-        begun.wait(10)
-        go.wait(10)
+        begun.wait(60)
+        go.wait(60)
 
     async def awaits(**kwargs: Any) -> None:
         await asyncio.to_thread(begun.wait, 10)
@@ -158,7 +159,7 @@ def test_running_receivers(meters: Meters, connect: Any) -> None:
     ]
     for thread in threads:
         thread.start()
-    begun.wait(10)
+    begun.wait(60)
     during = meters.read()["django.signal.receivers.running"]
     go.set()
     for thread in threads:
@@ -176,7 +177,7 @@ def test_running_receivers(meters: Meters, connect: Any) -> None:
 def test_dropped_records_are_counted(meters: Meters, connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     connect(stir)
     before = record_queue.dropped
-    monkeypatch.setattr(record_queue, "size", 0)
+    fill_queue(monkeypatch)
     for _ in range(5):
         cooked.send(sender=None)
 

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from signal_monitor import pipeline
 from signal_monitor.telemetry.providers import SCHEMA_URL
-from tests.collector import OTLPCollector, Span
+from tests.support.collector import OTLPCollector, Span
 
 ordered = Signal()
 shipped = Signal()
@@ -77,7 +77,7 @@ def export(
 
 
 def receive(receiver: Callable[..., Any]) -> str:
-    return f"receive {__name__}.{receiver.__qualname__}"
+    return f"receive telemetry.test_otlp.{receiver.__qualname__}"
 
 
 def test_spans_arrive_with_their_parents_and_times(export: Callable[[], dict[str, Span]]) -> None:

@@ -14,9 +14,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from pytest_django.fixtures import Settings
 
 from signal_monitor import pipeline
-from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.records import OUTCOMES
 from signal_monitor.telemetry import reference
+from tests.support.queueing import fill_queue
 from tests.telemetry.providing import Meters, Spans
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -33,13 +33,13 @@ def burn(**kwargs: Any) -> None:
 
 
 def rise(**kwargs: Any) -> None:
-    time.sleep(0.02)
+    time.sleep(0.25)
 
 
 @pytest.fixture
 def emitted(provide: Any, meters: Meters, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Meters]:
     """Whatever there is to emit: folded and not, failed both ways, slow, dropped, running."""
-    settings.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": 10, "SPANS_PER_TRACE": 6}
+    settings.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": 200, "SPANS_PER_TRACE": 6}
     spans: Spans = provide()
 
     def taste(**kwargs: Any) -> None:
@@ -59,7 +59,7 @@ def emitted(provide: Any, meters: Meters, settings: Settings, monkeypatch: pytes
         for _ in range(20):
             baked.send(sender=dict)
         pipeline.flush()
-        monkeypatch.setattr(record_queue, "size", 0)
+        fill_queue(monkeypatch)
         baked.send(sender=dict)
     baked.disconnect(knead)
     spans.finished()

@@ -49,7 +49,7 @@ def select(settings: Settings, spans: Spans) -> Callable[..., set[str]]:
                 paid.send(sender=User)
                 paid.send_robust(sender=Group)
                 shipped.send(sender=User)
-        names = [name.replace(f"{__name__}.", "") for name in spans.finished()]
+        names = [name.replace("telemetry.test_selection.", "") for name in spans.finished()]
         return {name for name in names if name != "request"}
 
     return select
@@ -97,7 +97,7 @@ def test_application_is_that_which_defines_the_receiver(spans: Spans, settings: 
         todo_done.disconnect(notify)
 
     received = {name for name in spans.finished() if name.startswith("receive ")}
-    assert received == {f"receive {__name__}.notify"}
+    assert received == {"receive telemetry.test_selection.notify"}
 
 
 @pytest.mark.parametrize("exclude", [[], ["*.Nobody"], ["!*.post_save"]])

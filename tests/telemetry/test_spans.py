@@ -17,14 +17,14 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased,
 from opentelemetry.trace import StatusCode
 
 from signal_monitor.instrumentation.django_versions import SEQUENTIAL
-from signal_monitor.instrumentation.record_queue import record_queue
-from signal_monitor.telemetry.light import LightSpan
+from signal_monitor.telemetry.current_span import LazyContext
 from signal_monitor.testing import capture_dispatches
+from tests.support.queueing import fill_queue
 from tests.telemetry.providing import Eager, Spans, connected, receive_work, work
 
 
 def receive(name: str) -> str:
-    return f"receive {__name__}.{name}"
+    return f"receive telemetry.test_spans.{name}"
 
 
 def failing(**kwargs: Any) -> None:
@@ -219,7 +219,7 @@ def test_sampler_that_does_not_follow_its_parent_gets_real_spans(provide: Any, s
     spans = provide(TracerProvider(sampler=sampler, shutdown_on_exit=False))
     seen = []
     with spans.tracer.start_as_current_span("request"):
-        connected(lambda **kwargs: seen.append(isinstance(trace.get_current_span(), LightSpan))).send(sender=None)
+        connected(lambda **kwargs: seen.append(isinstance(context.get_current(), LazyContext))).send(sender=None)
 
     assert seen == [light]
     assert len(spans.finished()) == 3
@@ -335,7 +335,7 @@ def test_limits_and_final_status_are_the_sdks(provide: Any) -> None:
 
 def test_full_queue_gives_out_no_span_ids(provide: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     spans = provide()
-    monkeypatch.setattr(record_queue, "size", 0)
+    fill_queue(monkeypatch)
     with spans.tracer.start_as_current_span("request"):
         connected(work(spans.tracer, "sql")).send(sender=None)
 

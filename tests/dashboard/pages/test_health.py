@@ -8,7 +8,7 @@ from tests.dashboard.examples import process
 
 
 def test_health_page_tells_of_processes_the_store_and_settings(shop: Store) -> None:
-    shop.write(Batch(process(id="web2", faults=2, last_fault="StoreError: locked")))
+    shop.write(Batch(process(id="web2", errors=2, last_error="StoreError: locked")))
 
     text = parts("health").text
 

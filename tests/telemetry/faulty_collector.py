@@ -177,4 +177,9 @@ GRPC_FAULTS: Faults = {
     "no gRPC": partial(_over_http, Answer()),
     "hanging up": _hanging_up,
 }
+SILENT: Faults = {
+    "http": partial(_over_http, Answer(after=threading.TIMEOUT_MAX)),
+    "grpc": partial(_over_grpc, Reply(after=threading.TIMEOUT_MAX)),
+}
+"""Collectors that answer when they are released, not before."""
 FAULTS = {"http": HTTP_FAULTS, "grpc": GRPC_FAULTS}

@@ -31,8 +31,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
 
 from .decoding import Point, Span, decode_points, decode_spans
 
-__all__ = ["OTLPCollector", "Point", "Span", "otlp_collector"]
+__all__ = ["OTLPCollector", "Point", "Span", "otlp_collector", "running_collector"]
 
+PATIENCE_SECONDS = 60.0
+"""How long a test waits for what a busy machine sends late."""
 MEDIA_TYPE = "application/x-protobuf"
 ANSWERS: dict[str, bytes] = {
     "/v1/traces": ExportTraceServiceResponse().SerializeToString(),
@@ -96,12 +98,12 @@ class OTLPCollector:
         """The last data point of each series of the metrics whose name starts with ``metric``."""
         return list({point.series: point for point in self.points if point.metric.startswith(metric)}.values())
 
-    def wait_for(self, count: int, timeout: float = 10.0, name: str = "") -> list[Span]:
+    def wait_for(self, count: int, timeout: float = PATIENCE_SECONDS, name: str = "") -> list[Span]:
         """The spans whose name starts with ``name``, once there are ``count``; AssertionError when time is up."""
         self._wait(lambda: [span.name for span in self._spans], name, count, timeout)
         return [span for span in self.spans if span.name.startswith(name)]
 
-    def wait_for_points(self, count: int, timeout: float = 10.0, metric: str = "") -> list[Point]:
+    def wait_for_points(self, count: int, timeout: float = PATIENCE_SECONDS, metric: str = "") -> list[Point]:
         """The data points of metrics whose name starts with ``metric``, once there are ``count``, as ``wait_for``."""
         self._wait(lambda: [point.metric for point in self._points], metric, count, timeout)
         return [point for point in self.points if point.metric.startswith(metric)]
@@ -195,9 +197,16 @@ def _grpc_endpoint(collector: OTLPCollector) -> Iterator[str]:
         server.stop(grace=None).wait()
 
 
-@pytest.fixture
-def otlp_collector() -> Iterator[OTLPCollector]:
-    """A collector that listens over HTTP and gRPC while the test runs."""
+@contextmanager
+def running_collector() -> Iterator[OTLPCollector]:
+    """A collector that listens over HTTP and gRPC while the block runs."""
     collector = OTLPCollector()
     with _http_endpoint(collector) as collector.base_endpoint, _grpc_endpoint(collector) as collector.grpc_endpoint:
+        yield collector
+
+
+@pytest.fixture
+def otlp_collector() -> Iterator[OTLPCollector]:
+    """A collector of the test's own."""
+    with running_collector() as collector:
         yield collector

@@ -21,7 +21,9 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_SECONDS = 60.0
+"""How long a test waits for what a busy machine does late."""
 STAFF_NAME = STAFF_PASSWORD = "staff"
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -57,7 +59,7 @@ def find_program(*names: str, package: str) -> str:
     raise AssertionError("not reached: unavailable() raises")
 
 
-def wait_until(condition: Callable[[], bool], timeout: float = 20.0) -> bool:
+def wait_until(condition: Callable[[], bool], timeout: float = PATIENCE_SECONDS) -> bool:
     """Whether the condition became true in time."""
     deadline = time.monotonic() + timeout
     while not condition():
@@ -95,11 +97,11 @@ class Site:
         assert wait_until(self._is_listening), f"the site does not answer:\n{self.log}"
 
     def stop(self) -> None:
-        """Stop the site as its owner would, with SIGTERM; kills it when that takes more than ten seconds."""
+        """Stop the site as its owner would, with SIGTERM; kills it when it does not end."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(10)
+            self.process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -240,7 +242,7 @@ def _unused_port() -> int:
 
 
 def _answers(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as connection:
         connection.sendall(b"PING\r\n")
         return connection.recv(16).startswith(b"+PONG")
     return False

@@ -12,10 +12,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.servers import STAFF_NAME, STAFF_PASSWORD, Site, wait_until
+from tests.support.servers import PATIENCE_SECONDS, STAFF_NAME, STAFF_PASSWORD, Site, wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.slow
 
 
 class Watched:
@@ -57,7 +59,7 @@ def watched(chromium: Browser, site: Site) -> Iterator[Watched]:
 
 def get(site: Site, path: str) -> int:
     """Make traffic."""
-    with urllib.request.urlopen(f"{site.url}{path}", timeout=30) as response:  # noqa: S310 - the test's own site
+    with urllib.request.urlopen(f"{site.url}{path}", timeout=PATIENCE_SECONDS) as response:  # noqa: S310 - the test's own site
         return int(response.status)
 
 
@@ -217,7 +219,7 @@ def test_browser_that_leaves_and_comes_back_is_live_again(watched: Watched) -> N
 
 
 def test_content_security_policy_is_strict(site: Site) -> None:
-    with urllib.request.urlopen(f"{site.url}/signals/", timeout=30) as response:  # noqa: S310 - the test's own site
+    with urllib.request.urlopen(f"{site.url}/signals/", timeout=PATIENCE_SECONDS) as response:  # noqa: S310 - the test's own site
         policy = response.headers["Content-Security-Policy"]
 
     assert "default-src 'self'" in policy
@@ -244,6 +246,7 @@ def test_page_that_follows_one_without_websockets_polls_at_once(
     page.on("websocket", lambda socket: sockets.append(socket.url))
     page.goto(f"{site.url}/signals/live/")
     page.wait_for_selector('[data-live-status][data-state="polling"]')
+    page.goto("about:blank")  # the first page may be about to try once more
     tried = len(sockets)
 
     page.goto(f"{site.url}/signals/")

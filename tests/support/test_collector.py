@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 
-from tests.collector import OTLPCollector, Point, Span
+from tests.support.collector import OTLPCollector, Point, Span
 
 
 @pytest.fixture(params=["http", "http-gzip", "grpc"])

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.servers import Site, find_program, running_site
+from tests.support.servers import PATIENCE_SECONDS, Site, find_program, running_site
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -22,7 +22,7 @@ async def application(scope, receive, send):
 
 
 def get(url: str) -> tuple[int, str]:
-    with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - the site that the test started
+    with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as response:  # noqa: S310 - the site that the test started
         return response.status, response.read().decode()
 
 
@@ -43,7 +43,7 @@ def test_site_stops_cleanly(site: Site) -> None:
     port = port_of(site)
     site.stop()
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", port), timeout=1)
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
 
 
 def test_site_with_a_traceback_in_its_log_fails_the_test(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_chromium_opens_a_page(chromium: Browser, site: Site) -> None:
 
 def test_redis_answers(redis_server: str) -> None:
     address = urlsplit(redis_server)
-    with socket.create_connection((address.hostname or "", address.port or 0), timeout=5) as connection:
+    with socket.create_connection((address.hostname or "", address.port or 0), timeout=PATIENCE_SECONDS) as connection:
         connection.sendall(b"SET key value\r\n")
         assert connection.recv(16) == b"+OK\r\n"
 

@@ -1,0 +1,13 @@
+"""Help for tests of a queue that is full."""
+
+from __future__ import annotations
+
+import pytest
+
+from signal_monitor.instrumentation.record_queue import record_queue
+
+
+def fill_queue(patch: pytest.MonkeyPatch) -> None:
+    """Leave no room in the queue while a patch lasts; the worker runs, as after the first record."""
+    record_queue.open()
+    patch.setattr(record_queue, "size", 0)

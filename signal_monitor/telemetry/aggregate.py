@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from opentelemetry.attributes import BoundedAttributes
-from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode
 
@@ -26,7 +26,7 @@ from signal_monitor.records import Aggregate, Dispatch, ReceiverCall
 from . import attributes as attrs
 from .policy import Parent
 from .providers import SCHEMA_URL, SCOPE, VERSION
-from .spans import DISPATCH, Clock, LazySpans
+from .spans import LazySpans
 
 INSTRUMENTATION_SCOPE = InstrumentationScope(SCOPE, VERSION, SCHEMA_URL)
 MAX_TEMPLATES = 1_000
@@ -34,31 +34,6 @@ MAX_AGGREGATES = 1_000
 MAX_EVENTS = 5
 WAIT_SECONDS = 1.0
 _UNSET = Status()
-
-
-def export(
-    parent: Parent,
-    name: str,
-    ids: tuple[SpanContext, SpanContext],
-    attributes: Mapping[str, Any],
-    times_ns: tuple[int, int],
-    events: Sequence[Event] = (),
-    status: Status = _UNSET,
-) -> None:
-    """Hand a finished span to the processors; ``ids`` are its own and its parent's, ``times_ns`` its start and end.
-
-    Where a processor raises, the next spans are handed over all the same. The arguments go by position, which saves a
-    third of the time.
-    """
-    tracer = parent.tracer
-    span = ReadableSpan(
-        name, ids[0], ids[1], tracer.resource, attributes, events, (), SpanKind.INTERNAL, None, status, *times_ns,
-        INSTRUMENTATION_SCOPE,
-    )  # fmt: skip
-    try:
-        tracer.span_processor.on_end(span)
-    except Exception as error:  # noqa: BLE001 - as attempt does, which would take twice the time
-        errors.note("a span processor", error)
 
 
 def limited(attributes: attrs.Attributes, tracer: Any) -> Mapping[str, Any]:  # noqa: ANN401 - the SDK's
@@ -71,18 +46,6 @@ def limited(attributes: attrs.Attributes, tracer: Any) -> Mapping[str, Any]:  # 
     )
     # Every exporter reads a dict in half the time.
     return attributes if dict(bounded) == attributes else bounded
-
-
-def exception_event(call: ReceiverCall, at_ns: int, tracer: Any, *, named: bool = False) -> list[Event]:  # noqa: ANN401
-    """The event of a failed receiver call, ``named`` where the span is not its own."""
-    if call.failure is None:
-        return []
-    attributes = attrs.exception_attributes(call.failure, call.receiver if named else None)
-    limits = getattr(tracer, "_span_limits", None)
-    if limits is None:
-        return [Event(attrs.EXCEPTION_EVENT, attributes, at_ns)]
-    bounded = BoundedAttributes(limits.max_event_attributes, attributes, max_value_len=limits.max_attribute_length)
-    return [Event(attrs.EXCEPTION_EVENT, bounded, at_ns)]
 
 
 class SpanTemplate:
@@ -105,39 +68,58 @@ class SpanTemplate:
             self.receivers.append((name, limited(own, parent.tracer)) if wanted else None)
         self.count = 1 + sum(1 for item in self.receivers if item is not None)
 
-    def export(self, spans: LazySpans, times_ns: Sequence[int]) -> None:
+    def export(self, parent: Parent, times_ns: Sequence[int]) -> None:
         """Export the spans of one dispatch, which began and whose calls ended at these times."""
-        parent, ids, without = spans.parent, spans.new_ids(), []
-        started_ns = times_ns[0]
+        ids, without, started_ns = _new_ids(parent), [], times_ns[0]
         for item, ended_ns in zip(self.receivers, times_ns[1:], strict=True):
             if item is None:
                 without.append(ended_ns - started_ns)
             else:
-                export(parent, item[0], (spans.new_ids(), ids), item[1], (started_ns, ended_ns))
+                _export(parent, item[0], (_new_ids(parent), ids), item[1], (started_ns, ended_ns))
             started_ns = ended_ns
         attributes = self.limited
         if without:
             attributes = limited({**self.attributes, **attrs.aggregated_attributes(without)}, parent.tracer)
-        export(parent, self.name, (ids, parent.ids), attributes, (times_ns[0], started_ns))
+        _export(parent, self.name, (ids, parent.ids), attributes, (times_ns[0], started_ns))
+
+
+def _new_ids(parent: Parent) -> SpanContext:
+    ids, span_id = parent.ids, parent.tracer.id_generator.generate_span_id()
+    return SpanContext(ids.trace_id, span_id, False, ids.trace_flags, ids.trace_state)  # noqa: FBT003
+
+
+def _export(
+    parent: Parent,
+    name: str,
+    ids: tuple[SpanContext, SpanContext],
+    attributes: Mapping[str, Any],
+    times_ns: tuple[int, int],
+) -> None:
+    """Hand a finished span to the processors; ``ids`` are its own and its parent's, ``times_ns`` its start and end.
+
+    Where a processor raises, the next spans are handed over all the same. The arguments go by position, which saves a
+    third of the time.
+    """
+    tracer = parent.tracer
+    span = ReadableSpan(
+        name, ids[0], ids[1], tracer.resource, attributes, (), (), SpanKind.INTERNAL, None, _UNSET, *times_ns,
+        INSTRUMENTATION_SCOPE,
+    )  # fmt: skip
+    try:
+        tracer.span_processor.on_end(span)
+    except Exception as error:  # noqa: BLE001 - as attempt does, which would take twice the time
+        errors.note("a span processor", error)
 
 
 class SpanWriter(Observer):
-    """Exports the spans of dispatches that nobody has asked for."""
+    """Exports the spans of routine dispatches, straight from their times; ``LazySpans.finalize`` writes all others."""
 
     def __init__(self) -> None:
         self._templates: dict[tuple[object, ...], SpanTemplate] = {}
 
-    def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:
-        """Export the spans of a dispatch."""
-        if isinstance(spans, LazySpans) and spans.exported:
-            with unsuppressed():
-                _export_calls(dispatch, spans)
-                if DISPATCH in spans.exported:
-                    _export_dispatch(dispatch, spans)
-
     def aggregate(self, aggregate: Aggregate, records: Sequence[Record]) -> None:
-        """Export the spans of routine dispatches, straight from their times."""
-        clock, columns = Clock.read(), columns_of(records)
+        """Export the spans of routine dispatches."""
+        clock, columns = attrs.Clock.read(), columns_of(records)
         with unsuppressed():
             for record, *readings in zip(records, columns.started, *columns.ended, strict=True):
                 spans = spans_of(record)
@@ -145,10 +127,10 @@ class SpanWriter(Observer):
                     continue
                 if not spans.parent.exports:
                     spans.finalize(record)
-                else:
-                    template = self._template_of(info_of(record), spans.parent)
-                    if spans.take_export(template.count):
-                        template.export(spans, [clock.start(reading) for reading in readings])
+                    continue
+                template = self._template_of(info_of(record), spans.parent)
+                if spans.take_export(template.count):
+                    template.export(spans.parent, [clock.start(reading) for reading in readings])
 
     def _template_of(self, info: DispatchInfo, parent: Parent) -> SpanTemplate:
         key = (info, parent.tracer, parent.policy)
@@ -160,41 +142,6 @@ class SpanWriter(Observer):
         return template
 
 
-def _export_calls(dispatch: Dispatch, spans: LazySpans) -> None:
-    parent, above = spans.parent, spans.ids_of(DISPATCH)
-    for call in dispatch.calls:
-        ids = spans.exported.get(call.index)
-        if ids is None or above is None:
-            continue
-        receiver = spans.info.receivers[call.index]
-        attributes = attrs.receiver_attributes(receiver, dispatch.signal)
-        attributes |= attrs.ended_receiver_attributes(call.outcome, call.failure)
-        started_ns = spans.started_ns + call.offset_ns
-        ended_ns = started_ns + call.duration_ns
-        events = exception_event(call, ended_ns, parent.tracer) if call.index not in spans.repeated else []
-        status = Status(StatusCode.ERROR, call.failure.summary) if call.failure is not None else _UNSET
-        name = parent.policy.names.of(receiver)
-        export(parent, name, (ids, above), limited(attributes, parent.tracer), (started_ns, ended_ns), events, status)
-
-
-def _export_dispatch(dispatch: Dispatch, spans: LazySpans) -> None:
-    parent, started_ns = spans.parent, spans.started_ns
-    without = [call for call in dispatch.calls if call.outcome != "not_run" and call.index not in spans.exported]
-    attributes = attrs.dispatch_attributes(spans.info)
-    attributes |= attrs.ended_dispatch_attributes(sum(call.failed for call in dispatch.calls), dispatch.failure)
-    attributes |= attrs.aggregated_attributes(call.duration_ns for call in without)
-    events = [
-        event
-        for call in without
-        if call.index not in spans.repeated and spans.has_own(call.index)
-        for event in exception_event(call, started_ns + call.offset_ns + call.duration_ns, parent.tracer, named=True)
-    ]
-    status = Status(StatusCode.ERROR) if dispatch.failure is not None else _UNSET
-    name, times_ns = attrs.dispatch_name(dispatch.signal), (started_ns, started_ns + dispatch.duration_ns)
-    ids = (spans.exported[DISPATCH], parent.ids)
-    export(parent, name, ids, limited(attributes, parent.tracer), times_ns, events, status)
-
-
 class Names(NamedTuple):
     """What the dispatches that are aggregated in one span have in common."""
 
@@ -203,12 +150,17 @@ class Names(NamedTuple):
     method: str
 
 
+Event = tuple[str, attrs.Attributes, int]
+"""Name, attributes and time of an event."""
+
+
 @dataclass(slots=True)
 class AggregatedSpan:
     """Dispatches of one signal, sender and method under one parent that have no spans of their own.
 
     Times are in nanoseconds, ``started_ns`` since the epoch. ``failed_calls`` counts receiver calls, ``failed`` and
-    ``slow`` count dispatches; of the first failed and slow calls, ``events`` have the details.
+    ``slow`` count dispatches. ``events`` are the first failed and slow calls, ``raised`` is the last exception that
+    reached a caller.
     """
 
     parent: Parent
@@ -233,21 +185,16 @@ class AggregatedSpan:
         self.calls += calls
         self.calls_ns += calls_ns
 
-    def add_notable(self, dispatch: Dispatch, spans: LazySpans) -> None:
+    def add_notable(self, dispatch: Dispatch, spans: LazySpans, started_ns: int) -> None:
         """Add what is out of the ordinary in one dispatch."""
         self.failed += dispatch.failed
         self.slow += dispatch.severity != "normal" or any(call.severity != "normal" for call in dispatch.calls)
+        self.failed_calls += sum(call.failed for call in dispatch.calls)
         if dispatch.failure is not None:
             self.raised = dispatch.failure.type
         for call in dispatch.calls:
-            self.failed_calls += call.failed
-            at_ns = spans.started_ns + call.offset_ns + call.duration_ns
-            if call.failed and call.index not in spans.repeated and spans.has_own(call.index):
-                self.events += exception_event(call, at_ns, self.parent.tracer, named=True)
-            elif call.severity != "normal":
-                told = {attrs.FUNCTION: call.receiver, attrs.DURATION: call.duration_ns / 1e9}
-                self.events.append(Event(attrs.SLOW_EVENT, told, at_ns))
-        del self.events[MAX_EVENTS:]
+            if len(self.events) < MAX_EVENTS:
+                self.events += _events_of(call, spans, started_ns + call.offset_ns + call.duration_ns)
 
     def attributes(self) -> attrs.Attributes:
         """The attributes of the span."""
@@ -272,21 +219,22 @@ class AggregatedSpan:
         return max(self.started_ns, min(self.started_ns + self.total_ns, parent_ended_ns or time.time_ns()))
 
     def write(self) -> None:
-        """Export the span, or start and end it."""
-        parent, name = self.parent, attrs.aggregated_name(self.names.signal)
-        status = Status(StatusCode.ERROR) if self.raised else _UNSET
-        if parent.exports:
-            above, span_id = parent.ids, parent.tracer.id_generator.generate_span_id()
-            ids = SpanContext(above.trace_id, span_id, False, above.trace_flags, above.trace_state)  # noqa: FBT003
-            attributes, times_ns = limited(self.attributes(), parent.tracer), (self.started_ns, self.ended_ns())
-            export(parent, name, (ids, above), attributes, times_ns, self.events, status)
-            return
-        span = parent.start_span(name, self.attributes(), self.started_ns)
-        for event in self.events:
-            span.add_event(event.name, event.attributes, event.timestamp)
+        """Start the span and end it, with its times."""
+        span = self.parent.start_span(attrs.aggregated_name(self.names.signal), self.attributes(), self.started_ns)
+        for name, attributes, at_ns in self.events:
+            span.add_event(name, attributes, at_ns)
         if self.raised:
-            span.set_status(status)
+            span.set_status(StatusCode.ERROR)
         span.end(self.ended_ns())
+
+
+def _events_of(call: ReceiverCall, spans: LazySpans, at_ns: int) -> Iterator[Event]:
+    """The event of a failed or slow receiver call."""
+    if call.failure is not None and call.failed:
+        if spans.has_own(call.index) and not spans.is_recorded_inside(call.index, call.failure):
+            yield attrs.EXCEPTION_EVENT, {**attrs.exception_attributes(call.failure, call.receiver)}, at_ns
+    elif call.severity != "normal":
+        yield attrs.SLOW_EVENT, {attrs.FUNCTION: call.receiver, attrs.DURATION: call.duration_ns / 1e9}, at_ns
 
 
 class SpanAggregator(Observer):
@@ -300,10 +248,11 @@ class SpanAggregator(Observer):
         if not isinstance(spans, LazySpans) or not spans.dropped:
             return
         called = [call for call in dispatch.calls if call.outcome != "not_run"]
-        span = self._span_of(spans.parent, Names(dispatch.signal, dispatch.sender, dispatch.method), spans.started_ns)
+        started_ns = round(dispatch.started_at * 1e9)
+        span = self._span_of(spans.parent, Names(dispatch.signal, dispatch.sender, dispatch.method), started_ns)
         calls_ns = sum(call.duration_ns for call in called)
-        span.add(spans.started_ns, 1, dispatch.duration_ns, len(called), calls_ns)
-        span.add_notable(dispatch, spans)
+        span.add(started_ns, 1, dispatch.duration_ns, len(called), calls_ns)
+        span.add_notable(dispatch, spans, started_ns)
 
     def aggregate(self, aggregate: Aggregate, records: Sequence[Record]) -> None:
         """Add routine dispatches, straight from their times."""
@@ -312,7 +261,7 @@ class SpanAggregator(Observer):
             spans = spans_of(record)
             if isinstance(spans, LazySpans) and spans.dropped:
                 dropped[spans.parent].append(record)
-        clock, info = Clock.read(), info_of(records[0])
+        clock, info = attrs.Clock.read(), info_of(records[0])
         for parent, several in dropped.items():
             columns = columns_of(several)
             started_ns = clock.start(min(columns.started))

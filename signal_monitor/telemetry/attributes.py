@@ -1,4 +1,4 @@
-"""Names and attributes of the spans, and the attributes of the metrics.
+"""Names, attributes and times of the spans, and the attributes of the metrics.
 
 Source: OpenTelemetry semantic conventions 1.44.0 for ``code.*``, ``error.type`` and ``exception.*``;
 ``django.signal.*`` is our own namespace.
@@ -10,7 +10,8 @@ import linecache
 import sys
 import types
 from collections.abc import Iterable
-from typing import Any
+from time import perf_counter_ns, time_ns
+from typing import Any, NamedTuple
 
 from opentelemetry.trace import Span, Status, StatusCode
 
@@ -127,21 +128,23 @@ def ended_receiver_attributes(outcome: Outcome, failure: Failure | None) -> Attr
 
 
 def end_receiver_span(span: Span, outcome: Outcome, failure: Failure | None, ended_ns: int, *, again: bool) -> None:
-    """Complete a receiver call's span; ``again``: the exception is recorded on another span, inside this one."""
+    """End a receiver call's span, unless the receiver has; ``again``: a span inside it has recorded the exception."""
+    if not span.is_recording():
+        return
     span.set_attributes(ended_receiver_attributes(outcome, failure))
     if failure is not None:
         _set_failed(span, failure.summary)
         if not again:
             span.add_event(EXCEPTION_EVENT, exception_attributes(failure), ended_ns)
-    _end(span, ended_ns)
+    span.end(ended_ns)
 
 
 def end_dispatch_span(span: Span, attributes: Attributes, failure: Failure | None, ended_ns: int) -> None:
-    """Complete a dispatch's span."""
+    """End a dispatch's span."""
     span.set_attributes(attributes)
     if failure is not None:
         _set_failed(span, None)
-    _end(span, ended_ns)
+    span.end(ended_ns)
 
 
 def _set_failed(span: Any, description: str | None) -> None:  # noqa: ANN401 - whatever a provider makes
@@ -149,12 +152,6 @@ def _set_failed(span: Any, description: str | None) -> None:  # noqa: ANN401 - w
     status = getattr(span, "status", None)
     if status is None or status.status_code is StatusCode.UNSET:
         span.set_status(Status(StatusCode.ERROR, description))
-
-
-def _end(span: Span, ended_ns: int) -> None:
-    """End a span, unless the receiver has ended it."""
-    if span.is_recording():
-        span.end(ended_ns)
 
 
 def exception_attributes(failure: Failure, receiver: str | None = None) -> dict[str, str]:
@@ -179,3 +176,27 @@ def stacktrace(failure: Failure) -> str:
         if source:
             lines.append(f"    {source}")
     return "\n".join([*lines, f"{failure.type}: {failure.message}" if failure.message else failure.type])
+
+
+class Clock(NamedTuple):
+    """Nanoseconds to add to a reading of ``time.perf_counter`` for a time since the epoch: at least, and at most."""
+
+    least: int
+    most: int
+
+    @classmethod
+    def read(cls) -> Clock:
+        """Compare the two clocks; again, if the thread is interrupted in between."""
+        for _ in range(5):
+            before, wall, after = perf_counter_ns(), time_ns(), perf_counter_ns()
+            if after - before < 2_000:
+                break
+        return cls(wall - after, wall - before)
+
+    def start(self, reading: float) -> int:
+        """When something began: not after the first thing in it."""
+        return self.least + round(reading * 1e9)
+
+    def end(self, reading: float) -> int:
+        """When something ended: not before the last thing in it."""
+        return self.most + round(reading * 1e9)

@@ -53,7 +53,12 @@ class LazyContext(Context):
 
     def _filled(self) -> LazyContext:
         if not dict.__len__(self):
-            span = self.spans.span_of(self.index, self.entered)
+            current = get_context()
+            set_context(self.base)  # for what reads the current span while this one is being started
+            try:
+                span = self.spans.span_of(self.index, self.entered)
+            finally:
+                set_context(current)
             dict.update(self, {**self.base, SPAN_KEY: span})  # at once: other threads may read it
         return self
 

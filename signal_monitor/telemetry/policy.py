@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -23,8 +25,28 @@ MAX_REMEMBERED = 10_000
 MAX_TRACES = 4_000
 
 
+class _Deciding:
+    """A lock, of which a forked child has another one; it is re-entrant, for handlers of operating system signals."""
+
+    lock = threading.RLock()
+
+    @classmethod
+    def renew(cls) -> None:
+        """Take a new one."""
+        cls.lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # not on every platform
+    os.register_at_fork(after_in_child=_Deciding.renew)
+
+
+def deciding() -> threading.RLock:
+    """The lock that is held while it is decided which spans there are, and never around foreign code."""
+    return _Deciding.lock
+
+
 class Budget:
-    """Counts our spans in each of the latest MAX_TRACES traces; not thread-safe."""
+    """Counts our spans in each of the latest MAX_TRACES traces; used while ``deciding`` only."""
 
     def __init__(self, per_trace: int | None = None) -> None:
         self.per_trace = per_trace

@@ -70,8 +70,8 @@ class KnownTracer:
     def is_live(self) -> bool:
         """Whether spans are started and ended in place, because something may see them while they last.
 
-        Not so for the SDK's own tracer, where it samples what its parent samples, and nothing happens when a span starts.
-        More processors may have been added since the last time.
+        Not so for the SDK's own tracer, where it samples what the parent has, and no processor sees a span start. More
+        processors may have been added since the last time.
         """
         if type(self.tracer) is not Tracer or not _is_enabled(self.tracer):
             return True

@@ -95,7 +95,7 @@ ATTRIBUTES = (
         AGGREGATED_FAILED,
         "dispatch",
         "int",
-        "Number of these dispatches with a failed receiver. Events of the span tell of the first slow and failed calls.",
+        "Number of these dispatches with a failed receiver. The first slow and failed calls are events of the span.",
     ),
     Attribute(
         OUTCOME,

@@ -6,15 +6,12 @@ worker. Where a span processor must see spans live, all of them are started and 
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Mapping
-from time import perf_counter, perf_counter_ns, time_ns
-from typing import NamedTuple
+from time import perf_counter
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanContext
+from opentelemetry.trace import Span
 
 from signal_monitor.errors import guarded
 from signal_monitor.instrumentation.current import Record
@@ -32,76 +29,30 @@ from signal_monitor.instrumentation.record import (
 from signal_monitor.pipeline.converter import failure as as_text
 from signal_monitor.pipeline.converter import nanoseconds
 from signal_monitor.pipeline.suppression import unsuppressed
+from signal_monitor.records import Failure
 
 from . import attributes as attrs
 from .current_span import CurrentSpan, LazyContext
-from .policy import Parent
+from .policy import Parent, deciding
 
 DISPATCH = -1
 """The key of the dispatch's own span among those of its receiver calls."""
 
 
-class _Deciding:
-    """A lock held while it is decided which spans there are, never around foreign code; a forked child has a new one.
-
-    It is re-entrant, for handlers of operating system signals.
-    """
-
-    lock = threading.RLock()
-
-    @classmethod
-    def renew(cls) -> None:
-        """Take a new one."""
-        cls.lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):  # not on every platform
-    os.register_at_fork(after_in_child=_Deciding.renew)
-
-
-class Clock(NamedTuple):
-    """Nanoseconds to add to a reading of ``time.perf_counter`` for a time since the epoch: at least, and at most."""
-
-    least: int
-    most: int
-
-    @classmethod
-    def read(cls) -> Clock:
-        """Compare the two clocks; again, if the thread is interrupted in between."""
-        for _ in range(5):
-            before, wall, after = perf_counter_ns(), time_ns(), perf_counter_ns()
-            if after - before < 2_000:
-                break
-        return cls(wall - after, wall - before)
-
-    def start(self, reading: float) -> int:
-        """When something began: not after the first thing in it."""
-        return self.least + nanoseconds(reading)
-
-    def end(self, reading: float) -> int:
-        """When something ended: not before the last thing in it."""
-        return self.most + nanoseconds(reading)
-
-
 class LazySpans(CurrentSpan):
     """The spans of a dispatch, each of which is started for the first who asks for it.
 
-    ``started`` are these spans, ``exported`` the ids of those that the worker exports, both by the position of the
-    receiver. A ``dropped`` dispatch has no spans. A span that there is not is replaced by the nearest one around it.
-    ``repeated`` are the receivers that failed with an exception which a span inside theirs has recorded.
+    ``started`` are these spans, by the position of the receiver. A ``dropped`` dispatch has none. A span that there is
+    not is replaced by the nearest one around it.
     """
 
-    started_ns: int
-    repeated: frozenset[int]
-
     started: Mapping[int, Span] = {}
-    exported: Mapping[int, SpanContext] = {}
     dropped = False
     _chosen: tuple[int, ...] = ()
     _ended: frozenset[int] = frozenset()
     _is_over = False
     _inner_failures: Mapping[int, RawFailure] = {}
-    _clock: Clock | None = None
+    _clock: attrs.Clock | None = None
 
     def __init__(self, info: DispatchInfo, parent: Parent) -> None:
         self.info = info
@@ -115,10 +66,10 @@ class LazySpans(CurrentSpan):
         return not self.started
 
     @property
-    def clock(self) -> Clock:
+    def clock(self) -> attrs.Clock:
         """The clock of this dispatch, so that its spans lie within each other."""
         if self._clock is None:
-            self._clock = Clock.read()
+            self._clock = attrs.Clock.read()
         return self._clock
 
     def is_running(self, index: int) -> bool:
@@ -151,7 +102,7 @@ class LazySpans(CurrentSpan):
     @guarded("the start of a span", None, in_send=True)
     def _ask(self, index: int, entered: float) -> None:
         wanted = (DISPATCH, index) if self.has_own(index) else (DISPATCH,)
-        with _Deciding.lock:
+        with deciding():
             missing = [key for key in wanted if key not in self.started]
             if not missing or not self._may_start(index) or not self._take(len(missing)):
                 return
@@ -172,7 +123,7 @@ class LazySpans(CurrentSpan):
 
         Who ends a call notes that first and looks for started spans then; here it is the other way around.
         """
-        with _Deciding.lock:
+        with deciding():
             before = self.started
             if key not in before:
                 self.started = {**before, key: span}
@@ -203,23 +154,24 @@ class LazySpans(CurrentSpan):
                 self._end_call(record, index, times[index].ended)
 
     @guarded("the end of a span", None, in_send=True)
-    def end_call(self, record: Record, index: int, failure: RawFailure | None = None) -> None:
+    def end_call(self, record: Record, index: int, failure: object = None) -> None:
         """A call that is not made in order has ended: end its span, if it was started."""
         self._mark_ended(index)
         times = call_times(record)[index]
         if index not in self.started and self._is_over and self._may_have_late_span(index):
             self.started = {**self.started, index: self._start_call(index, times.started)}
         if index in self.started:
-            self._end_call(record, index, times.ended or perf_counter(), failure)
+            late = failure if isinstance(failure, RawFailure) else None
+            self._end_call(record, index, times.ended or perf_counter(), late)
 
     def _may_have_late_span(self, index: int) -> bool:
         """Whether a call that has ended after its dispatch, and that nobody has asked about, has a span."""
-        with _Deciding.lock:
+        with deciding():
             return DISPATCH in self.started and self.has_own(index) and self._take(1)
 
     def _mark_ended(self, key: int) -> bool:
         """Note that a call, or the dispatch, has ended; False where that was noted before."""
-        with _Deciding.lock:
+        with deciding():
             is_first = key not in self._ended
             self._ended = self._ended | {key}
             return is_first
@@ -227,15 +179,10 @@ class LazySpans(CurrentSpan):
     @guarded("the end of a span", None, in_send=True)
     def _end_call(self, record: Record, index: int, ended: float, late: RawFailure | None = None) -> None:
         span, details = self.started.get(index), details_of(record)
-        raw = late or (details.failures.get(index) if details is not None else None)
+        failure = as_text(late or (details.failures.get(index) if details is not None else None))
         if span is not None:
-            attrs.end_receiver_span(
-                span,
-                outcome_of(record, index),
-                as_text(raw),
-                self.clock.end(ended),
-                again=raw is not None and self._is_recorded_inside(index, raw),
-            )
+            again = failure is not None and self.is_recorded_inside(index, failure)
+            attrs.end_receiver_span(span, outcome_of(record, index), failure, self.clock.end(ended), again=again)
 
     @guarded("the end of a span", None, in_send=True)
     def end(self, record: Record) -> None:
@@ -245,7 +192,7 @@ class LazySpans(CurrentSpan):
             self._tell_outer(record)
             if not self.started and "late" in details.outcomes.values():
                 self._begin_for_late_calls(record)
-        with _Deciding.lock:
+        with deciding():
             self._is_over = True
             if not self.started:
                 return
@@ -255,11 +202,12 @@ class LazySpans(CurrentSpan):
 
     def _begin_for_late_calls(self, record: Record) -> None:
         """Start the dispatch's span: calls that end after it hang under it."""
-        with _Deciding.lock:
+        with deciding():
             if self.dropped or not self._take(1):
                 return
         self.started = {DISPATCH: self._start_dispatch(started_at(record))}
 
+    @guarded("the end of a span", None, in_send=True)
     def _end_dispatch(self, record: Record) -> None:
         details, times, clock = details_of(record), call_times(record), self.clock
         failures = details.failures if details is not None else {}
@@ -267,7 +215,7 @@ class LazySpans(CurrentSpan):
         span, without = self.started[DISPATCH], set(self._ended_calls(record)) - {*self.started, *self._chosen}
         for index in filter(self.has_own, without & set(failures)):
             told = as_text(failures[index])
-            if told is not None and not self._is_recorded_inside(index, failures[index]):
+            if told is not None and not self.is_recorded_inside(index, told):
                 told_attributes = attrs.exception_attributes(told, self.info.receivers[index].name)
                 span.add_event(attrs.EXCEPTION_EVENT, told_attributes, clock.end(times[index].ended))
         durations_ns = [nanoseconds(times[index].ended - times[index].started) for index in without]
@@ -299,31 +247,23 @@ class LazySpans(CurrentSpan):
         if isinstance(spans, LazySpans) and any(map(self.has_own, raised)):
             spans._inner_failures = {**spans._inner_failures, outer.position: details.failure}  # noqa: SLF001
 
-    def _is_recorded_inside(self, index: int, raw: RawFailure) -> bool:
+    def is_recorded_inside(self, index: int, failure: Failure) -> bool:
         """Whether a receiver has failed with what a dispatch inside it has raised and recorded."""
-        inner = self._inner_failures.get(index)
+        inner = as_text(self._inner_failures.get(index))
         if inner is None:
             return False
-        return (inner.type, inner.message, inner.lines) == (raw.type, raw.message, raw.lines[-len(inner.lines) :])
-
-    def _repeated(self, record: Record) -> frozenset[int]:
-        """The receivers that failed with an exception which is recorded inside their calls."""
-        details = details_of(record)
-        failures = details.failures if details is not None and self._inner_failures else {}
-        return frozenset(index for index, raw in failures.items() if self._is_recorded_inside(index, raw))
+        inside = failure.traceback[-len(inner.traceback) :]
+        return (inner.type, inner.message, inner.traceback) == (failure.type, failure.message, inside)
 
     # In the worker.
 
+    @guarded("the spans of a dispatch", None)
     def finalize(self, record: Record) -> None:
-        """Decide which spans are written now, before anything reads an id."""
+        """Write the spans that nobody has asked for, if the budget allows, before anything reads an id."""
         indices = self._unstarted(record)
         if self.take_export(1 + len(indices)):
             self._chosen = (DISPATCH, *indices)
-        self.started_ns = self.clock.start(started_at(record))
-        self.repeated = self._repeated(record)
-        if self.parent.exports:
-            self.exported = {index: self.new_ids() for index in self._chosen}
-        elif self._chosen:
+        if self._chosen:
             with unsuppressed():
                 self._write(record)
 
@@ -341,35 +281,24 @@ class LazySpans(CurrentSpan):
 
     def take_export(self, spans: int) -> bool:
         """Whether so many spans, of a dispatch that nobody has asked about, are exported; otherwise it is dropped."""
-        with _Deciding.lock:
+        with deciding():
             self._is_over = True
             if self.started or self.dropped:
                 return False
             self.dropped = not self._take(spans)
             return not self.dropped
 
-    def new_ids(self) -> SpanContext:
-        """The ids of one more span of this trace."""
-        root = self.parent.ids
-        span_id = self.parent.tracer.id_generator.generate_span_id()
-        return SpanContext(root.trace_id, span_id, False, root.trace_flags, root.trace_state)  # noqa: FBT003
-
     def drop(self) -> bool:
         """Write no span for the dispatch; False where one was started already."""
-        with _Deciding.lock:
+        with deciding():
             self.dropped = not self.started
             return self.dropped
-
-    def ids_of(self, key: int) -> SpanContext | None:
-        """The ids of the span of a receiver call, or of the dispatch; None where there is none."""
-        if key in self.exported:
-            return self.exported[key]
-        return self.started[key].get_span_context() if key in self.started else None
 
     @property
     def trace_id_hex(self) -> str:
         """The trace id, as records hold it."""
-        return f"{(self.ids_of(DISPATCH) or self.parent.ids).trace_id:032x}"
+        span = self.started.get(DISPATCH, self.parent.span)
+        return f"{span.get_span_context().trace_id:032x}"
 
     @property
     def span_id_hex(self) -> str | None:
@@ -378,8 +307,8 @@ class LazySpans(CurrentSpan):
 
     def receiver_span_id_hex(self, index: int) -> str | None:
         """The id of a receiver call's span, as records hold it; None where there is none."""
-        ids = self.ids_of(index)
-        return f"{ids.span_id:016x}" if ids is not None else None
+        span = self.started.get(index)
+        return f"{span.get_span_context().span_id:016x}" if span is not None else None
 
 
 class LiveSpans(LazySpans):
@@ -397,7 +326,7 @@ class LiveSpans(LazySpans):
         """
         if self.info.custom:
             return True
-        with _Deciding.lock:
+        with deciding():
             self._is_paid = self._take(1 + sum(map(self.has_own, range(len(self.info.receivers)))))
             self.dropped = not self._is_paid
         if not self.dropped:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 
 from signal_monitor import pipeline
@@ -26,11 +28,16 @@ def provide(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     pipeline.flush()
 
 
-@pytest.fixture(params=["light", "real"])
-def spans(request: pytest.FixtureRequest, provide: Any) -> Spans:
-    """Both ways of making spans: after the fact, and started in the hot path."""
-    made: Spans = provide()
-    if request.param == "real":
+@pytest.fixture(params=["exported", "written", "live"])
+def spans(request: pytest.FixtureRequest, provide: Any, monkeypatch: pytest.MonkeyPatch) -> Spans:
+    """The ways of making spans: by the worker, directly or through the API where the SDK counts them, and live."""
+    if request.param == "written":
+        monkeypatch.setenv("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", "true")
+        meters = MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
+        made: Spans = provide(TracerProvider(meter_provider=meters, shutdown_on_exit=False))
+    else:
+        made = provide()
+    if request.param == "live":
         made.provider.add_span_processor(Eager())
     return made
 

@@ -40,9 +40,9 @@ SENDING: dict[str, Subject] = {
     "sampled": Subject("ours, sampled", (f"{_OTEL}Sampled", f"{_MONITOR}TracedMonitor")),
     "budgeted": Subject("ours, sampled, 100 spans a trace", (f"{_OTEL}Sampled", f"{_MONITOR}BudgetedMonitor")),
     "metered": Subject("ours, metrics", (f"{_METRICS}Metered", f"{_MONITOR}Monitor"), slower=4),
-    "general": Subject("ours, general path", (f"{_MONITOR}GeneralMonitor",)),
-    "general-sampled": Subject(
-        "ours, general path, sampled", (f"{_OTEL}Sampled", f"{_MONITOR}GeneralTracedMonitor"), slower=4
+    "unplanned": Subject("ours, without plans", (f"{_MONITOR}UnplannedMonitor",)),
+    "unplanned-sampled": Subject(
+        "ours, without plans, sampled", (f"{_OTEL}Sampled", f"{_MONITOR}UnplannedTracedMonitor"), slower=4
     ),
     "otel": Subject("OpenTelemetry by hand, sampled", (f"{_OTEL}ByHand",), slower=10),
     "otel-unsampled": Subject("OpenTelemetry by hand, not sampled", (f"{_OTEL}UnsampledByHand",), slower=10),

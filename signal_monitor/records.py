@@ -262,8 +262,8 @@ class Process:
 
     ``title`` is its program and first arguments ("daphne demo.asgi", "manage.py migrate"). ``rate`` is the number of
     dispatches per second over the last seconds. ``dropped`` counts lost records by reason, ``orphans`` dispatches
-    without receivers by signal, ``errors`` the monitor's own errors. ``path_mode`` is how sends are observed: "fast",
-    "general" or "off". ``ended_at`` is None while the process runs, and if it was killed.
+    without receivers by signal, ``errors`` the monitor's own errors. ``mode`` is how sends are observed: "with plans",
+    "without plans" or "off". ``ended_at`` is None while the process runs, and if it was killed.
     """
 
     id: str
@@ -281,5 +281,5 @@ class Process:
     errors: int = 0
     last_error: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
-    path_mode: str = "general"
+    mode: str = "without plans"
     running: tuple[RunningCall, ...] = ()

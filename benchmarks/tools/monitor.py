@@ -15,7 +15,7 @@ from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.instrumentation.info import orphan_counts
 from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.middleware import PATH
-from signal_monitor.pipeline.process import path_mode
+from signal_monitor.pipeline.process import observation_mode
 from signal_monitor.stores import get_store
 from signal_monitor.testing import capture_dispatches
 
@@ -103,8 +103,8 @@ def _take_no_time(**kwargs: object) -> None:
     pass
 
 
-class GeneralMonitor(Monitor):
-    """On the path for Django versions that are not known."""
+class UnplannedMonitor(Monitor):
+    """Without plans, as on a Django version that is not known."""
 
     def start(self) -> None:
         super().start()
@@ -112,12 +112,12 @@ class GeneralMonitor(Monitor):
 
     def check(self) -> None:
         super().check()
-        if not path_mode().startswith("general"):
-            raise AssertionError(f"sends are observed on the path {path_mode()!r}")
+        if not observation_mode().startswith("without plans"):
+            raise AssertionError(f"sends are observed {observation_mode()}")
 
 
-class GeneralTracedMonitor(GeneralMonitor, TracedMonitor):
-    """On that path with spans."""
+class UnplannedTracedMonitor(UnplannedMonitor, TracedMonitor):
+    """Without plans, with spans."""
 
 
 class CountingMonitor(Monitor):

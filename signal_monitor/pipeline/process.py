@@ -89,7 +89,7 @@ class ThisProcess:
             errors=errors.count,
             last_error=errors.last,
             versions=VERSIONS,
-            path_mode=path_mode(),
+            mode=observation_mode(),
             running=running,
         )
 
@@ -110,12 +110,12 @@ def title(arguments: list[str]) -> str:
     return " ".join([name, *words[:2]])[:80]
 
 
-def path_mode() -> str:
+def observation_mode() -> str:
     """How sends are observed (with plans, without, or not at all), and how many classes have their own send methods."""
     if not hooks.enabled:
         return "off"
-    mode = "fast" if hooks.uses_plans else "general"
-    return f"{mode}, with {len(custom_classes)} custom send classes" if custom_classes else mode
+    mode = "with plans" if hooks.uses_plans else "without plans"
+    return f"{mode}, {len(custom_classes)} classes with their own send methods" if custom_classes else mode
 
 
 def _version(distribution: str) -> str:

@@ -3,7 +3,7 @@
     python -m tests.conformance.run                            the installed Django, the apps that dispatch most
     python -m tests.conformance.run --apps all                 every test of Django's: some 15 minutes a run
     python -m tests.conformance.run --django 6.0               the newest 6.0, in a virtual environment of its own
-    python -m tests.conformance.run --path fast general        both ways through the send methods, one run each
+    python -m tests.conformance.run --mode plans no-plans        with plans and without, one run each
     python -m tests.conformance.run --apps all --plain --save plain.json
     python -m tests.conformance.run --apps all --against plain.json
 
@@ -103,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--django", metavar="VERSION", help="as 5.2.19, or 5.2 for the newest of these; else the installed one")
     add("--apps", nargs="+", default=APPS, metavar="APP", help="labels for runtests.py; all: every test")
-    add("--path", nargs="+", default=["fast"], choices=["fast", "general"], help="the monitor's ways to go (fast)")
+    add("--mode", nargs="+", default=["plans"], choices=["plans", "no-plans"], help="with plans, without, or both (plans)")
     add("--parallel", "--jobs", type=int, default=os.cpu_count(), metavar="N", help="processes (one per CPU)")
     alternatives = parser.add_mutually_exclusive_group()
     alternatives.add_argument("--plain", action="store_true", help="run the tests without the monitor, compare nothing")
@@ -123,7 +123,7 @@ def _compare(options: argparse.Namespace) -> int:
         plain = _plain(comparison, options)
         if options.plain:
             return 0
-        conforming = [comparison.conforms(plain, path) for path in options.path]
+        conforming = [comparison.conforms(plain, path) for path in options.mode]
     return 0 if all(conforming) else 1
 
 

@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeAlias
 from .errors import ConformanceError
 from .sdist import ROOT
 
-Mode: TypeAlias = Literal["plain", "fast", "general"]
+Mode: TypeAlias = Literal["plain", "plans", "no-plans"]
 
 CHILD = Path(__file__).resolve().parent / "child"
 # What is ours alone, and would turn Django's warnings into errors or its settings into ours.

@@ -53,19 +53,19 @@ def test_differences_leaves_out_warnings_of_the_garbage_collector() -> None:
 
 
 def test_complaints_refuses_a_monitor_that_saw_nothing() -> None:
-    assert complaints(Run({"a": "passed"}, observed={"a": 0}), "fast") == [
+    assert complaints(Run({"a": "passed"}, observed={"a": 0}), "plans") == [
         "no dispatch was observed in the instrumented run"
     ]
 
 
 def test_complaints_names_the_faults_of_the_monitor() -> None:
     run = Run({"a": "passed"}, observed={"a": 1}, faults={"observation.leave: KeyError": 2})
-    assert complaints(run, "fast") == ["the monitor failed 2 times, last in observation.leave: KeyError"]
+    assert complaints(run, "plans") == ["the monitor failed 2 times, last in observation.leave: KeyError"]
 
 
 def test_complaints_refuses_a_run_on_another_path() -> None:
-    run = Run({"a": "passed"}, observed={"a": 1}, paths={"fast": 1, "general": 2})
-    assert complaints(run, "fast") == ["the monitor did not take the fast path: does it not know this Django?"]
+    run = Run({"a": "passed"}, observed={"a": 1}, paths={"plans": 1, "no-plans": 2})
+    assert complaints(run, "plans") == ["the monitor did not observe in the mode plans: does it not know this Django?"]
 
 
 def test_busiest_is_the_app_with_most_dispatches_per_second() -> None:
@@ -74,7 +74,7 @@ def test_busiest_is_the_app_with_most_dispatches_per_second() -> None:
 
 
 def test_rerun_keeps_a_difference_that_stays() -> None:
-    verdict = rerun(FOUND, always(PASSED, FAILED), "fast")
+    verdict = rerun(FOUND, always(PASSED, FAILED), "plans")
     assert [str(judged) for judged in verdict.real] == [
         "app.T.test: passed plain, failed instrumented\n    alone: passed plain, failed instrumented"
     ]
@@ -82,7 +82,7 @@ def test_rerun_keeps_a_difference_that_stays() -> None:
 
 
 def test_rerun_takes_what_agrees_alone_for_a_flake() -> None:
-    verdict = rerun(FOUND, always(PASSED, PASSED), "fast")
+    verdict = rerun(FOUND, always(PASSED, PASSED), "plans")
     assert verdict.real == []
     assert [judged.instrumented for judged in verdict.flakes] == [("passed",) * REPEATS]
 
@@ -93,7 +93,7 @@ def test_rerun_takes_what_varies_without_the_monitor_for_a_flake() -> None:
     def run_alone(_: str, mode: Mode) -> Run:
         return next(plain) if mode == "plain" else FAILED
 
-    verdict = rerun(FOUND, run_alone, "fast")
+    verdict = rerun(FOUND, run_alone, "plans")
     assert verdict.real == []
     assert [judged.plain for judged in verdict.flakes] == [("passed", "failed", "passed")]
 
@@ -103,13 +103,13 @@ def test_rerun_keeps_an_outcome_that_stays_although_what_is_said_varies() -> Non
         for count in range(1, REPEATS + 1):
             yield Run({"app.T.test": outcome}, said={"app.T.test": {"WARNING": count}})
 
-    runs_of = {"plain": runs("passed"), "general": runs("failed")}
-    verdict = rerun(FOUND, lambda _, mode: next(runs_of[mode]), "general")
+    runs_of = {"plain": runs("passed"), "no-plans": runs("failed")}
+    verdict = rerun(FOUND, lambda _, mode: next(runs_of[mode]), "no-plans")
     assert [judged.difference.aspect for judged in verdict.real] == ["outcome"]
 
 
 def test_rerun_keeps_the_difference_of_a_test_that_does_not_run_alone() -> None:
-    verdict = rerun(FOUND, always(Run({}), Run({})), "fast")
+    verdict = rerun(FOUND, always(Run({}), Run({})), "plans")
     assert len(verdict.real) == 1
 
 
@@ -117,13 +117,13 @@ def test_rerun_keeps_the_difference_of_a_test_that_does_not_run_alone() -> None:
 def test_rerun_knows_that_a_subtest_or_fixture_without_an_id_has_passed(test_id: str) -> None:
     found = differences(PASSED, Run({"app.T.test": "passed", test_id: "broke"}))
     assert [str(difference) for difference in found] == [f"{test_id}: passed plain, broke instrumented"]
-    assert len(rerun(found, always(PASSED, PASSED), "fast").flakes) == 1
+    assert len(rerun(found, always(PASSED, PASSED), "plans").flakes) == 1
 
 
 def test_rerun_ends_somewhere() -> None:
     tests = [f"app.T.test_{number}" for number in range(MOST_RERUN + 1)]
     found = differences(Run(dict.fromkeys(tests, "passed")), Run(dict.fromkeys(tests, "failed")))
-    verdict = rerun(found, lambda label, _: Run({label: "passed"}), "fast")
+    verdict = rerun(found, lambda label, _: Run({label: "passed"}), "plans")
     assert len(verdict.flakes) == MOST_RERUN
     assert "not run again" in str(verdict.real[0])
 

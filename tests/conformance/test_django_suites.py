@@ -32,7 +32,7 @@ def plain(suite: Suite) -> Run:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("path", ["fast", "general"])
+@pytest.mark.parametrize("path", ["plans", "no-plans"])
 def test_tests_of_django_do_not_see_the_monitor(suite: Suite, plain: Run, path: Mode) -> None:
     instrumented = suite.run(APPS, path)
     verdict = rerun(differences(plain, instrumented), suite.run_alone, path)

@@ -160,7 +160,7 @@ def test_entry_that_is_replaced_under_its_key_is_seen(other: Any) -> None:
     signal = connected(Signal, fine)
     signal.send(Sender)
     key, _, *rest, _ = signal.receivers[0]
-    signal.receivers[0] = (key, weakref.ref(other), *rest, other is afine)  # type: ignore[assignment]
+    signal.receivers[0] = (key, weakref.ref(other), *rest, other is afine)
 
     with capture_dispatches() as captured:
         assert signal.send(Sender) == [(other, other.__name__)]
@@ -389,13 +389,13 @@ from signal_monitor.instrumentation import django_versions
 assert not django_versions.knows_django()
 dispatcher.__file__ = original
 import signal_monitor
-from signal_monitor.pipeline.process import path_mode
+from signal_monitor.pipeline.process import observation_mode
 signal_monitor.instrument(); signal_monitor.uninstrument(); signal_monitor.instrument()
-print(path_mode())
+print(observation_mode())
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
 
-    assert done.stdout.strip() == "general", done.stderr
+    assert done.stdout.strip() == "without plans", done.stderr
     assert done.stderr.count("is not known") == 1
 
 

@@ -102,7 +102,7 @@ def whole_process() -> Process:
         errors=1,
         last_error="KeyError",
         versions={"Django": "6.1"},
-        path_mode="fast",
+        mode="with plans",
         running=(running,),
     )
 

@@ -13,7 +13,7 @@ from signal_monitor.stores.base import Store
 
 PROCESS_FIELDS = (
     *("id", "pid", "host", "title", "started_at", "seen_at", "ended_at", "rate", "dispatches", "queue_length"),
-    *("dropped", "orphans", "errors", "last_error", "versions", "path_mode"),
+    *("dropped", "orphans", "errors", "last_error", "versions", "mode"),
 )
 
 

@@ -85,7 +85,7 @@ def about_monitor() -> dict[str, dict[str, int]]:
     from signal_monitor.errors import errors
     from signal_monitor.instrumentation.hooks import hooks
 
-    path = "fast" if hooks.uses_plans else "general"
+    path = "plans" if hooks.uses_plans else "no-plans"
     return {"paths": {path: 1}, "faults": {str(errors.last): errors.count} if errors.count else {}}
 
 

@@ -9,7 +9,7 @@ if path := os.environ.get("CONFORMANCE_INSTRUMENT"):
     from signal_monitor.instrumentation.hooks import hooks
     from signal_monitor.instrumentation.record_queue import record_queue
 
-    if path == "general":
+    if path == "no-plans":
         hooks.uses_plans = False
     instrument()
     # A forked process starts with a copy of what its parent observed: each is to count its own.

@@ -90,6 +90,23 @@ def test_worker_delivers_without_being_asked() -> None:
         running.remove(watcher)
 
 
+def test_pipeline_that_is_stopped_before_its_first_record_starts_no_worker() -> None:
+    script = """
+import threading
+from django.dispatch import Signal
+from signal_monitor import instrument, pipeline
+def receiver(**kwargs): pass
+signal = Signal()
+signal.connect(receiver)
+instrument()
+pipeline.stop()
+signal.send(sender=None)
+print([thread.name for thread in threading.enumerate()])
+"""
+    done = run_script(script)
+    assert done.stdout.strip() == "['MainThread']", done.stderr
+
+
 def test_failing_observer_is_noted_once_and_the_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(BaseObserver):
         def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:

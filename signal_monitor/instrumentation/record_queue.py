@@ -35,6 +35,10 @@ class RecordQueue:
         """Call a function when the next item comes."""
         self.size, self._on_first = 0, start
 
+    def call_nothing(self) -> None:
+        """Call nothing when the next item comes."""
+        self.size, self._on_first = QUEUE_SIZE, None
+
     def open(self) -> None:
         """Call what is to be called when the first item comes."""
         if self._on_first is not None:

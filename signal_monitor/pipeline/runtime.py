@@ -78,6 +78,7 @@ def flush() -> None:
 def stop(timeout: float = EXIT_SECONDS) -> None:
     """Stop the process's pipeline, after at most ``timeout`` seconds of delivering what is queued."""
     if _Running.pipeline is not None:
+        record_queue.call_nothing()  # a worker that starts now would take the records of the next pipeline
         _Running.pipeline.stop(timeout)
         _Running.pipeline = None
 

@@ -91,7 +91,7 @@ def complaints(instrumented: Run, mode: Mode) -> list[str]:
     if not any(instrumented.observed.values()):
         lines.append("no dispatch was observed in the instrumented run")
     if any(path != mode for path in instrumented.paths):
-        lines.append(f"the monitor did not take the {mode} path: does it not know this Django?")
+        lines.append(f"the monitor did not observe in the mode {mode}: does it not know this Django?")
     return lines
 
 

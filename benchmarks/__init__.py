@@ -1,1 +1,1 @@
-"""What observing costs, measured: ``python -m benchmarks.overhead`` and ``python -m benchmarks.requests``."""
+"""Measurements of what observing costs: ``python -m benchmarks.overhead`` and ``python -m benchmarks.requests``."""

@@ -25,14 +25,14 @@ DISTRIBUTIONS = ("Django", "django-signal-monitor", "opentelemetry-sdk", "sentry
 
 
 class Commands:
-    """What a child process can be told to do."""
+    """The commands of a child process."""
 
     def __init__(self, subject: dict[str, Any]) -> None:
         self._subject = subject
 
     @cached_property
     def _process(self) -> Process:
-        from .process import Process  # Django may be absent from the interpreter that is asked for its versions
+        from .process import Process  # the interpreter may have no Django when it is asked for its versions
 
         return Process(self._subject["tools"])
 
@@ -43,14 +43,14 @@ class Commands:
         return Site(self._process)
 
     def start(self) -> dict[str, Any]:
-        """Set up the subject, unless a module that it needs is missing."""
+        """Set up the subject, unless a module that it requires is missing."""
         missing = [name for name in self._subject["requires"] if importlib.util.find_spec(name) is None]
         if not missing:
             self._process.flush()
         return {"missing": missing}
 
     def versions(self) -> dict[str, Any]:
-        """What the results depend on."""
+        """The versions and the machine, on which the results depend."""
         return {
             "python": platform.python_version(),
             "optimized": "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or ""),
@@ -64,7 +64,7 @@ class Commands:
         return self._process.batch(scenario, sends)
 
     def memory(self, scenario: str, sends: int) -> dict[str, Any]:
-        """Weigh the dispatches that wait for the worker."""
+        """Measure the memory of dispatches in the queue."""
         return self._process.memory(scenario, sends)
 
     def requests(self, count: int) -> dict[str, Any]:
@@ -88,9 +88,9 @@ def _answer(commands: Commands, do: str, **arguments: Any) -> dict[str, Any]:  #
 
 
 def main() -> None:
-    """Answer until stdin ends."""
+    """Answer commands until stdin ends."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a tool prints is no answer
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # the output of a tool is no answer
     commands = Commands(json.loads(sys.argv[1]))
     for line in sys.stdin:
         print(json.dumps(_answer(commands, **json.loads(line))), file=answers, flush=True)

@@ -1,4 +1,4 @@
-"""Child processes and servers as the parent sees them: told what to do, they answer what it took."""
+"""Child processes and servers in the parent process: it sends commands and receives results."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ STOP_SECONDS = 10
 
 
 class BenchmarkError(Exception):
-    """A measurement failed, or a subject did not do what it was measured for; the text says which and why."""
+    """A measurement failed, or a subject did not do what it was measured for; the message says which and why."""
 
 
 class Measured(Protocol):
-    """What answers commands."""
+    """An object that answers commands."""
 
     def ask(self, do: str, **arguments: object) -> dict[str, Any]:
-        """Have a command carried out; raises BenchmarkError where it fails."""
+        """Run a command; raises BenchmarkError if it fails."""
 
 
 class Child:
-    """A child process that is a subject."""
+    """A child process with one subject."""
 
     def __init__(self, python: str, name: str, subject: Subject) -> None:
         self.name = name
@@ -40,13 +40,13 @@ class Child:
         )
 
     def tell(self, do: str, **arguments: object) -> None:
-        """Give a command, whose answer is to be read."""
+        """Send a command, whose answer has to be read."""
         assert self._process.stdin is not None  # noqa: S101 - for the type checker
         self._process.stdin.write(f"{json.dumps({'do': do, **arguments})}\n")
         self._process.stdin.flush()
 
     def answer(self) -> dict[str, Any]:
-        """Read the answer to the oldest command that has none yet."""
+        """Read the answer to the oldest unanswered command."""
         assert self._process.stdout is not None  # noqa: S101 - for the type checker
         line = self._process.stdout.readline()
         answer: dict[str, Any] = json.loads(line) if line else {"error": "it has ended without an answer"}
@@ -55,7 +55,7 @@ class Child:
         return answer
 
     def ask(self, do: str, **arguments: object) -> dict[str, Any]:
-        """Have a command carried out."""
+        """Run a command."""
         self.tell(do, **arguments)
         return self.answer()
 
@@ -69,7 +69,7 @@ class Child:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of a child: it finds this checkout, and no settings but its own."""
+    """The environment of a child: with this checkout, and without settings of the parent."""
     kept = {
         name: value for name, value in os.environ.items() if name not in {"DJANGO_SETTINGS_MODULE", "PYTHONDEVMODE"}
     }
@@ -78,7 +78,7 @@ def environment(**more: str) -> dict[str, str]:
 
 @contextmanager
 def running_children(python: str, subjects: Mapping[str, Subject]) -> Iterator[dict[str, Child]]:
-    """The subjects as child processes, but for those whose modules this interpreter lacks."""
+    """The subjects as child processes, except those whose modules this interpreter does not have."""
     with ExitStack() as stack:
         children: dict[str, Child] = {}
         for name, subject in subjects.items():
@@ -94,5 +94,5 @@ def running_children(python: str, subjects: Mapping[str, Subject]) -> Iterator[d
 
 
 def say(text: str) -> None:
-    """Tell how far it is, apart from the results."""
+    """Print progress to stderr."""
     print(text, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""What the two commands share: their options, and what becomes of the results."""
+"""What the two commands share: options and output."""
 
 from __future__ import annotations
 
@@ -23,47 +23,47 @@ ROUNDS_PER_PROCESS = 5
 
 
 def parser(documentation: str, subjects: Iterable[str], scenarios: Iterable[str]) -> argparse.ArgumentParser:
-    """The options that both commands have."""
+    """The options of both commands."""
     made = argparse.ArgumentParser(description=documentation, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--rounds", type=int, default=ROUNDS, help=f"how many rounds to measure ({ROUNDS})")
-    made.add_argument("--quick", action="store_true", help="a first look: few rounds of little, not to be trusted")
+    made.add_argument("--quick", action="store_true", help="a first look: few short rounds, not reliable")
     made.add_argument("--subjects", nargs="+", choices=[*subjects], metavar="NAME", help=", ".join(subjects))
     made.add_argument("--scenarios", nargs="+", choices=[*scenarios], metavar="NAME", help=", ".join(scenarios))
     made.add_argument(
         "--python", nargs="+", default=[sys.executable], metavar="PATH", help="interpreters to measure with, in turn"
     )
-    made.add_argument("--encode", action="store_true", help="have exporters encode what they are given, then drop it")
-    made.add_argument("--json", type=Path, metavar="FILE", help="write the results here too")
+    made.add_argument("--encode", action="store_true", help="let exporters encode the spans before they drop them")
+    made.add_argument("--json", type=Path, metavar="FILE", help="also write the results to this file")
     made.add_argument(
         "--write",
         type=Path,
         nargs="?",
         const=PAGE,
         metavar="FILE",
-        help=f"write the tables into this page too, in place of the same versions' (default: {PAGE.relative_to(ROOT)})",
+        help=f"also write the tables to this page, for these versions (default: {PAGE.relative_to(ROOT)})",
     )
     return made
 
 
 def chosen(subjects: Mapping[str, Subject], names: Sequence[str] | None, bases: Sequence[str]) -> dict[str, Subject]:
-    """The subjects that were asked for, and what they are compared with; all where none was named."""
+    """The chosen subjects, and those that they are compared with; all if none is named."""
     return {name: subject for name, subject in subjects.items() if not names or name in {*names, *bases}}
 
 
 def portions(rounds: int) -> list[range]:
-    """The rounds, in portions for which the child processes live."""
+    """The rounds, in groups that share child processes."""
     return [range(first, min(first + ROUNDS_PER_PROCESS, rounds)) for first in range(0, rounds, ROUNDS_PER_PROCESS)]
 
 
 def versions(python: str) -> dict[str, object]:
-    """What the results of an interpreter depend on."""
+    """The versions and the machine, on which the results of an interpreter depend."""
     with running_children(python, {VANILLA: Subject("Django alone")}) as children:
         child: Child = children[VANILLA]
         return child.ask("versions")
 
 
 def parsed(made: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """The options that were given; a page is not overwritten with a part of what is on it."""
+    """The options; an error if a page would be overwritten with a part of its results."""
     options = made.parse_args(arguments)
     if options.write is not None and (options.quick or options.subjects or options.scenarios):
         made.error("--write wants all subjects and scenarios, and no --quick: it replaces what is on the page")
@@ -76,7 +76,7 @@ def run(
     tables: Sequence[Table],
     measured: Callable[[str, argparse.Namespace], Result],
 ) -> int:
-    """Measure with each interpreter, and hand out the results; the exit status."""
+    """Measure with each interpreter, and output the results; returns the exit status."""
     if options.encode:
         os.environ[ENCODE] = "1"
     results = []

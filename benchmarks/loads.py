@@ -1,4 +1,4 @@
-"""Scenarios made real in the child process: signals, receivers, and the loops that are timed."""
+"""The scenarios in the child process: signals, receivers, and the loops that are timed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Receiver = Callable[..., Any]
 
 
 class Sender:
-    """Who sends."""
+    """A class of senders."""
 
 
 class ExpectedError(Exception):
-    """What a failing receiver raises."""
+    """Raised by failing receivers."""
 
 
 def _does_nothing() -> Receiver:
@@ -54,7 +54,7 @@ def _sends(send: Receiver) -> Receiver:
 
 
 def _gets() -> Receiver:
-    from .shop.models import Item  # models are importable once Django is set up
+    from .shop.models import Item  # models can be imported after django.setup()
 
     pk = Item.objects.create(name="wanted").pk
 
@@ -77,12 +77,12 @@ _QUERIES = {"": _does_nothing, "get": _gets, "create": _creates}
 
 
 class Load:
-    """The signals of a scenario, connected, and the send method that the loop calls."""
+    """The connected signals of a scenario, and the send method that the loop calls."""
 
     def __init__(self, scenario: Scenario, tools: list[Tool]) -> None:
         self.scenario = scenario
         self._tools = tools
-        self._kept: list[object] = []  # signals hold their receivers weakly
+        self._kept: list[object] = []  # signals have weak references to their receivers
         self.send = self._build(scenario.depth)
         self._senders = _made_senders(scenario.senders)
 
@@ -110,7 +110,7 @@ class Load:
         return made + [_awaits_nothing() for _ in range(scenario.async_receivers)]
 
     def work(self, sends: int) -> Work:
-        """What so many sends amount to."""
+        """What this many sends do."""
         found = self.scenario.calls > 0
         return Work(
             dispatches=sends * self.scenario.depth * found,
@@ -120,7 +120,7 @@ class Load:
         )
 
     def run(self, sends: int) -> int:
-        """Send so often; answers the nanoseconds of CPU time of the threads that dispatch."""
+        """Send this many times; returns the CPU time of the dispatching threads in nanoseconds."""
         if self.scenario.is_async:
             return asyncio.run(_timed(self.send, sends))
         loop = _send_raising if self.scenario.is_raising else _send
@@ -131,7 +131,7 @@ class Load:
 
 
 def _made_senders(kind: str) -> list[Any]:
-    """One class, or a few hundred objects of a kind."""
+    """One class, or a few hundred senders of another kind."""
     makers: dict[str, Callable[[], list[Any]]] = {
         "class": lambda: [Sender],
         "classes": lambda: [type(f"Sender{number}", (Sender,), {}) for number in range(200)],
@@ -148,7 +148,7 @@ def _send(send: Receiver, senders: list[Any]) -> None:
 
 def _send_raising(send: Receiver, senders: list[Any]) -> None:
     for sender in senders:
-        try:  # noqa: SIM105 - a context manager would be part of what is timed
+        try:  # noqa: SIM105 - a context manager would be timed, too
             send(sender, instance=None, created=True)
         except ExpectedError:
             pass
@@ -162,5 +162,5 @@ async def _timed(send: Callable[..., Coroutine[Any, Any, Any]], sends: int) -> i
 
 
 async def _threads_time_ns() -> int:
-    """CPU time of the loop's thread, and of that in which its synchronous receivers run."""
+    """CPU time of the thread of the event loop, and of the thread of its synchronous receivers."""
     return thread_time_ns() + await sync_to_async(thread_time_ns)()

@@ -1,6 +1,6 @@
-"""What a send costs with django-signal-monitor, beside Django alone, Sentry and OpenTelemetry.
+"""What a send costs with django-signal-monitor, compared with Django alone, Sentry and OpenTelemetry.
 
-    python -m benchmarks.overhead                                  all of it, with the interpreter that runs this
+    python -m benchmarks.overhead                                  everything, with this interpreter
     python -m benchmarks.overhead --quick                          a first look
     python -m benchmarks.overhead --subjects untraced --scenarios caching-1 caching-3 --rounds 30
     python -m benchmarks.overhead --python .venv/bin/python other/bin/python --write --json overhead.json
@@ -8,9 +8,10 @@
 Every subject is a process of its own. In each round every subject sends a batch in every scenario, in turns, and is
 compared with Django alone in the same round; the tables have the median of the rounds and the quartiles. "hot" is the
 CPU time of the threads that dispatch, "all-in" that of the whole process after everything deferred was done. Every
-subject proves after every batch how much it has recorded, and the command fails where that is not what was sent.
+subject proves after every batch how much it has recorded, and the command fails if that is not what was sent.
 
-The other tools come with the extra "benchmarks"; what is not installed is passed over. Let nothing else run meanwhile.
+The dependency group "benchmarks" has the other tools; those that are not installed are skipped. Run nothing else
+meanwhile.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ TABLES = (
 
 
 def tasks(scenarios: Iterable[Scenario], subjects: Mapping[str, Subject], sends: int) -> list[Task]:
-    """A batch of every scenario for every subject of its group."""
+    """The tasks: every scenario with every subject of its group."""
     return [
         Task(scenario.name, name, "batch", {"scenario": scenario.name, "sends": count}, per=count)
         for scenario in scenarios
@@ -66,7 +67,7 @@ def tasks(scenarios: Iterable[Scenario], subjects: Mapping[str, Subject], sends:
 
 
 def measured(python: str, options: argparse.Namespace) -> Result:
-    """All that was asked for, with one interpreter."""
+    """Measure with one interpreter."""
     rounds, sends = (command.QUICK_ROUNDS, QUICK_SENDS) if options.quick else (options.rounds, options.sends)
     subjects = command.chosen(SENDING, options.subjects, (VANILLA, UNCOUNTED))
     names = options.scenarios or [*SCENARIOS, MEMORY]
@@ -85,7 +86,7 @@ def measured(python: str, options: argparse.Namespace) -> Result:
 
 
 def weigh(python: str, subjects: Mapping[str, Subject], sends: int, samples: Samples) -> None:
-    """How much memory a dispatch of three receivers takes in the queue."""
+    """The memory that a dispatch with three receivers takes in the queue."""
     with running_children(python, subjects) as children:
         for name, child in children.items():
             task = Task(MEMORY, name, "memory", {"scenario": "caching-3", "sends": sends})
@@ -93,7 +94,7 @@ def weigh(python: str, subjects: Mapping[str, Subject], sends: int, samples: Sam
 
 
 def main() -> int:
-    """Measure and print; the exit status."""
+    """Measure and print; returns the exit status."""
     parser = command.parser(__doc__ or "", SENDING, [*SCENARIOS, MEMORY])
     parser.add_argument("--sends", type=int, default=SENDS, help=f"sends in a batch of the fastest ({SENDS:,})")
     return command.run(command.parsed(parser), "benchmarks.overhead", TABLES, measured)

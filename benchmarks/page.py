@@ -1,4 +1,4 @@
-"""The page that the benchmarks write into: what stands between their markers is theirs, all else is kept."""
+"""The page to which the benchmarks write: they replace what is between their markers."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ FRAME = """# Performance
 
 
 def write(path: Path, benchmark: str, pair: str, lines: Sequence[str]) -> None:
-    """Put a benchmark's results for a pair of Python and Django on the page.
+    """Write the results of a benchmark for a pair of Python and Django to the page.
 
-    They take the place of the earlier ones of the same pair; those of a new pair come after the benchmark's last, or at
-    the end where it has none.
+    They replace earlier results of the same pair. Those of a new pair are added after the last ones of the benchmark,
+    or at the end.
     """
     text = path.read_text(encoding="utf-8") if path.exists() else FRAME
     begin, end = f"<!-- {benchmark}: {pair} -->", f"<!-- end of {benchmark}: {pair} -->"
@@ -39,7 +39,7 @@ def write(path: Path, benchmark: str, pair: str, lines: Sequence[str]) -> None:
 
 
 def _inserted(text: str, benchmark: str, block: str) -> str:
-    """The text with a new block after the benchmark's last one, or after the line that says where they go."""
+    """The text with a new block after the last one of the benchmark, or after its marker."""
     lines = text.rstrip("\n").split("\n")
     starts = (f"<!-- end of {benchmark}: ", f"<!-- {benchmark} -->")
     places = [number for number, line in enumerate(lines) if line.startswith(starts)]

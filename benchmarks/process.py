@@ -1,4 +1,4 @@
-"""A child process as one subject: its tools installed, its batches timed, and what they recorded proven."""
+"""One subject in a child process: installs its tools, times batches, and checks what they have recorded."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ SETTINGS: dict[str, Any] = {
     "MIDDLEWARE": ["django.middleware.security.SecurityMiddleware", "django.middleware.common.CommonMiddleware"],
     "DEFAULT_AUTO_FIELD": "django.db.models.BigAutoField",
     "USE_TZ": True,
-    # send_robust logs what it swallows, which would be most of what is measured.
+    # send_robust logs exceptions, which would take most of the time.
     "LOGGING": {"version": 1, "loggers": {"django.dispatch": {"level": "CRITICAL"}}},
 }
 
 
 class ProofError(Exception):
-    """A subject did not record what it was measured recording, or recorded more."""
+    """A subject has recorded less or more than was sent."""
 
 
 class Process:
@@ -60,12 +60,12 @@ class Process:
         return merged
 
     def batch(self, scenario: str, sends: int) -> dict[str, int]:
-        """CPU nanoseconds of so many sends: of the threads that dispatch, and of all when all is done."""
+        """CPU time of this many sends in nanoseconds: of the dispatching threads, and of all threads at the end."""
         load = self._load(scenario)
         self._run(load, max(1, sends // WARM_UP_SHARE))
         self.flush()
         recorded = self.recorded()
-        gc.collect()  # otherwise one subject or another pays for a full collection that several batches have led to
+        gc.collect()  # otherwise one subject pays for a full collection that is due after several batches
         before_ns = process_time_ns()
         hot_ns = self._run(load, sends)
         self.flush()
@@ -90,12 +90,12 @@ class Process:
         return hot_ns
 
     def flush(self) -> None:
-        """Do all that was deferred: what was installed last first, as it may give to the others."""
+        """Do all deferred work; the tool that was installed last comes first, because it may pass work to others."""
         for tool in reversed(self.tools):
             tool.flush()
 
     def prove(self, before: Mapping[str, int], work: Work) -> None:
-        """Fail unless every tool has recorded what it must of this work since then."""
+        """Fail unless every tool has recorded this work."""
         after = self.recorded()
         for kind, (least, most) in self.expected(work).items():
             count = after[kind] - before[kind]
@@ -104,16 +104,16 @@ class Process:
                 raise ProofError(f"{count} {kind} recorded instead of {wanted}")
 
     def recorded(self) -> Mapping[str, int]:
-        """What all tools have recorded since the start."""
+        """The counts of all tools since the start."""
         return {kind: count for tool in self.tools for kind, count in tool.recorded().items()}
 
     def expected(self, work: Work) -> Mapping[str, Bounds]:
-        """What all tools must record of some work; a tool speaks for those before it."""
+        """What all tools have to record of some work; later tools override earlier ones."""
         return {kind: bounds for tool in self.tools for kind, bounds in tool.expected(work).items()}
 
     def memory(self, scenario: str, sends: int) -> dict[str, float]:
-        """Bytes of a dispatch that waits for the worker, which is stopped for good."""
-        from signal_monitor import pipeline  # not every subject has it
+        """Bytes of a dispatch in the queue; the worker is stopped and not started again."""
+        from signal_monitor import pipeline  # not all subjects have it
         from signal_monitor.instrumentation.record_queue import record_queue
 
         load = self._load(scenario)
@@ -135,7 +135,7 @@ class Process:
 
 
 def _database(name: str) -> dict[str, Any]:
-    # As to the file: what the disk takes is no part of the measurement.
+    # SQLite does not wait for the disk, which is not measured.
     options = {"init_command": "PRAGMA synchronous=OFF; PRAGMA journal_mode=MEMORY;"}
     return {"ENGINE": "django.db.backends.sqlite3", "NAME": name, "CONN_MAX_AGE": None, "OPTIONS": options}
 

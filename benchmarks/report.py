@@ -1,4 +1,4 @@
-"""Results as tables, for people and for Markdown alike, and as JSON."""
+"""Results as tables, which are also Markdown, and as JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MANY = 10.0
 
 @dataclass(frozen=True)
 class Table:
-    """A table to be: scenarios by name with their titles, all by one clock."""
+    """The rows of a table: scenarios by name, with their titles, for one clock."""
 
     title: str
     clock: str
@@ -32,7 +32,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Result:
-    """All that one interpreter's run gave."""
+    """All results of one interpreter."""
 
     benchmark: str
     versions: Mapping[str, Any]
@@ -43,16 +43,16 @@ class Result:
 
     @property
     def pair(self) -> str:
-        """What the results belong to: the series of Python and of Django."""
+        """The versions of Python and Django that the results belong to."""
         return f"Python {_series(self.versions['python'])}, Django {_series(self.versions['distributions']['Django'])}"
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, for machines; ``missed_by`` is 0 where a target is reached, None where it was not measured."""
+        """Everything as JSON; ``missed_by`` is 0 if a target is reached, None if it was not measured."""
         return {
             "benchmark": self.benchmark,
             "versions": self.versions,
             "options": self.options,
-            "results": [self._row(*key) for key in self.samples.keys()],  # noqa: SIM118 - no mapping
+            "results": [self._row(*key) for key in self.samples.keys()],  # noqa: SIM118 - not a mapping
             "targets": [_target_row(verdict) for verdict in self.verdicts],
         }
 
@@ -67,7 +67,7 @@ class Result:
         }
 
     def lines(self, tables: Sequence[Table]) -> list[str]:
-        """Everything, for people."""
+        """Everything as text."""
         lines = [self._versions(), "", *self._noise(tables), *targets_table(self.verdicts)]
         for table in tables:
             lines += self._lines(table)
@@ -83,7 +83,7 @@ class Result:
         )
 
     def _noise(self, tables: Sequence[Table]) -> list[str]:
-        """How far the control is off, which is how little a difference may be and still mean something."""
+        """The deviation of the control: smaller differences have no meaning."""
         worst: dict[str, float] = {}
         for table in tables:
             for scenario in table.columns:
@@ -141,7 +141,7 @@ def _target_row(verdict: Verdict) -> dict[str, Any]:
 
 
 def targets_table(verdicts: Sequence[Verdict]) -> list[str]:
-    """Every target, what was measured, and whether it is reached or by how much not."""
+    """All targets with the measured values, and by how much they were missed."""
     rows = [["target", "limit", "measured (worst scenario)", "reached"]]
     return markdown([*rows, *(_verdict_cells(verdict) for verdict in verdicts)])
 
@@ -162,7 +162,7 @@ def _number(value: float, unit: str) -> str:
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> list[str]:
-    """A Markdown table with straight columns; the first row is its head."""
+    """A Markdown table with aligned columns; the first row is its head."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     head, *body = [f"| {' | '.join(map(str.ljust, row, widths))} |" for row in rows]
     return [head, f"|{'|'.join('-' * (width + 2) for width in widths)}|", *body]

@@ -1,15 +1,15 @@
-"""What a request costs that saves twenty rows with three receivers each: in one process, and under gunicorn.
+"""What a request costs that saves twenty rows with three receivers each, in one process and under gunicorn.
 
-    python -m benchmarks.requests                                  all of it, with the interpreter that runs this
+    python -m benchmarks.requests                                  everything, with this interpreter
     python -m benchmarks.requests --quick                          a first look
     python -m benchmarks.requests --python .venv/bin/python other/bin/python --write --json requests.json
 
 Every subject is a process of its own, and is compared in each round with Django alone in the same round. CPU time is
-that of the whole server process, after everything deferred was done. p50 and p99 are of the time that a request takes,
-the monitor's worker being at work; under gunicorn (one worker, one thread) as the client sees it over one connection.
-Every subject proves after every batch how much it has recorded, and the command fails where that is not what was sent.
+that of the whole server process, after everything deferred was done. p50 and p99 are those of the duration of
+a request while the monitor's worker runs; under gunicorn (one worker, one thread) the client measures it.
+Every subject proves after every batch how much it has recorded, and the command fails if that is not what was sent.
 
-gunicorn and OpenTelemetry's instrumentation come with the extra "benchmarks". Let nothing else run meanwhile.
+The dependency group "benchmarks" has gunicorn and OpenTelemetry's instrumentation. Run nothing else meanwhile.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ RUNNING: dict[str, Running] = {IN_PROCESS: running_children, UNDER_GUNICORN: run
 
 
 def measured(python: str, options: argparse.Namespace) -> Result:
-    """All that was asked for, with one interpreter."""
+    """Measure with one interpreter."""
     rounds, count = (command.QUICK_ROUNDS, QUICK_REQUESTS) if options.quick else (options.rounds, options.requests)
     subjects = command.chosen(ANSWERING, options.subjects, (VANILLA,))
     samples = Samples()
@@ -64,7 +64,7 @@ def measured(python: str, options: argparse.Namespace) -> Result:
 
 
 def main() -> int:
-    """Measure and print; the exit status."""
+    """Measure and print; returns the exit status."""
     parser = command.parser(__doc__ or "", ANSWERING, targets.PLACES)
     parser.add_argument("--requests", type=int, default=REQUESTS, help=f"requests in a batch ({REQUESTS})")
     return command.run(command.parsed(parser), "benchmarks.requests", TABLES, measured)

@@ -1,4 +1,4 @@
-"""Rounds: every subject in turn in every scenario, so that what slows the machine down slows all of them."""
+"""Rounds: every subject in turn in every scenario, so that a slow machine is slow for all of them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Task:
-    """One command for one subject; its answer is divided by ``per``."""
+    """One command for one subject; its results are divided by ``per``."""
 
     scenario: str
     subject: str
@@ -41,43 +41,43 @@ class Task:
 
 
 class Samples:
-    """What was measured: a number per round for each scenario, subject and clock."""
+    """The results: a number per round for each scenario, subject and clock."""
 
     def __init__(self) -> None:
         self._values: dict[tuple[str, str, str], list[float]] = defaultdict(list)
 
     def add(self, task: Task, answer: Mapping[str, float]) -> None:
-        """Take in an answer: numbers by clock."""
+        """Add an answer, which has numbers by clock."""
         for clock, value in answer.items():
             self._values[task.scenario, task.subject, clock].append(value / task.per)
 
     def keys(self) -> list[tuple[str, str, str]]:
-        """What there are numbers of: scenario, subject and clock."""
+        """The combinations of scenario, subject and clock that have numbers."""
         return list(self._values)
 
     @property
     def subjects(self) -> list[str]:
-        """What was measured, in order."""
+        """The combinations in the order of measurement."""
         return list(dict.fromkeys(subject for _scenario, subject, _clock in self._values))
 
     def rounds(self, scenario: str, subject: str, clock: str) -> list[float]:
-        """A number per round; none where it was not measured."""
+        """The number of each round; empty if it was not measured."""
         return self._values.get((scenario, subject, clock), [])
 
     def spread(self, scenario: str, subject: str, clock: str) -> Spread | None:
-        """What it took; None where it was not measured."""
+        """The spread of the numbers; None if it was not measured."""
         values = self.rounds(scenario, subject, clock)
         return Spread.of(values) if values else None
 
     def ratio(self, scenario: str, subject: str, clock: str, base: str = VANILLA) -> Spread | None:
-        """What it took beside another subject in the same round; None where one of them was not measured."""
+        """The spread of the ratios to another subject in the same round; None if one of them was not measured."""
         pairs = zip(self.rounds(scenario, subject, clock), self.rounds(scenario, base, clock), strict=False)
         values = [value / reference for value, reference in pairs]
         return Spread.of(values) if values else None
 
 
 def measure(tasks: Iterable[Task], subjects: Mapping[str, Measured], rounds: range, samples: Samples) -> None:
-    """Carry out every task once per round; from round to round another subject is the first."""
+    """Run every task once per round; in each round, another subject is the first."""
     by_scenario: dict[str, list[Task]] = defaultdict(list)
     for task in tasks:
         if task.subject in subjects:
@@ -91,6 +91,6 @@ def measure(tasks: Iterable[Task], subjects: Mapping[str, Measured], rounds: ran
 
 
 def summary(cpu_ns: int, times_ns: Sequence[int]) -> dict[str, float]:
-    """Per request: CPU time, and the median and 99th percentile of the time until the answer."""
+    """Per request: CPU time, and the median and 99th percentile of the duration."""
     cuts = statistics.quantiles(times_ns, n=100, method="inclusive")
     return {"cpu": cpu_ns / len(times_ns), "p50": cuts[49], "p99": cuts[98]}

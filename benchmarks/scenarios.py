@@ -1,4 +1,4 @@
-"""What is sent in a measurement."""
+"""The scenarios: what is sent in a measurement."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class Scenario:
     """One way to send.
 
     ``elsewhere`` connects the receivers for another sender, so that a dispatch finds none. ``failing`` is the position
-    of the receiver that raises. ``depth`` is how many dispatches are nested. ``query`` is what each receiver asks of
-    the database. ``senders`` are one "class", many "classes", "instances" or "strings". A send takes about ``slower``
+    of the receiver that raises. ``depth`` is how many dispatches are nested. ``query`` is the query of
+    each receiver. ``senders`` are one "class", many "classes", "instances" or "strings". A send takes about ``slower``
     times that of a plain one.
     """
 
@@ -33,7 +33,7 @@ class Scenario:
 
     @property
     def is_async(self) -> bool:
-        """Whether the sender awaits."""
+        """Whether the send method is async."""
         return self.method.startswith("a")
 
     @property
@@ -43,7 +43,7 @@ class Scenario:
 
     @property
     def sync_calls(self) -> int:
-        """How many synchronous receivers a send runs."""
+        """The number of synchronous receivers that a send runs."""
         if self.elsewhere:
             return 0
         if self.failing is not None and self.is_raising:
@@ -52,11 +52,11 @@ class Scenario:
 
     @property
     def calls(self) -> int:
-        """How many receivers a send runs."""
+        """The number of receivers that a send runs."""
         return self.sync_calls + self.async_receivers
 
     def sends(self, wanted: int, slower: int) -> int:
-        """How many sends to make of so many wanted, for a subject that is slower by this factor."""
+        """The number of sends for a subject that is slower by this factor."""
         return max(wanted // (self.slower * slower), min(wanted, FEWEST_SENDS))
 
 
@@ -65,7 +65,7 @@ def _counted(receivers: int) -> str:
 
 
 COUNTS = (0, 1, 3, 10)
-_ASYNC = 20  # how many plain sends an asend takes
+_ASYNC = 20  # an asend takes as long as this many plain sends
 _ALL = (
     *(Scenario(f"caching-{count}", _counted(count), receivers=count) for count in COUNTS),
     Scenario("caching-elsewhere", "none of this sender", receivers=1, elsewhere=True),

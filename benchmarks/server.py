@@ -1,4 +1,4 @@
-"""The site under gunicorn, and a client that keeps its connection."""
+"""The site under gunicorn, and a client with a persistent connection."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .rounds import summary
 from .subjects import Subject
 
 START_SECONDS = 30
-# One worker and one thread in it: gunicorn's sync worker closes every connection, this one keeps them.
+# One worker with one thread; gunicorn's sync worker has no persistent connections.
 OPTIONS = ("--workers", "1", "--worker-class", "gthread", "--threads", "1", "--keep-alive", "600", "--timeout", "600")
 
 
@@ -48,7 +48,7 @@ class Server:
         raise self._failure("does not answer")
 
     def ask(self, do: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
-        """Carry out a command; requests are the only one."""
+        """Run a command; there is only the one for requests."""
         count: int = {"requests": arguments}[do]["count"]
         warm_up = max(1, count // 10)
         for _ in range(warm_up):
@@ -80,7 +80,7 @@ class Server:
         return BenchmarkError(f"{self.name} under gunicorn {text}:\n{self._log.read_text(errors='replace')}")
 
     def stop(self) -> None:
-        """Hang up, and end the server."""
+        """Close the connection, and end the server."""
         self._connection.close()
         self._process.terminate()
         try:
@@ -92,9 +92,9 @@ class Server:
 
 @contextmanager
 def running_server(python: str, name: str, subject: Subject) -> Iterator[Server]:
-    """A subject under gunicorn, with a database in a file that ends with it."""
+    """A subject under gunicorn, with a temporary database file."""
     with TemporaryDirectory(prefix="benchmarks") as directory, socket.create_server(("127.0.0.1", 0)) as listening:
-        # What is accepted inherits it: otherwise answers wait for acknowledgements that the client delays by 40 ms.
+        # Accepted sockets inherit it; otherwise responses wait for acknowledgements, which the client delays by 40 ms.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         log = Path(directory, "log")
         variables = {

@@ -1,4 +1,4 @@
-"""The site that is measured: requests answered by Django's handler, and what they took of this process."""
+"""The site that is measured: Django's handler answers requests, and their CPU time is measured."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Site:
     """The one of this process, for the view that tells what requests took."""
 
     def __init__(self, process: Process) -> None:
-        from .shop import receivers, views  # importable once Django is set up
+        from .shop import receivers, views  # can be imported after django.setup()
 
         receivers.connect()
         views.make_items()
@@ -33,10 +33,9 @@ class Site:
         Site.serving = self
 
     def usage_ns(self, requests: int, of_ours: int) -> int:
-        """CPU time of this process so far, all threads, when all is done.
+        """CPU time of all threads of this process, after all deferred work.
 
-        Fails unless so many requests were recorded since this was last asked, besides those to the measurement's own
-        view.
+        Fails unless this many requests were recorded since the last call, apart from those to the measurement's own view.
         """
         self._process.flush()
         used_ns = process_time_ns()
@@ -51,7 +50,7 @@ class Site:
         return used_ns
 
     def answer(self, requests: int) -> dict[str, float]:
-        """Answer so many requests here; nanoseconds of CPU time per request, and of the median and slowest requests."""
+        """Answer this many requests; returns CPU time per request, and median and slow durations, in nanoseconds."""
         self.usage_ns(self._answered(max(1, requests // 10)), 0)
         before_ns = process_time_ns()
         times = [self._answer() for _ in range(requests)]
@@ -75,5 +74,5 @@ class Site:
         return ended_ns - started_ns
 
 
-def _ignore(_status: str, _headers: list[tuple[str, str]], _error: object = None) -> Any:  # noqa: ANN401 - as WSGI has it
+def _ignore(_status: str, _headers: list[tuple[str, str]], _error: object = None) -> Any:  # noqa: ANN401 - WSGI's signature
     return None

@@ -1,4 +1,4 @@
-"""What is measured: Django alone, and Django with one tool or several. To measure another, add an entry."""
+"""The subjects: Django alone, and Django with one or more tools. To measure another tool, add an entry."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ CONTROL = "control"
 
 @dataclass(frozen=True)
 class Subject:
-    """A child process to be: Django with these tools, installed in this order.
+    """What a child process runs: Django with these tools, installed in this order.
 
-    ``tools`` are "module:Class"; ``requires`` are the modules without which the subject is passed over. A subject that
-    is ``slower`` than Django alone by that factor is given so many times fewer sends; ``group`` names the scenarios it
-    is measured in.
+    ``tools`` are "module:Class"; ``requires`` are the modules without which the subject is skipped. A subject that
+    is ``slower`` than Django alone by that factor sends less often by it. ``group`` names the scenarios in which it is
+    measured.
     """
 
     title: str

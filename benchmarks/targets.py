@@ -1,4 +1,4 @@
-"""What the project promises about its cost, and whether a measurement bears it out."""
+"""The targets for costs, and whether a measurement reaches them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Measure = Callable[[Samples, str], float | None]
 
 @dataclass(frozen=True)
 class Target:
-    """A bound on the worst of some scenarios.
+    """A limit for the worst of some scenarios.
 
-    ``is_least``: the bound is from below. ``unit`` stands after numbers. A bound on a ratio to Django alone is
+    ``is_least``: it is a lower limit. ``unit`` is printed after numbers. A limit of a ratio to Django alone is
     ``eased`` by OPTIMIZED_ALLOWANCE on an optimized Python.
     """
 
@@ -36,7 +36,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A target beside what was measured; ``measured`` is None where it was not, ``scenario`` is the worst one."""
+    """A target and the measured value, None if it was not measured; ``scenario`` is the worst one."""
 
     title: str
     limit: float
@@ -47,7 +47,7 @@ class Verdict:
 
     @property
     def missed_by(self) -> float:
-        """How far on the wrong side of the limit, in its unit; 0 where the target is reached."""
+        """The distance to the limit, in its unit; 0 if the target is reached."""
         if self.measured is None:
             return 0.0
         return max(0.0, self.limit - self.measured if self.is_least else self.measured - self.limit)
@@ -68,7 +68,7 @@ def _judge(target: Target, samples: Samples, *, optimized: bool) -> Verdict:
 
 
 def ratio(subject: str, clock: str, base: str = VANILLA) -> Measure:
-    """How many times another subject's."""
+    """The ratio to another subject."""
 
     def measure(samples: Samples, scenario: str) -> float | None:
         spread = samples.ratio(scenario, subject, clock, base)
@@ -78,9 +78,9 @@ def ratio(subject: str, clock: str, base: str = VANILLA) -> Measure:
 
 
 def times_less_added(subject: str, other: str, clock: str) -> Measure:
-    """How many times more another subject adds to Django alone; infinite where the first adds nothing.
+    """The ratio of what two subjects add to Django alone; infinite if the first adds nothing.
 
-    Of the medians: where little is added, the quotient of a single round would be noise.
+    Of the medians, because the ratio in a single round would be noise if little is added.
     """
     of_ours, of_others = ratio(subject, clock), ratio(other, clock)
 
@@ -94,7 +94,7 @@ def times_less_added(subject: str, other: str, clock: str) -> Measure:
 
 
 def added_share(subject: str, base: str, clock: str) -> Measure:
-    """What a subject adds to another, in parts of what Django alone takes."""
+    """What a subject adds to another, relative to Django alone."""
     of_subject, of_base = ratio(subject, clock), ratio(base, clock)
 
     def measure(samples: Samples, scenario: str) -> float | None:
@@ -105,7 +105,7 @@ def added_share(subject: str, base: str, clock: str) -> Measure:
 
 
 def figure(subject: str, clock: str) -> Measure:
-    """The number itself."""
+    """The value itself."""
 
     def measure(samples: Samples, scenario: str) -> float | None:
         spread = samples.spread(scenario, subject, clock)

@@ -1,4 +1,4 @@
-"""The demo site: ordinary Django apps that send and receive signals, for the monitor to watch."""
+"""The demo site: ordinary Django apps that send and receive signals, which the monitor observes."""
 
 from demo.celery import app as celery_app
 

@@ -17,7 +17,7 @@ app.autodiscover_tasks()
 
 @worker_process_init.connect
 def trace(**_kwargs: object) -> None:
-    """Send traces from the process that runs the tasks, for exporters do not outlive a fork."""
+    """Export traces from the process that runs the tasks, because exporters do not survive a fork."""
     from demo import telemetry
 
     telemetry.configure()
@@ -25,7 +25,7 @@ def trace(**_kwargs: object) -> None:
 
 @worker_process_shutdown.connect
 def finish_traces(**_kwargs: object) -> None:
-    """Send the last traces of a process that runs tasks; the pool ends it with os._exit()."""
+    """Export the last traces of a process that runs tasks; the pool ends it with os._exit()."""
     from demo import telemetry
 
     telemetry.finish()
@@ -33,6 +33,6 @@ def finish_traces(**_kwargs: object) -> None:
 
 @worker_ready.connect
 def tell_readiness(**_kwargs: object) -> None:
-    """Make the file that whoever has started this worker waits for."""
+    """Create the file by which the parent process knows that the worker is ready."""
     if path := os.environ.get("DEMO_WORKER_READY_FILE"):
         Path(path).touch()

@@ -17,8 +17,8 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest]
 
 
 def policy(request: HttpRequest) -> str:
-    """Everything from this site alone, nothing inline, no frames around it."""
-    # 'self' covers the websocket of the same host and port in the standard, but not yet in every browser.
+    """Everything from this site only, nothing inline, and no frames."""
+    # In the standard, 'self' includes the websocket of the same host and port, but not yet in every browser.
     return (
         f"default-src 'self'; connect-src 'self'{_websocket_source(request)}; object-src 'none'; "
         "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
@@ -33,7 +33,7 @@ def _websocket_source(request: HttpRequest) -> str:
 
 
 def _protect(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    # Django's own debug pages style themselves inline; it spares them in its middleware (6.0) as well.
+    # Django's debug pages have inline styles; Django's own middleware (6.0) leaves them out, too.
     if not (settings.DEBUG and response.status_code in {404, 500}):
         response.headers.setdefault(HEADER, policy(request))
     return response
@@ -43,7 +43,7 @@ def _protect(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBa
 def content_security_policy(
     get_response: GetResponse,
 ) -> GetResponse:
-    """Set the header where the view has not set one of its own."""
+    """Set the header unless the view has set one."""
     if iscoroutinefunction(get_response):
         asynchronous = cast("Callable[[HttpRequest], Awaitable[HttpResponseBase]]", get_response)
 

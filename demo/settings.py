@@ -1,17 +1,17 @@
-"""Settings of the demo site, to run on one's own machine.
+"""Settings of the demo site, for a local machine.
 
 Environment variables that change them:
 
 * ``DEMO_DATABASE``: the SQLite file (``db.sqlite3`` in the project's root).
 * ``DEMO_DEBUG``: 0 turns DEBUG off.
-* ``DEMO_SECRET_KEY``: instead of the key that is kept beside the database.
-* ``DEMO_ALLOWED_HOSTS``: host names, separated by commas, besides those of this machine.
-* ``DEMO_LOG_LEVEL``: of the demo's own log lines (INFO).
-* ``DEMO_STORE``: where the monitor keeps what it saw, as in ``SIGNAL_MONITOR["STORE"]``.
+* ``DEMO_SECRET_KEY``: instead of the key in the file next to the database.
+* ``DEMO_ALLOWED_HOSTS``: host names, separated by commas, in addition to those of this machine.
+* ``DEMO_LOG_LEVEL``: the level of the demo's own loggers (INFO).
+* ``DEMO_STORE``: the store of the monitor, as in ``SIGNAL_MONITOR["STORE"]``.
 * ``DEMO_BROKER_DIR``: where the task queue keeps its messages (``.celery`` in the project's root).
 * ``CELERY_BROKER_URL``: another broker instead of that directory, such as ``redis://localhost:6379/0``.
-* ``OMDB_API_KEY``: looks movies up at OMDb instead of in the bundled catalogue.
-* ``DEMO_TRACE_URL``: where to look a trace up, as in ``SIGNAL_MONITOR["TRACE_URL"]``.
+* ``OMDB_API_KEY``: search for movies at OMDb instead of in the bundled catalogue.
+* ``DEMO_TRACE_URL``: the address of a trace, as in ``SIGNAL_MONITOR["TRACE_URL"]``.
 * ``OTEL_EXPORTER_OTLP_ENDPOINT`` and the other standard ones: where to send traces, and, with
   ``OTEL_METRICS_EXPORTER=otlp``, metrics; ``demo.telemetry`` has the demo's defaults.
 """
@@ -93,8 +93,8 @@ TEMPLATES = [
     },
 ]
 
-# Several processes write: readers do not wait for them (WAL), and a transaction that will write takes its turn
-# when it begins, because SQLite fails at once, without waiting, where a reading one turns into a writing one.
+# Several processes write: readers do not wait for them (WAL), and a transaction takes the lock when it begins,
+# because SQLite fails without waiting if a transaction that has read begins to write.
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
@@ -124,7 +124,7 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 
-# Mail goes to the console; Django 6.0 and 6.1 each spell a setting of it anew.
+# Mail goes to the console; Django 6.0 and 6.1 have renamed its settings.
 CONSOLE_BACKEND = "django.core.mail.backends.console.EmailBackend"
 SERVER_EMAIL = DEFAULT_FROM_EMAIL = "demo@example.org"
 ADMINS: list[Any] = ["admin@example.org"] if django.VERSION >= (6, 0) else [("Admin", "admin@example.org")]
@@ -134,7 +134,7 @@ else:
     EMAIL_BACKEND = CONSOLE_BACKEND
 
 REST_FRAMEWORK = {
-    # JSON alone: the browsable API's inline scripts would not get past the Content-Security-Policy.
+    # JSON only: the Content-Security-Policy forbids the inline scripts of the browsable API.
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
 }
@@ -146,14 +146,14 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     else {}
 )
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# One message at a time, and no control messages, which would pile up in the directory.
+# One message at a time, and no control messages, which would accumulate in the directory.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
-# What a task did stands in the tables of its app.
+# Tasks store their results in the tables of their apps.
 CELERY_TASK_IGNORE_RESULT = True
-# Django's LOGGING is for the worker, too.
+# The worker uses Django's LOGGING, too.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-# Mail that is printed to the console goes there as it is.
+# Mail is printed to the console unchanged.
 CELERY_WORKER_REDIRECT_STDOUTS = False
 
 LOGGING = {
@@ -167,7 +167,7 @@ LOGGING = {
 
 SIGNAL_MONITOR = {
     "STORE": os.environ.get("DEMO_STORE", "sqlite"),
-    # All of a demo's dispatches, even when every button is pressed at once.
+    # All dispatches of the demo, even if every button is pressed at once.
     "SAMPLE_PER_SECOND": 200,
     "TRACE_URL": telemetry.trace_url(),
 }

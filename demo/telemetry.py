@@ -1,12 +1,12 @@
-"""Traces of the demo site, sent where the standard ``OTEL_*`` variables say, and nowhere while they name no endpoint.
+"""Traces of the demo site, exported if the standard ``OTEL_*`` variables name an endpoint.
 
-OpenTelemetry's own auto-instrumentation is begun here, as ``opentelemetry-instrument`` begins it: it reads all those
-variables, and loads every instrumentation that is installed: of requests, of queries, of tasks, and ours of signals.
-Only some defaults are the demo's. Metrics are not sent unless ``OTEL_METRICS_EXPORTER=otlp`` asks for them: Jaeger,
-which compose.yaml starts, takes traces alone.
+OpenTelemetry's auto-instrumentation is started here, as ``opentelemetry-instrument`` does: it reads these variables and
+loads all installed instrumentations: of requests, queries and tasks, and the monitor's own of signals. Only some
+defaults are the demo's. Metrics are exported with ``OTEL_METRICS_EXPORTER=otlp`` only, because Jaeger, which
+compose.yaml starts, accepts only traces.
 
-Under ``opentelemetry-instrument`` nothing is left to begin, and the defaults are those of OpenTelemetry's distribution:
-gRPC, and metrics and logs, too. It needs Django's settings before anything can name them, and it traces commands:
+Under ``opentelemetry-instrument``, nothing is started here, and the defaults are those of OpenTelemetry's distribution:
+gRPC, and metrics and logs, too. It needs the name of the settings in the environment, and it also traces commands:
 ``DJANGO_SETTINGS_MODULE=demo.settings opentelemetry-instrument python manage.py demo``.
 """
 
@@ -26,9 +26,9 @@ logger = logging.getLogger(__name__)
 JAEGER = "http://localhost:16686/trace/{trace_id}?uiFind={span_id}"
 RESOURCE = "service.name=django-signal-monitor-demo"
 DEFAULTS = {
-    # OpenTelemetry's distribution for Python would take gRPC, where the specification recommends this.
+    # The specification recommends this; the default of OpenTelemetry's distribution for Python is gRPC.
     "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-    # Seconds to try for, also while a process ends: an endpoint that is down shall not keep the demo from stopping.
+    # Seconds, also while a process ends, so that the demo stops even if the endpoint is down.
     "OTEL_EXPORTER_OTLP_TIMEOUT": "2",
     "OTEL_METRICS_EXPORTER": "none",
     "OTEL_LOGS_EXPORTER": "none",
@@ -36,20 +36,20 @@ DEFAULTS = {
 
 
 def endpoint() -> str:
-    """Where the environment wants traces sent; empty when nowhere."""
+    """The endpoint that the environment names for traces; empty if there is none."""
     return os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
 
 
 def trace_url() -> str:
-    """Where to look a trace up: compose.yaml's Jaeger unless told otherwise; empty while no trace is sent."""
+    """The address of a trace, by default in compose.yaml's Jaeger; empty if no traces are exported."""
     return os.environ.get("DEMO_TRACE_URL", JAEGER) if endpoint() else ""
 
 
 def configure() -> None:
-    """Send traces if an endpoint is named, unless someone (``opentelemetry-instrument``) has seen to it before.
+    """Export traces if an endpoint is named, unless ``opentelemetry-instrument`` has started this already.
 
-    For the servers, before they load their middleware, and for the worker. Commands have no requests to trace, and
-    their queries alone would be a trace each.
+    The servers call this before they load their middleware, and so does the worker. Commands do not: they have no
+    requests, and each of their queries would be a trace.
     """
     if not endpoint():
         return
@@ -60,10 +60,10 @@ def configure() -> None:
 
 
 def finish() -> None:
-    """Send what waits to be sent, for a process that ends without its exit handlers."""
-    pipeline.flush()  # its dispatches are spans by then
+    """Export what is queued, for a process that ends without its exit handlers."""
+    pipeline.flush()  # makes the spans of its dispatches
     for provider in (trace.get_tracer_provider(), metrics.get_meter_provider()):
-        # The API's own providers have nothing to send, and no method for it.
+        # The API's own providers have no such method.
         if isinstance(provider, TracerProvider | MeterProvider):
             provider.shutdown()
 
@@ -80,6 +80,6 @@ def _configure() -> None:
 def _set_defaults() -> None:
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
-    # Of two values of one attribute the last one holds, and OTEL_SERVICE_NAME before both.
+    # Of two values of an attribute, the last one is used; OTEL_SERVICE_NAME has precedence.
     attributes = filter(None, [RESOURCE, os.environ.get("OTEL_RESOURCE_ATTRIBUTES")])
     os.environ["OTEL_RESOURCE_ATTRIBUTES"] = ",".join(attributes)

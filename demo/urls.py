@@ -21,6 +21,6 @@ urlpatterns = [
     path("pitfalls/", include("demo.pitfalls.urls")),
     path("signals/", include("signal_monitor.urls")),
     path("admin/", admin.site.urls),
-    # Pages that name no icon, as the admin's, make a browser ask for this one.
+    # Browsers request this icon for pages that name none, such as those of the admin.
     path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}demo/favicon.svg")),
 ]

@@ -83,9 +83,9 @@ def _in_transaction() -> bool:
 
 
 def restart() -> None:
-    """Start anew with a setting that was replaced; with an invalid one, everything goes on as it was."""
+    """Restart with a setting that was replaced; with an invalid one, nothing changes."""
     config = get_config()
-    pipeline.stop(pipeline.REPLACE_SECONDS)  # what is queued is delivered as it was configured when it was dispatched
+    pipeline.stop(pipeline.REPLACE_SECONDS)  # delivers what was queued with the former setting
     forget_store()
     start(config)
 

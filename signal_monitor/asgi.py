@@ -1,4 +1,4 @@
-"""The whole application of a project: Django's, and the websocket of the live pages."""
+"""The ASGI application of a project: Django's own, and the websocket of the live pages."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 def get_asgi_application(*, websocket: Application | None = None) -> Application:
-    """Set up Django and answer its application, with the websocket of the live pages where they are mounted.
+    """Set up Django, and return its application with the websocket of the live pages.
 
-    ``websocket`` is the project's own application for all other websockets; without it they are refused.
+    ``websocket`` is the project's own application for all other websockets; without it, they are refused.
     """
     http = asgi.get_asgi_application()
-    # Only now: what this imports may need Django set up.
+    # Imported here, because it may import models.
     from signal_monitor.routing import mount_path, websocket_urlpatterns
 
     live: Application = URLRouter(websocket_urlpatterns)
@@ -50,13 +50,13 @@ def _path(scope: Scope) -> str:
 
 
 async def _refuse(_scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer a handshake with a 403, as a server does for a close before an accept."""
+    """Refuse a handshake: a server answers with a 403 if the application closes before it accepts."""
     await receive()
     await send({"type": "websocket.close"})
 
 
 async def _lifespan(_scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer a server that announces its start and its end; there is nothing to do."""
+    """Acknowledge the start and the end of the server; there is nothing else to do."""
     asked = ""
     while asked != "lifespan.shutdown":
         asked = (await receive())["type"]

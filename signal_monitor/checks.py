@@ -22,9 +22,9 @@ from signal_monitor.stores.sqlite.location import DIRECTORY, find_path, project_
 TAG = "signal_monitor"
 MIDDLEWARE = "signal_monitor.middleware.SignalMonitorMiddleware"
 
-# These may come first: daphne has to, and Django's own apps connect their few receivers in their own modules.
+# Apps that may come first: daphne has to, and Django's own apps connect few receivers.
 MAY_PRECEDE = ("daphne", "channels", "django.")
-# These have to be outermost: the span of a request is the parent of the spans of its dispatches.
+# Middleware that has to come first: the span of a request is the parent of the spans of its dispatches.
 MAY_SURROUND = ("opentelemetry.",)
 
 
@@ -37,7 +37,7 @@ class Problem(NamedTuple):
 
     @property
     def id(self) -> str:
-        """The message's id, as SILENCED_SYSTEM_CHECKS takes it."""
+        """The id of the message, as SILENCED_SYSTEM_CHECKS expects it."""
         return f"{TAG}.{self.number}"
 
     def warning(self, **values: object) -> CheckMessage:
@@ -127,16 +127,16 @@ PROBLEMS = (
 
 
 @register(TAG)
-def check_setup(app_configs: object, **_kwargs: Any) -> list[CheckMessage]:  # noqa: ANN401 - Django passes what it likes
+def check_setup(app_configs: object, **_kwargs: Any) -> list[CheckMessage]:  # noqa: ANN401 - Django's signature
     """Run all checks of this module, unless the monitor is disabled.
 
-    The SIGNAL_MONITOR setting itself is not checked here: no command gets this far with an invalid one.
+    The SIGNAL_MONITOR setting itself is not checked here: with an invalid one, no command gets this far.
     """
     return [message for check in CHECKS for message in check()] if get_config().ENABLED else []
 
 
 def check_app_order() -> Iterator[CheckMessage]:
-    """The project's apps come after the monitor; otherwise their receivers connect before it observes."""
+    """Check that the project's apps come after the monitor."""
     names = [config.name for config in apps.get_app_configs()]
     earlier = [name for name in names[: names.index("signal_monitor")] if not name.startswith(MAY_PRECEDE)]
     if earlier:
@@ -144,31 +144,31 @@ def check_app_order() -> Iterator[CheckMessage]:
 
 
 def check_daphne() -> Iterator[CheckMessage]:
-    """The development server speaks ASGI; daphne itself checks that it comes before staticfiles."""
+    """Check that the development server is an ASGI server; daphne itself checks that it precedes staticfiles."""
     if not apps.is_installed("daphne"):
         yield NO_DAPHNE.warning()
 
 
 def check_channels() -> Iterator[CheckMessage]:
-    """Channels is installed."""
+    """Check that Channels is installed."""
     if not apps.is_installed("channels"):
         yield NO_CHANNELS.warning()
 
 
 def check_htmx() -> Iterator[CheckMessage]:
-    """The pages get htmx from django-htmx."""
+    """Check that django-htmx is installed; the pages use its copy of htmx."""
     if not apps.is_installed("django_htmx"):
         yield NO_HTMX.warning()
 
 
 def check_asgi_application() -> Iterator[CheckMessage]:
-    """There is an ASGI application for daphne to run."""
+    """Check that there is an ASGI application for daphne to run."""
     if not getattr(settings, "ASGI_APPLICATION", None):
         yield NO_ASGI_APPLICATION.warning()
 
 
 def check_asgi_module() -> Iterator[CheckMessage]:
-    """The ASGI application has the monitor's websocket; its module is read, not run."""
+    """Check that the ASGI application has the monitor's websocket; its module is read, not imported."""
     name = getattr(settings, "ASGI_APPLICATION", None)
     spec = find_spec(name.rpartition(".")[0]) if name else None
     if spec is None or spec.origin is None:
@@ -179,7 +179,7 @@ def check_asgi_module() -> Iterator[CheckMessage]:
 
 
 def check_access() -> Iterator[CheckMessage]:
-    """The rule of access can be called."""
+    """Check that ACCESS names a callable."""
     path = get_config().ACCESS
     try:
         is_callable = not path or callable(import_string(path))
@@ -190,7 +190,7 @@ def check_access() -> Iterator[CheckMessage]:
 
 
 def check_middleware() -> Iterator[CheckMessage]:
-    """The middleware is listed, before all others."""
+    """Check that the middleware is listed before all others."""
     if MIDDLEWARE not in settings.MIDDLEWARE:
         yield NO_MIDDLEWARE.warning()
         return
@@ -200,7 +200,7 @@ def check_middleware() -> Iterator[CheckMessage]:
 
 
 def check_store() -> Iterator[CheckMessage]:
-    """The store can be read and written."""
+    """Check that the store can be read and written."""
     try:
         _try_store(get_config().STORE)
     except StoreError as error:
@@ -208,15 +208,15 @@ def check_store() -> Iterator[CheckMessage]:
 
 
 def check_store_is_shared() -> Iterator[CheckMessage]:
-    """All processes of the project use the same store."""
+    """Check that all processes of the project use the same store."""
     directory = project_root() / DIRECTORY
     if get_config().STORE == "sqlite" and directory.exists() and find_path("sqlite").parent != directory:
         yield STORE_NOT_SHARED.warning(directory=directory, path=find_path("sqlite"))
 
 
 def _try_store(store: str) -> None:
-    # A file that does not exist is not created: the check may run as another user, while an image is built, and the
-    # server's user would then be refused.
+    # A missing file is not created: if the check runs as another user, such as while an image is built, the server's
+    # user could not open it.
     if store.startswith("sqlite") and not (path := find_path(store)).exists():
         parent = next(parent for parent in path.parents if parent.exists())
         if not (parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)):
@@ -226,7 +226,7 @@ def _try_store(store: str) -> None:
 
 
 def check_urls() -> Iterator[CheckMessage]:
-    """The pages have a URL."""
+    """Check that the pages have a URL."""
     if not _has_pages():
         yield NO_URLS.warning()
 

@@ -1,4 +1,4 @@
-"""The one place where the monitor's own errors end: logged once each, counted, shown on the health page."""
+"""Handling of the monitor's own errors: each is logged once, counted, and shown on the health page."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ T = TypeVar("T")
 
 _OWN_DIRECTORY = f"{Path(__file__).parent}{os.sep}"
 _OPENTELEMETRY = f"{os.sep}opentelemetry{os.sep}"
-# The functions of the application that OpenTelemetry calls when we start or end a span.
+# Functions of the application that OpenTelemetry calls when the monitor starts or ends a span.
 _PLUGGED_IN = frozenset({"on_start", "on_end", "_on_ending", "should_sample", "generate_span_id", "generate_trace_id"})
-# What the interpreter raises in code that is wrong. Anything else that is raised in ours was not raised by it.
+# What the interpreter raises in code with a bug. Any other exception in the monitor's code was not raised by it.
 _INTERPRETER_ERRORS = frozenset(
     {
         AttributeError, IndexError, KeyError, NameError, OverflowError, RecursionError, ReferenceError, RuntimeError,
@@ -31,7 +31,7 @@ logger = logging.getLogger("signal_monitor")
 
 
 class InternalErrors:
-    """Counts the monitor's own errors, and logs each different one once per process."""
+    """Counts the monitor's own errors, and logs each different error once per process."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -39,11 +39,11 @@ class InternalErrors:
         self._logged: set[str] = set()
 
     def note(self, where: str, error: BaseException) -> None:
-        """Count an error, and log it if it is the first of its kind and place; never raises."""
+        """Count an error, and log it if it is the first of its type and line; never raises."""
         self.count += 1
         try:
             self._log(where, error)
-        except Exception:  # noqa: BLE001 - no stack is left, or the application's logging is what fails
+        except Exception:  # noqa: BLE001 - the stack is used up, or logging fails
             self.last = where
 
     def _log(self, where: str, error: BaseException) -> None:
@@ -58,10 +58,10 @@ errors = InternalErrors()
 
 
 def guarded(where: str, fallback: T, *, in_send: bool = False) -> Callable[[Callable[P, R]], Callable[P, R | T]]:
-    """Make a function of the monitor return ``fallback`` where it would raise into the application.
+    """Decorate a function of the monitor: it returns ``fallback`` instead of raising into the application.
 
-    In a send method, only what the monitor's own code raises is caught. A time limit of the application, which may be
-    raised wherever its thread happens to be, passes.
+    In a send method, only exceptions that the monitor's own code raises are caught. A time limit of the application,
+    which may be raised on any line that its thread runs, passes.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R | T]:
@@ -81,26 +81,26 @@ def guarded(where: str, fallback: T, *, in_send: bool = False) -> Callable[[Call
 
 
 def note_in_send(where: str, error: Exception) -> None:
-    """Note an error of the monitor's own in a send method; called where it is caught, and raises any other."""
+    """Note an error of the monitor's own in a send method, and raise any other; for ``except`` blocks."""
     if not is_own(error):
         raise error
     errors.note(where, error)
 
 
 def attempt(where: str, what: str, function: Callable[[T], object], argument: T) -> None:
-    """Call a function of the monitor, and note its error if it has one: ``where.what``."""
+    """Call a function of the monitor; if it raises, note the error as one in ``where.what``."""
     try:
         function(argument)
-    except Exception as error:  # noqa: BLE001 - what comes next must not suffer from it
+    except Exception as error:  # noqa: BLE001 - the caller goes on with the next one
         errors.note(f"{where}.{what}", error)
 
 
 def is_own(error: BaseException) -> bool:
-    """Whether the monitor's own code has raised an exception, or what OpenTelemetry calls on its behalf.
+    """Whether the monitor's own code has raised an exception, or code that OpenTelemetry called for it.
 
-    Handlers of operating system signals raise in frames of their own. ``PyThreadState_SetAsyncExc``, with which rq and
-    others limit time, raises in any frame, without arguments; the interpreter's own errors have some. In doubt, it is
-    the application's.
+    Handlers of operating system signals raise in their own frames. ``PyThreadState_SetAsyncExc``, with which rq and
+    others limit time, raises in any frame, but without arguments; errors of the interpreter have arguments. In doubt,
+    the exception belongs to the application.
     """
     files: list[str] = []
     step: TracebackType | None = error.__traceback__

@@ -1,6 +1,6 @@
-"""Spans and metrics without the rest: for ``opentelemetry-instrument``, and for projects that do not list the app.
+"""Spans and metrics only: for ``opentelemetry-instrument``, and for projects that do not list the app.
 
-Neither the dashboard nor Channels, a store or the settings are imported here: settings may not exist yet.
+The dashboard, Channels and the stores are not imported here. There may be no settings yet.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ class SignalInstrumentor(BaseInstrumentor):  # type: ignore[misc] # it has no ty
     """OpenTelemetry's instrumentation of Django's signals.
 
     ``instrument(tracer_provider=None, meter_provider=None)`` uses these providers, or the global ones. With
-    ``signal_monitor`` in INSTALLED_APPS it says whose providers to use, and ``uninstrument()`` switches spans and
-    metrics off while the dashboard goes on. Without, the ``SIGNAL_MONITOR`` setting is followed as soon as there are
-    settings, as far as it speaks of spans and metrics.
+    ``signal_monitor`` in INSTALLED_APPS, it only sets the providers, and ``uninstrument()`` turns spans and metrics off
+    while the dashboard stays. Without the app, the ``SIGNAL_MONITOR`` setting for spans and metrics is used as soon as
+    there are settings.
     """
 
     _pipeline: Pipeline | None = None
 
     def instrumentation_dependencies(self) -> Collection[str]:
-        """What is instrumented."""
+        """The packages that this instruments."""
         return ("django >= 5.2, < 6.2",)
 
     def instrument(self, **kwargs: Any) -> None:  # noqa: ANN401 - OpenTelemetry's signature
-        """Begin; calling it again changes nothing, and says nothing."""
+        """Start; calling it again changes nothing and logs nothing."""
         if not self.is_instrumented_by_opentelemetry:
             super().instrument(**kwargs)
 
     def uninstrument(self, **kwargs: Any) -> None:  # noqa: ANN401
-        """End; calling it again changes nothing, and says nothing."""
+        """Stop; calling it again changes nothing and logs nothing."""
         if self.is_instrumented_by_opentelemetry:
             super().uninstrument(**kwargs)
 
@@ -84,7 +84,7 @@ def _is_switched_off() -> bool:
 
 
 def _open_first(info: DispatchInfo, state: ExecutionState) -> DispatchSpans | None:
-    """The spans of a dispatch, as the settings want them once there are settings."""
+    """Open the spans of a dispatch, and use the settings as soon as there are any."""
     if apps.ready:
         hooks.open_spans = telemetry.open
         try:

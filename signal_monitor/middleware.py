@@ -1,7 +1,7 @@
-"""What each request spent in signals: a Server-Timing header, and one log line for a slow one.
+"""Attributes dispatches to requests, adds a Server-Timing header, and logs slow requests.
 
-List it first in ``MIDDLEWARE``. ``request_started`` and ``request_finished`` are sent outside every middleware; hooks
-on these two signals begin and end the request, so that their receivers belong to it too.
+List it first in ``MIDDLEWARE``. ``request_started`` and ``request_finished`` are sent outside all middleware; hooks on
+these two signals begin and end the request, so that their receivers belong to it too.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ GetResponse = Callable[[HttpRequest], Any]
 
 
 class SignalMonitorMiddleware:
-    """Tells which request the dispatches belong to; works under WSGI and ASGI."""
+    """Attributes dispatches to the request that they belong to; works under WSGI and ASGI."""
 
     sync_capable = True
     async_capable = True
@@ -71,7 +71,7 @@ class SignalMonitorMiddleware:
 
 @contextlib.contextmanager
 def _observed(request: HttpRequest) -> Iterator[RequestOrigin | None]:
-    """Attribute dispatches to a request while it is answered; the dashboard's own requests are not observed."""
+    """Attribute dispatches to a request while it is processed; the dashboard's own requests are not observed."""
     origin = _claim(request)
     try:
         if origin is None or origin.ignored:
@@ -96,7 +96,7 @@ def _claim(request: HttpRequest) -> RequestOrigin | None:
     origin.method, origin.path = request.method or "", request.path if _keeps_paths() else NO_ROUTE
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
-        origin.trace_id = f"{context.trace_id:032x}"  # logs have it, sampled or not
+        origin.trace_id = f"{context.trace_id:032x}"  # also if not sampled: log lines have it
         origin.span_id = f"{context.span_id:016x}" if context.trace_flags.sampled else None
     origin.ignored = _is_ours(request.path)
     if origin.ignored:
@@ -144,7 +144,7 @@ def _answered(request: HttpRequest, response: HttpResponseBase, origin: RequestO
 
 
 def _wants_timing(request: HttpRequest, *, enabled: bool | None) -> bool:
-    """Whether this client may see timings: in DEBUG, or staff that the view has loaded; no lazy user is evaluated."""
+    """Whether this client may see timings: with DEBUG, or as a staff user whom the view has loaded already."""
     if enabled is not None:
         return enabled
     user = request.__dict__.get("_cached_user")
@@ -152,7 +152,7 @@ def _wants_timing(request: HttpRequest, *, enabled: bool | None) -> bool:
 
 
 def server_timing(dispatch_count: int, totals: RequestTotals) -> str:
-    """The header's value: one total, then the slowest receivers; at most MAX_ENTRIES entries and MAX_BYTES bytes.
+    """The value of the header: the total, then the slowest receivers, up to MAX_ENTRIES entries and MAX_BYTES bytes.
 
     Durations are milliseconds; descriptions are quoted strings. Source: W3C Server Timing, section 3.
     """
@@ -189,26 +189,26 @@ def _log(origin: RequestOrigin, totals: RequestTotals) -> None:
 
 
 def open_request() -> None:
-    """A request begins; ``request_started`` is about to be dispatched."""
+    """Begin a request; ``request_started`` is about to be dispatched."""
     _opened(framed=True, pending=PATH in settings.MIDDLEWARE)
 
 
 def _opened(*, framed: bool, pending: bool = False) -> RequestOrigin:
-    """A new request, the current one from now on."""
+    """Make a new request the current one."""
     origin, around = RequestOrigin(framed=framed, pending=pending), current_origin()
     begin_origin(origin)
     if isinstance(around, RequestOrigin):
         around.release(_unclaimed)
-        # One that has no answer yet is being answered right now, and its view makes this one; any other was left over.
+        # A request without a response is still being processed, and its view makes this one; any other was left over.
         if not around.claimed or around.ended:
             origin.before = around.before
     return origin
 
 
 def _unclaimed(record: Record) -> None:
-    """Deliver what belongs to no request that the middleware saw, but for files of the development server.
+    """Deliver a record of a request that did not reach the middleware, unless it is for a static file.
 
-    The dashboard's own are among these, and nobody looks for the signals of a style sheet.
+    Only the development server serves static files, among them those of the dashboard.
     """
     set_no_origin(record)
     if info_of(record).sender not in STATIC_HANDLERS:
@@ -216,7 +216,7 @@ def _unclaimed(record: Record) -> None:
 
 
 def close_request() -> None:
-    """A request has ended; ``request_finished`` was dispatched."""
+    """End a request; ``request_finished`` was dispatched."""
     origin = current_origin()
     if not isinstance(origin, RequestOrigin):
         return
@@ -230,6 +230,6 @@ def close_request() -> None:
 
 
 def hook_requests() -> None:
-    """Begin and end requests with the two signals that are sent around each of them."""
+    """Begin and end requests when Django sends ``request_started`` and ``request_finished``."""
     hook_signal(request_started, before=open_request)
     hook_signal(request_finished, after=close_request)

@@ -1,7 +1,7 @@
-"""Names for signals, receivers, senders and exceptions: total functions that run no code of the application.
+"""Names of signals, receivers, senders and exceptions, for objects of every kind, without running their code.
 
-A name is read from the type's own slots and from function objects, never by ``str()`` or by an attribute that a
-class could compute, so that neither a broken ``__repr__`` nor a lazy object is touched.
+Names are read from types and function objects, never with ``str()`` or from attributes that a class could compute: a
+broken ``__repr__`` does no harm, and lazy objects are not evaluated.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NAMED = {*_PLAIN, types.ModuleType, type(None)}
 
 
 class Source(NamedTuple):
-    """Where a receiver is written; the line is the ``def`` or its first decorator."""
+    """Where a receiver is defined; the line is that of its ``def`` or of its first decorator."""
 
     path: str
     line: int
@@ -39,7 +39,7 @@ class Apps:
         self._by_module: dict[str, str | None] = {}
 
     def of(self, module: str) -> str | None:
-        """The application that a module belongs to: of those that match, the innermost."""
+        """The application that a module belongs to; of several, the one with the longest name."""
         if module not in self._by_module:
             self._by_module[module] = next(
                 (app for app in self._names if module == app or module.startswith(f"{app}.")), None
@@ -60,7 +60,7 @@ def class_name(cls: type) -> str:
 
 
 def function_name(function: types.FunctionType | types.BuiltinFunctionType) -> str:
-    """Qualified name of a function; a lambda's ends with its line, because many share one name."""
+    """Qualified name of a function; that of a lambda ends with its line, because lambdas share a name."""
     module, qualname = function.__module__, function.__qualname__
     if type(module) is not str:
         module = ""
@@ -70,9 +70,9 @@ def function_name(function: types.FunctionType | types.BuiltinFunctionType) -> s
 
 
 def receiver_name(receiver: object) -> str:
-    """Qualified name of a receiver of any kind, seen through ``functools.wraps``.
+    """Qualified name of a receiver of any kind; ``functools.wraps`` is followed.
 
-    A bound method is named by its function, a partial by what it calls, any other object by its class.
+    A bound method has the name of its function, a partial that of what it calls, any other object that of its class.
     """
     receiver = unwrapped(receiver)
     kind = type(receiver)
@@ -88,7 +88,7 @@ def receiver_name(receiver: object) -> str:
 
 
 def receiver_module(receiver: object) -> str:
-    """Name of the module that defines a receiver, or "" where it has none."""
+    """Name of the module that defines a receiver, or "" if there is none."""
     function = _function_of(receiver)
     if function is not None:
         module = function.__module__
@@ -100,7 +100,7 @@ def receiver_module(receiver: object) -> str:
 
 
 def receiver_source(receiver: object) -> Source | None:
-    """Where a receiver is written, seen through ``functools.wraps``; None for what is not written in Python."""
+    """Where a receiver is defined; ``functools.wraps`` is followed. None if it is not written in Python."""
     function = _function_of(receiver)
     if function is None:
         call = inspect.getattr_static(type(unwrapped(receiver)), "__call__", None)
@@ -109,8 +109,8 @@ def receiver_source(receiver: object) -> Source | None:
 
 
 def unwrapped(receiver: object) -> object:
-    """What a function that ``functools.wraps`` made stands for: a decorator's, or another monitoring tool's."""
-    for _ in range(MAX_WRAPPERS):  # wrappers may wrap each other in a circle
+    """The function that a decorator or another monitoring tool has wrapped with ``functools.wraps``."""
+    for _ in range(MAX_WRAPPERS):  # wrappers may form a cycle
         if type(receiver) is not types.FunctionType or "__wrapped__" not in receiver.__dict__:
             break
         receiver = receiver.__dict__["__wrapped__"]
@@ -122,7 +122,7 @@ def _partial_target(receiver: object) -> object:
 
 
 def _function_of(receiver: object) -> types.FunctionType | None:
-    """The Python function behind a function, method or partial."""
+    """The Python function of a function, method or partial."""
     for _ in range(MAX_WRAPPERS):
         receiver = unwrapped(receiver)
         kind = type(receiver)
@@ -136,7 +136,7 @@ def _function_of(receiver: object) -> types.FunctionType | None:
 
 
 def sender_name(sender: object) -> str:
-    """Name of a sender: a class, function or module by its qualified name, a string as it is, else by its class."""
+    """Name of a sender: of a class, function or module its qualified name, a string itself, otherwise its class."""
     kind = type(sender)
     if sender is None:
         return "None"
@@ -155,14 +155,14 @@ def sender_name(sender: object) -> str:
 
 
 def is_named_itself(kind: type) -> bool:
-    """Whether senders of a type have names of their own, and not that of their class."""
+    """Whether senders of a type have a name of their own instead of that of their class."""
     return kind in _NAMED or issubclass(kind, (*_FUNCTIONS, str, types.MethodType, functools.partial))
 
 
 def error_message(error: BaseException) -> str | None:
-    """Text of an exception's arguments whose exact type is str, int or float; None where there is none.
+    """The arguments of an exception that are exactly str, int or float, as text; None if there are none.
 
-    ``str(error)`` could run code of the application, and could load or print what nobody should see.
+    ``str(error)`` could run code of the application, and could contain private data.
     """
     arguments = BaseException.args.__get__(error)  # type: ignore[attr-defined]
     if len(arguments) == 1 and type(arguments[0]) is str:
@@ -172,16 +172,16 @@ def error_message(error: BaseException) -> str | None:
 
 
 def unnamed_signal(module: str, line: int, cls: type) -> str:
-    """Name of a signal that no module holds: where it was made, and an id that is the same in every process."""
+    """Name of a signal that no module has: where it was created, and an id that is the same in every process."""
     digest = hashlib.sha256(f"{module}:{line}:{class_name(cls)}".encode()).hexdigest()[:6]
     return f"{module or class_name(cls)}.signal-{digest}"
 
 
 def named_instances(cls: type) -> dict[int, str]:
-    """Dotted names of all instances of a class that loaded modules, or classes in them, hold as attributes.
+    """Dotted names, by ``id()``, of all instances of a class that are attributes of loaded modules or of their classes.
 
-    Maps ``id()`` to name. Of several names the likeliest to be the definition wins: in a module called signals, then
-    the shortest, then the first in the alphabet.
+    Of several names, the one that is most likely the definition: public, in a module named signals, the shortest, the
+    first in the alphabet.
     """
     found: dict[int, str] = {}
     for module_name, namespace in _loaded_namespaces():

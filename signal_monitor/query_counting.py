@@ -1,7 +1,7 @@
-"""Count the database queries of each receiver call, and how long they take.
+"""Counts the database queries of each receiver call, and the time they take.
 
-The methods of Django's cursor wrapper that run a query are replaced. An execute wrapper on each connection would do as
-well, but ``connection.execute_wrappers`` is the application's own.
+The methods of Django's ``CursorWrapper`` that run a query are replaced. ``connection.execute_wrappers`` would do,
+but it belongs to the application.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class QueryCounting:
             setattr(CursorWrapper, name, ours)
 
     def stop(self) -> None:
-        """Count no more; what another tool has put around our methods since stays, and counts nothing."""
+        """Stop counting; a method that another tool has wrapped since stays, and counts nothing."""
         hooks.counts_queries = False
         for name, (original, ours) in self._replaced.items():
             if vars(CursorWrapper)[name] is ours:

@@ -20,7 +20,7 @@ SubjectKind = Literal["receiver", "signal", "sender"]
 
 METHODS: tuple[Method, ...] = get_args(Method)
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-# Worst first: the outcome a dispatch is filed under is the first of these that one of its calls had.
+# The outcome of a dispatch is the first of these that one of its receiver calls has.
 WORST_FIRST: tuple[Outcome, ...] = ("raised", "swallowed", "cancelled", "not_run", "late", "ok")
 
 
@@ -37,9 +37,9 @@ class Frame:
 class Failure:
     """An exception, as text.
 
-    ``type`` is the qualified name of its class. ``message`` is made only from arguments whose exact type is
-    str, int or float, so that no code of the application runs; it is None where there is no such argument.
-    ``traceback`` has the outermost frame first, as Python prints it.
+    ``type`` is the qualified name of its class. ``message`` has only those arguments that are exactly str, int or
+    float, so that no code of the application runs; it is None without such arguments. ``traceback`` has the outermost
+    frame first, as Python prints it.
     """
 
     type: str
@@ -48,18 +48,18 @@ class Failure:
 
     @property
     def summary(self) -> str:
-        """The class's own name and the message, on one line."""
+        """The name of the class without its module, and the message."""
         name = self.type.rpartition(".")[2]
         return f"{name}: {self.message}" if self.message else name
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiverCall:
-    """One receiver run once inside a dispatch.
+    """One call of a receiver in a dispatch.
 
-    ``offset_ns`` counts from the start of the dispatch; it and ``duration_ns`` are 0 when the receiver was
-    not run. ``app`` is the name of the installed application that defines the receiver, if any.
-    ``queries`` is None where queries were not counted.
+    ``offset_ns`` is the time since the start of the dispatch; it and ``duration_ns`` are 0 if the receiver was not
+    called. ``app`` is the name of the installed application that defines the receiver, if any. ``queries`` is None if
+    queries were not counted.
     """
 
     receiver: str
@@ -79,7 +79,7 @@ class ReceiverCall:
 
     @property
     def failed(self) -> bool:
-        """Whether the receiver raised, be it seen by the caller or swallowed."""
+        """Whether the receiver raised an exception, swallowed ones included."""
         return self.failure is not None and self.outcome != "cancelled"
 
 
@@ -87,12 +87,11 @@ class ReceiverCall:
 class Dispatch:
     """One call of one send method, from start to end.
 
-    ``id`` is unique among all processes of a store; ``root_id`` is the id of the outermost dispatch around
-    this one (its own id at ``depth`` 0). ``parent_index`` is the position, in the parent dispatch, of the
-    receiver call that sent this one. ``stack`` and ``call_site`` are recorded when the dispatch was slow,
-    failed, or the first of its signal and sender in its process. ``blocked_loop`` is True where a plain
-    send ran on the thread of a running event loop and so held it up. ``trace_id`` and ``span_id`` are
-    lower-case hexadecimal, as OpenTelemetry prints them.
+    ``id`` is unique among all processes of a store. ``root_id`` is the id of the outermost dispatch around this one; at
+    ``depth`` 0 it is its own id. ``parent_index`` is the position, in the parent dispatch, of the receiver call that
+    sent this one. ``stack`` and ``call_site`` are recorded if the dispatch was slow, failed, or the first of its signal
+    and sender in its process. ``blocked_loop`` is True if a plain send blocked a running event loop. ``trace_id`` and
+    ``span_id`` are lower-case hexadecimal, as OpenTelemetry prints them.
     """
 
     id: str
@@ -121,7 +120,7 @@ class Dispatch:
 
     @property
     def outcome(self) -> Outcome:
-        """The worst outcome among the receiver calls."""
+        """The worst outcome of the receiver calls."""
         seen = {call.outcome for call in self.calls}
         if self.failure is not None:
             seen.add("raised")
@@ -129,7 +128,7 @@ class Dispatch:
 
     @property
     def own_failure(self) -> Failure | None:
-        """What reached the caller and is not, as it is, the failure of one of the receivers."""
+        """The exception that reached the caller, unless it is that of a receiver."""
         mine = self.failure
         shown = [call.failure for call in self.calls if call.outcome == "raised" and call.failure is not None]
         if mine is not None and any((item.type, item.message) == (mine.type, mine.message) for item in shown):
@@ -138,12 +137,12 @@ class Dispatch:
 
     @property
     def failed(self) -> bool:
-        """Whether an exception reached the caller or a receiver's exception was swallowed."""
+        """Whether an exception reached the caller, or one of a receiver was swallowed."""
         return self.failure is not None or any(call.failed for call in self.calls)
 
     @property
     def outside_receivers_ns(self) -> int:
-        """How long the dispatch lasted while none of its receivers ran."""
+        """Time of the dispatch in which none of its receivers ran."""
         covered = end = 0
         for start, stop in sorted((call.offset_ns, call.offset_ns + call.duration_ns) for call in self.calls):
             # A late receiver ends after its dispatch.
@@ -189,7 +188,7 @@ class Aggregate:
 class Amendment:
     """The outcome of a receiver call that ended after its dispatch.
 
-    ``replaces`` is the outcome that was recorded then: late, or not_run where the call had not begun.
+    ``replaces`` is the outcome that was recorded before: late, or not_run if the call had not begun.
     """
 
     dispatch_id: str
@@ -206,9 +205,8 @@ class Amendment:
 class Request:
     """One HTTP request and what it spent in signals.
 
-    ``signal_ns`` is the time during which at least one outermost dispatch was running (overlapping
-    dispatches are counted once). ``view`` is the resolved route or view name. ``span_id`` is None where the trace was
-    not sampled.
+    ``signal_ns`` is the time during which at least one outermost dispatch was running; overlapping dispatches are
+    counted once. ``view`` is the name of the view or its function. ``span_id`` is None if the trace was not sampled.
     """
 
     id: str
@@ -229,13 +227,13 @@ class Request:
 
     @property
     def signal_share(self) -> float:
-        """Signal time as a share of the request's time, from 0 to 1."""
+        """Signal time as a share of the duration of the request, from 0 to 1."""
         return min(1.0, self.signal_ns / self.duration_ns) if self.duration_ns else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class RunningCall:
-    """A receiver call that has begun and not ended, as its process last saw it.
+    """A receiver call that has not ended, as its process last reported it.
 
     ``stack`` is its stack at that moment, outermost frame first.
     """
@@ -262,11 +260,10 @@ class RunningCall:
 class Process:
     """A process that reports to the store.
 
-    ``title`` says what it is ("daphne demo.asgi", "manage.py migrate"). ``rate`` is dispatches per second over
-    the last seconds. ``dropped`` counts lost records by reason, ``orphans`` dispatches without receiver by
-    signal, ``errors`` the monitor's own errors. ``mode`` says how sends are
-    observed: "with plans", "without plans" or "off".
-    ``ended_at`` is None while the process runs, or was killed before it could say.
+    ``title`` is its program and first arguments ("daphne demo.asgi", "manage.py migrate"). ``rate`` is the number of
+    dispatches per second over the last seconds. ``dropped`` counts lost records by reason, ``orphans`` dispatches
+    without receivers by signal, ``errors`` the monitor's own errors. ``mode`` is how sends are observed: "with plans",
+    "without plans" or "off". ``ended_at`` is None while the process runs, and if it was killed.
     """
 
     id: str

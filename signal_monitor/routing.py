@@ -1,4 +1,4 @@
-"""The websocket route of the live pages, for a project that has its own router."""
+"""The websocket route of the live pages, for projects with a router of their own."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def mount_path() -> str:
     try:
         return "/" + reverse("signal_monitor:overview").removeprefix(get_script_prefix())
     except NoReverseMatch:
-        return DEFAULT_MOUNT  # the pages are served by another process
+        return DEFAULT_MOUNT  # another process serves the pages
 
 
 def _live_pattern() -> str:
     return f"^{re.escape(mount_path().lstrip('/'))}ws/$"
 
 
-# Lazy: the URLconf is not loaded before the first connection.
+# Lazy, because the URLconf must not be loaded before the first connection.
 websocket_urlpatterns: list[Any] = [re_path(lazy(_live_pattern, str)(), cast("Any", LiveConsumer.as_asgi()))]
 """For the top level of a project's own URLRouter."""

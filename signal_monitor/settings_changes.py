@@ -1,7 +1,7 @@
-"""Notices that the ``SIGNAL_MONITOR`` setting was replaced, as tests do with ``override_settings``.
+"""Notices that the ``SIGNAL_MONITOR`` setting was replaced, as by ``override_settings`` in tests.
 
-A receiver of ``setting_changed`` would be one that the application can see. Instead, the worker, a flush and the start
-of a request compare the setting with the one that was followed last.
+The application could see a receiver of ``setting_changed``. Instead, the worker, a flush and the start of a request
+compare the setting with its last known value.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ WAIT_SECONDS = 5.0
 
 
 class _Followed:
-    """The value of the setting that is followed, and what starts anew when another takes its place."""
+    """The last known value of the setting, and the function to call when it is replaced."""
 
     restart: Callable[[], None] | None = None
     value: object = None
@@ -25,15 +25,15 @@ class _Followed:
 
 
 def call_on_change(restart: Callable[[], None]) -> None:
-    """Call a function when the setting has been replaced from now on."""
+    """Call a function when the setting is replaced from now on."""
     _Followed.restart = restart
     _Followed.value = _Followed.noticed = current_value()
 
 
 def follow_settings(*, wait: bool = True) -> None:
-    """Start anew if the setting was replaced; otherwise this costs comparing two references.
+    """Restart if the setting was replaced; otherwise this only compares two references.
 
-    Where another thread is already doing so, it is waited for, unless ``wait`` is False.
+    If another thread is restarting, wait for it, unless ``wait`` is False.
     """
     if _Followed.restart is not None and current_value() is not _Followed.value:
         _follow(WAIT_SECONDS if wait else 0)
@@ -47,7 +47,7 @@ def _follow(wait_seconds: float) -> None:
         value = current_value()
         if _Followed.restart is None or value is _Followed.noticed:
             return
-        _Followed.noticed = value  # before the restart, which flushes, and so comes here again
+        _Followed.noticed = value  # before the restart, whose flush calls this function again
         try:
             _Followed.restart()
         finally:

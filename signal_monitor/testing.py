@@ -1,4 +1,4 @@
-"""For test suites: see which dispatches a block of code made."""
+"""For test suites: capture the dispatches of a block of code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .settings_changes import follow_settings
 
 
 class Capture(BaseObserver):
-    """The dispatches that ended in a block, in the order of their ends: nested ones before the one around them."""
+    """The dispatches that ended in a block, in the order in which they ended: nested ones before their parent."""
 
     def __init__(self) -> None:
         self._dispatches: list[Dispatch] = []
@@ -30,40 +30,40 @@ class Capture(BaseObserver):
         self._dispatches.append(dispatch)
 
     def wanted(self) -> int:
-        """Every one."""
+        """All of them."""
         return sys.maxsize
 
     def amend(self, amendment: Amendment, call: ReceiverCall) -> None:
-        """Keep what became of a late receiver call."""
+        """Keep the outcome of a late receiver call."""
         self._amendments.append(amendment)
 
     @property
     def dispatches(self) -> list[Dispatch]:
-        """What was dispatched so far."""
+        """The dispatches so far."""
         pipeline.flush()
         return list(self._dispatches)
 
     @property
     def amendments(self) -> list[Amendment]:
-        """What became of receiver calls that outlived their dispatch."""
+        """The outcomes of receiver calls that ended after their dispatch."""
         pipeline.flush()
         return list(self._amendments)
 
     def of(self, receiver: str) -> list[Dispatch]:
-        """The dispatches that one receiver, named in full, was called in."""
+        """The dispatches in which a receiver was called; ``receiver`` is its dotted name."""
         return [item for item in self.dispatches if any(call.receiver == receiver for call in item.calls)]
 
 
 @contextlib.contextmanager
 def capture_dispatches() -> Iterator[Capture]:
-    """Record every dispatch of this process in a block, whatever the settings sample or store.
+    """Capture every dispatch of this process in a block, whatever is sampled or stored.
 
-    Works without ``signal_monitor`` in INSTALLED_APPS too: signals are then instrumented for the block alone.
+    It also works without ``signal_monitor`` in INSTALLED_APPS: signals are then instrumented for the block only.
     """
     follow_settings()
     capture = Capture()
     captured_all, hooks.captures_all = hooks.captures_all, True
-    forget_plans()  # those that were looked at a moment ago would not be again
+    forget_plans()  # the details of each dispatch are captured in a block
     with contextlib.ExitStack() as stack:
         stack.callback(setattr, hooks, "captures_all", captured_all)
         if not is_instrumented():
@@ -74,7 +74,7 @@ def capture_dispatches() -> Iterator[Capture]:
             stack.callback(pipeline.stop)
         running = pipeline.current()
         assert running is not None  # noqa: S101 - for the type checker: it was started above
-        pipeline.flush()  # what was dispatched before the block is not of the block
+        pipeline.flush()  # so that earlier dispatches are not captured
         stack.callback(running.add(capture))
         yield capture
         pipeline.flush()

@@ -1,4 +1,4 @@
-"""From which duration on a dispatch or a receiver call is slow or critical."""
+"""The duration from which a dispatch or a receiver call is slow or critical."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from .records import Severity
 
 CRITICAL_FACTOR = 10
-"""A duration of so many times the limit is critical."""
+"""A duration of at least this many times the limit is critical."""
 DEFAULT_SLOW_MS = 100.0
 
 
 @dataclass(frozen=True, slots=True)
 class SlowLimits:
-    """Limits by pattern of a signal's or receiver's dotted name, in nanoseconds; ``slow_ns`` where none matches."""
+    """Limits in nanoseconds by pattern of the dotted name of a signal or receiver; ``slow_ns`` if none matches."""
 
     slow_ns: int = round(DEFAULT_SLOW_MS * 1e6)
     by_pattern: Mapping[str, int] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class SlowLimits:
 
 
 def slow_limits(slow_ms: float | Mapping[str, float]) -> SlowLimits:
-    """The limits that a value of the ``SLOW_MS`` setting stands for."""
+    """The limits that the ``SLOW_MS`` setting gives."""
     if not isinstance(slow_ms, Mapping):
         return SlowLimits(round(slow_ms * 1e6))
     limits_ns = {pattern: round(ms * 1e6) for pattern, ms in slow_ms.items()}
@@ -39,7 +39,7 @@ def slow_limits(slow_ms: float | Mapping[str, float]) -> SlowLimits:
 
 
 def severity(duration_ns: float, limit_ns: int) -> Severity:
-    """How bad a duration is."""
+    """Whether a duration is normal, slow or critical."""
     if duration_ns < limit_ns:
         return "normal"
     return "critical" if duration_ns >= CRITICAL_FACTOR * limit_ns else "slow"

@@ -1,4 +1,4 @@
-"""What is saved."""
+"""The model that is saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows a save; connected where requests are measured."""
+"""Receivers of post_save; connected if requests are measured."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from .models import Item
 
 
 def index(sender: object, **kwargs: object) -> None:
-    """As a search index would be told."""
+    """Do nothing, in place of updating a search index."""
 
 
 def announce(sender: object, **kwargs: object) -> None:
-    """As subscribers would be told."""
+    """Do nothing, in place of notifying subscribers."""
 
 
 def expire(sender: object, **kwargs: object) -> None:
-    """As a cache would be told."""
+    """Do nothing, in place of invalidating a cache."""
 
 
 RECEIVERS = (index, announce, expire)
 
 
 def connect() -> None:
-    """Let the receivers follow every save of an item."""
+    """Connect the receivers."""
     for receiver in RECEIVERS:
         post_save.connect(receiver, sender=Item)

@@ -1,4 +1,4 @@
-"""The view that is measured, and the one that tells what its requests took."""
+"""The view that is measured, and one that returns the CPU time of its requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SAVES = 20
 
 
 def make_items() -> None:
-    """Have rows to save."""
+    """Create the rows to save."""
     for number in range(SAVES):
         Item.objects.create(name=f"item {number}")
 
@@ -28,7 +28,7 @@ def save_all(request: HttpRequest) -> HttpResponse:
 
 
 def usage(request: HttpRequest) -> JsonResponse:
-    """CPU time of the process; ``requests`` were made since it was last asked, and the one that asked then."""
+    """CPU time of the process; ``requests`` is the number of requests since the last call, including that call."""
     assert Site.serving is not None  # noqa: S101 - for the type checker: the WSGI application made it
     asked_before = int(request.GET["asked"])
     return JsonResponse({"used_ns": Site.serving.usage_ns(int(request.GET["requests"]), asked_before)})

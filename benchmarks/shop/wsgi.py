@@ -1,4 +1,4 @@
-"""The site as a WSGI application, for a server; the environment says which subject it is."""
+"""The site as a WSGI application; an environment variable has the subject."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tools that are measured: one module per maker."""
+"""The tools that are measured: one module per project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the child process asks of a tool."""
+"""The base class of tools."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Bounds = tuple[int, int]
 
 @dataclass(frozen=True)
 class Work:
-    """What a batch did, and a tool should have seen of it."""
+    """What a batch did, and a tool has to record."""
 
     dispatches: int = 0
     calls: int = 0
@@ -24,48 +24,48 @@ class Work:
 
 
 def exactly(count: int) -> Bounds:
-    """Neither less nor more."""
+    """The bounds of an exact count."""
     return count, count
 
 
 class Tool:
-    """Does nothing: what Django alone has."""
+    """Does nothing, as for Django alone."""
 
     opened_calls: int | None = None
     """How many receiver calls fit into what ``opened`` opens; None for any number."""
 
     def settings(self) -> Mapping[str, Any]:
-        """What the tool wants in Django's settings; lists go before those that are there."""
+        """Settings of the tool; lists are added before the existing ones."""
         return {}
 
     def prepare(self) -> None:
-        """Install what belongs before ``django.setup()``."""
+        """Install what has to be installed before ``django.setup()``."""
 
     def start(self) -> None:
-        """Install what belongs after ``django.setup()``."""
+        """Install what has to be installed after ``django.setup()``."""
 
     def receiver(self, receiver: Callable[..., Any]) -> Callable[..., Any]:
-        """The receiver as it is connected."""
+        """The receiver that is connected, perhaps wrapped."""
         return receiver
 
     def send(self, send: Callable[..., Any]) -> Callable[..., Any]:
-        """The send method as the sender calls it."""
+        """The send method that the sender calls, perhaps wrapped."""
         return send
 
     def opened(self) -> AbstractContextManager[object]:
-        """What a request would have opened around the sends."""
+        """A context like that of a request around the sends."""
         return contextlib.nullcontext()
 
     def flush(self) -> None:
-        """Do everything that was deferred."""
+        """Do all deferred work."""
 
     def recorded(self) -> Mapping[str, int]:
-        """How much was recorded since the start, by kind."""
+        """The number of records since the start, by kind."""
         return {}
 
     def expected(self, work: Work) -> Mapping[str, Bounds]:
-        """How much must have been recorded of some work."""
+        """The number of records that some work has to make."""
         return {}
 
     def check(self) -> None:
-        """Fail where the tool does not do what it is measured for; sends a few signals of its own."""
+        """Fail if the tool does not do what it is measured for; sends a few signals."""

@@ -1,4 +1,4 @@
-"""OpenTelemetry's metrics: a meter provider whose reader counts what was measured."""
+"""OpenTelemetry's metrics: a meter provider whose reader counts the measurements."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DURATIONS = ("django.signal.dispatch.duration", "django.signal.receiver.duration
 
 
 class Metered(Tool):
-    """A meter provider, which is read when all is done."""
+    """A meter provider, which is read at the end."""
 
     def prepare(self) -> None:
         self._reader = InMemoryMetricReader()
@@ -39,5 +39,5 @@ class Metered(Tool):
 
 
 def _is_own(attributes: Mapping[str, str]) -> bool:
-    """Whether a measurement is of what the benchmark sends; of Django's signals, ``post_save`` alone."""
+    """Whether a measurement is one of the benchmark's signals; of Django's signals, only ``post_save`` is."""
     return attributes["django.signal.name"].startswith((OWN, "django.db.models.signals.post_save"))

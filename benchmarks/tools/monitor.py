@@ -1,4 +1,4 @@
-"""django-signal-monitor, wired up as ``INSTALLED_APPS`` does it, its worker running."""
+"""django-signal-monitor, installed as by ``INSTALLED_APPS``, with its worker running."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from . import otel
 from .base import Bounds, Tool, Work, exactly
 
 QUEUE_SIZE = 1_000_000
-"""Longer than any batch: what is dropped costs nothing, and would flatter."""
+"""Longer than any batch: records that are dropped cost nothing, and would improve the result."""
 SPANS_PER_TRACE = "SPANS_PER_TRACE"
 SENDS_OVER_BUDGET = 500
 OWN = "benchmarks."
@@ -31,7 +31,7 @@ COUNTED = (OWN, "django.db.models.signals.post_save")
 
 
 class Monitor(Tool):
-    """With its defaults, but for the store and the queue's length."""
+    """With its defaults, except for the store and the length of the queue."""
 
     options: Mapping[str, object] = {}
     queue_size = QUEUE_SIZE
@@ -40,7 +40,7 @@ class Monitor(Tool):
         record_queue_module.QUEUE_SIZE = self.queue_size
 
     def settings(self) -> Mapping[str, Any]:
-        # The store in memory: what SQLite costs is so much per second, however many dispatches there are.
+        # The store in memory: the cost of SQLite per second does not depend on the number of dispatches.
         options = {"STORE": "memory", **self.options}
         return {"INSTALLED_APPS": ["signal_monitor"], "MIDDLEWARE": [PATH], "SIGNAL_MONITOR": options}
 
@@ -72,7 +72,7 @@ class Monitor(Tool):
 
 
 class TracedMonitor(Monitor):
-    """With spans, all of them, under a parent that is sampled."""
+    """With all spans, under a sampled parent."""
 
     options = {SPANS_PER_TRACE: None}
 
@@ -85,7 +85,7 @@ class TracedMonitor(Monitor):
 
 
 class BudgetedMonitor(Monitor):
-    """With the default budget of spans, which a batch of sends under one parent uses up at once."""
+    """With the default budget of spans, which a batch of sends under one parent exceeds at once."""
 
     def check(self) -> None:
         super().check()
@@ -122,14 +122,14 @@ class UnplannedTracedMonitor(UnplannedMonitor, TracedMonitor):
 
 
 class CountingMonitor(Monitor):
-    """Counts each receiver's queries."""
+    """With the queries of each receiver counted."""
 
     options = {"COUNT_QUERIES": True}
     counted: int | None = 1
 
     def check(self) -> None:
         super().check()
-        from benchmarks.shop.models import Item  # models are importable once Django is set up
+        from benchmarks.shop.models import Item  # models can be imported after django.setup()
 
         def query(**kwargs: object) -> None:
             Item.objects.exists()
@@ -144,7 +144,7 @@ class CountingMonitor(Monitor):
 
 
 class UncountingMonitor(CountingMonitor):
-    """Does not."""
+    """Without the queries counted."""
 
     options = {"COUNT_QUERIES": False}
     counted = None

@@ -26,7 +26,7 @@ tracer = trace.get_tracer("benchmarks")
 
 
 class CountingExporter(SpanExporter):
-    """Counts spans, and lets go of them; with ENCODE, after it has encoded them."""
+    """Counts spans and drops them; with ENCODE, it encodes them before."""
 
     def __init__(self) -> None:
         self.children = 0
@@ -42,7 +42,7 @@ class CountingExporter(SpanExporter):
         if self.kept is not None:
             self.kept.extend(spans)
         if self._encodes:
-            from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans  # the extra "otlp"
+            from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans  # from the extra "otlp"
 
             encode_spans(spans).SerializeToString()
         return SpanExportResult.SUCCESS
@@ -52,7 +52,7 @@ exporter = CountingExporter()
 
 
 def exported() -> int:
-    """How many spans with a parent were exported so far."""
+    """The number of exported spans that have a parent."""
     _flush()
     return exporter.children
 
@@ -64,7 +64,7 @@ def _flush() -> None:
 
 
 def parent() -> AbstractContextManager[object]:
-    """A span as a request would have it."""
+    """A span like that of a request."""
     return tracer.start_as_current_span("request")
 
 
@@ -98,7 +98,7 @@ class Unsampled(Sampled):
 
 
 class ByHand(Sampled):
-    """A span per dispatch and per receiver call, as one would write it."""
+    """A span per dispatch and per receiver call, written by hand."""
 
     def receiver(self, receiver: Callable[..., Any]) -> Callable[..., Any]:
         return _spanned(receiver, f"receive {receiver.__module__}.{receiver.__qualname__}")
@@ -150,7 +150,7 @@ class Instrumented(Sampled):
 
     def prepare(self) -> None:
         super().prepare()
-        from opentelemetry.instrumentation.django import DjangoInstrumentor  # of the extra "benchmarks"
+        from opentelemetry.instrumentation.django import DjangoInstrumentor  # from the dependency group "benchmarks"
 
         DjangoInstrumentor().instrument()
 
@@ -162,7 +162,7 @@ class Instrumented(Sampled):
 
 
 def check_parents(flush: Callable[[], None]) -> None:
-    """Fail where spans of async receivers are not under their dispatch's, or not what the receivers see as current."""
+    """Fail if spans of async receivers are not children of their dispatch's, or not current in the receivers."""
     seen: set[int] = set()
 
     async def look(**kwargs: object) -> None:

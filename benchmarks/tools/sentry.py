@@ -18,7 +18,7 @@ from .base import Bounds, Tool, Work, exactly
 
 
 class DroppingTransport(Transport):
-    """Counts the spans in what it is given, and lets go of it; with ENCODE, after it has encoded it."""
+    """Counts the spans in envelopes and drops them; with ENCODE, it encodes them before."""
 
     spans = 0
     transactions = 0
@@ -38,7 +38,7 @@ class DroppingTransport(Transport):
 
 
 class Sentry(Tool):
-    """Without tracing; its integration takes signals for spans all the same."""
+    """Without tracing; its integration still wraps signals."""
 
     options: Mapping[str, Any] = {}
 

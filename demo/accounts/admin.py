@@ -9,7 +9,7 @@ from demo.accounts.models import LoginEvent, Profile
 
 @admin.register(Profile)
 class ProfileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Profiles of everyone."""
+    """All profiles."""
 
     list_display = ("display_name", "user", "saved_at")
     search_fields = ("display_name", "user__username")
@@ -17,7 +17,7 @@ class ProfileAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in th
 
 @admin.register(LoginEvent)
 class LoginEventAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Who came and went."""
+    """Logins and logouts."""
 
     list_display = ("user", "kind", "at")
     list_filter = ("kind",)

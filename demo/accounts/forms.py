@@ -11,7 +11,7 @@ from demo.accounts.models import Profile
 
 
 class SignUpForm(UserCreationForm):  # type: ignore[type-arg]  # generic in the stubs only
-    """The user form, extended by what the profile wants to know."""
+    """The user form with the fields of the profile."""
 
     email = forms.EmailField()
     display_name = forms.CharField(max_length=60, required=False, help_text="Your user name if left empty.")
@@ -22,7 +22,7 @@ class SignUpForm(UserCreationForm):  # type: ignore[type-arg]  # generic in the 
         fields = ("username", "email")
 
     def save(self, commit: bool = True) -> User:  # noqa: FBT001, FBT002 - the base's signature
-        """Save the user, and with them the profile that a receiver has created meanwhile."""
+        """Save the user and the profile, which a receiver has created."""
         with transaction.atomic():
             user: User = super().save(commit=commit)
             if commit:
@@ -36,7 +36,7 @@ class SignUpForm(UserCreationForm):  # type: ignore[type-arg]  # generic in the 
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
-    """What a user may change."""
+    """The fields that a user may change."""
 
     class Meta:
         model = Profile

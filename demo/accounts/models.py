@@ -1,4 +1,4 @@
-"""Profiles, and when their users came and went."""
+"""Profiles, and the logins and logouts of their users."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.db import models
 
 
 class Profile(models.Model):
-    """What a user tells about themselves; every user has one, as a receiver sees to it."""
+    """What a user says about themselves; a receiver creates one for every user."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="profile")
     display_name = models.CharField(max_length=60, blank=True)
@@ -19,10 +19,10 @@ class Profile(models.Model):
 
 
 class LoginEvent(models.Model):
-    """A user logged in or out."""
+    """A login or a logout of a user."""
 
     class Kind(models.TextChoices):
-        """Which of the two."""
+        """Login or logout."""
 
         LOGIN = "login", "logged in"
         LOGOUT = "logout", "logged out"

@@ -1,4 +1,4 @@
-"""Every user has a profile, whichever way the user came to be; logins and logouts are kept."""
+"""Receivers that create a profile for every user, and record logins and logouts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ post_save.connect(create_profile, sender=User)
 
 @receiver([post_save, post_delete], sender=User)
 def follow_user(sender: type[User], instance: User, signal: ModelSignal, **kwargs: object) -> None:
-    """Save the profile whenever its user is saved, and log that it went when its user is deleted."""
+    """Save the profile whenever its user is saved, and log its deletion with its user."""
     if signal is post_delete:
         logger.info("Profile of %s went with its user", instance)
     elif not (kwargs["created"] or kwargs["raw"]):
@@ -35,12 +35,12 @@ def follow_user(sender: type[User], instance: User, signal: ModelSignal, **kwarg
 def _profile_of(user: User) -> Profile:
     try:
         return user.profile
-    except Profile.DoesNotExist:  # of a user who came from a fixture
+    except Profile.DoesNotExist:  # of a user from a fixture
         return Profile(user=user)
 
 
 def name_profile(sender: type[Profile], instance: Profile, raw: bool, **_kwargs: object) -> None:  # noqa: FBT001
-    """Call a profile without a name by its user's; connected by the lazy name "accounts.Profile"."""
+    """Give a profile without a name that of its user; connected by the lazy name "accounts.Profile"."""
     if not (instance.display_name or raw):
         instance.display_name = instance.user.get_username()
         Profile.objects.filter(pk=instance.pk).update(display_name=instance.display_name)
@@ -51,12 +51,12 @@ post_save.connect(name_profile, sender="accounts.Profile")
 
 @receiver(user_logged_in)
 def record_login(sender: type[User], user: User, **_kwargs: object) -> None:
-    """Keep when a user logged in."""
+    """Record a login."""
     LoginEvent.objects.create(user=user, kind=LoginEvent.Kind.LOGIN)
 
 
 @receiver(user_logged_out)
 def record_logout(sender: type[User], user: User | None, **_kwargs: object) -> None:
-    """Keep when a user logged out; Django sends the signal for someone who was not logged in, too."""
+    """Record a logout; Django also sends the signal for visitors who were not logged in."""
     if user is not None:
         LoginEvent.objects.create(user=user, kind=LoginEvent.Kind.LOGOUT)

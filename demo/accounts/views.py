@@ -19,7 +19,7 @@ EVENTS_SHOWN = 8
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_up(request: HttpRequest) -> HttpResponse:
-    """Open an account, and log in with it."""
+    """Create an account, and log in with it."""
     form = SignUpForm(request.POST or None)
     if form.is_valid():
         user = form.save()
@@ -33,7 +33,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def profile(request: HttpRequest) -> HttpResponse:
-    """Show and change one's own profile."""
+    """Show and change the user's own profile."""
     mine = get_object_or_404(Profile, user_id=request.user.pk)
     form = ProfileForm(request.POST or None, instance=mine)
     if form.is_valid():

@@ -1,1 +1,1 @@
-"""Cohorts of students, and how each student stands."""
+"""Cohorts of students, and the educational status of each student."""

@@ -9,7 +9,7 @@ from demo.admissions.models import Cohort, CohortUser
 
 @admin.register(Cohort)
 class CohortAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Cohorts; what is saved here passes the serializer by, and so the signal."""
+    """Cohorts; the admin does not use the serializer, which sends the signal."""
 
     list_display = ("slug", "name", "kickoff_date", "saved_at")
     search_fields = ("slug", "name")

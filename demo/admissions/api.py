@@ -16,7 +16,7 @@ class CohortViewSet(
     mixins.UpdateModelMixin,
     viewsets.GenericViewSet,
 ):
-    """List, make, read and change cohorts."""
+    """List, create, retrieve and update cohorts."""
 
     queryset = Cohort.objects.all()
     serializer_class = CohortSerializer

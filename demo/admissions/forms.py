@@ -20,7 +20,7 @@ class CohortForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
 
 
 class StudentForm(forms.Form):
-    """Who joins a cohort: users who have accepted an invitation and are not in it yet."""
+    """Users who may join a cohort: they have accepted an invitation and are not in it yet."""
 
     user = forms.ModelChoiceField(User.objects.none(), label="Student", empty_label=None)
 
@@ -30,7 +30,7 @@ class StudentForm(forms.Form):
 
 
 class StatusForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
-    """How a student stands."""
+    """The educational status of a student."""
 
     class Meta:
         model = CohortUser
@@ -38,6 +38,6 @@ class StatusForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
 
 
 def candidates(cohort: Cohort) -> QuerySet[User]:
-    """Users who could join the cohort, those who accepted last first."""
+    """Users who may join the cohort; those who accepted last come first."""
     accepted = User.objects.filter(academy_profiles__status=ProfileAcademy.Status.ACTIVE)
     return accepted.exclude(cohorts=cohort).order_by("-pk").distinct()

@@ -1,4 +1,4 @@
-"""Cohorts of students, and how each student stands."""
+"""Cohorts of students, and the educational status of each student."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CohortUser(models.Model):
     """A student of a cohort."""
 
     class EducationalStatus(models.TextChoices):
-        """How the student stands."""
+        """The educational status."""
 
         ACTIVE = "ACTIVE", "active"
         POSTPONED = "POSTPONED", "postponed"
@@ -50,7 +50,7 @@ class CohortUser(models.Model):
         return f"{self.user} in {self.cohort}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the base's signature
-        """Save, and tell the receivers if the educational status is another one now."""
+        """Save, and send the signal if the educational status has changed."""
         before = self._stored_status()
         super().save(*args, **kwargs)
         if before != self._stored_status():

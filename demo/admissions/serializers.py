@@ -1,4 +1,4 @@
-"""How cohorts look from outside."""
+"""The representation of cohorts in the API."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from demo.admissions.signals import cohort_saved
 
 
 class CohortSerializer(serializers.ModelSerializer):
-    """Reads and writes a cohort; whatever it saves, the receivers hear of."""
+    """Reads and writes a cohort, and sends a signal for each one that it saves."""
 
     class Meta:
         model = Cohort
@@ -24,7 +24,7 @@ class CohortSerializer(serializers.ModelSerializer):
         return cohort
 
     def update(self, instance: Cohort, validated_data: dict[str, Any]) -> Cohort:
-        """Save a cohort that was there before."""
+        """Save an existing cohort."""
         cohort: Cohort = super().update(instance, validated_data)
         cohort_saved.send(sender=Cohort, instance=cohort, created=False)
         return cohort

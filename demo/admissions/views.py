@@ -17,7 +17,7 @@ SHOWN = 30
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def index(request: HttpRequest) -> HttpResponse:
-    """The newest cohorts, and a form to make one more."""
+    """The newest cohorts, and a form to create one."""
     form = CohortForm()
     if request.method == "POST":
         form, saved = _save_through_serializer(request, None)
@@ -37,7 +37,7 @@ def cohort(request: HttpRequest, slug: str) -> HttpResponse:
         form, saved = _save_through_serializer(request, shown)
         if saved:
             return redirect("admissions:cohort", slug=saved.slug)
-        shown.refresh_from_db()  # validating the form has put what was typed into it
+        shown.refresh_from_db()  # validating the form has changed the instance
     students = shown.cohort_users.select_related("user")
     context = {
         "cohort": shown,
@@ -50,7 +50,7 @@ def cohort(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_POST
 def add_student(request: HttpRequest, slug: str) -> HttpResponse:
-    """Let a user join a cohort."""
+    """Add a user to a cohort."""
     joined = get_object_or_404(Cohort, slug=slug)
     form = StudentForm(joined, request.POST)
     if form.is_valid():
@@ -63,7 +63,7 @@ def add_student(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_POST
 def set_status(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
-    """Change how a student stands."""
+    """Change the educational status of a student."""
     student = get_object_or_404(CohortUser.objects.select_related("user", "cohort"), cohort__slug=slug, pk=pk)
     form = StatusForm(request.POST, instance=student)
     if form.is_valid():
@@ -82,7 +82,7 @@ def _save_through_serializer(request: HttpRequest, instance: Cohort | None) -> t
         messages.success(request, f"Saved: {saved}")
         return CohortForm(instance=saved), saved
     form = CohortForm(request.POST, instance=instance)
-    form.errors.clear()  # the serializer's word counts, and both would say the same twice
+    form.errors.clear()  # the serializer validates too, and both would report the same error
     for name, errors in serializer.errors.items():
         form.add_error(name if name in form.fields else None, list(map(str, errors)))
     return form, None

@@ -1,1 +1,1 @@
-"""A task that runs elsewhere, and the signal that tells of its end."""
+"""A task that runs in the worker, and the signal that it sends at its end."""

@@ -9,6 +9,6 @@ from demo.application.models import FinishedTask
 
 @admin.register(FinishedTask)
 class FinishedTaskAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """What was done where."""
+    """Finished tasks and their processes."""
 
     list_display = ("name", "task_id", "process_id", "at")

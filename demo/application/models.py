@@ -8,10 +8,10 @@ KEPT = 50
 
 
 class FinishedTaskManager(models.Manager["FinishedTask"]):
-    """The finished tasks, as many as one needs to look back on."""
+    """The finished tasks; only the last KEPT are stored."""
 
     def keep(self, *, task_id: str, name: str, process_id: int) -> FinishedTask:
-        """Keep a finished task, and forget all but the last KEPT."""
+        """Store a finished task, and delete all but the last KEPT."""
         finished = self.create(task_id=task_id, name=name, process_id=process_id)
         last = self.order_by("-pk").values("pk")[:KEPT]
         self.exclude(pk__in=last).delete()

@@ -1,4 +1,4 @@
-"""What happens when a task is done, in the process that has done it."""
+"""The receiver of finished tasks; it runs in the process of the worker."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ from demo.application.signals import some_task_done
 
 @receiver(some_task_done)
 def keep_finished_task(sender: str, task_id: str, **_kwargs: object) -> None:
-    """Keep which task is done, and the process that it ran in."""
+    """Store which task is finished, and the process that it ran in."""
     FinishedTask.objects.keep(task_id=task_id, name=sender, process_id=os.getpid())

@@ -1,4 +1,4 @@
-"""A task that tells when it is done."""
+"""A task that sends a signal when it is done."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ WORK_SECONDS = 0.05
 
 @shared_task(bind=True)
 def do_some_task(self: Task) -> None:
-    """Work for a moment, then say so."""
+    """Work for a moment, then send the signal."""
     time.sleep(WORK_SECONDS)
     some_task_done.send(sender="do_some_task", task_id=self.request.id)

@@ -18,7 +18,7 @@ SHOWN = 12
 
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    """The tasks that are done, newest first."""
+    """The finished tasks, newest first."""
     context = {"finished": FinishedTask.objects.all()[:SHOWN], "site_process_id": os.getpid()}
     return render(request, "application/index.html", context)
 
@@ -28,7 +28,7 @@ def queue(request: HttpRequest) -> HttpResponse:
     """Queue the task, and do not wait for it."""
     try:
         task_id = do_some_task.delay().id
-    except (OperationalError, OSError) as error:  # of a broker that is a server, and of one that is a directory
+    except (OperationalError, OSError) as error:  # from a broker on a server, and from a directory
         messages.error(request, f"The task queue cannot be reached: {error}.")
     else:
         messages.success(request, f"Queued: do_some_task {task_id[:8]}. Reload in a moment to see it done.")

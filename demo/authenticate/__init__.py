@@ -1,1 +1,1 @@
-"""People are invited to the academy, and accept."""
+"""Invitations to the academy, and their acceptance."""

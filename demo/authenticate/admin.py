@@ -9,7 +9,7 @@ from demo.authenticate.models import ProfileAcademy
 
 @admin.register(ProfileAcademy)
 class ProfileAcademyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Who is invited; setting one of them active here sends the signal, too."""
+    """Invited people; making one active here sends the signal, too."""
 
     list_display = ("email", "first_name", "status", "user", "invited_at")
     list_filter = ("status",)

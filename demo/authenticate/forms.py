@@ -8,7 +8,7 @@ from demo.authenticate.models import ProfileAcademy
 
 
 class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
-    """Whom to invite."""
+    """The person to invite."""
 
     class Meta:
         model = ProfileAcademy

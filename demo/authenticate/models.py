@@ -1,4 +1,4 @@
-"""Who is invited to the academy, and who has accepted."""
+"""People who are invited to the academy, or have accepted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from demo.authenticate.signals import invite_accepted
 
 
 class ProfileAcademy(models.Model):
-    """Someone's place at the academy; there is no user to it until the invitation is accepted."""
+    """A place at the academy; it has no user until the invitation is accepted."""
 
     class Status(models.TextChoices):
         """Whether the invitation is accepted."""
@@ -34,14 +34,14 @@ class ProfileAcademy(models.Model):
         return f"{self.first_name} <{self.email}>"
 
     def save(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the base's signature
-        """Save, and tell the receivers once the row says that the invitation is accepted."""
+        """Save, and send the signal if the invitation was accepted."""
         was_invited = self._stored_status() == self.Status.INVITED
         super().save(*args, **kwargs)
         if was_invited and self._stored_status() == self.Status.ACTIVE:
             invite_accepted.send(sender=ProfileAcademy, instance=self)
 
     def accept(self) -> None:
-        """Accept the invitation: whoever has no account with this e-mail gets one."""
+        """Accept the invitation, and create a user if there is none with this e-mail address."""
         with transaction.atomic():
             self.user = User.objects.filter(email__iexact=self.email).order_by("pk").first() or self._make_user()
             self.status = self.Status.ACTIVE

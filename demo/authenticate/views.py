@@ -1,4 +1,4 @@
-"""The page to invite people, and to accept for them."""
+"""The page to invite people, and to accept invitations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHOWN = 20
 
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    """The newest invitations, and a form to invite one more."""
+    """The newest invitations, and a form to invite someone."""
     return _render_invitations(request, InvitationForm())
 
 

@@ -1,1 +1,1 @@
-"""What the visitor waits for, and what a task queue can take off them."""
+"""The same work in receivers, for which a visitor waits, and in a task queue."""

@@ -9,7 +9,7 @@ from demo.blocking.models import Publication
 
 @admin.register(Publication)
 class PublicationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """How long visitors waited."""
+    """Publications, and how long their visitors waited."""
 
     list_display = ("how", "waited_ms", "published_at", "finished_at")
     list_filter = ("how",)

@@ -6,7 +6,7 @@ from django.apps import AppConfig
 
 
 class BlockingConfig(AppConfig):
-    """What the visitor waits for, and what a task queue can take off them."""
+    """The same work in receivers, for which a visitor waits, and in a task queue."""
 
     name = "demo.blocking"
 

@@ -1,4 +1,4 @@
-"""The chores of a publication: the same work, whoever does it."""
+"""The chores of a publication, which are the same in receivers and in tasks."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ CHORES = (
 
 
 def do_chore(publication: Publication, name: str) -> None:
-    """Do a chore: sleeps, as if on a slow service, and keeps that it was done."""
+    """Do a chore: sleep, as if waiting for a slow service, and store that it was done."""
     time.sleep(CHORE_SECONDS)
     chore_done.send(sender=Chore, chore=Chore.objects.create(publication=publication, name=name))

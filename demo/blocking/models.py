@@ -1,4 +1,4 @@
-"""Articles that were published, and the chores that came of it."""
+"""Published articles, and their chores."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ KEPT = 40
 
 
 class PublicationManager(models.Manager["Publication"]):
-    """The publications, as many as one needs to look back on."""
+    """The publications; only the last KEPT are stored."""
 
     def forget_old(self) -> None:
-        """Forget all but the last KEPT."""
+        """Delete all but the last KEPT."""
         last = self.order_by("-pk").values_list("pk", flat=True)[:KEPT]
         self.exclude(pk__in=list(last)).delete()
 
 
 class Publication(models.Model):
-    """One press of one of the two buttons: how long its visitor waited, and when the last chore was done."""
+    """One click on one of the two buttons: how long its visitor waited, and when the last chore was done."""
 
     class How(models.TextChoices):
-        """Who does the chores."""
+        """Whether receivers or tasks do the chores."""
 
         SIGNAL = "signal", "ten receivers"
         TASKS = "tasks", "ten tasks"
@@ -40,12 +40,12 @@ class Publication(models.Model):
 
     @property
     def took_seconds(self) -> float | None:
-        """From its publication until the last chore was done; None while that is not so."""
+        """Time from the publication until the last chore was done; None before that."""
         return (self.finished_at - self.published_at).total_seconds() if self.finished_at else None
 
 
 class Chore(models.Model):
-    """One of the things to be done when an article is out, done."""
+    """A chore that is done."""
 
     publication = models.ForeignKey(Publication, models.CASCADE, related_name="chores")
     name = models.SlugField()

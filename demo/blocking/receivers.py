@@ -20,13 +20,13 @@ def index_for_search(sender: type[Publication], publication: Publication, **_kwa
 
 @receiver(article_published)
 def warm_front_page(sender: type[Publication], publication: Publication, **_kwargs: object) -> None:
-    """Render the front page anew."""
+    """Render the front page."""
     do_chore(publication, "warm_front_page")
 
 
 @receiver(article_published)
 def resize_cover(sender: type[Publication], publication: Publication, **_kwargs: object) -> None:
-    """Make the cover picture in three sizes."""
+    """Resize the cover picture to three sizes."""
     do_chore(publication, "resize_cover")
 
 
@@ -44,31 +44,31 @@ def update_sitemap(sender: type[Publication], publication: Publication, **_kwarg
 
 @receiver(article_published)
 def count_words(sender: type[Publication], publication: Publication, **_kwargs: object) -> None:
-    """Count words, for the minutes that it takes to read."""
+    """Count the words, to estimate the reading time."""
     do_chore(publication, "count_words")
 
 
 @receiver(article_published)
 def find_related(sender: type[Publication], publication: Publication, **_kwargs: object) -> None:
-    """Look for articles that go with it."""
+    """Find related articles."""
     do_chore(publication, "find_related")
 
 
 @receiver(article_published)
 def ping_partners(sender: type[Publication], publication: Publication, **_kwargs: object) -> None:
-    """Tell partner sites about it."""
+    """Notify partner sites."""
     do_chore(publication, "ping_partners")
 
 
 @receiver(article_published)
 def post_to_channel(sender: type[Publication], publication: Publication, **_kwargs: object) -> None:
-    """Post it in the channel of the editors."""
+    """Post it in the editors' channel."""
     do_chore(publication, "post_to_channel")
 
 
 @receiver(article_published)
 def write_audit_log(sender: type[Publication], publication: Publication, **_kwargs: object) -> None:
-    """Note who published what."""
+    """Log who published it."""
     do_chore(publication, "write_audit_log")
 
 
@@ -85,6 +85,6 @@ def queue_chores(sender: type[Publication], publication: Publication, **_kwargs:
 
 @receiver(chore_done)
 def note_last_chore(sender: type[Chore], chore: Chore, **_kwargs: object) -> None:
-    """Note when the last chore of a publication is done."""
+    """Store when the last chore of a publication is done."""
     if chore.publication.chores.count() == len(CHORES):
         Publication.objects.filter(pk=chore.publication_id).update(finished_at=timezone.now())

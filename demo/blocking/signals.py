@@ -5,10 +5,10 @@ from __future__ import annotations
 from django.dispatch import Signal
 
 article_published = Signal()
-"""An article is out: ten receivers do its chores at once. ``sender`` is Publication, ``publication`` the one."""
+"""An article was published; ten receivers do its chores. ``sender`` is Publication, ``publication`` the instance."""
 
 article_queued = Signal()
-"""An article is out: one receiver queues its chores. ``sender`` is Publication, ``publication`` the one."""
+"""An article was published; one receiver queues its chores. Arguments as above."""
 
 chore_done = Signal()
-"""A chore is done, wherever that was: ``sender`` is Chore, ``chore`` the one."""
+"""A chore is done, in a receiver or a task. ``sender`` is Chore, ``chore`` the instance."""

@@ -1,4 +1,4 @@
-"""What the worker does for the blocking app."""
+"""The tasks of the blocking app."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ logger = logging.getLogger(__name__)
 
 @shared_task
 def do_chore_later(publication_pk: int, name: str) -> None:
-    """Do a chore while nobody waits."""
+    """Do a chore in the worker."""
     publication = Publication.objects.filter(pk=publication_pk).first()
-    if publication is None:  # the worker was so far behind that it has been forgotten
+    if publication is None:  # it was deleted before the worker got here
         logger.info("Publication %s is gone, and so is its chore %s", publication_pk, name)
     else:
         do_chore(publication, name)

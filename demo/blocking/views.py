@@ -1,4 +1,4 @@
-"""One signal with ten receivers, beside the same work in ten tasks."""
+"""One signal with ten receivers, next to the same work in ten tasks."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ SIGNALS = {Publication.How.SIGNAL: article_published, Publication.How.TASKS: art
 REFRESH_SECONDS = 1
 PATIENCE = timedelta(seconds=10)
 GIVE_UP = timedelta(minutes=2)
-# Of a broker that is a server, and of one that is a directory.
+# From a broker on a server, and from a directory.
 QUEUE_ERRORS = (OperationalError, OSError)
 
 
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    """Both ways side by side, with what the last press of each came to."""
+    """Both ways side by side, with the result of the last click on each."""
     last = {how.value: Publication.objects.filter(how=how, waited_ms__isnull=False).first() for how in Publication.How}
     queued = last[Publication.How.TASKS]
     waiting_since = timezone.now() - queued.published_at if queued and not queued.finished_at else None
@@ -40,14 +40,14 @@ def index(request: HttpRequest) -> HttpResponse:
     }
     response = render(request, "blocking/index.html", context)
     if waiting_since is not None and waiting_since < GIVE_UP:
-        # With its address: a browser whose own has a fragment (#tasks) would jump there and not reload.
+        # With the whole address: with a fragment (#tasks) alone, a browser would scroll and not reload.
         response.headers["Refresh"] = f"{REFRESH_SECONDS}; url={reverse('blocking:index')}"
     return response
 
 
 @require_POST
 def publish(request: HttpRequest, how: str) -> HttpResponse:
-    """Publish an article, and measure how long the signal keeps its sender waiting."""
+    """Publish an article, and measure how long the sender of the signal waits."""
     if how not in Publication.How:
         raise Http404(f"Nobody publishes by {how!r}.")
     try:

@@ -1,4 +1,4 @@
-"""What a visitor of the demo site fetches pages and posts forms with."""
+"""A small HTTP client that fetches pages and posts forms."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TIMEOUT_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What came back, after redirects."""
+    """A response, after redirects."""
 
     url: str
     text: str
@@ -27,7 +27,7 @@ class Browser:
     def __init__(self, site: str) -> None:
         self._site = site
         self._cookies = CookieJar()
-        # No proxy: the site is on this machine, whatever the environment says of the way out.
+        # No proxy, whatever the environment says: the site is on this machine.
         self._opener = build_opener(ProxyHandler({}), HTTPCookieProcessor(self._cookies))
 
     def get(self, path: str) -> Page:
@@ -39,7 +39,7 @@ class Browser:
         return self._open(path, urlencode({**(fields or {}), "csrfmiddlewaretoken": self._token()}).encode())
 
     def put_json(self, path: str, data: Mapping[str, str]) -> Page:
-        """Change something through the API."""
+        """Send a PUT request to the API."""
         headers = {"Content-Type": "application/json", "X-CSRFToken": self._token()}
         return self._open(path, json.dumps(data).encode(), method="PUT", headers=headers)
 

@@ -1,4 +1,4 @@
-"""Several visitors at once, at a steady rate; and the broom for what they leave behind."""
+"""Several visitors at once, at a steady rate, and the deletion of what they create."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FAILURES_IN_A_ROW = 20
 
 
 class Crowd:
-    """Visitors, one thread each, that together act ``rate`` times a second, or as often as the site lets them."""
+    """Visitors, one thread each, that together act ``rate`` times a second, or as often as the site allows."""
 
     def __init__(self, site: str, *, rate: float, pitfalls: bool) -> None:
         self.actions = 0
@@ -46,23 +46,23 @@ class Crowd:
         self._threads = [threading.Thread(target=self._visit, args=[one], daemon=True) for one in self._visitors]
 
     def start(self) -> None:
-        """Send them in."""
+        """Start all visitors."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Let them finish what they are doing, log out and go."""
+        """Let all visitors finish their action and log out."""
         self._leaving.set()
         for thread in self._threads:
             thread.join()
 
     @property
     def stuck(self) -> bool:
-        """Whether nothing has worked for a while."""
+        """Whether all actions have failed for a while."""
         return self._failures_in_a_row >= FAILURES_IN_A_ROW
 
     def _visit(self, visitor: Visitor) -> None:
-        pause = random.uniform(0, self._pause_seconds)  # noqa: S311 - so that they do not all come at once
+        pause = random.uniform(0, self._pause_seconds)  # noqa: S311 - so that they do not all start at once
         while not self._leaving.wait(pause):
             started = time.monotonic()
             self._count(self._attempt(visitor))
@@ -85,7 +85,7 @@ class Crowd:
 
 
 def tidy() -> None:
-    """Forget all but the newest visitors and what is newest of theirs, and sessions that are over."""
+    """Delete all but the newest visitors and their newest rows, and expired sessions."""
     _keep_newest(User.objects.filter(username__startswith=NAME_PREFIX), USERS_KEPT)
     _keep_newest(Todo.objects.filter(owner__username__startswith=NAME_PREFIX), TODOS_KEPT)
     _keep_newest(Cohort.objects.filter(slug__startswith=NAME_PREFIX), COHORTS_KEPT)

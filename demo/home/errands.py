@@ -1,4 +1,4 @@
-"""What visitors do at the academy, at the movies and with the task queue."""
+"""What visitors do at the academy, with movies and with the task queue."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STUDENT_FORM = r'action="({path}students/\d+/)"'
 
 
 class Errands:
-    """One visitor's errands; what they make bears their name, so that it can be told from what people make."""
+    """The actions of one visitor; what they create has their name, so that it can be deleted."""
 
     def __init__(self, browser: Browser, name: str, choice: random.Random) -> None:
         self._browser = browser
@@ -39,12 +39,12 @@ class Errands:
         self._slug = f"{name}-cohort"
 
     def leave_email(self) -> None:
-        """Leave the e-mail of whoever is invited next."""
+        """Leave the e-mail address of the person who is invited next."""
         self._browser.get("/academy/marketing/")
         self._browser.post("/academy/marketing/", self._friend())
 
     def invite(self) -> None:
-        """Invite someone, who has often left an e-mail before."""
+        """Invite someone, often a person who has left an e-mail address."""
         if self._choice.random() < 0.7:
             self.leave_email()
         self._browser.get("/academy/invitations/")
@@ -52,14 +52,14 @@ class Errands:
         self._friends += 1
 
     def accept(self) -> None:
-        """Accept one of one's own invitations."""
+        """Accept one of the visitor's own invitations."""
         page = self._browser.get("/academy/invitations/")
         forms = re.findall(INVITATION.format(name=self._name), page.text)
         if forms:
             self._browser.post(self._choice.choice(forms))
 
     def keep_cohort(self) -> None:
-        """Make one's cohort, or give it another name through the API."""
+        """Create the visitor's cohort, or rename it through the API."""
         fields = {"slug": self._slug, "name": self._choice.choice(COHORT_NAMES)}
         if self._has_cohort():
             self._browser.put_json(f"/academy/api/cohorts/{self._slug}/", fields)
@@ -68,14 +68,14 @@ class Errands:
             self._browser.post("/academy/cohorts/", fields)
 
     def add_student(self) -> None:
-        """Add someone who has accepted to one's cohort."""
+        """Add someone who has accepted to the visitor's cohort."""
         path = f"/academy/cohorts/{self._slug}/"
         students = STUDENT.findall(self._browser.get(path).text) if self._has_cohort() else []
         if students:
             self._browser.post(f"{path}students/", {"user": self._choice.choice(students)})
 
     def change_status(self) -> None:
-        """Change how a student of one's cohort stands."""
+        """Change the status of a student in the visitor's cohort."""
         path = f"/academy/cohorts/{self._slug}/"
         page = self._browser.get(path).text if self._has_cohort() else ""
         forms = re.findall(STUDENT_FORM.format(path=path), page)
@@ -83,12 +83,12 @@ class Errands:
             self._browser.post(self._choice.choice(forms), {"educational_status": self._choice.choice(STATUSES)})
 
     def queue_task(self) -> None:
-        """Queue a task, and come back to see it done."""
+        """Queue a task, and look at its result later."""
         self._browser.get("/tasks/")
         self._browser.post("/tasks/queue/")
 
     def search_movie(self) -> None:
-        """Search for a movie, now and then for one that nobody has searched for."""
+        """Search for a movie, sometimes with a new term."""
         new = f"{self._name} {self._choice.randrange(1_000)}"
         text = new if self._choice.random() < 0.1 else self._choice.choice(MOVIES)
         self._browser.get("/movies/")

@@ -1,4 +1,4 @@
-"""Processes that are started together and stopped together, with all that they have started."""
+"""Processes that are started and stopped together, with their own child processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TAIL_LINES = 20
 
 
 class Child:
-    """A process in a group of its own, so that Ctrl-C reaches it through us alone, and its children with it."""
+    """A process in a group of its own, so that Ctrl-C does not reach it and its children directly."""
 
     def __init__(self, name: str, process: subprocess.Popen[bytes], log: Path | None) -> None:
         self.name = name
@@ -25,31 +25,31 @@ class Child:
 
     @property
     def returncode(self) -> int | None:
-        """How it ended; None while it runs."""
+        """The exit status; None while it runs."""
         return self._process.poll()
 
     def tail(self) -> str:
-        """The end of what it logged; empty if that went to the console."""
+        """The last lines of its log; empty if it logs to the console."""
         text = self._log.read_text(encoding="utf-8", errors="replace") if self._log else ""
         return "\n".join(text.splitlines()[-TAIL_LINES:])
 
     def terminate(self) -> None:
-        """Ask it to end; how to end what it has started is its own affair."""
+        """Ask it to end; it ends its own child processes."""
         self._process.terminate()
 
     def kill_group(self) -> None:
-        """Kill it and all that it has started."""
-        with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group of the dead
+        """Kill it and its child processes."""
+        with suppress(ProcessLookupError, PermissionError):  # macOS raises the latter for a group that has ended
             os.killpg(self._process.pid, signal.SIGKILL)
 
     def wait(self, seconds: float) -> None:
-        """Wait for its end, at most so long."""
+        """Wait until it has ended, at most this long."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
 
 
 class Children:
-    """A context manager that stops every child on its way out."""
+    """A context manager that stops all children at its end."""
 
     def __init__(self, *, environ: Mapping[str, str], cwd: Path, log_directory: Path | None) -> None:
         self._environ = environ
@@ -83,22 +83,22 @@ class Children:
         return child
 
     def first_ended(self) -> Child | None:
-        """A child that runs no more, if there is one."""
+        """A child that has ended, if there is one."""
         return next((child for child in self._children if child.returncode is not None), None)
 
     def stop(self) -> None:
-        """Ask the children to end, the last one first, and kill what has not done so in time."""
+        """Ask the children to end, the last one first, and kill those that do not in time."""
         while self._children:
             child = self._children.pop()
             child.terminate()
             child.wait(GRACE_SECONDS)
-            # Its group, even if it has ended itself: what it had started may not have.
+            # The whole group, because its children may still run.
             child.kill_group()
             child.wait(GRACE_SECONDS)
 
 
 class StopRequest:
-    """Notes Ctrl-C, SIGTERM and a closed terminal, for a loop to look at; true once one came."""
+    """Becomes true after Ctrl-C, SIGTERM or a closed terminal; a loop checks it."""
 
     def __init__(self) -> None:
         self._requested = False

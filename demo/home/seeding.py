@@ -1,4 +1,4 @@
-"""What the demo site has in it to begin with; seeding again adds only what is missing."""
+"""The initial data of the demo site; running it again adds only what is missing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OWN_TODOS = ("Water the plants", "Read the waterfall of a dispatch", "Move a slo
 
 
 def seed() -> None:
-    """Make the user ``demo``, a few neighbours, todos for all, and an academy to start from."""
+    """Create the user ``demo``, a few others, todos for all, and an academy."""
     _seed_demo_user()
     for username, (display_name, bio) in NEIGHBOURS.items():
         _seed_neighbour(username, display_name, bio)
@@ -66,7 +66,7 @@ def _seed_academy() -> None:
         serializer = CohortSerializer(data=COHORT)
         serializer.is_valid(raise_exception=True)
         serializer.save()
-    # An invitation to accept, and an e-mail that waits to be bound to whoever accepts it.
+    # An invitation to accept, and a form entry that is bound to the user who accepts it.
     if not ProfileAcademy.objects.filter(email=INVITED["email"]).exists():
         ProfileAcademy.objects.create(**INVITED)
         FormEntry.objects.create(**INVITED)

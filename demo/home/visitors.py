@@ -1,4 +1,4 @@
-"""A visitor of the demo site, who clicks by HTTP as a browser would."""
+"""A simulated visitor of the demo site, who uses HTTP as a browser would."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ TITLES = (
     "Renew the passport",
     "Write a test for the receiver",
 )
-# All visitors take turns: the first of each kind, the slow receiver before all, then the second, until all are done.
+# All visitors share this order: the first of each kind, beginning with the slow receiver, then the second, and so on.
 PITFALL_TURNS = itertools.cycle(
     pitfall for turn in itertools.zip_longest(*(family.pitfalls for family in FAMILIES)) for pitfall in turn if pitfall
 )
 
 
 class Visitor:
-    """Someone who looks around, signs up, keeps a list of todos, and has errands elsewhere on the site."""
+    """Looks at pages, signs up, keeps a list of todos, and uses the other apps of the site."""
 
     def __init__(self, site: str, *, pitfalls: bool, choice: random.Random) -> None:
         self._browser = Browser(site)
@@ -56,25 +56,25 @@ class Visitor:
         self._logged_in = False
 
     def act(self) -> None:
-        """Do one of the things that one would do now; OSError when that fails."""
+        """Do one of the actions that are possible now; OSError if it fails."""
         actions = self._guest_actions() if not self._logged_in else self._member_actions()
         if self._pitfalls:
-            # One action in a dozen, so that failures stay the exception that they should be.
+            # One action in a dozen, so that failures stay rare.
             actions[self.fall_into_pitfall] = sum(actions.values()) / 11
         (action,) = self._choice.choices(list(actions), list(actions.values()))
         action()
 
     def leave(self) -> None:
-        """Log out, if logged in, so that no session stays behind."""
+        """Log out, so that no session is left."""
         if self._logged_in:
             self.log_out()
 
     def browse(self) -> None:
-        """Look at a page that is there for everyone."""
+        """Look at a public page."""
         self._browser.get(self._choice.choice(PAGES))
 
     def sign_up(self) -> None:
-        """Open an account, and be logged in."""
+        """Sign up, which logs in, too."""
         self._browser.get("/accounts/sign-up/")
         password = {"password1": self._password, "password2": self._password}
         person = {"username": self._name, "email": f"{self._name}@example.org", "bio": "Passing by."}
@@ -82,42 +82,42 @@ class Visitor:
         self._has_account = self._logged_in = True
 
     def log_in(self) -> None:
-        """Come back; whoever's account has been cleared away meanwhile has to sign up anew."""
+        """Log in; sign up again if the account was deleted meanwhile."""
         self._browser.get("/accounts/login/")
         page = self._browser.post("/accounts/login/", {"username": self._name, "password": self._password})
         self._has_account = self._logged_in = "/accounts/login/" not in page.url
 
     def log_out(self) -> None:
-        """End the session."""
+        """Log out."""
         self._browser.get("/todos/")
         self._browser.post("/accounts/logout/")
         self._logged_in = False
 
     def look_at_profile(self) -> None:
-        """Look at one's profile; whoever is sent to log in is no longer logged in."""
+        """Look at the profile; a redirect to the login page means that the session has ended."""
         self._logged_in = "/accounts/login/" not in self._browser.get("/accounts/profile/").url
 
     def save_profile(self) -> None:
-        """Change one's profile."""
+        """Change the profile."""
         self.look_at_profile()
         if self._logged_in:
             self._browser.post("/accounts/profile/", {"display_name": self._name, "bio": self._choice.choice(TITLES)})
 
     def add_todo(self) -> None:
-        """Add a todo to one's own list."""
+        """Add a todo."""
         self.look_at_profile()
         if self._logged_in:
             self._browser.post("/todos/add/", {"title": self._choice.choice(TITLES)})
 
     def change_todo(self) -> None:
-        """Mark or delete one of one's todos."""
+        """Mark or delete a todo."""
         self.look_at_profile()
         forms = TODO_FORM.findall(self._browser.get("/todos/").text) if self._logged_in else []
         if forms:
             self._browser.post(self._choice.choice(forms))
 
     def fall_into_pitfall(self) -> None:
-        """Press the next of the buttons that one should not press."""
+        """Press the button of the next pitfall."""
         self._browser.get("/pitfalls/")
         self._browser.post(f"/pitfalls/{next(PITFALL_TURNS).slug}/")
 

@@ -1,1 +1,1 @@
-"""What marketing makes of the other apps' signals, much of it in the task queue."""
+"""Receivers of the other apps' signals, which queue tasks."""

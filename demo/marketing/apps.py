@@ -6,7 +6,7 @@ from django.apps import AppConfig
 
 
 class MarketingConfig(AppConfig):
-    """Receivers of what other apps send."""
+    """Receivers of the signals of other apps."""
 
     name = "demo.marketing"
 

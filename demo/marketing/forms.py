@@ -8,7 +8,7 @@ from demo.marketing.models import FormEntry
 
 
 class EntryForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
-    """Leave an e-mail."""
+    """Leave an e-mail address."""
 
     class Meta:
         model = FormEntry

@@ -1,4 +1,4 @@
-"""What marketing knows of people and cohorts."""
+"""Form entries, tags of cohorts and tasks of students."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from demo.admissions.models import Cohort, CohortUser
 
 
 class FormEntry(models.Model):
-    """Someone left their e-mail; there may be a user to it later."""
+    """An e-mail address that someone left; it may belong to a user later."""
 
     first_name = models.CharField(max_length=60)
     email = models.EmailField("e-mail")
@@ -25,7 +25,7 @@ class FormEntry(models.Model):
 
 
 class Tag(models.Model):
-    """A cohort's tag in the mailing system (ACP), as a task of the worker made it."""
+    """The tag of a cohort in the mailing system (ACP); a task creates it."""
 
     cohort = models.OneToOneField(Cohort, models.CASCADE, related_name="tag")
     slug = models.SlugField(max_length=60)
@@ -40,7 +40,7 @@ class Tag(models.Model):
 
 
 class CohortTask(models.Model):
-    """What a student of a cohort is to do next, as a task of the worker made it."""
+    """What a student has to do next; a task creates it."""
 
     cohort_user = models.ForeignKey(CohortUser, models.CASCADE, related_name="cohort_tasks")
     title = models.CharField(max_length=120)

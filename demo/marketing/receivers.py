@@ -1,6 +1,6 @@
-"""What marketing makes of the signals that other apps send.
+"""Receivers of the signals of other apps.
 
-Tasks are queued once their rows are committed, and robustly: a broker that is down is logged, and the page still comes.
+Tasks are queued after the commit, and robustly: if the broker is down, this is logged and the page is shown.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ def bind_entries_of_accepted(sender: type[ProfileAcademy], instance: ProfileAcad
 
 @receiver(post_save, sender=User)
 def bind_entries_of_new_user(sender: type[User], instance: User, created: bool, raw: bool, **_kwargs: object) -> None:  # noqa: FBT001
-    """Bind earlier form entries to a new user, however the user came to be."""
+    """Bind earlier form entries to a new user."""
     if created and instance.email and not raw:
         _bind(instance.email, instance)
 
 
 @receiver(cohort_saved, sender=Cohort)
 def queue_tag_of_cohort(sender: type[Cohort], instance: Cohort, **_kwargs: object) -> None:
-    """Queue add_cohort_slug_as_acp_tag, for when the cohort is committed."""
+    """Queue add_cohort_slug_as_acp_tag after the cohort is committed."""
     transaction.on_commit(lambda: add_cohort_slug_as_acp_tag.delay(instance.pk), robust=True)
 
 
 @receiver(student_edu_status_updated, sender=CohortUser)
 def queue_task_of_student(sender: type[CohortUser], instance: CohortUser, **_kwargs: object) -> None:
-    """Queue add_cohort_task_to_student, for when the status is committed."""
+    """Queue add_cohort_task_to_student after the status is committed."""
     transaction.on_commit(lambda: add_cohort_task_to_student.delay(instance.pk), robust=True)
 
 

@@ -1,4 +1,4 @@
-"""What marketing leaves to the worker."""
+"""The tasks of the marketing app."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NEXT_STEPS = {
 
 @shared_task
 def add_cohort_task_to_student(cohort_user_id: int) -> None:
-    """Give a student the next thing to do, by how they stand now."""
+    """Give a student the next thing to do for their educational status."""
     student = CohortUser.objects.filter(pk=cohort_user_id).first()
     if student is None:
         logger.info("No task for student %s, who has left meanwhile", cohort_user_id)
@@ -35,7 +35,7 @@ def add_cohort_task_to_student(cohort_user_id: int) -> None:
 
 @shared_task
 def add_cohort_slug_as_acp_tag(cohort_id: int) -> None:
-    """Keep the cohort's tag in step with its slug."""
+    """Set the tag of a cohort to its slug."""
     cohort = Cohort.objects.filter(pk=cohort_id).first()
     if cohort is None:
         logger.info("No tag for cohort %s, which is gone meanwhile", cohort_id)

@@ -1,4 +1,4 @@
-"""The page of form entries, and of what the worker has made of cohorts and students."""
+"""The page of form entries, tags and tasks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHOWN = 10
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def index(request: HttpRequest) -> HttpResponse:
-    """Leave one's e-mail; see whose entries are bound, and the newest tags and tasks."""
+    """A form to leave an e-mail address, the entries, and the newest tags and tasks."""
     form = EntryForm(request.POST or None)
     if form.is_valid():
         messages.success(request, f"Noted: {form.save()}")

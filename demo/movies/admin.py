@@ -9,14 +9,14 @@ from demo.movies.models import Genre, Movie, SearchTerm
 
 @admin.register(Genre)
 class GenreAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Genres, with their movies counted."""
+    """Genres, and their number of movies."""
 
     list_display = ("name", "movie_count")
 
 
 @admin.register(Movie)
 class MovieAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Movies that were found."""
+    """Movies."""
 
     list_display = ("title", "year", "runtime_minutes", "filled_at")
     list_filter = ("genres",)
@@ -25,7 +25,7 @@ class MovieAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the 
 
 @admin.register(SearchTerm)
 class SearchTermAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """What people searched for."""
+    """Search terms."""
 
     list_display = ("text", "status", "asked_at", "admins_told_at")
     list_filter = ("status",)

@@ -10,7 +10,7 @@ NOW, BACKGROUND = "now", "background"
 
 
 class SearchForm(forms.Form):
-    """Words of a title, and who is to search for them."""
+    """Words of a title, and whether the request or a task searches for them."""
 
     text = forms.CharField(
         label="Title",

@@ -11,7 +11,7 @@ LONGEST_TERM = 100
 
 
 class Genre(models.Model):
-    """A kind of movie; a receiver keeps count of its movies."""
+    """A genre; a receiver counts its movies."""
 
     name = models.CharField(max_length=60, unique=True)
     movie_count = models.PositiveIntegerField(default=0, editable=False)
@@ -42,10 +42,10 @@ class Movie(models.Model):
 
 
 class SearchTermManager(models.Manager["SearchTerm"]):
-    """Terms, each kept once."""
+    """Search terms; each is stored once."""
 
     def ask(self, text: str) -> SearchTerm:
-        """Keep a term that someone searches for, or come back to it; its result is pending from now on."""
+        """Create or update a term that someone searches for; its result is pending."""
         term, created = self.get_or_create(text=" ".join(text.casefold().split()))
         if not created:
             term.status, term.error, term.asked_at = SearchTerm.Status.PENDING, "", timezone.now()
@@ -54,10 +54,10 @@ class SearchTermManager(models.Manager["SearchTerm"]):
 
 
 class SearchTerm(models.Model):
-    """What someone searched for, and what the last search came to."""
+    """A search term, and the result of the last search for it."""
 
     class Status(models.TextChoices):
-        """How far the last search is."""
+        """The state of the last search."""
 
         PENDING = "pending", "pending"
         DONE = "done", "done"
@@ -79,12 +79,12 @@ class SearchTerm(models.Model):
         return self.text
 
     def finish(self, movies: Iterable[Movie]) -> None:
-        """Keep what was found."""
+        """Store the movies that were found."""
         self.movies.set(movies)
         self.status, self.error = self.Status.DONE, ""
         self.save(update_fields=["status", "error"])
 
     def fail(self, error: str) -> None:
-        """Keep why nothing was found."""
+        """Store why the search failed."""
         self.status, self.error = self.Status.FAILED, error
         self.save(update_fields=["status", "error"])

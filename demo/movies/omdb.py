@@ -1,6 +1,6 @@
-"""The Open Movie Database, or a small catalogue of our own while no OMDB_API_KEY is set.
+"""The Open Movie Database, or a small bundled catalogue if OMDB_API_KEY is not set.
 
-One client is open per thread, from its first question until someone closes it: a receiver of ``request_finished``
+One client is open per thread, from its first query until it is closed: by a receiver of ``request_finished``
 after a request, the task or the command otherwise.
 """
 
@@ -30,7 +30,7 @@ SHAPE = "OMDb answered JSON of another shape than it documents."
 
 
 class OmdbError(Exception):
-    """OMDb did not answer, or not what was asked; the text can be shown to visitors."""
+    """OMDb did not answer, or returned an error; the text can be shown to visitors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What there is to know of one movie."""
+    """The details of a movie."""
 
     runtime_minutes: int | None
     genres: tuple[str, ...]
@@ -52,13 +52,13 @@ class Details:
 
 
 class Client(ABC):
-    """Answers questions about movies, and counts them."""
+    """Answers queries about movies, and counts them."""
 
     def __init__(self) -> None:
         self.questions = 0
 
     def search(self, text: str) -> list[Summary]:
-        """Movies whose title has these words; none is no error."""
+        """Movies whose title has these words; an empty list if there are none."""
         self.questions += 1
         return self._search(text)
 
@@ -99,7 +99,7 @@ class CatalogueClient(Client):
 
 
 class OmdbClient(Client):
-    """Asks the real service, or another at ``url`` that answers as it does."""
+    """Queries the real service, or another one at ``url`` with the same API."""
 
     def __init__(self, key: str, url: str = DEFAULT_URL) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ class OmdbClient(Client):
         return answer
 
     def _ask(self, **question: str) -> dict[str, Any]:
-        # No error may show the address: the key is in it.
+        # No error may show the address, because it contains the key.
         request = Request(f"{self._url}?{urlencode({'apikey': self._key, **question})}")  # noqa: S310 - checked above
         try:
             with self._opener.open(request, timeout=TIMEOUT_SECONDS) as response:
@@ -138,7 +138,7 @@ class OmdbClient(Client):
         except HTTPError as error:
             with error:
                 raise OmdbError(f"OMDb refused to answer: {error.code} {error.reason}.") from error
-        except (OSError, HTTPException) as error:  # no connection, no answer in time, half an answer
+        except (OSError, HTTPException) as error:  # no connection, no answer in time, an incomplete answer
             raise OmdbError(f"OMDb cannot be reached: {getattr(error, 'reason', error)}.") from error
         except ValueError as error:
             raise OmdbError("OMDb answered something that is not JSON.") from error
@@ -151,7 +151,7 @@ _open = threading.local()
 
 
 def client() -> Client:
-    """The client of this thread, opened at the first question."""
+    """The client of this thread, opened for the first query."""
     if not hasattr(_open, "client"):
         key = os.environ.get("OMDB_API_KEY")
         _open.client = OmdbClient(key, os.environ.get("OMDB_URL", DEFAULT_URL)) if key else CatalogueClient()
@@ -160,7 +160,7 @@ def client() -> Client:
 
 
 def close() -> int | None:
-    """Close the client of this thread; how many questions it was asked, or None when none was open."""
+    """Close the client of this thread; returns its number of queries, or None if none was open."""
     if not hasattr(_open, "client"):
         return None
     questions: int = _open.client.questions
@@ -175,7 +175,7 @@ def _plain(text: str) -> str:
 
 
 def _number(text: object) -> int | None:
-    """The number that a text begins with, as in "100 min"."""
+    """The number at the start of a text, as in "100 min"."""
     found = re.match(r"\d{1,4}", str(text))
     return int(found[0]) if found else None
 

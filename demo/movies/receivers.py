@@ -1,4 +1,4 @@
-"""What happens when a term is new, a movie gets its details or its genres, and a request ends."""
+"""Receivers for new search terms, details and genres of movies, and the end of requests."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ def queue_notification(
     raw: bool,  # noqa: FBT001
     **_kwargs: object,
 ) -> None:
-    """Queue a mail to the admins when a term is saved for the first time, once that is committed."""
+    """Queue a mail to the admins when a new term is committed."""
     if not created or raw:
         return
 
-    # Not a partial: Django logs the __qualname__ of what fails here, and a partial has none.
+    # Not a partial: Django logs the __qualname__ of a function that fails here, and a partial has none.
     def queue() -> None:
         notify_of_new_search_term.delay(instance.pk)
 
-    # Robust: a search goes on although its mail cannot be queued; Django logs why.
+    # Robust: the search continues if the mail cannot be queued; Django logs the error.
     transaction.on_commit(queue, robust=True)
 
 
 @receiver(movie_filled)
 def log_movie_filled(sender: object, movie: Movie, **_kwargs: object) -> None:
-    """Log the movie that has got its details."""
+    """Log a movie whose details were added."""
     logger.info("Filled in: %s, %s min", movie, movie.runtime_minutes)
 
 
@@ -51,13 +51,13 @@ def recount_genres(
     pk_set: set[int] | None,
     **_kwargs: object,
 ) -> None:
-    """Count the movies of each genre that a movie got or lost."""
+    """Count the movies of each genre that was added to a movie or removed from it."""
     if action not in {"post_add", "post_remove", "post_clear"}:
         return
     genres = Genre.objects.order_by()
     if isinstance(instance, Genre):
         genres = genres.filter(pk=instance.pk)
-    elif pk_set is not None:  # None after clear(), which does not say which ones there were
+    elif pk_set is not None:  # None after clear(), which does not give the former ones
         genres = genres.filter(pk__in=pk_set)
     counted = Genre.objects.order_by().filter(pk=models.OuterRef("pk")).annotate(number=models.Count("movies"))
     genres.update(movie_count=models.Subquery(counted.values("number")))
@@ -65,13 +65,13 @@ def recount_genres(
 
 @receiver(pre_delete, sender=Movie)
 def leave_genres(sender: type[Movie], instance: Movie, **_kwargs: object) -> None:
-    """Take a movie out of its genres before it goes: Django deletes such rows without m2m_changed."""
+    """Remove a movie from its genres before it is deleted: Django deletes these rows without m2m_changed."""
     instance.genres.clear()
 
 
 @receiver(request_finished)
 def close_omdb_client(sender: type, **_kwargs: object) -> None:
-    """Close the OMDb client if the request opened one, and log how often it was asked."""
+    """Close the OMDb client if the request opened one, and log its number of queries."""
     questions = omdb.close()
     if questions is not None:
         logger.info("OMDb was asked %d times", questions)

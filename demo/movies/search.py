@@ -1,4 +1,4 @@
-"""The search itself, for the page, the task and the command alike."""
+"""The search, for the page, the task and the command."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_FOUND = 10
 
 
 def find_movies(term: SearchTerm) -> list[Movie]:
-    """Search for a term, and keep its movies with their details; OmdbError when that fails, which the term notes."""
+    """Search for a term, and store its movies with their details; if that fails, store and raise OmdbError."""
     try:
         movies = [_keep(summary) for summary in omdb.client().search(term.text)[:MOST_FOUND]]
         for movie in movies:
@@ -27,10 +27,10 @@ def find_movies(term: SearchTerm) -> list[Movie]:
 
 
 def fill_movie_details(movie: Movie) -> None:
-    """Look up the details of a movie, and say so."""
+    """Add the details of a movie, and send the signal."""
     details = omdb.client().details(movie.omdb_id)
     movie.runtime_minutes, movie.plot, movie.filled_at = details.runtime_minutes, details.plot, timezone.now()
-    # The look-up was before: nobody waits for a network with a transaction open.
+    # After the look-up, so that no transaction is open during network access.
     with transaction.atomic():
         movie.save()
         movie.genres.set([Genre.objects.get_or_create(name=name)[0] for name in details.genres])

@@ -1,4 +1,4 @@
-"""What the worker does for the movies app."""
+"""The tasks of the movies app."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 @shared_task
 def notify_of_new_search_term(pk: int) -> None:
-    """Mail the admins what someone has searched for that nobody had before."""
+    """Mail the admins a search term that is new."""
     term = SearchTerm.objects.get(pk=pk)
     mail_admins(f"New search term: {term}", f"Someone searched for “{term}”, which nobody had before.")
     SearchTerm.objects.filter(pk=pk).update(admins_told_at=timezone.now())
@@ -25,7 +25,7 @@ def notify_of_new_search_term(pk: int) -> None:
 
 @shared_task
 def search_in_background(pk: int) -> None:
-    """Search for a term while its visitor looks at another page; a failure is the term's to tell."""
+    """Search for a term in the worker; a failure is stored with the term."""
     term = SearchTerm.objects.get(pk=pk)
     try:
         find_movies(term)

@@ -22,13 +22,13 @@ RECENT = 8
 REFRESH_SECONDS = 1
 PATIENCE = timedelta(seconds=10)
 GIVE_UP = timedelta(minutes=2)
-# Of a broker that is a server, and of one that is a directory.
+# From a broker on a server, and from a directory.
 QUEUE_ERRORS = (OperationalError, OSError)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def search(request: HttpRequest) -> HttpResponse:
-    """The form, the last searches, and the genres found so far."""
+    """The form, the last searches, and the genres."""
     form = SearchForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         return _start(request, form)
@@ -42,7 +42,7 @@ def search(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def result(request: HttpRequest, pk: int) -> HttpResponse:
-    """What a search found; comes again by itself until it has ended."""
+    """The result of a search; the page reloads until it has ended."""
     return _render_result(request, get_object_or_404(SearchTerm, pk=pk))
 
 
@@ -57,7 +57,7 @@ def _start(request: HttpRequest, form: SearchForm) -> HttpResponse:
 def _search_now(term: SearchTerm) -> HTTPStatus:
     try:
         find_movies(term)
-    except OmdbError:  # the term has noted why
+    except OmdbError:  # stored with the term
         return HTTPStatus.BAD_GATEWAY
     return HTTPStatus.OK
 
@@ -77,6 +77,6 @@ def _render_result(request: HttpRequest, term: SearchTerm, status: int = 200) ->
     context = {"term": term, "form": again, "late": waited > PATIENCE, "movies": term.movies.prefetch_related("genres")}
     response = render(request, "movies/result.html", context, status=status)
     if term.status == SearchTerm.Status.PENDING and waited < GIVE_UP:
-        # With its address: a browser whose own has a fragment (#content) would jump there and not reload.
+        # With the whole address: with a fragment (#content) alone, a browser would scroll and not reload.
         response.headers["Refresh"] = f"{REFRESH_SECONDS}; url={reverse('movies:result', args=[term.pk])}"
     return response

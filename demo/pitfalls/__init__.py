@@ -1,1 +1,1 @@
-"""Classic mistakes with signals, to make on purpose."""
+"""Common mistakes with signals, each behind a button."""

@@ -1,4 +1,4 @@
-"""Presses, and the rows of the mistakes, in the admin."""
+"""The models of the pitfalls in the admin."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from demo.pitfalls.models import Certificate, Course, CourseUser, Draft, Lookup,
 
 @admin.register(Press)
 class PressAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Who fell for what."""
+    """Clicks on the buttons."""
 
     list_display = ("pitfall", "waited_ms", "at")
     list_filter = ("pitfall",)

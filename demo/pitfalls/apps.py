@@ -6,7 +6,7 @@ from django.apps import AppConfig
 
 
 class PitfallsConfig(AppConfig):
-    """Classic mistakes with signals, to make on purpose."""
+    """Common mistakes with signals, each behind a button."""
 
     name = "demo.pitfalls"
 

@@ -1,4 +1,4 @@
-"""Buttons that were pressed on the pitfalls page, and the rows that the mistakes are made with."""
+"""Clicks on the buttons of the page, and the models that the mistakes use."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ MEMBERS = 30
 
 
 class PressManager(models.Manager["Press"]):
-    """The presses, as many as one needs to look back on."""
+    """The clicks; only the last KEPT of each pitfall are stored."""
 
     def keep(self, *, pitfall: str, waited_ms: float, what_happened: str) -> Press:
-        """Keep a press, and forget all but the last KEPT of its pitfall."""
+        """Store a click, and delete all but the last KEPT of its pitfall."""
         press = self.create(pitfall=pitfall, waited_ms=waited_ms, what_happened=what_happened)
         last = self.filter(pitfall=pitfall).order_by("-pk").values("pk")[:KEPT]
         self.filter(pitfall=pitfall).exclude(pk__in=last).delete()
         return press
 
     def last_by_pitfall(self) -> dict[str, Press]:
-        """The last press of every pitfall that was ever pressed, by its slug."""
+        """The last click of each pitfall, by slug."""
         last = self.order_by().values("pitfall").annotate(last=models.Max("pk")).values("last")
         return {press.pitfall: press for press in self.filter(pk__in=last)}
 
 
 class Press(models.Model):
-    """One press of one button: how long its visitor waited, and what they saw of it."""
+    """One click on a button: how long its visitor waited, and what they saw."""
 
     pitfall = models.SlugField()
     waited_ms = models.FloatField()
@@ -47,14 +47,14 @@ class Press(models.Model):
 
 
 class CourseManager(models.Manager["Course"]):
-    """The courses that the mistakes are made with."""
+    """The courses that the mistakes use."""
 
     def named(self, title: str) -> Course:
-        """The course of that title."""
+        """The course with this title."""
         return self.get_or_create(title=title)[0]
 
     def with_members(self, title: str, number: int = MEMBERS) -> Course:
-        """The course of that title, with at least so many members; bulk_create sends no signals."""
+        """The course with this title and at least this many members; bulk_create sends no signals."""
         course = self.named(title)
         missing = range(course.members.count(), number)
         CourseUser.objects.bulk_create(CourseUser(course=course, name=f"Member {each + 1}") for each in missing)
@@ -83,7 +83,7 @@ class CourseUser(models.Model):
 
 
 class Draft(models.Model):
-    """A text whose receiver saves it again while it is being saved."""
+    """A text whose receiver saves it again."""
 
     title = models.CharField(max_length=60)
     version = models.PositiveSmallIntegerField(default=0)
@@ -93,7 +93,7 @@ class Draft(models.Model):
 
 
 class Certificate(models.Model):
-    """A certificate that says it was issued before it is."""
+    """A certificate that sends its signal before it is saved."""
 
     serial = models.CharField(max_length=20, unique=True)
 
@@ -101,13 +101,13 @@ class Certificate(models.Model):
         return self.serial
 
     def save(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - Django's signature
-        """Save it; the mistake is to send first."""
+        """Send the signal, then save; this order is the mistake."""
         certificate_issued.send(sender=self.__class__, instance=self)
         super().save(*args, **kwargs)
 
 
 class Payment(models.Model):
-    """A payment, whose receipt is mailed as soon as its row is written."""
+    """A payment; its receipt is mailed before the commit."""
 
     payer = models.CharField(max_length=60)
     amount = models.DecimalField(max_digits=8, decimal_places=2)
@@ -117,10 +117,10 @@ class Payment(models.Model):
 
 
 class LookupManager(models.Manager["Lookup"]):
-    """The last of the worker's look-ups."""
+    """The look-ups of the worker; only the last KEPT are stored."""
 
     def keep(self, *, member_id: int, found: bool) -> None:
-        """Keep a look-up, and forget all but the last KEPT."""
+        """Store a look-up, and delete all but the last KEPT."""
         self.create(member_id=member_id, found=found)
         last = self.order_by("-pk").values("pk")[:KEPT]
         self.exclude(pk__in=last).delete()

@@ -1,4 +1,4 @@
-"""What the page says of a pitfall."""
+"""A pitfall as the page describes it."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ class Card:
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """Its address."""
         fragment = f"#{self.element}" if self.element else ""
         return f"{reverse(f'signal_monitor:{self.page}')}{fragment}"
 
 
 OVERVIEW = Card("The overview")
 RUNNING = Card("What is running now", element="sm-running")
-# The overview has only the first few, and Django's own signals lead by far.
+# The overview has only the first few, which are mostly Django's own signals.
 ORPHANS = Card("All orphans", "health", "sm-orphans-all")
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A way to the dashboard."""
+    """A link to the dashboard."""
 
     label: str
     url: str
@@ -44,10 +44,10 @@ def _nothing() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pitfall:
-    """One mistake; ``fall`` makes it, and returns what a visitor sees of it.
+    """One mistake; ``fall`` makes it, and returns what a visitor sees.
 
-    ``culprit`` is the receiver to look at, "" where the mistake is that none runs. ``shown_by`` narrows the live page
-    down to its dispatches; ``card`` is where else it shows. ``since`` says what has come of it since.
+    ``culprit`` is the receiver to look at, "" if the mistake is that none runs. ``shown_by`` filters the live page for
+    its dispatches; ``card`` is another part of the dashboard that shows it. ``since`` is what has happened since.
     """
 
     slug: str
@@ -62,7 +62,7 @@ class Pitfall:
     since: Callable[[], str] = _nothing
 
     def links(self, *, pressed: bool) -> list[Link]:
-        """Where the dashboard shows it; a receiver has a page of its own from its first call on."""
+        """Links to the dashboard; a receiver has a page after its first call."""
         links = []
         if self.culprit and pressed:
             page = reverse("signal_monitor:receiver", kwargs={"name": self.culprit})

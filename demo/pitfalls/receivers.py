@@ -1,4 +1,4 @@
-"""Receivers that are slow, fail, or ask for trouble, and the innocent ones beside them."""
+"""Receivers that are slow, fail or make a mistake, and harmless ones next to them."""
 
 from __future__ import annotations
 
@@ -38,25 +38,25 @@ LAST_VERSION = 5
 
 
 class TotalsError(ValueError):
-    """The rows of an import do not add up."""
+    """An import has missing rows."""
 
 
 @receiver(report_requested)
 def render_report(sender: type[Press], **_kwargs: object) -> str:
-    """Render a report while the visitor waits: sleeps, as if on a slow service."""
+    """Render a report while the visitor waits: sleep, as if waiting for a slow service."""
     time.sleep(RENDERING_SECONDS)
     return "report.pdf"
 
 
 @receiver(report_requested)
 def count_report(sender: type[Press], **_kwargs: object) -> None:
-    """Log that a report was asked for; quick, but late, because it comes second."""
+    """Log that a report was asked for; fast, but late, because it comes second."""
     logger.info("A report was asked for")
 
 
 @receiver(supplier_called)
 def wait_for_supplier(sender: type[Press], **_kwargs: object) -> None:
-    """Wait for an answer without a timeout of its own: hangs until somebody lets go."""
+    """Wait for an answer without a timeout: hangs until the call is ended."""
     supplier.wait_for_answer()
 
 
@@ -74,7 +74,7 @@ async def await_quote(sender: type[Press], **_kwargs: object) -> str:
 
 @receiver(quotes_compared)
 def compare_quotes(sender: type[Press], **_kwargs: object) -> None:
-    """Compare quotes for a quarter of a second; on the thread of an event loop, everybody waits."""
+    """Compare quotes for a quarter of a second; on the thread of an event loop, all requests wait."""
     time.sleep(COMPARING_SECONDS)
 
 
@@ -86,27 +86,27 @@ def list_members(sender: type[Course], course: Course, **_kwargs: object) -> lis
 
 @receiver(roll_called)
 def list_members_joined(sender: type[Course], course: Course, **_kwargs: object) -> list[str]:
-    """List the same with select_related: one query altogether."""
+    """List the same with select_related, in one query."""
     members = CourseUser.objects.filter(course=course).select_related("course")
     return [f"{member.name}, {member.course.title}" for member in members]
 
 
 @receiver(import_finished)
 def check_totals(sender: type[Press], expected: int, found: int, **_kwargs: object) -> None:
-    """Insist that an import adds up: raises when it does not."""
+    """Check the totals of an import; raises an exception if they differ."""
     if expected != found:
         raise TotalsError(f"{expected} rows in the file, {found} in the table")
 
 
 @receiver(import_finished)
 def announce_import(sender: type[Press], **_kwargs: object) -> None:
-    """Announce an import; never runs when the receiver before it raises."""
+    """Announce an import; does not run if the receiver before it raises."""
     logger.info("An import has finished")
 
 
 @receiver(cleanup_finished)
 def archive_leftovers(sender: type[Press], leftovers: dict[str, str], **_kwargs: object) -> str:
-    """Put leftovers into the archive: raises KeyError when nobody said where that is."""
+    """Move leftovers to the archive; raises KeyError without the argument that names it."""
     return leftovers["archive"]
 
 
@@ -118,57 +118,57 @@ def log_cleanup(sender: type[Press], **_kwargs: object) -> None:
 
 @receiver(course_opened)
 def greet_course(sender: type[Course], instance: Course, created: bool, **_kwargs: object) -> None:  # noqa: FBT001
-    """Greet a new course: insists on ``created``, as post_save has it and this signal has not."""
+    """Greet a new course; requires ``created``, which post_save has and this signal has not."""
     if created:
         logger.info("Welcome to %s", instance)
 
 
 @receiver(visit_started)
 def log_visitor(sender: type, **kwargs: Mapping[str, str]) -> None:
-    """Log the visitor's address: insists on ``environ``, which there is under WSGI alone."""
+    """Log the visitor's address; requires ``environ``, which exists only under WSGI."""
     logger.info("A visitor from %s", kwargs["environ"]["REMOTE_ADDR"])
 
 
 @receiver(course_saved, sender=Course)
 def follow_course(sender: type[Course], **_kwargs: object) -> None:
-    """Log a saved course; listens to Course, while the signal is sent by CourseUser."""
+    """Log a saved course; connected to Course, while the sender is CourseUser."""
     logger.info("A course was saved")
 
 
 @receiver(course_archived, sender=Course)
 def note_archive(sender: type[Course], **_kwargs: object) -> None:
-    """Log an archived course; listens to the class, while the signal is sent by an instance."""
+    """Log an archived course; connected to the class, while the sender is an instance."""
     logger.info("A course was archived")
 
 
 @receiver(post_save, sender=Draft)
 def number_draft(sender: type[Draft], instance: Draft, **_kwargs: object) -> None:
-    """Number a saved draft, and save it, which sends post_save, which numbers it."""
-    # Only this guard keeps it from going on until RecursionError.
+    """Number a saved draft, and save it, which sends post_save again."""
+    # Without this condition, it would continue until RecursionError.
     if instance.version < LAST_VERSION:
         instance.version += 1
         instance.save()
 
 
 def audit_delete(sender: type[Model], instance: Model, **_kwargs: object) -> None:
-    """Log every row of every model that is deleted; connected only for as long as the demonstration takes."""
+    """Log every row of every model that is deleted; connected only during the demonstration."""
     logger.debug("Deleted: %s %s", sender.__name__, instance.pk)
 
 
 @receiver(certificate_issued)
 def file_certificate(sender: type[Certificate], instance: Certificate, **_kwargs: object) -> None:
-    """Fetch the certificate from the table, to file it: raises DoesNotExist, because it is not saved yet."""
+    """Read the certificate from the database; raises DoesNotExist, because it is not saved yet."""
     logger.info("Filed: %s", Certificate.objects.get(serial=instance.serial))
 
 
 @receiver(post_save, sender=CourseUser)
 def queue_welcome(sender: type[CourseUser], instance: CourseUser, created: bool, **_kwargs: object) -> None:  # noqa: FBT001
-    """Queue the welcome of a new member at once, and not with transaction.on_commit."""
+    """Queue the welcome of a new member immediately instead of with transaction.on_commit."""
     if created:
         welcome_member.delay(instance.pk)
 
 
 @receiver(post_save, sender=Payment)
 def mail_receipt(sender: type[Payment], instance: Payment, **_kwargs: object) -> None:
-    """Mail a receipt at once, and not with transaction.on_commit."""
+    """Mail a receipt immediately instead of with transaction.on_commit."""
     send_mail("Your receipt", f"We have received {instance.amount}. Thank you!", None, ["ada@example.org"])

@@ -1,4 +1,4 @@
-"""Signals that are sent or received in the wrong way; ``sender`` is the Press class where nothing else is said."""
+"""Signals that are sent or received in the wrong way; ``sender`` is the Press class unless stated otherwise."""
 
 from __future__ import annotations
 

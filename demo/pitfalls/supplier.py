@@ -12,7 +12,7 @@ PATIENCE_SECONDS = 15.0
 
 
 class Supplier:
-    """One call at a time, in a thread of its own: as in life only the caller hangs, and here nobody has to be that."""
+    """One call at a time, in a thread of its own, so that no request hangs."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -21,7 +21,7 @@ class Supplier:
         self._called_at = 0.0
 
     def call(self) -> bool:
-        """Begin a call; False when another one hangs already."""
+        """Begin a call; False if another one hangs already."""
         with self._lock:
             if self.hanging:
                 return False
@@ -32,7 +32,7 @@ class Supplier:
             return True
 
     def wait_for_answer(self) -> None:
-        """Wait until somebody lets go, but no longer than PATIENCE_SECONDS."""
+        """Wait until the call is ended, at most PATIENCE_SECONDS."""
         self._let_go.wait(PATIENCE_SECONDS)
 
     def let_go(self) -> None:
@@ -45,12 +45,12 @@ class Supplier:
 
     @property
     def hanging(self) -> bool:
-        """Whether a call has begun and not ended."""
+        """Whether there is a call."""
         return self._caller is not None and self._caller.is_alive()
 
     @property
     def hanging_seconds(self) -> float:
-        """For how long the present call has been hanging; 0 when there is none."""
+        """How long the current call has been hanging; 0 if there is none."""
         return time.monotonic() - self._called_at if self.hanging else 0.0
 
 

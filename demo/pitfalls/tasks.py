@@ -9,5 +9,5 @@ from demo.pitfalls.models import CourseUser, Lookup
 
 @shared_task
 def welcome_member(member_id: int) -> None:
-    """Look for a new member, to welcome them; keep whether they were there."""
+    """Look for a new member to welcome, and store whether they were found."""
     Lookup.objects.keep(member_id=member_id, found=CourseUser.objects.filter(pk=member_id).exists())

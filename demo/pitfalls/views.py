@@ -19,7 +19,7 @@ from demo.pitfalls.supplier import supplier
 
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    """Every pitfall, with what came of the last press."""
+    """All pitfalls, each with the result of the last click."""
     last = Press.objects.last_by_pitfall()
     families = [(family, [_row(pitfall, last.get(pitfall.slug)) for pitfall in family.pitfalls]) for family in FAMILIES]
     return render(request, "pitfalls/index.html", {"families": families})
@@ -37,7 +37,7 @@ def _row(pitfall: Pitfall, press: Press | None) -> dict[str, object]:
 
 @require_POST
 def press(request: HttpRequest, slug: str) -> HttpResponse:
-    """Make one of the mistakes, for real."""
+    """Make one of the mistakes."""
     pitfall = _find(slug)
     waited_ms, what_happened = _fall(pitfall)
     return _keep(request, pitfall, waited_ms, what_happened)
@@ -45,7 +45,7 @@ def press(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_POST
 async def press_on_loop(request: HttpRequest, slug: str) -> HttpResponse:
-    """Make a mistake on the thread of the event loop: what is called here is not async, and should be."""
+    """Make a mistake on the thread of the event loop: this calls sync code in an async view."""
     pitfall = _find(slug)
     waited_ms, what_happened = _fall(pitfall)
     return await sync_to_async(_keep)(request, pitfall, waited_ms, what_happened)
@@ -53,7 +53,7 @@ async def press_on_loop(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_POST
 def let_go(request: HttpRequest) -> HttpResponse:
-    """End the call that hangs."""
+    """End the call."""
     supplier.let_go()
     messages.info(request, "The call that hung has ended.")
     return redirect(f"{reverse('pitfalls:index')}#hangs")

@@ -9,7 +9,7 @@ from demo.todos.models import Todo
 
 @admin.register(Todo)
 class TodoAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Todos of everyone."""
+    """All todos."""
 
     list_display = ("title", "owner", "status", "changed_at")
     list_filter = ("status",)

@@ -11,18 +11,18 @@ from demo.todos.signals import todo_complete, todo_done, todo_undone
 
 
 class TodoQuerySet(models.QuerySet["Todo"]):
-    """Todos, by who may see them."""
+    """Todos of one user."""
 
     def of(self, user: User | AnonymousUser) -> TodoQuerySet:
-        """A user's own; whoever has not logged in shares one list."""
+        """The todos of a user; all visitors who are not logged in share one list."""
         return self.filter(owner=user) if isinstance(user, User) else self.filter(owner=None)
 
 
 class Todo(models.Model):
-    """A thing to do: done and undone as often as one likes, until it is complete for good."""
+    """A thing to do: it can be done and undone until it is complete."""
 
     class Status(models.TextChoices):
-        """How far it is."""
+        """The state of a todo."""
 
         OPEN = "open", "open"
         DONE = "done", "done"
@@ -43,15 +43,15 @@ class Todo(models.Model):
         return self.title
 
     def mark_complete(self) -> None:
-        """Close it for good."""
+        """Mark it complete; this cannot be undone."""
         self._mark(self.Status.COMPLETE, todo_complete)
 
     def mark_done(self) -> None:
-        """Tick it off."""
+        """Mark it done."""
         self._mark(self.Status.DONE, todo_done)
 
     def mark_undone(self) -> None:
-        """Take the tick away."""
+        """Mark it not done."""
         self._mark(self.Status.OPEN, todo_undone)
 
     def _mark(self, status: str, signal: Signal) -> None:

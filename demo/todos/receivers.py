@@ -1,4 +1,4 @@
-"""What happens when a todo changes, and when a request begins."""
+"""Receivers for changes of todos, and for the start of requests."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def log_todo_done(sender: type[Todo], item: Todo, **_kwargs: object) -> None:
 
 @receiver(todo_undone)
 def log_todo_undone(sender: type[Todo], item: Todo, **_kwargs: object) -> None:
-    """Log a todo that is to be done again."""
+    """Log a todo that is not done any more."""
     logger.info("Undone: %s", item)
 
 
 @receiver(signed_up)
 def add_first_todo(sender: type[User], user: User, **_kwargs: object) -> None:
-    """Give whoever has just signed up something to do."""
+    """Create todos for a new user."""
     Todo.objects.create(owner=user, title="Look at what signing up triggered, on the dashboard")
 
 

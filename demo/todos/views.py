@@ -16,13 +16,13 @@ MARKS = {"complete": Todo.mark_complete, "done": Todo.mark_done, "undone": Todo.
 
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    """The list, open todos first, and a line to add one."""
+    """The list, open todos first, and a form to add one."""
     return _render_list(request, TodoForm())
 
 
 @require_POST
 def add(request: HttpRequest) -> HttpResponse:
-    """Add a todo to the list one sees."""
+    """Add a todo to the list."""
     form = TodoForm(request.POST, instance=Todo(owner=request.user if request.user.is_authenticated else None))
     if not form.is_valid():
         return _render_list(request, form, status=422)
@@ -32,7 +32,7 @@ def add(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def mark(request: HttpRequest, pk: int, how: str) -> HttpResponse:
-    """Mark a todo complete, done or undone; what is complete stays so."""
+    """Mark a todo complete, done or undone; complete ones cannot be changed."""
     if how not in MARKS:
         raise Http404
     todo = get_object_or_404(Todo.objects.of(request.user).exclude(status=Todo.Status.COMPLETE), pk=pk)

@@ -1,1 +1,1 @@
-"""What ties the monitor to packages that a project may or may not use."""
+"""Support for packages that a project may use."""

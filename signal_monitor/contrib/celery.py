@@ -1,4 +1,4 @@
-"""Dispatches inside a Celery task belong to that task."""
+"""Attributes dispatches in a Celery task to this task."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UID = "signal_monitor"
 
 
 class TaskOrigin(Origin):
-    """A task under way."""
+    """A Celery task that is running."""
 
     __slots__ = ("task_id",)
 
@@ -23,7 +23,7 @@ class TaskOrigin(Origin):
 
 
 @guarded("the start of a task", None)
-def _begin(task_id: str, task: Any, **_kwargs: object) -> None:  # noqa: ANN401 - Celery's tasks have no type
+def _begin(task_id: str, task: Any, **_kwargs: object) -> None:  # noqa: ANN401 - Celery has no types
     begin_origin(TaskOrigin(task.name, task_id))
 
 
@@ -35,12 +35,12 @@ def _end(task_id: str, **_kwargs: object) -> None:
 
 
 def connect() -> None:
-    """Follow the tasks of this process; calling it again changes nothing."""
+    """Attribute dispatches to tasks from now on; calling it again changes nothing."""
     task_prerun.connect(_begin, weak=False, dispatch_uid=UID)
     task_postrun.connect(_end, weak=False, dispatch_uid=UID)
 
 
 def disconnect() -> None:
-    """Follow them no more."""
+    """Stop attributing dispatches to tasks."""
     task_prerun.disconnect(dispatch_uid=UID)
     task_postrun.disconnect(dispatch_uid=UID)

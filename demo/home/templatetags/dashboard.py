@@ -1,4 +1,4 @@
-"""Ways from the demo's pages to the dashboard."""
+"""Links from the demo's pages to the dashboard."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class DocumentedReceiver:
 
     @property
     def short_name(self) -> str:
-        """The function's own name."""
+        """The name of the function."""
         return self.name.rpartition(".")[2]
 
 
 def documented_receivers(module: ModuleType) -> list[DocumentedReceiver]:
-    """The public functions that a ``receivers`` module defines, in their order."""
+    """The public functions that a ``receivers`` module defines, in the order of the source."""
     functions = inspect.getmembers_static(module, inspect.isfunction)
     own = [item for name, item in functions if item.__module__ == module.__name__ and not name.startswith("_")]
     own.sort(key=lambda item: item.__code__.co_firstlineno)

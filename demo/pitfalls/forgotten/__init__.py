@@ -1,1 +1,1 @@
-"""A package whose receivers nobody imports."""
+"""A package whose receivers are never imported."""

@@ -13,7 +13,7 @@ from demo.pitfalls.signals import cleanup_finished, course_opened, import_finish
 
 
 def finish_import() -> str:
-    """Finish an import whose rows do not add up."""
+    """Finish an import with missing rows."""
     try:
         import_finished.send(sender=Press, expected=1_200, found=1_187)
     except TotalsError as error:
@@ -22,13 +22,13 @@ def finish_import() -> str:
 
 
 def finish_cleanup() -> str:
-    """Finish a cleanup without looking at what the receivers answered, as nearly everyone does."""
+    """Finish a cleanup, and ignore the responses of the receivers, as most code does."""
     cleanup_finished.send_robust(sender=Press, leftovers={})
     return "The cleanup has finished. All seems well: the exception is in the responses, and nobody reads them."
 
 
 def open_course() -> str:
-    """Send without an argument that a receiver insists on."""
+    """Send without an argument that a receiver requires."""
     try:
         course_opened.send(sender=Course, instance=Course(title="Signals for experts"))
     except TypeError as error:
@@ -37,7 +37,7 @@ def open_course() -> str:
 
 
 def start_visits() -> str:
-    """Send as Django's two handlers send request_started."""
+    """Send request_started as Django's WSGI and ASGI handlers do."""
     visit_started.send(sender=WSGIHandler, environ={"REMOTE_ADDR": "192.0.2.1"})
     try:
         async_to_sync(visit_started.asend)(sender=ASGIHandler, scope={"client": ["192.0.2.1", 40_000]})

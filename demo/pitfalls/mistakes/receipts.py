@@ -1,6 +1,6 @@
 """Receivers in a module that is imported under two paths, as when both the project and an app's parent are on sys.path.
 
-Each import makes functions of its own, so Django cannot know that they are the same.
+Each import creates new functions, so Django cannot know that they are the same.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from demo.pitfalls.signals import receipt_due
 
 @receiver(receipt_due)
 def send_receipt(sender: type[Press], **_kwargs: object) -> str:
-    """Send a receipt; connected once for each path of the module."""
+    """Send a receipt; connected once for each import path of the module."""
     return "receipt"
 
 
 @receiver(receipt_due, dispatch_uid="demo.pitfalls.send_receipt_once")
 def send_receipt_once(sender: type[Press], **_kwargs: object) -> str:
-    """Send a receipt; the second import finds its dispatch_uid taken."""
+    """Send a receipt; connected once, because of its dispatch_uid."""
     return "one receipt"

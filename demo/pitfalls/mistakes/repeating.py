@@ -1,4 +1,4 @@
-"""Mistakes that make too much happen."""
+"""Mistakes that do too much work."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _auditing = threading.Lock()
 
 
 def save_draft() -> str:
-    """Save a draft once, and see it saved again and again."""
+    """Save a draft whose receiver saves it again."""
     draft = Draft.objects.create(title="Handbook")
     version = draft.version
     draft.delete()
@@ -48,7 +48,7 @@ def _import_again() -> None:
 
 
 def delete_leavers() -> str:
-    """Delete the same number of rows twice, the second time with a receiver for every model's deletes."""
+    """Delete the same number of rows twice, the second time with a receiver of pre_delete for all models."""
     with _auditing:
         before = _queries_of_delete()
         post_delete.connect(audit_delete)
@@ -66,7 +66,7 @@ def _queries_of_delete() -> int:
     course = Course.objects.with_members("Signals for leavers", LEAVERS)
     with CaptureQueriesContext(connection) as queries:
         course.members.all().delete()
-    # Without what begins and ends the transaction.
+    # Without the queries that begin and end the transaction.
     return sum(query["sql"].startswith(("SELECT", "DELETE")) for query in queries.captured_queries)
 
 

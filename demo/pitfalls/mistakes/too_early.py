@@ -1,4 +1,4 @@
-"""Mistakes of doing something before it is time."""
+"""Mistakes of doing something too early."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HELD_OPEN_SECONDS = 1.0
 
 
 class CardRefusedError(Exception):
-    """The bank says no."""
+    """The bank has refused the payment."""
 
 
 def issue_certificate() -> str:
@@ -29,7 +29,7 @@ def issue_certificate() -> str:
 
 
 def enrol_member() -> str:
-    """Write a row whose receiver queues a task, and do something else before the commit."""
+    """Save a row whose receiver queues a task, and do something else before the commit."""
     course = Course.objects.named("Signals for newcomers")
     course.members.all().delete()
     with transaction.atomic():
@@ -39,7 +39,7 @@ def enrol_member() -> str:
 
 
 def last_lookup() -> str:
-    """What the worker found when it ran the task last."""
+    """What the worker found when it last ran the task."""
     lookup = Lookup.objects.first()
     if lookup is None:
         return ""
@@ -48,7 +48,7 @@ def last_lookup() -> str:
 
 
 def pay() -> str:
-    """Write a payment, then have it rolled back."""
+    """Save a payment, then roll it back."""
     try:
         with transaction.atomic():
             payment = Payment.objects.create(payer="Ada", amount=Decimal("12.50"))

@@ -1,4 +1,4 @@
-"""Mistakes that make a signal find no receiver."""
+"""Mistakes by which a signal has no receiver."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from demo.pitfalls.signals import course_archived, course_saved, lesson_ending, 
 
 
 class Bell:
-    """Rings at the end of a lesson."""
+    """An object with a method that is connected."""
 
     def ring(self, sender: type[Press], **_kwargs: object) -> str:
         """Ring."""
@@ -18,7 +18,7 @@ class Bell:
 
 
 def give_lesson() -> str:
-    """Connect a local function and a method of a local object, and send when both should be gone."""
+    """Connect a local function and a method of a local object, and send after both were deleted."""
     _connect_locally()
     by_function, by_method = lesson_starting.send(sender=Press), lesson_ending.send(sender=Press)
     answers = [*by_function, *by_method]
@@ -30,7 +30,7 @@ def _connect_locally() -> None:
     def remind(sender: type[Press], **_kwargs: object) -> str:
         return "reminded"
 
-    # The dispatch_uid: where it outlives this function, there shall not be one more after each press.
+    # With a dispatch_uid, so that each click does not add another one if it survives.
     lesson_starting.connect(remind, dispatch_uid="demo.pitfalls.remind")
     lesson_ending.connect(Bell().ring)
 
@@ -41,12 +41,12 @@ def redeem_voucher() -> str:
 
 
 def save_course() -> str:
-    """Send for another class than the one that the receiver listens to."""
+    """Send with another class than the one that the receiver is connected to."""
     return f"The course is saved. {_answered_by(course_saved.send(sender=CourseUser))}"
 
 
 def archive_course() -> str:
-    """Send with an instance, where the receiver listens to its class."""
+    """Send with an instance, while the receiver is connected to its class."""
     course = Course.objects.named("Signals for beginners")
     return f"The course is archived. {_answered_by(course_archived.send(sender=course))}"
 

@@ -1,4 +1,4 @@
-"""Mistakes that keep people waiting."""
+"""Mistakes that make people wait."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROUNDS = 10
 
 
 def request_report() -> str:
-    """Ask for a report, and wait for every receiver of that."""
+    """Ask for a report, and wait for all receivers."""
     report_requested.send(sender=Press)
     return "The report is on its way. It only took so long because a receiver rendered it before this page could load."
 
@@ -31,12 +31,12 @@ def call_supplier() -> str:
 
 
 def still_hanging() -> str:
-    """For how long the call has been hanging."""
+    """How long the call has been hanging."""
     return f"It has been hanging for {supplier.hanging_seconds:.0f} s." if supplier.hanging else ""
 
 
 def ask_for_quotes() -> str:
-    """Send to a receiver that returns at once, and to a coroutine that does; often, as the first is slower."""
+    """Send to a sync and to an async receiver, both of which return at once; several times, to measure."""
     sync_ms = min(_send_ms(quote_answered) for _ in range(ROUNDS))
     async_ms = min(_send_ms(quote_awaited) for _ in range(ROUNDS))
     return (
@@ -58,7 +58,7 @@ def compare_quotes() -> str:
 
 
 def call_roll() -> str:
-    """Have thirty members listed, in two ways."""
+    """List thirty members, in two ways."""
     course = Course.objects.with_members("Signals for beginners")
     roll_called.send(sender=Course, course=course)
     return f"Two receivers listed {course.members.count()} members. One of them asked the database again for every one."

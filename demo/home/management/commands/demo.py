@@ -1,4 +1,4 @@
-"""``manage.py demo``: the whole demo, started and stopped as one."""
+"""``manage.py demo``: starts and stops the whole demo."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LOUD = 2
 
 
 class Command(BaseCommand):
-    """Migrates, seeds, then runs the site, a worker and some traffic until it is told to stop."""
+    """Migrates, adds data, then runs the site, a worker and some traffic until it is stopped."""
 
     help = "Run the demo site with a worker and some traffic until Ctrl-C; --verbosity 2 shows what the processes log."
 
@@ -55,7 +55,7 @@ class Command(BaseCommand):
                 self.run(children, stop, site_url(host, port), ready_file, {**options, "port": port})
 
     def run(self, children: Children, stop: StopRequest, url: str, ready_file: Path, options: dict[str, Any]) -> None:
-        """Start the children, say where they are, and watch over them."""
+        """Start the child processes, print the addresses, and wait until one of them ends."""
         host, loud = options["host"], options["verbosity"] >= LOUD
         site = children.start("site", site_command(host, options["port"]))
         worker = children.start("worker", worker_command(loud=loud)) if options["worker"] else None
@@ -75,7 +75,7 @@ class Command(BaseCommand):
         self.stdout.write("Stopping.")
 
     def announce(self, url: str, host: str) -> None:
-        """Print where to look."""
+        """Print the addresses and the login."""
         self.stdout.write(
             f"\nThe demo is running; Ctrl-C stops it.\n\n"
             f"  Site       {self.style.SUCCESS(url)}\n"
@@ -88,7 +88,7 @@ class Command(BaseCommand):
 
 
 def find_port(host: str, port: int) -> int:
-    """The port, or a free one for 0; CommandError when nobody can listen there."""
+    """The port, or a free one for 0; CommandError if it cannot be used."""
     if not 0 <= port <= 65_535:
         raise CommandError(f"--port {port} is no port: it must be 0 (any free one) to 65535.")
     try:
@@ -106,7 +106,7 @@ def find_port(host: str, port: int) -> int:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches the address."""
+    """Whether only this machine can reach the address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -114,18 +114,18 @@ def is_loopback(host: str) -> bool:
 
 
 def site_url(host: str, port: int) -> str:
-    """Where a browser on this machine finds the site."""
+    """The address of the site for a browser on this machine."""
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - no address is bound here
     return f"http://[{reachable}]:{port}/" if ":" in reachable else f"http://{reachable}:{port}/"
 
 
 def site_command(host: str, port: int) -> list[str]:
-    """Daphne, without a log line per request."""
+    """The command that runs Daphne without a log line per request."""
     return [sys.executable, "-m", "daphne", "-v", "0", "-b", host, "-p", str(port), "demo.asgi:application"]
 
 
 def worker_command(*, loud: bool) -> list[str]:
-    """A Celery worker that runs one task at a time, and has nobody to gossip with."""
+    """The command that runs a Celery worker with one task at a time."""
     level = "INFO" if loud else "WARNING"
     alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     celery = [sys.executable, "-m", "celery", "--quiet", "-A", "demo"]
@@ -138,7 +138,7 @@ def manage_command(name: str) -> list[str]:
 
 
 def child_environ(host: str, ready_file: Path, *, loud: bool) -> dict[str, str]:
-    """This process's environment, and what the children must know beyond it."""
+    """The environment of the child processes."""
     hosts = ",".join(filter(None, [os.environ.get("DEMO_ALLOWED_HOSTS", ""), "" if is_loopback(host) else host]))
     return {
         "DEMO_LOG_LEVEL": "INFO" if loud else "WARNING",
@@ -150,7 +150,7 @@ def child_environ(host: str, ready_file: Path, *, loud: bool) -> dict[str, str]:
 
 
 def wait_for(complaint: str, ready: Callable[[], bool], child: Child, stop: StopRequest) -> bool:
-    """Wait until a child is ready; False if told to stop before, CommandError if it ends or takes too long."""
+    """Wait until a child is ready; False if stopped before, CommandError if it ends or takes too long."""
     deadline = time.monotonic() + ANSWER_SECONDS
     while not stop:
         if child.returncode is not None:
@@ -173,5 +173,5 @@ def answers(url: str) -> bool:
 
 
 def describe_end(child: Child) -> str:
-    """Say that a child has ended, and what it said last."""
+    """A message that a child has ended, with its last output."""
     return f"The {child.name} process has ended (exit code {child.returncode}).\n{child.tail()}".rstrip()

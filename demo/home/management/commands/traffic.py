@@ -29,7 +29,7 @@ def positive(text: str) -> float:
 
 
 class Command(BaseCommand):
-    """Clicks through the site by HTTP, as several visitors would."""
+    """Simulates several visitors of the site over HTTP."""
 
     help = "Click through the running demo site, for a time or until Ctrl-C."
 
@@ -41,7 +41,7 @@ class Command(BaseCommand):
         parser.add_argument("--pitfalls", action="store_true", help="fall into a pitfall now and then")
 
     def handle(self, *args: object, **options: Any) -> None:  # noqa: ANN401 - Django's signature
-        """Run the crowd, and clean up behind it."""
+        """Run the visitors, and delete what they have created."""
         try:
             Browser(options["url"]).get("/")
         except (OSError, ValueError) as error:
@@ -52,7 +52,7 @@ class Command(BaseCommand):
         self.watch(crowd, StopRequest(), options["seconds"])
 
     def watch(self, crowd: Crowd, stop: StopRequest, seconds: float) -> None:
-        """Let the crowd run, tell how it goes, and tidy up every now and then."""
+        """Let the visitors act, print their progress, and clean up from time to time."""
         started = tidied = time.monotonic()
         tidy()
         crowd.start()
@@ -71,7 +71,7 @@ class Command(BaseCommand):
             raise CommandError(f"The site has stopped answering: {crowd.last_error}")
 
     def report(self, crowd: Crowd, started: float, end: str = "") -> None:
-        """Write the progress line, on a terminal as it changes, elsewhere at the end."""
+        """Write the progress line: on a terminal whenever it changes, otherwise at the end."""
         if self.quiet or not (end or self.stdout.isatty()):
             return
         rate = crowd.actions / (time.monotonic() - started)

@@ -22,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("text", nargs="+", metavar="WORD", help='words of the title, such as "finding nemo"')
 
     def handle(self, *args: object, **options: Any) -> None:  # noqa: ANN401
-        """Search, print, and close the client: no request ends here that would."""
+        """Search, print, and close the client, because there is no request whose end closes it."""
         form = SearchForm({"text": " ".join(options["text"]), "how": NOW})
         if not form.is_valid():
             raise CommandError(" ".join(map(str, form.errors["text"])))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import gc
 import json
 import logging
 import sys
@@ -81,6 +82,7 @@ def main(mode: Mode, module: str, *left_out: str) -> None:
     # The result has the standard output for itself, whatever a scenario prints.
     output, sys.stdout = sys.stdout, sys.stderr
     around = start(mode)
+    gc.freeze()  # what a scenario collects is its own, and little
     with around:
         for name, item in scenarios_of(module).items():
             if name not in left_out:

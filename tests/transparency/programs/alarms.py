@@ -143,20 +143,3 @@ def async_exc_in_a_thread() -> Any:
     thread.start()
     thread.join()
     return counts
-
-
-@scenario({"send": "send", "send_robust": "send_robust"})
-def handler_while_sending(method: str) -> Any:
-    made = Signal()
-    made.connect(effect)
-    made.connect(cause)
-    send = getattr(made, method)
-
-    def work() -> None:
-        for _ in range(100):
-            for _, answer in send(sender=Limit):
-                if answer is not None:
-                    raise answer
-
-    prepare()
-    return lost(Limit(handler(SoftLimit)), work, SoftLimit)

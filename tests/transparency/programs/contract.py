@@ -19,8 +19,6 @@ from tests.transparency.calls import METHODS, SYNC, Sender, call, connected, fir
 from tests.transparency.scenario import outcome, scenario, shown
 
 
-
-
 SENDERS: dict[str, Any] = {"class": Sender, "none": None, "string": "sender", "instance": Sender(), "number": 1.5}
 ROWS = {f"{method}-{name}": (method, sender) for method in METHODS for name, sender in SENDERS.items()}
 

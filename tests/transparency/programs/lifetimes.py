@@ -39,7 +39,9 @@ class Watched:
 
 def nothing_more_alive(plain: Any, observed: Any) -> bool:
     """Allow less to be alive."""
-    return len(plain) == len(observed) and all(set(one) <= set(other) for one, other in zip(observed, plain, strict=True))
+    return len(plain) == len(observed) and all(
+        set(one) <= set(other) for one, other in zip(observed, plain, strict=True)
+    )
 
 
 async def returns(watched: Watched) -> Any:

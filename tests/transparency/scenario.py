@@ -127,7 +127,7 @@ def shown(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, BaseException):
-        nested = [shown(item) for item in getattr(value, "exceptions", ())]
+        nested = map(shown, value.exceptions if isinstance(value, BaseExceptionGroup) else ())
         return [f"{type(value).__name__}: {_ADDRESS.sub('…', str(value))}", *nested]
     if isinstance(value, list | tuple):
         return [type(value).__name__, *map(shown, value)]

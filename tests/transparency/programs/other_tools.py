@@ -218,6 +218,42 @@ def context_variables(row: Any) -> Any:
     return [changed(one, other) for one, other in zip(contexts, contexts[1:], strict=False)]
 
 
+@scenario({f"{group}-{method}": (group, method) for group in GROUPS for method in METHODS}, same=at_most_one_variable)
+def context_variables_in_a_receiver(row: Any) -> Any:
+    """A receiver that sends in its turn."""
+    group, method = row
+    inner = connected(*GROUPS[group])
+    contexts: list[contextvars.Context] = []
+
+    def receiver(**named: Any) -> None:
+        contexts.extend(contexts_of(lambda: getattr(inner, method)(Sender)))
+
+    async def areceiver(**named: Any) -> None:
+        contexts.extend(await acontexts_of(lambda: getattr(inner, method)(Sender)))
+        await asyncio.sleep(0)
+        contexts.append(contextvars.copy_context())
+
+    outer = connected(areceiver if method in ASYNC else receiver)
+    contextvars.Context().run(call, outer, method, Sender)
+    return [changed(one, other) for one, other in zip(contexts, contexts[1:], strict=False)]
+
+
+@scenario(ASYNC, same=at_most_one_variable)
+def context_variables_of_tasks_at_once(method: str) -> Any:
+    made = connected(third, third)
+
+    async def run() -> Any:
+        contexts = [contextvars.copy_context()]
+        for _ in range(3):
+            await asyncio.gather(*(getattr(made, method)(Sender) for _ in range(3)))
+            await getattr(made, method)(Sender)
+            contexts.append(contextvars.copy_context())
+        return contexts
+
+    contexts = contextvars.Context().run(asyncio.run, run())
+    return [changed(one, other) for one, other in zip(contexts, contexts[1:], strict=False)]
+
+
 own: contextvars.ContextVar[Any] = contextvars.ContextVar("own", default="unset")
 
 

@@ -58,12 +58,12 @@ def _with(function: Callable[..., Any], value: Any) -> Callable[[], Any]:
 
 
 def at_most_more(count: int) -> Same:
-    """Allow a number, or each number of a list, to be greater by ``count``."""
+    """Allow a number, or each number of a list, to be greater by ``count``, or less."""
 
     def same(plain: Any, observed: Any) -> bool:
         if isinstance(plain, list):
             return len(plain) == len(observed) and all(map(same, plain, observed))
-        return bool(plain <= observed <= plain + count)
+        return bool(observed <= plain + count)
 
     return same
 

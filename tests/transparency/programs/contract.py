@@ -143,7 +143,7 @@ def the_same_exception(method: str) -> Any:
     return [caught is error, shown(error.__cause__), shown(error.__context__), vars(error)]
 
 
-@scenario({method: method for method in METHODS})
+@scenario(SYNC)
 def weak_receivers(method: str) -> Any:
     made, listener = Signal(), Listener()
     made.connect(listener)
@@ -191,7 +191,7 @@ def freed_at_once(row: Any) -> Any:
     return alive
 
 
-@scenario(METHODS)
+@scenario(SYNC)
 def the_answer_is_the_callers(method: str) -> Any:
     made = connected(first, second)
     answers = [call(made, method, Sender) for _ in range(3)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import threading
+import time
 import warnings
 from typing import Any
 
@@ -16,14 +17,15 @@ from tests.transparency.scenario import at_most_more, scenario, shown
 
 def fork() -> list[str]:
     """What a fork warns of; the child ends at once."""
-    faulthandler.cancel_dump_traceback_later()  # its thread counts too
+    faulthandler.cancel_dump_traceback_later()  # its thread counts too, until the system has taken it away
+    time.sleep(0.05)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         child = os.fork()
         if not child:
             os._exit(0)
         os.waitpid(child, 0)
-    return [str(item.message).partition(",")[0] for item in caught]
+    return [str(item.message).partition(" is ")[2] for item in caught]
 
 
 @scenario()

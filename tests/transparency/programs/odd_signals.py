@@ -11,7 +11,7 @@ from typing import Any
 
 from django.dispatch import Signal
 
-from tests.transparency.calls import METHODS, Sender, call, connected, first, second, third
+from tests.transparency.calls import METHODS, SYNC, Sender, call, connected, first, second, third
 from tests.transparency.scenario import outcome, scenario
 from tests.transparency.striking import points_of, run_traced, Tracer
 
@@ -267,7 +267,7 @@ def receivers_die_while_threads_connect(caching: bool) -> Any:  # noqa: FBT001 -
     return [said, failed]
 
 
-@scenario(METHODS)
+@scenario(SYNC)
 def a_signal_dies_while_it_sends(method: str) -> Any:
     holder = [connected(lambda **named: holder.clear(), first)]
     reference = weakref.ref(holder[0])

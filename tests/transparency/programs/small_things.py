@@ -42,7 +42,7 @@ def a_dispatch_uid_dies(row: Any) -> Any:
     return seen
 
 
-@scenario({f"{caching}-{method}": (caching, method) for caching in (False, True) for method in METHODS})
+@scenario({f"{caching}-{method}": (caching, method) for caching in (False, True) for method in SYNC})
 def a_sender_dies(row: Any) -> Any:
     caching, method = row
     made = connected(first, use_caching=caching)

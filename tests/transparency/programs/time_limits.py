@@ -12,7 +12,11 @@ from tests.transparency.scenario import outcome, scenario
 from tests.transparency.striking import SoftLimit, by_async_exc, by_handler, by_installed_handler, lost_strikes
 
 WAYS: dict[str, Any] = {"handler": by_handler, "installed_handler": by_installed_handler, "async_exc": by_async_exc}
-KINDS = (TimeoutError, RuntimeError, OSError, KeyboardInterrupt, SystemExit, GeneratorExit)class Sender:
+KINDS = (TimeoutError, RuntimeError, OSError, KeyboardInterrupt, SystemExit, GeneratorExit)
+METHODS = ("send", "send_robust")
+
+
+class Sender:
     """Sends."""
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import types
 import weakref
 from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
 from asgiref.sync import markcoroutinefunction
-from django.dispatch import Signal, dispatcher
+from django.dispatch import dispatcher
 
 from .calls import Sender
 
@@ -210,75 +209,14 @@ CACHED_EDITS: dict[str, Callable[[Any, Any], Any]] = {
 EDITS.update({f"cached_{name}": cached(change) for name, change in CACHED_EDITS.items()})
 
 
-def found(*receivers: Any) -> Any:
-    """A ``_live_receivers`` that finds these."""
-    return lambda sender, *more: (list(receivers), [])
-
-
-@edit
-def found_by_the_instance(made: Any) -> Any:
-    made._live_receivers = found(three)
-    return lambda: delattr(made, "_live_receivers")
-
-
-@edit
-def found_by_a_method_of_the_instance(made: Any) -> Any:
-    made._live_receivers = types.MethodType(lambda self, sender: ([two, self.third], []), made)
-    made.third = three
-    return lambda: delattr(made, "_live_receivers")
-
-
-@edit
-def found_by_a_mock_of_the_instance(made: Any) -> Any:
-    patch = mock.patch.object(made, "_live_receivers", return_value=([three], [later]))
-    patch.start()
-    return patch.stop
-
-
-@edit
-def found_by_the_class(made: Any) -> Any:
-    patch = mock.patch.object(Signal, "_live_receivers", lambda self, sender: ([one, three], []))
-    patch.start()
-    return patch.stop
-
-
-@edit
-def found_by_a_wrapper_on_the_class(made: Any) -> Any:
-    original: Any = Signal._live_receivers  # type: ignore[attr-defined]
-
-    def wrapper(self: Any, sender: Any) -> Any:
-        sync, others = original(self, sender)
-        return sync[::-1], others
-
-    patch = mock.patch.object(Signal, "_live_receivers", wrapper)
-    patch.start()
-    return patch.stop
-
-
-@edit
-def send_on_the_instance(made: Any) -> Any:
-    made.send = lambda sender, **named: [(three, "own")]
-    return lambda: delattr(made, "send")
-
-
 @edit
 def flagged_as_dead(made: Any) -> None:
     made._dead_receivers = True
 
 
 @edit
-def class_replaced(made: Any) -> Any:
-    class Other(type(made)):  # type: ignore[misc]
-        def _live_receivers(self, sender: Any) -> Any:
-            return [three], []
-
-    before, made.__class__ = type(made), Other
-    return lambda: setattr(made, "__class__", before)
-
-
-@edit
 def ids_made_otherwise(made: Any) -> Any:
-    patch = mock.patch.object(dispatcher, "_make_id", lambda target: 42)
+    patch = mock.patch.object(dispatcher, "_make_id", return_value=42)
     patch.start()
     return patch.stop
 

@@ -23,8 +23,8 @@ class Loop(Signal):
 
     def send(self, sender: Any, **named: Any) -> Any:
         responses = []
-        for receiver in self._live_receivers(sender)[0]:  # type: ignore[attr-defined]
-            responses.append((receiver, receiver(signal=self, sender=sender, **named)))
+        for receiver in self._live_receivers(sender)[0]:
+            responses.append((receiver, receiver(signal=self, sender=sender, **named)))  # noqa: PERF401 - no more frames
         return responses
 
     send_robust = send
@@ -66,7 +66,7 @@ class Chained(Signal):
 
     def send_chained(self, sender: Any, chain: str, **named: Any) -> Any:
         value = named.get(chain)
-        for receiver in self._live_receivers(sender)[0]:  # type: ignore[attr-defined]
+        for receiver in self._live_receivers(sender)[0]:
             named[chain] = value = receiver(signal=self, sender=sender, **named)
         return value
 
@@ -84,7 +84,7 @@ class AsGenerator(Signal):
     """Answers a generator."""
 
     def send(self, sender: Any, **named: Any) -> Any:
-        for receiver in self._live_receivers(sender)[0]:  # type: ignore[attr-defined]
+        for receiver in self._live_receivers(sender)[0]:
             yield receiver, receiver(signal=self, sender=sender, **named)
 
 
@@ -100,7 +100,7 @@ class OfClass(Signal):
     """Is asked without an instance."""
 
     @classmethod
-    def send(cls, sender: Any, **named: Any) -> Any:  # type: ignore[override]
+    def send(cls, sender: Any, **named: Any) -> Any:
         return [cls.__name__, shown(named)]
 
 
@@ -108,11 +108,11 @@ class Static(Signal):
     """Needs no instance."""
 
     @staticmethod
-    def send(sender: Any, **named: Any) -> Any:  # type: ignore[override]
+    def send(sender: Any, **named: Any) -> Any:
         return ["static", shown(sender), shown(named)]
 
 
-class Callable_:
+class CallableObject:
     """A callable that is no descriptor."""
 
     def __call__(self, sender: Any, **named: Any) -> Any:
@@ -122,8 +122,8 @@ class Callable_:
 class WithCallable(Signal):
     """Has a callable in place of a method."""
 
-    send: Any = Callable_()
-    asend: Any = markcoroutinefunction(Callable_())
+    send: Any = CallableObject()
+    asend: Any = markcoroutinefunction(CallableObject())
 
 
 class WithPartial(Signal):
@@ -136,7 +136,7 @@ class WithProperty(Signal):
     """Makes its send anew for each call."""
 
     @property
-    def send(self) -> Any:  # type: ignore[override]
+    def send(self) -> Any:
         return functools.partial(each, self)
 
 
@@ -185,7 +185,7 @@ class Filtering(Signal):
     """Finds fewer receivers."""
 
     def _live_receivers(self, sender: Any) -> Any:
-        sync, others = super()._live_receivers(sender)  # type: ignore[misc]
+        sync, others = super()._live_receivers(sender)
         return sync[:1], others
 
     def send(self, sender: Any, **named: Any) -> Any:

@@ -36,7 +36,7 @@ def run_program(mode: Mode, module: str) -> Outcomes:
             name, *result = json.loads(line)
             outcomes[name] = result[0] if result else {"failed": f"The program did not end.\n{done.stderr}"}
         if missing[0] not in outcomes:
-            outcomes.update(dict.fromkeys(missing, {"failed": done.stderr}))
+            outcomes.update({name: {"failed": done.stderr} for name in missing})
     return outcomes
 
 
@@ -53,6 +53,8 @@ def run_module(module: str, directory: Path) -> dict[str, Outcomes]:
         if written := shared.read():
             return json.loads(written)  # type: ignore[no-any-return]
         with ThreadPoolExecutor(len(MODES)) as pool:
-            outcomes = dict(zip(MODES, pool.map(lambda mode: run_program(mode, module), MODES), strict=True))
+            outcomes: dict[str, Outcomes] = dict(
+                zip(MODES, pool.map(lambda mode: run_program(mode, module), MODES), strict=True)
+            )
         shared.write(json.dumps(outcomes))
     return outcomes

@@ -53,6 +53,11 @@ def scenario(table: Mapping[str, Any] | None = None, *, same: Same | None = None
     return decorate
 
 
+def group_of(name: str) -> str:
+    """The function that a scenario is a row of."""
+    return name.partition("-")[0]
+
+
 def _with(function: Callable[..., Any], value: Any) -> Callable[[], Any]:
     return lambda: function(value)
 

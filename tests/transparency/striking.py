@@ -18,7 +18,7 @@ _libc = ctypes.CDLL(None)
 _set_async_exc: Any = ctypes.pythonapi.PyThreadState_SetAsyncExc
 
 
-class SoftLimit(Exception):
+class SoftLimitError(Exception):
     """What a time limit of the application raises."""
 
 

@@ -18,7 +18,7 @@ from django.db.models.signals import post_save, pre_save
 from django.dispatch import Signal
 
 from tests.transparency.scenario import scenario
-from tests.transparency.striking import SoftLimit, handler, installed_handler
+from tests.transparency.striking import SoftLimitError, handler, installed_handler
 
 STRIKES = 60
 SAVES_AFTER = 20
@@ -53,7 +53,7 @@ class Limit:
 
     def _strike_thread(self, ident: int, seconds: float) -> None:
         time.sleep(seconds)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(SoftLimit))
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(SoftLimitError))
         self.fired += 1
 
     def settle(self) -> None:
@@ -117,9 +117,9 @@ def lost(limit: Limit, work: Callable[[], Any], kind: type[Exception]) -> int:
 
 
 HANDLERS = {
-    "soft_limit": (handler, SoftLimit),
+    "soft_limit": (handler, SoftLimitError),
     "builtin": (handler, TimeoutError),
-    "installed": (installed_handler, SoftLimit),
+    "installed": (installed_handler, SoftLimitError),
     "installed_builtin": (installed_handler, TimeoutError),
 }
 
@@ -132,14 +132,14 @@ def handler_while_saving(row: Any) -> Any:
 
 @scenario()
 def async_exc_while_saving() -> Any:
-    return lost(Limit(None), prepare().save, SoftLimit)
+    return lost(Limit(None), prepare().save, SoftLimitError)
 
 
 @scenario()
 def async_exc_in_a_thread() -> Any:
     counts: list[int] = []
     row = prepare()
-    thread = threading.Thread(target=lambda: counts.append(lost(Limit(None), row.save, SoftLimit)))
+    thread = threading.Thread(target=lambda: counts.append(lost(Limit(None), row.save, SoftLimitError)))
     thread.start()
     thread.join()
     return counts

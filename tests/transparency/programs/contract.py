@@ -18,7 +18,6 @@ from django.dispatch import Signal
 from tests.transparency.calls import METHODS, SYNC, Sender, call, connected, first, second, third
 from tests.transparency.scenario import outcome, scenario, shown
 
-
 SENDERS: dict[str, Any] = {"class": Sender, "none": None, "string": "sender", "instance": Sender(), "number": 1.5}
 ROWS = {f"{method}-{name}": (method, sender) for method in METHODS for name, sender in SENDERS.items()}
 

@@ -19,7 +19,7 @@ class Precious:
     """Something that must be freed at once."""
 
 
-class Failed(Exception):
+class FailedError(Exception):
     """What receivers raise."""
 
 
@@ -53,26 +53,26 @@ async def returns(watched: Watched) -> Any:
 async def raises(watched: Watched) -> Any:
     local = watched.add("local", Precious())
     await asyncio.sleep(0)
-    raise watched.add("error", Failed(local.__class__))
+    raise watched.add("error", FailedError(local.__class__))
 
 
 async def raises_at_once(watched: Watched) -> Any:
     local = watched.add("local", Precious())
-    raise watched.add("error", Failed(local.__class__))
+    raise watched.add("error", FailedError(local.__class__))
 
 
 async def raises_from_deep(watched: Watched) -> Any:
     local = watched.add("local", Precious())
     try:
         await raises(watched)
-    except Failed as error:
-        raise watched.add("outer", Failed(local.__class__)) from error
+    except FailedError as error:
+        raise watched.add("outer", FailedError(local.__class__)) from error
 
 
 async def catches(watched: Watched) -> Any:
     try:
         await raises(watched)
-    except Failed:
+    except FailedError:
         return None
 
 
@@ -210,7 +210,7 @@ def sync_receiver(watched: Watched, *, fails: bool) -> Any:
     def receiver(value: Any, **named: Any) -> Any:
         local = watched.add("local", Precious())
         if fails:
-            raise watched.add("error", Failed(local.__class__))
+            raise watched.add("error", FailedError(local.__class__))
         return watched.add("response", Precious())
 
     return receiver
@@ -230,7 +230,7 @@ def sync_receivers(row: Any) -> Any:
             made = connected(sync_receiver(watched, fails=fails), use_caching=caching)
             try:
                 getattr(made, method)(watched.add("sender", Precious()), value=watched.add("argument", Precious()))
-            except Failed as error:
+            except FailedError as error:
                 error.__traceback__ = None
             seen.append(watched.alive())
     gc.enable()

@@ -13,7 +13,7 @@ from django.dispatch import Signal
 
 from tests.transparency.calls import METHODS, SYNC, Sender, call, connected, first, second, third
 from tests.transparency.scenario import outcome, scenario
-from tests.transparency.striking import points_of, run_traced, Tracer
+from tests.transparency.striking import Tracer, points_of, run_traced
 
 ATTRIBUTES = ("receivers", "lock", "use_caching", "sender_receivers_cache", "_dead_receivers")
 SENDERS = (Sender, None, "sender")
@@ -62,7 +62,7 @@ class CachedReceivers(OwnReceivers):
 
     def _live_receivers(self, sender: Any) -> Any:
         with contextlib.suppress(AttributeError):
-            super(OwnReceivers, self)._live_receivers(sender)  # type: ignore[misc]
+            super(OwnReceivers, self)._live_receivers(sender)
         return super()._live_receivers(sender)
 
 
@@ -91,7 +91,7 @@ class Duck:
         for name in ATTRIBUTES:
             setattr(self, name, getattr(whole, name))
 
-    _live_receivers: Any = lambda self, sender: Signal._live_receivers(self, sender)  # type: ignore[attr-defined]
+    _live_receivers: Any = lambda self, sender: Signal._live_receivers(self, sender)
     _clear_dead_receivers: Any = lambda self: None
     _log_robust_failure: Any = lambda self, receiver, err: None
 
@@ -164,7 +164,7 @@ class Disguised(Signal):
     """Says that it is something else."""
 
     @property
-    def __class__(self) -> Any:  # type: ignore[override]
+    def __class__(self) -> Any:
         raise RuntimeError("__class__")
 
     @__class__.setter
@@ -182,7 +182,7 @@ class OwnReceiversProperty(Signal):
     """Keeps its receivers elsewhere."""
 
     @property
-    def receivers(self) -> Any:  # type: ignore[override]
+    def receivers(self) -> Any:
         return vars(self).setdefault("kept", [])
 
     @receivers.setter
@@ -269,6 +269,6 @@ def receivers_die_while_threads_connect(caching: bool) -> Any:  # noqa: FBT001 -
 
 @scenario(SYNC)
 def a_signal_dies_while_it_sends(method: str) -> Any:
-    holder = [connected(lambda **named: holder.clear(), first)]
+    holder: list[Any] = [connected(lambda **named: holder.clear(), first)]
     reference = weakref.ref(holder[0])
     return [outcome(call, holder[0], method, Sender)[0], reference() is not None]

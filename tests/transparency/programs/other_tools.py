@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import itertools
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -120,10 +121,12 @@ def put_on_in_any_order(row: Any) -> Any:
 @contextmanager
 def live_receivers(replacement: Callable[..., Any]) -> Iterator[None]:
     """A tool that replaces the look-up of receivers, as Sentry's does."""
-    original: Any = Signal._live_receivers  # type: ignore[attr-defined]
-    Signal._live_receivers = functools.wraps(original)(functools.partialmethod(replacement, original))  # type: ignore[attr-defined]
+    cls: Any = Signal
+    original = cls._live_receivers
+    wrapper: Any = lambda self, sender: replacement(self, original, sender)  # noqa: E731 - it is given the other's name
+    cls._live_receivers = functools.wraps(original)(wrapper)
     yield
-    Signal._live_receivers = original  # type: ignore[attr-defined]
+    cls._live_receivers = original
 
 
 def wrapping_each(self: Any, original: Any, sender: Any) -> Any:
@@ -215,7 +218,7 @@ def context_variables(row: Any) -> Any:
         contexts = contextvars.Context().run(asyncio.run, acontexts_of(send))
     else:
         contexts = contextvars.Context().run(contexts_of, send)
-    return [changed(one, other) for one, other in zip(contexts, contexts[1:], strict=False)]
+    return [changed(one, other) for one, other in itertools.pairwise(contexts)]
 
 
 @scenario({f"{group}-{method}": (group, method) for group in GROUPS for method in METHODS}, same=at_most_one_variable)
@@ -235,7 +238,7 @@ def context_variables_in_a_receiver(row: Any) -> Any:
 
     outer = connected(areceiver if method in ASYNC else receiver)
     contextvars.Context().run(call, outer, method, Sender)
-    return [changed(one, other) for one, other in zip(contexts, contexts[1:], strict=False)]
+    return [changed(one, other) for one, other in itertools.pairwise(contexts)]
 
 
 @scenario(ASYNC, same=at_most_one_variable)
@@ -251,7 +254,7 @@ def context_variables_of_tasks_at_once(method: str) -> Any:
         return contexts
 
     contexts = contextvars.Context().run(asyncio.run, run())
-    return [changed(one, other) for one, other in zip(contexts, contexts[1:], strict=False)]
+    return [changed(one, other) for one, other in itertools.pairwise(contexts)]
 
 
 own: contextvars.ContextVar[Any] = contextvars.ContextVar("own", default="unset")

@@ -40,7 +40,7 @@ from tests.transparency.own_signals import (
 from tests.transparency.scenario import outcome, scenario, shown
 
 CLASSES = {
-    cls.__name__.strip("_"): cls
+    cls.__name__: cls
     for cls in (
         *(Loop, Super, Deeper, Mixed, Chained, AsDict, AsGenerator, AsTuple, OfClass, Static, WithCallable),
         *(WithPartial, WithProperty, WithBuiltin, WithMarked, WithGetattr, WithoutNamed, Swallowing, Filtering, Slots),
@@ -126,7 +126,7 @@ def warn_at(stacklevel: int) -> Callable[..., Any]:
     return receiver
 
 
-class Warning_(Super):
+class Warns(Super):
     """Warns of its callers."""
 
     def send(self, sender: Any, **named: Any) -> Any:
@@ -139,7 +139,7 @@ def sends(made: Any) -> None:
     made.send(Sender)
 
 
-@scenario({f"{cls.__name__}-{level}": (cls, level) for cls in (Loop, Super, Mixed, Warning_) for level in range(2, 6)})
+@scenario({f"{cls.__name__}-{level}": (cls, level) for cls in (Loop, Super, Mixed, Warns) for level in range(2, 6)})
 def stacklevels(row: Any) -> Any:
     cls, level = row
     records: list[Any] = []
@@ -157,7 +157,7 @@ def stacklevels(row: Any) -> Any:
 
 def _line(item: Any) -> int | None:
     """The line, in this file alone: another's lines are its own."""
-    return item.lineno if item.filename == __file__ else None  # type: ignore[no-any-return]
+    return item.lineno if item.filename == __file__ else None
 
 
 def new_class() -> type[Signal]:

@@ -10,7 +10,8 @@ from django.db.models.signals import ModelSignal
 from django.dispatch import Signal
 
 from tests.transparency.calls import Sender, call
-from tests.transparency.edits import EDITS, SENDER, Edit, marked, one, two
+from tests.transparency.edits import SENDER, Edit, marked, one, two
+from tests.transparency.edits_of_lookups import EDITS
 from tests.transparency.scenario import outcome, scenario
 
 SENDERS: dict[str, Any] = {"class": Sender, "none": None, "string": "sender", "instance": SENDER}

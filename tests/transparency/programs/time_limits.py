@@ -9,7 +9,7 @@ from typing import Any
 from django.dispatch import Signal
 
 from tests.transparency.scenario import outcome, scenario
-from tests.transparency.striking import SoftLimit, by_async_exc, by_handler, by_installed_handler, lost_strikes
+from tests.transparency.striking import SoftLimitError, by_async_exc, by_handler, by_installed_handler, lost_strikes
 
 WAYS: dict[str, Any] = {"handler": by_handler, "installed_handler": by_installed_handler, "async_exc": by_async_exc}
 KINDS = (TimeoutError, RuntimeError, OSError, KeyboardInterrupt, SystemExit, GeneratorExit)
@@ -27,7 +27,7 @@ class OwnSend(Signal):
         return [(receiver, receiver(signal=self, sender=sender, **named)) for receiver in self._live(sender)]
 
     def _live(self, sender: Any) -> list[Any]:
-        found: Any = self._live_receivers(sender)  # type: ignore[attr-defined]
+        found: Any = self._live_receivers(sender)
         return found[0]  # type: ignore[no-any-return]
 
 
@@ -90,7 +90,7 @@ DISPATCHES = {
     "inherited_send": dispatch(InheritedSend, echo),
 }
 ROWS = {
-    **{f"{way}-{name}": (way, name, SoftLimit) for way in WAYS for name in DISPATCHES},
+    **{f"{way}-{name}": (way, name, SoftLimitError) for way in WAYS for name in DISPATCHES},
     **{f"{way}-{kind.__name__}": (way, "first", kind) for way in WAYS for kind in KINDS},
     **{f"warm_{way}-{kind.__name__}": (way, "instances", kind) for way in WAYS for kind in KINDS},
 }
@@ -106,14 +106,14 @@ def every_point(row: tuple[str, str, type[BaseException]]) -> Any:
 def every_point_in_a_thread(name: str) -> Any:
     lost: list[list[str]] = []
     thread = threading.Thread(
-        target=lambda: lost.append(lost_strikes(DISPATCHES[name], by_async_exc(SoftLimit), SoftLimit))
+        target=lambda: lost.append(lost_strikes(DISPATCHES[name], by_async_exc(SoftLimitError), SoftLimitError))
     )
     thread.start()
     thread.join()
     return lost
 
 
-@scenario({kind.__name__: kind for kind in (SoftLimit, *KINDS)})
+@scenario({kind.__name__: kind for kind in (SoftLimitError, *KINDS)})
 def raised_by_receivers(kind: type[BaseException]) -> Any:
     def failing(**named: Any) -> None:
         raise kind("limit")

@@ -265,7 +265,7 @@ def the_interpreter() -> Any:
         [sys.gettrace(), sys.getprofile(), sys.getrecursionlimit(), sys.getswitchinterval()],
         [shown(sys.excepthook), shown(threading.excepthook), shown(sys.unraisablehook), len(gc.callbacks)],
         [gc.get_threshold(), gc.isenabled(), len(sys.path_hooks), [shown(item) for item in sys.meta_path]],
-        [len(warnings.filters), shown(warnings.showwarning), shown(logging.getLoggerClass())],
+        [shown(warnings.showwarning), shown(logging.getLoggerClass())],
         [len(logging.root.handlers), logging.root.level, len(logging.getLogger("django.dispatch").filters)],
     ]
 

@@ -19,16 +19,16 @@ MODES: tuple[Mode, ...] = ("plain", "bare", "app", "traced")
 Outcomes = dict[str, Any]
 
 
-def run_program(mode: Mode, module: str) -> Outcomes:
+def run_program(mode: Mode, module: str, python: str = sys.executable, **environ: str) -> Outcomes:
     """Run the scenarios of a module; those after one that never ends are run in another process."""
     outcomes: Outcomes = {}
     while missing := [name for name in scenarios_of(module) if name not in outcomes]:
         done = subprocess.run(
-            [sys.executable, "-m", "tests.transparency.run", mode, module, *outcomes],
+            [python, "-m", "tests.transparency.run", mode, module, *outcomes],
             capture_output=True,
             text=True,
             timeout=100,
-            env=_environment(),
+            env=environment(**environ),
             cwd=ROOT,
             check=False,
         )
@@ -40,9 +40,12 @@ def run_program(mode: Mode, module: str) -> Outcomes:
     return outcomes
 
 
-def _environment() -> dict[str, str]:
+def environment(**environ: str) -> dict[str, str]:
+    """The environment of a program: none of the tests' own settings, and a fixed order of sets."""
     left_out = {"DJANGO_SETTINGS_MODULE", "PYTHONDEVMODE", "PYTHONWARNINGS"}
-    return {name: value for name, value in os.environ.items() if name not in left_out} | {"PYTHONHASHSEED": "0"}
+    return (
+        {name: value for name, value in os.environ.items() if name not in left_out} | {"PYTHONHASHSEED": "0"} | environ
+    )
 
 
 def run_module(module: str, directory: Path) -> dict[str, Outcomes]:

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-POINTS = 150
+from billiard.pool import soft_timeout_sighandler
+
+POINTS = 100
 
 _libc = ctypes.CDLL(None)
 _set_async_exc: Any = ctypes.pythonapi.PyThreadState_SetAsyncExc
@@ -57,6 +59,11 @@ def by_handler(kind: type[BaseException]) -> Callable[[], None]:
 def by_installed_handler(kind: type[BaseException]) -> Callable[[], None]:
     """Have a handler of an installed package raise."""
     return _signalling(installed_handler(kind))
+
+
+def by_celery(_kind: type[BaseException]) -> Callable[[], None]:
+    """Have the handler of Celery's own workers raise."""
+    return _signalling(soft_timeout_sighandler)
 
 
 def _signalling(handle: Callable[..., None]) -> Callable[[], None]:

@@ -56,7 +56,7 @@ def after_an_edit(row: Any) -> Any:
     return {
         f"{kind}-{method}": edited_after_sends(EDITS[name], cls, SENDERS[sender], method, caching=caching)
         for kind, (cls, caching) in CLASSES.items()
-        for method in ("send", "send_robust", "asend")
+        for method in ("send", "send_robust", *(["asend"] if sender == "class" else []))
     }
 
 

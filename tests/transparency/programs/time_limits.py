@@ -6,12 +6,25 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.dispatch import Signal
 
 from tests.transparency.scenario import outcome, scenario
-from tests.transparency.striking import SoftLimitError, by_async_exc, by_handler, by_installed_handler, lost_strikes
+from tests.transparency.striking import (
+    SoftLimitError,
+    by_async_exc,
+    by_celery,
+    by_handler,
+    by_installed_handler,
+    lost_strikes,
+)
 
-WAYS: dict[str, Any] = {"handler": by_handler, "installed_handler": by_installed_handler, "async_exc": by_async_exc}
+WAYS: dict[str, Any] = {
+    "handler": by_handler,
+    "installed_handler": by_installed_handler,
+    "celery": by_celery,
+    "async_exc": by_async_exc,
+}
 KINDS = (TimeoutError, RuntimeError, OSError, KeyboardInterrupt, SystemExit, GeneratorExit)
 METHODS = ("send", "send_robust")
 
@@ -90,9 +103,10 @@ DISPATCHES = {
     "inherited_send": dispatch(InheritedSend, echo),
 }
 ROWS = {
-    **{f"{way}-{name}": (way, name, SoftLimitError) for way in WAYS for name in DISPATCHES},
-    **{f"{way}-{kind.__name__}": (way, "first", kind) for way in WAYS for kind in KINDS},
-    **{f"warm_{way}-{kind.__name__}": (way, "instances", kind) for way in WAYS for kind in KINDS},
+    **{f"{way}-{name}": (way, name, SoftLimitError) for way in WAYS if way != "celery" for name in DISPATCHES},
+    **{f"celery-{name}": ("celery", name, SoftTimeLimitExceeded) for name in ("first", "instances", "caching")},
+    **{f"{way}-{kind.__name__}": (way, "first", kind) for way in WAYS if way != "celery" for kind in KINDS},
+    **{f"warm_{way}-{kind.__name__}": (way, "instances", kind) for way in WAYS if way != "celery" for kind in KINDS},
 }
 
 

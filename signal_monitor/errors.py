@@ -102,14 +102,18 @@ def is_own(error: BaseException) -> bool:
     others limit time, raises in any frame, but without arguments; errors of the interpreter have arguments. In doubt,
     the exception belongs to the application.
     """
-    files: list[str] = []
-    step: TracebackType | None = error.__traceback__
-    while step is not None:
-        code = step.tb_frame.f_code
-        if code.co_name in _PLUGGED_IN and files and _OPENTELEMETRY in files[-1]:
-            return True
-        files.append(code.co_filename)
-        step = step.tb_next
-    if not files or type(error) not in _INTERPRETER_ERRORS or not BaseException.args.__get__(error):  # type: ignore[attr-defined]
+    if type(error) not in _INTERPRETER_ERRORS or not BaseException.args.__get__(error):  # type: ignore[attr-defined]
         return False
-    return files[-1].startswith(_OWN_DIRECTORY) or _OPENTELEMETRY in files[-1]
+    path = ""
+    step: TracebackType | None = _traceback_of(error)
+    while step is not None:
+        code, before = step.tb_frame.f_code, path
+        path = code.co_filename
+        if code.co_name in _PLUGGED_IN and _OPENTELEMETRY in before:
+            return True
+        step = step.tb_next
+    return path.startswith(_OWN_DIRECTORY) or _OPENTELEMETRY in path
+
+
+_traceback_of = BaseException.__dict__["__traceback__"].__get__
+"""The traceback of an exception, whatever its class makes of its attributes."""

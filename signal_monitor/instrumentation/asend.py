@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import starmap
-from typing import Any
+from typing import Any, cast
 
 from asgiref.sync import sync_to_async
 from django.dispatch import dispatcher
@@ -170,9 +170,9 @@ def send_robust_group(
                 state.top = root
                 if spans is not None:
                     spans.leave_call(entered)
-                if not isinstance(error, Exception):
+                if not issubclass(type(error), Exception):
                     raise
-                signal._log_robust_failure(receiver, error)
+                signal._log_robust_failure(receiver, cast("Exception", error))
                 responses.append((receiver, error))
             else:
                 end_call_ok(call)

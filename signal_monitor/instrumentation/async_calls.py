@@ -31,13 +31,16 @@ def observe(awaitable: Any, call: Call, origin: Origin | None, *, for_task: bool
     if info_of(call.record) is UNOBSERVED:
         return awaitable
     try:
-        if type(awaitable) is not types.CoroutineType and not asyncio.iscoroutine(awaitable):
-            if asyncio.isfuture(awaitable):
+        if type(awaitable) is not types.CoroutineType:
+            if not for_task:
+                awaitable = _await(awaitable)
+            elif asyncio.isfuture(awaitable):
                 return _observed_future(awaitable, call)
-            if not inspect.isawaitable(awaitable):
-                refuse_call(call.record, call.index, TypeError("an awaitable is required"))
-                return awaitable  # asyncio is about to say that it cannot be awaited
-            awaitable = _await(awaitable)
+            elif not asyncio.iscoroutine(awaitable):
+                if not inspect.isawaitable(awaitable):
+                    refuse_call(call.record, call.index, TypeError("an awaitable is required"))
+                    return awaitable  # asyncio is about to say that it cannot be awaited
+                awaitable = _await(awaitable)
         return _as_coroutine(awaitable, call, origin) if for_task else steps(awaitable, call, origin)
     except Exception as error:  # noqa: BLE001 - see note_in_send
         note_in_send("an async receiver", error)

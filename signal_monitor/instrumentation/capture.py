@@ -65,10 +65,14 @@ def may_capture_failed(info: DispatchInfo) -> bool:
     return info.limit == 0.0 or monotonic() - info.captured_at >= CAPTURE_FAILED_SECONDS
 
 
+_traceback_of = BaseException.__dict__["__traceback__"].__get__
+"""The traceback of an exception, whatever its class makes of its attributes."""
+
+
 def failure_of(error: BaseException) -> RawFailure:
     """What is kept of an exception."""
     message = names.error_message(error) if hooks.keeps_messages else None
-    return RawFailure(names.class_name(type(error)), message, traceback_lines(error.__traceback__))
+    return RawFailure(names.class_name(type(error)), message, traceback_lines(_traceback_of(error)))
 
 
 def traceback_lines(traceback: TracebackType | None) -> Lines:

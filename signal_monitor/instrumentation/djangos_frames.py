@@ -7,10 +7,10 @@ the frames around a receiver, and tracebacks show them.
 from __future__ import annotations
 
 import linecache
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.dispatch import dispatcher
 
@@ -29,18 +29,32 @@ def uncounted(function: Any) -> Any:  # noqa: ANN401 - any function
     return function
 
 
-def in_djangos_place(functions: Mapping[FunctionType, FunctionType]) -> dict[str, Any]:
+class Part(NamedTuple):
+    """A function of ours, and the name of the function inside Django's that it stands for; "" for that one itself."""
+
+    ours: Any
+    inner: str = ""
+
+
+def in_djangos_place(parts: Iterable[tuple[Part, FunctionType]]) -> dict[str, Any]:
     """Copies of our functions, by name, whose frames look like those of the functions of Django that they stand for."""
+    pairs = list(parts)
     namespace: dict[str, Any] = {}
-    for ours in functions:
-        namespace.update(ours.__globals__)
+    for part, _ in pairs:
+        namespace.update(part.ours.__globals__)
     namespace.update({"__name__": dispatcher.__name__, "__file__": dispatcher.__file__})
     copies: dict[str, Any] = {}
-    for ours, djangos in functions.items():
-        code = _with_lines_of(ours.__code__, djangos.__code__)
-        copies[ours.__name__] = FunctionType(code, namespace, ours.__name__, ours.__defaults__)
+    for part, djangos in pairs:
+        code = _with_lines_of(part.ours.__code__, _inner_code(djangos.__code__, part.inner))
+        copies[part.ours.__name__] = FunctionType(code, namespace, code.co_name, part.ours.__defaults__)
     namespace.update(copies)  # they call each other
     return copies
+
+
+def _inner_code(code: CodeType, name: str) -> CodeType:
+    """The code of a function inside a function, by its name; that of the outer one where there is none."""
+    inner = (constant for constant in code.co_consts if isinstance(constant, CodeType) and constant.co_name == name)
+    return next(inner, code)
 
 
 def _with_lines_of(code: CodeType, djangos: CodeType) -> CodeType:
@@ -49,7 +63,11 @@ def _with_lines_of(code: CodeType, djangos: CodeType) -> CodeType:
     calls = set(_call_lines(code))
     lines = [call if line in calls else first for line, *_ in code.co_positions()]
     return code.replace(
-        co_filename=djangos.co_filename, co_firstlineno=first, co_linetable=bytes(_line_table(lines, first))
+        co_filename=djangos.co_filename,
+        co_name=djangos.co_name,
+        co_qualname=djangos.co_qualname,
+        co_firstlineno=first,
+        co_linetable=bytes(_line_table(lines, first)),
     )
 
 

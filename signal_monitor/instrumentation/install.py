@@ -19,18 +19,26 @@ from . import asend, custom_send, send
 from .capture import our_codes
 from .custom_send import custom_classes
 from .django_versions import is_djangos, knows_django
-from .djangos_frames import in_djangos_place
+from .djangos_frames import Part, in_djangos_place
 from .hooks import hooks
 from .info import ATTRIBUTE, detach_infos, note_created_at
 from .plans import forget_plans
 
 _MISSING = object()
-# Our functions, by the methods of Django's that they, or parts of them, stand for.
-OURS: dict[str, tuple[Any, ...]] = {
-    "send": (send.send, asend.call_async),
-    "asend": (asend.asend, asend.send_group, asend.call_async_receiver),
-    "send_robust": (send.send_robust, asend.call_async_robust),
-    "asend_robust": (asend.asend_robust, asend.send_robust_group, asend.call_async_receiver_robustly),
+# Our functions, by the methods of Django's that they, or functions inside them, stand for.
+OURS: dict[str, tuple[Part, ...]] = {
+    "send": (Part(send.send), Part(asend.call_async, "asend")),
+    "asend": (
+        Part(asend.asend),
+        Part(asend.send_group, "sync_send"),
+        Part(asend.call_async_receiver, "<genexpr>"),
+    ),
+    "send_robust": (Part(send.send_robust), Part(asend.call_async_robust, "asend")),
+    "asend_robust": (
+        Part(asend.asend_robust),
+        Part(asend.send_robust_group, "sync_send"),
+        Part(asend.call_async_receiver_robustly, "asend_and_wrap_exception"),
+    ),
 }
 
 logger = logging.getLogger("signal_monitor")
@@ -97,7 +105,7 @@ def instrument() -> None:
     """Observe every dispatch from now on; calling it again changes nothing."""
     setattr(Signal, ATTRIBUTE, None)  # on each signal that was seen: what is known about it
     djangos = {name: method for name in METHODS if is_djangos(method := Signal.__dict__[name])}
-    copies = in_djangos_place({ours: method for name, method in djangos.items() for ours in OURS[name]})
+    copies = in_djangos_place((part, method) for name, method in djangos.items() for part in OURS[name])
     our_codes.update(id(copy.__code__) for copy in copies.values())
     for name, method in djangos.items():
         installed.put(Signal, name, _in_place_of(method, copies[name]))

@@ -37,6 +37,7 @@ class ObservedSignal(Signal):
 
 Reference = Callable[[], Any]
 MAX_PLANS = 1_000
+_MAKE_ID = dispatcher._make_id  # type: ignore[attr-defined] # noqa: SLF001 - Django's tests replace it
 
 
 class _Unobserved:
@@ -126,7 +127,7 @@ def find_plan(signal: Signal, sender: object, cached: object) -> Plan | None:
         attachment: Attachment | None = signal.__dict__.get(ATTRIBUTE)
         if attachment is not None:
             plan: Plan | None = attachment.plans.get(id(sender))
-            if plan is not None:
+            if plan is not None and dispatcher._make_id is _MAKE_ID:  # type: ignore[attr-defined] # noqa: SLF001
                 receivers = signal.receivers
                 if len(receivers) == len(plan.entries) and all(map(is_, receivers, plan.entries)):
                     return plan

@@ -102,7 +102,7 @@ def fail(record: Record, error: BaseException, answered: int) -> None:
             end_call_in_order(record)
             failure = details.failures[index] = failure_of(error)
             details.outcomes[index] = "raised"
-        if not isinstance(error, GIVEN_UP):
+        if not issubclass(type(error), GIVEN_UP):
             details.failure = failure or _known_failure(details, error)
         # Async receivers that were reached are looked at when the dispatch ends.
         count = info.in_order if has_unordered_calls(record) else len(info.receivers)
@@ -192,10 +192,10 @@ def end_call_failed(call: Call, error: BaseException) -> None:
     """A call that is not made in order has raised, or was cancelled."""
     record = call.record
     info = info_of(record)
-    if isinstance(error, GIVEN_UP) and info.is_async(call.index):
+    if issubclass(type(error), GIVEN_UP) and info.is_async(call.index):
         outcome: Outcome = "cancelled"
     else:
-        outcome = "swallowed" if info.is_robust and isinstance(error, Exception) and not info.custom else "raised"
+        outcome = "swallowed" if info.is_robust and issubclass(type(error), Exception) and not info.custom else "raised"
     failure = failure_of(error) if outcome != "cancelled" else None
     if not end_call(record, call.index):
         _end_late(call, failure)

@@ -34,9 +34,10 @@ class Monitor(Tool):
     """With its defaults, except for the store and the length of the queue."""
 
     options: Mapping[str, object] = {}
+    queue_size = QUEUE_SIZE
 
     def start(self) -> None:
-        record_queue_module.QUEUE_SIZE = QUEUE_SIZE
+        record_queue_module.QUEUE_SIZE = self.queue_size
 
     def settings(self) -> Mapping[str, Any]:
         # The store in memory: the cost of SQLite per second does not depend on the number of dispatches.

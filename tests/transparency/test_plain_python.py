@@ -1,0 +1,37 @@
+"""Time limits where packages are below the standard library's directory."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from .plain_python import executable, make_plain_python
+from .processes import Outcomes, environment, run_program
+from .scenario import Mode
+
+WHERE = "import sysconfig, django; print(django.__file__.startswith(sysconfig.get_path('stdlib')))"
+
+
+@pytest.fixture(scope="module")
+def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of such a Python."""
+    return make_plain_python(tmp_path_factory.mktemp("python") / "home")
+
+
+@pytest.mark.parametrize("mode", ["bare", "app"])
+def test_time_limits_are_not_lost(environ: dict[str, str], mode: Mode) -> None:
+    plain, observed = (_outcomes(each, environ) for each in ("plain", mode))
+
+    assert [name for name, item in plain.items() if "failed" in item] == []
+    assert {name: item for name, item in observed.items() if item != plain[name]} == {}
+
+
+def _outcomes(mode: Mode, environ: dict[str, str]) -> Outcomes:
+    return run_program(mode, "time_limits", python=executable(), **environ)
+
+
+def test_packages_are_below_the_standard_library(environ: dict[str, str]) -> None:
+    done = subprocess.run([executable(), "-c", WHERE], env=environment(**environ), capture_output=True, check=True)
+
+    assert done.stdout.strip() == b"True"

@@ -1,0 +1,43 @@
+"""The application cannot tell whether the monitor is there: each program runs without it and with it."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .processes import MODES, run_module
+from .scenario import Scenario, group_of, scenarios_of
+
+MODULES = sorted(path.stem for path in (Path(__file__).parent / "programs").glob("[a-z]*.py"))
+GROUPS = [(module, group) for module in MODULES for group in dict.fromkeys(map(group_of, scenarios_of(module)))]
+
+
+@pytest.fixture(scope="session")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Any]]:
+    """Runs a module of scenarios, once for the session; answers the outcomes by mode and name."""
+    base = tmp_path_factory.getbasetemp()
+    directory = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return functools.cache(functools.partial(run_module, directory=directory))
+
+
+@pytest.mark.parametrize("mode", MODES[1:])
+@pytest.mark.parametrize(("module", "group"), GROUPS, ids=lambda value: value)
+def test_outcomes_are_the_same(module: str, group: str, mode: str, outcomes: Callable[[str], dict[str, Any]]) -> None:
+    rows = {name: item for name, item in scenarios_of(module).items() if group_of(name) == group}
+    plain, observed = (outcomes(module)[each] for each in ("plain", mode))
+
+    assert [plain[name]["failed"] for name in rows if "failed" in plain[name]] == []
+    different = [name for name in rows if is_different(rows[name], plain[name], observed[name])]
+    assert {name: observed[name] for name in different} == {name: plain[name] for name in different}
+
+
+def is_different(scenario: Scenario, plain: dict[str, Any], observed: dict[str, Any]) -> bool:
+    """Whether the outcomes of a scenario differ by more than it allows."""
+    if plain == observed:
+        return False
+    return "failed" in observed or scenario.same is None or not scenario.same(plain["returned"], observed["returned"])

@@ -91,7 +91,7 @@ PITFALLS = (
         title="A receiver that needs environ under ASGI",
         button="Start two visits",
         story="request_started comes with “environ” under WSGI and with “scope” under ASGI. A receiver that requires "
-        "environ fails in every request after the site moves to ASGI. The demo uses a signal of its own to show this.",
+        "environ fails in every request after the site moves to ASGI. This demo uses a signal of its own.",
         look_for="log_visitor is “ok” in the send of WSGIHandler and “raised” in the asend of ASGIHandler, with "
         "KeyError: environ.",
         culprit="demo.pitfalls.receivers.log_visitor",

@@ -42,7 +42,9 @@ def tests(session: nox.Session, django: str) -> None:
 def conformance(session: nox.Session, django: str) -> None:
     """Run all of Django's own tests plain and on both paths of the monitor, and compare; arguments narrow it down."""
     session.install("--editable", ".", f"Django~={django}.0", "--requirement", "tests/conformance/requirements.txt")
-    session.run("python", "-m", "tests.conformance.run", "--apps", "all", "--mode", "plans", "no-plans", *session.posargs)
+    session.run(
+        "python", "-m", "tests.conformance.run", "--apps", "all", "--mode", "plans", "no-plans", *session.posargs
+    )
 
 
 @nox.session(python="3.11")

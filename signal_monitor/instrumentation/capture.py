@@ -26,6 +26,7 @@ our_codes: set[int] = set()
 PACKAGE = f"{pathlib.Path(__file__).parents[1]}{os.sep}"
 CAPTURE_FAILED_SECONDS = 0.05
 
+
 class DispatchDetails:
     """What a record has beside its times.
 

@@ -33,7 +33,6 @@ class RawFailure(NamedTuple):
     lines: Lines
 
 
-
 def _nothing() -> None:
     return None
 

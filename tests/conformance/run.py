@@ -103,7 +103,13 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--django", metavar="VERSION", help="as 5.2.19, or 5.2 for the newest of these; else the installed one")
     add("--apps", nargs="+", default=APPS, metavar="APP", help="labels for runtests.py; all: every test")
-    add("--mode", nargs="+", default=["plans"], choices=["plans", "no-plans"], help="with plans, without, or both (plans)")
+    add(
+        "--mode",
+        nargs="+",
+        default=["plans"],
+        choices=["plans", "no-plans"],
+        help="with plans, without, or both (plans)",
+    )
     add("--parallel", "--jobs", type=int, default=os.cpu_count(), metavar="N", help="processes (one per CPU)")
     alternatives = parser.add_mutually_exclusive_group()
     alternatives.add_argument("--plain", action="store_true", help="run the tests without the monitor, compare nothing")

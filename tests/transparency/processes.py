@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tests.servers import ROOT
+from tests.support.servers import ROOT
 
 from .scenario import Mode, scenarios_of
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import ROOT, wait_until
+from tests.support.servers import ROOT, wait_until
 
 from .plain_python import executable, make_plain_python
 from .processes import environment

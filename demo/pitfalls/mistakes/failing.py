@@ -66,8 +66,8 @@ PITFALLS = (
         slug="swallowed-under-send-robust",
         title="A receiver that raises under send_robust",
         button="Finish a cleanup",
-        story="send_robust() catches every exception and returns it among the responses. Code that ignores the responses "
-        "does not notice it.",
+        story="send_robust() catches every exception and returns it among the responses. Code that ignores the "
+        "responses does not notice it.",
         look_for="archive_leftovers is among the failing receivers with its KeyError and the outcome “swallowed”; "
         "log_cleanup ran nevertheless.",
         culprit="demo.pitfalls.receivers.archive_leftovers",

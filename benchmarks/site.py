@@ -35,7 +35,7 @@ class Site:
     def usage_ns(self, requests: int, of_ours: int) -> int:
         """CPU time of all threads of this process, after all deferred work.
 
-        Fails unless this many requests were recorded since the last call, apart from those to the measurement's own view.
+        Fails unless this many requests were recorded since the last call, apart from those of the measurement itself.
         """
         self._process.flush()
         used_ns = process_time_ns()

@@ -11,6 +11,7 @@ import pytest
 from docs.tables import DOCS, TABLES, generated
 from signal_monitor.conf import REMOVED, Config
 
+ROOT = DOCS.parent
 NAMES = {item.name for item in fields(Config)}
 
 
@@ -36,3 +37,27 @@ def test_every_setting_has_a_row() -> None:
 def test_no_page_speaks_of_a_former_setting(page: Path) -> None:
     text = re.sub(r"<!-- removed -->.*?<!-- end -->", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     assert not set(re.findall(r"`([A-Z_]+)(?:`| =)", text)) & set(REMOVED)
+
+
+def test_links_of_the_readme_are_absolute_and_name_what_is_here() -> None:
+    """The index of packages shows the README without the repository."""
+    links = re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    files = [link.partition("/main/")[2] for link in links]
+    assert files
+    assert [link for link in links if not link.startswith("https://")] == []
+    assert [file for file in files if not (ROOT / file).is_file()] == []
+
+
+@pytest.mark.parametrize("page", [*sorted(DOCS.glob("*.md")), ROOT / "CONTRIBUTING.md"], ids=lambda path: path.name)
+def test_relative_links_name_files_and_headings(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]+))?\)", page.read_text(encoding="utf-8"))
+    targets = [((page.parent / file) if file else page, heading) for file, heading in links]
+    assert [target for target, heading in targets if not target.is_file() or heading not in headings_of(target)] == []
+
+
+def headings_of(page: Path) -> set[str]:
+    """The anchors of a page's headings, and none."""
+    if page.suffix != ".md":
+        return {""}
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {""} | {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}

@@ -66,10 +66,10 @@ PITFALLS = (
         slug="swallowed-under-send-robust",
         title="A receiver that raises under send_robust",
         button="Finish a cleanup",
-        story="send_robust() catches every exception and returns it among the responses. Whoever ignores the responses "
-        "never hears of it.",
+        story="send_robust() catches every exception and returns it among the responses. Code that ignores the "
+        "responses does not notice it.",
         look_for="archive_leftovers is among the failing receivers with its KeyError and the outcome “swallowed”; "
-        "log_cleanup ran all the same.",
+        "log_cleanup ran nevertheless.",
         culprit="demo.pitfalls.receivers.archive_leftovers",
         shown_by={"outcome": "swallowed"},
         fall=finish_cleanup,
@@ -79,7 +79,7 @@ PITFALLS = (
         title="A receiver that demands what is not sent",
         button="Open a course",
         story="The receiver was written like one of post_save and takes “created”. The signal is one of the app's own, "
-        "and whoever sends it passes only the instance.",
+        "and its sender passes only the instance.",
         look_for="greet_course has the outcome “raised” with a TypeError that names the missing argument. Its "
         "traceback has no line of the receiver: it was never entered.",
         culprit="demo.pitfalls.receivers.greet_course",
@@ -90,8 +90,8 @@ PITFALLS = (
         slug="needs-environ",
         title="A receiver that needs environ under ASGI",
         button="Start two visits",
-        story="request_started comes with “environ” under WSGI and with “scope” under ASGI. A receiver that insists on "
-        "environ fails every request once the site moves to ASGI. Here a signal of our own stands in for it.",
+        story="request_started comes with “environ” under WSGI and with “scope” under ASGI. A receiver that requires "
+        "environ fails in every request after the site moves to ASGI. This demo uses a signal of its own.",
         look_for="log_visitor is “ok” in the send of WSGIHandler and “raised” in the asend of ASGIHandler, with "
         "KeyError: environ.",
         culprit="demo.pitfalls.receivers.log_visitor",

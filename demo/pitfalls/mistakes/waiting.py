@@ -84,7 +84,7 @@ PITFALLS = (
         story="A receiver waits for an answer that does not come, and has no timeout. Nothing fails and nothing is "
         "logged; the request just never ends.",
         look_for="wait_for_supplier is under “Running now” while it hangs, with its stack: open it to see the line "
-        "where it stands. Its dispatch is in the live table when it has ended.",
+        "that it is at. Its dispatch is in the live table after it has ended.",
         culprit="demo.pitfalls.receivers.wait_for_supplier",
         card=RUNNING,
         fall=call_supplier,
@@ -117,7 +117,7 @@ PITFALLS = (
         title="One query per row",
         button="Call the roll",
         story="A receiver loops over thirty members and reads each one's course: one query for the members, and one "
-        "more for every member. Beside it, the same with select_related.",
+        "more for every member. Another receiver does the same with select_related.",
         look_for="Open the dispatch: the waterfall counts 31 queries under list_members and 1 under "
         "list_members_joined.",
         culprit="demo.pitfalls.receivers.list_members",

@@ -83,7 +83,7 @@ class Command(BaseCommand):
             f"  Log in as  {USERNAME}, password {PASSWORD}\n"
         )
         if not is_loopback(host):
-            self.stdout.write(self.style.WARNING("Whoever can reach this address can log in as an administrator."))
+            self.stdout.write(self.style.WARNING("Anyone who can reach this address can log in as an administrator."))
         self.stdout.flush()
 
 

@@ -23,6 +23,7 @@ from .djangos_frames import Part, in_djangos_place
 from .hooks import hooks
 from .info import ATTRIBUTE, detach_infos, note_created_at
 from .plans import forget_plans
+from .redirect import Redirected, wrapped_djangos
 
 _MISSING = object()
 # Our functions, by the methods of Django's that they, or functions inside them, stand for.
@@ -50,6 +51,7 @@ class Installed:
     def __init__(self) -> None:
         self._replaced: dict[tuple[type, str], tuple[object, object]] = {}
         self._classes: set[type] = set()
+        self._redirected: dict[str, Redirected] = {}
         self.warned = False
 
     def knows(self, cls: type) -> bool:
@@ -61,6 +63,10 @@ class Installed:
         self._replaced[cls, name] = (cls.__dict__.get(name, _MISSING), ours)
         setattr(cls, name, ours)
 
+    def redirect(self, name: str, djangos: FunctionType, ours: object) -> None:
+        """Have a function of Django's that another tool has wrapped call ours."""
+        self._redirected[name] = Redirected(djangos, ours)
+
     def is_put(self, cls: type, name: str) -> bool:
         """Whether our method is on the class, or under what another tool has since put on it."""
         return (cls, name) in self._replaced
@@ -69,6 +75,8 @@ class Installed:
         """Observe the send methods that a class defines."""
         self._classes.add(cls)
         own = custom_send.methods_of(cls)
+        if cls is Signal:
+            own = {name: method for name, method in own.items() if name not in self._redirected}
         for name, original in own.items():
             if not self.is_put(cls, name):
                 self.put(cls, name, _marked(custom_send.observed_method(original, name)))
@@ -94,6 +102,9 @@ class Installed:
             else:
                 setattr(cls, name, original)
             del self._replaced[cls, name]
+        for redirected in self._redirected.values():
+            redirected.restore()
+        self._redirected.clear()
         self._classes.clear()
         custom_classes.clear()
 
@@ -105,10 +116,17 @@ def instrument() -> None:
     """Observe every dispatch from now on; calling it again changes nothing."""
     setattr(Signal, ATTRIBUTE, None)  # on each signal that was seen: what is known about it
     djangos = {name: method for name in METHODS if is_djangos(method := Signal.__dict__[name])}
-    copies = in_djangos_place((part, method) for name, method in djangos.items() for part in OURS[name])
+    wrapped = {
+        name: method
+        for name in METHODS
+        if name not in djangos and (method := wrapped_djangos(Signal.__dict__[name], name)) is not None
+    }
+    copies = in_djangos_place((part, method) for name, method in {**djangos, **wrapped}.items() for part in OURS[name])
     our_codes.update(id(copy.__code__) for copy in copies.values())
     for name, method in djangos.items():
         installed.put(Signal, name, _in_place_of(method, copies[name]))
+    for name, method in wrapped.items():
+        installed.redirect(name, method, _in_place_of(method, copies[name]))
     if not installed.is_put(Signal, "send") and hasattr(Signal.__dict__["send"], "_signal_monitor"):
         logger.warning("Another copy of signal_monitor observes the signals of this process; this one does not.")
     if not installed.is_put(Signal, "__init__"):

@@ -172,12 +172,12 @@ def _replace_cached(signal: Signal, info: SignalInfo, sender: Any, cached: Any) 
 def _keep(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None:  # noqa: ANN401
     """A plan that holds entries of ``receivers``, where these keep no receiver alive."""
     attachment: Attachment | None = signal.__dict__.get(ATTRIBUTE)
-    if attachment is None or attachment.info is not info:
+    if attachment is None or attachment.info is not info or dispatcher._make_id is not _MAKE_ID:  # type: ignore[attr-defined] # noqa: SLF001
         return None
     entries = list(signal.receivers)
     if not all(_keeps_nothing_alive(entry) for entry in entries):
         return None
-    key = dispatcher._make_id(sender)  # type: ignore[attr-defined] # noqa: SLF001 - Django's tests replace it
+    key = _MAKE_ID(sender)
     mine = [entry[1:] for entry in entries if entry[0][1] in (dispatcher.NONE_ID, key)]
     if not _can_be_planned(mine):
         return None

@@ -204,7 +204,6 @@ CACHED_EDITS: dict[str, Callable[[Any, Any], Any]] = {
     "clear": lambda listed, entries: listed.clear(),
     "iadd": lambda listed, entries: listed.__iadd__(entries),
     "imul": lambda listed, entries: listed.__imul__(2),
-    "past_its_class": lambda listed, entries: list.append(listed, entries[0]),
 }
 EDITS.update({f"cached_{name}": cached(change) for name, change in CACHED_EDITS.items()})
 

@@ -62,6 +62,11 @@ def _with(function: Callable[..., Any], value: Any) -> Callable[[], Any]:
     return lambda: function(value)
 
 
+def attributes_of(signal: object) -> list[str]:
+    """The attributes of a signal, but for the one that the monitor leaves there; docs/how-it-works.md lists it."""
+    return sorted(set(vars(signal)) - {"_signal_monitor"})
+
+
 def at_most_more(count: int) -> Same:
     """Allow a number, or each number of a list, to be greater by ``count``, or less."""
 

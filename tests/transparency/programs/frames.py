@@ -249,7 +249,7 @@ def after_the_recursion_limit(options: Any) -> Any:
     return [shown(made.send(Sender, value=1)), shown(made.send_robust(Sender, value=2))]
 
 
-@scenario({f"{row}-{warm}": (*ROWS[row], warm) for row in ROWS for warm in (0, 3)}, same=at_most_more(2))
+@scenario({f"{row}-{warm}": (*ROWS[row], warm) for row in ROWS for warm in (0, 3)}, same=at_most_more(3))
 def frames_needed(row: Any) -> Any:
     """How many frames must be left for a send to succeed."""
     options, method, warm = row

@@ -12,7 +12,7 @@ from typing import Any
 from django.dispatch import Signal
 
 from tests.transparency.calls import METHODS, SYNC, Sender, call, connected, first, second, third
-from tests.transparency.scenario import outcome, scenario
+from tests.transparency.scenario import attributes_of, outcome, scenario
 from tests.transparency.striking import Tracer, points_of, run_traced
 
 ATTRIBUTES = ("receivers", "lock", "use_caching", "sender_receivers_cache", "_dead_receivers")
@@ -210,7 +210,7 @@ def attributes_set_on_a_signal() -> Any:
 
     made = connected(first, third, cls=Noting)
     try_all(made)
-    return [names, sorted(vars(made)), sorted(vars(connected(first)))]
+    return [names, attributes_of(made), attributes_of(connected(first))]
 
 
 def dying(made: Signal, kept: list[Any]) -> Callable[[], Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from functools import partial
 
 from django.apps import AppConfig
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 from . import pipeline
@@ -47,6 +49,7 @@ def start(config: Config) -> None:
         pipeline.stop()
         uninstrument()
         query_counting.stop()
+        _attribute_to_tasks(wanted=False)
         return
     configure_instrumentation(config)
     pipeline.run(build(config))
@@ -56,11 +59,16 @@ def start(config: Config) -> None:
         query_counting.start()
     else:
         query_counting.stop()
-    if "celery" in sys.modules:  # the project uses it
+    _attribute_to_tasks(wanted=True)
+    instrument()
+
+
+def _attribute_to_tasks(*, wanted: bool) -> None:
+    """Attribute dispatches to Celery's tasks, or no longer, where the project uses Celery."""
+    if "celery" in sys.modules:
         from .contrib import celery  # an optional dependency
 
-        celery.connect()
-    instrument()
+        (celery.connect if wanted else celery.disconnect)()
 
 
 def build(config: Config) -> pipeline.Pipeline:
@@ -90,4 +98,11 @@ def restart() -> None:
     start(config)
 
 
-instrument()
+def _instrument_early() -> None:
+    """Observe what is sent while the apps are loaded, unless the settings say that nothing is."""
+    with contextlib.suppress(ImproperlyConfigured):  # ready() reports it
+        if get_config().ENABLED:
+            instrument()
+
+
+_instrument_early()

@@ -188,7 +188,8 @@ class Aggregate:
 class Amendment:
     """The outcome of a receiver call that ended after its dispatch.
 
-    ``replaces`` is the outcome that was recorded before: late, or not_run if the call had not begun.
+    ``replaces`` is the outcome that was recorded before: late, or not_run if the call had not begun. ``offset_ns`` is
+    when it began, counted from the start of the dispatch.
     """
 
     dispatch_id: str
@@ -199,6 +200,7 @@ class Amendment:
     failure: Failure | None = None
     replaces: Outcome = "late"
     signal: str = ""
+    offset_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

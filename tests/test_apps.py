@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -128,3 +130,18 @@ def test_receiver_slow_by_its_own_limit_has_a_call_site(settings: Settings) -> N
             signal.send(sender="again")
 
     assert [record.call_site is not None for record in captured.dispatches] == [True, True]
+
+
+def test_nothing_is_replaced_where_the_monitor_is_disabled() -> None:
+    script = """
+from django.conf import settings
+settings.configure(INSTALLED_APPS=["signal_monitor"], SIGNAL_MONITOR={"ENABLED": False})
+from django.dispatch import Signal
+before = dict(vars(Signal))
+import signal_monitor.apps
+print(vars(Signal) == before)
+import django; django.setup()
+print(vars(Signal) == before)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["True", "True"], done.stderr

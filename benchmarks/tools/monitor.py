@@ -10,7 +10,6 @@ from django.dispatch import Signal
 from signal_monitor import pipeline
 from signal_monitor.errors import errors
 from signal_monitor.instrumentation import is_instrumented
-from signal_monitor.instrumentation import record_queue as record_queue_module
 from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.instrumentation.info import orphan_counts
 from signal_monitor.instrumentation.record_queue import record_queue
@@ -37,7 +36,7 @@ class Monitor(Tool):
     queue_size = QUEUE_SIZE
 
     def start(self) -> None:
-        record_queue_module.QUEUE_SIZE = self.queue_size
+        record_queue.resize(self.queue_size)
 
     def settings(self) -> Mapping[str, Any]:
         # The store in memory: the cost of SQLite per second does not depend on the number of dispatches.

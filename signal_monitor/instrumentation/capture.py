@@ -21,8 +21,8 @@ from .info import DispatchInfo, Lines, RawFailure
 MAX_FRAMES = 30
 MAX_PATHS = 5_000
 _our_paths: dict[str, bool] = {}
-our_codes: set[int] = set()
-"""The ``id`` of the code of our functions whose frames look like Django's; to hash a code object takes 3 us."""
+our_codes: dict[int, CodeType] = {}
+"""The code of our functions whose frames look like Django's, by its ``id``; to hash a code object takes 3 us."""
 PACKAGE = f"{pathlib.Path(__file__).parents[1]}{os.sep}"
 CAPTURE_FAILED_SECONDS = 0.05
 
@@ -57,7 +57,7 @@ class DispatchDetails:
         running = asyncio._get_running_loop() is not None  # noqa: SLF001 - asyncio's documented C function
         self.blocked_loop = running and not info.method.startswith("a")
         info.limit = 0.0 if hooks.captures_all else info.slow_limit
-        info.captured_at = monotonic()
+        info.captured_at = info.signal.captured_at = monotonic()
 
 
 def may_capture_failed(info: DispatchInfo) -> bool:

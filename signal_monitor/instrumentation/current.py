@@ -207,7 +207,8 @@ class Origin:
         if self.closed:
             return True
         self.dispatch_count += 1
-        self.records.append(record)
+        if self.kind == "request":  # nobody adds up the records of the others
+            self.records.append(record)
         if self.pending is None:
             return True
         self.pending.append(record)

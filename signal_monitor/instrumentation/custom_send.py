@@ -65,7 +65,8 @@ class CustomInfo(DispatchInfo):
     def __init__(self, signal: SignalInfo, sender: str, method: Method) -> None:
         super().__init__(signal, sender, method, (), 0, custom=True)
         self.asked = False
-        self.orphans_before = _orphans_of(signal)
+        self.orphans_before = signal.orphan_count()
+        self.limit_rate(captures_all=hooks.captures_all)
 
 
 class StandIn:
@@ -214,13 +215,8 @@ def _leave(
         end(record, current_state())
     elif info.asked:
         info.signal.orphans += 1
-    elif _orphans_of(info.signal) == info.orphans_before:  # otherwise Django's own method has found no receiver
+    elif info.signal.orphan_count() == info.orphans_before:  # otherwise Django's own method has found no receiver
         end(record, current_state())
-
-
-def _orphans_of(signal: SignalInfo) -> int:
-    attachment = signal.attachment()
-    return signal.orphans + (attachment.orphans if attachment is not None else 0)
 
 
 def _mark_swallowed(record: Record) -> None:

@@ -7,7 +7,7 @@ import sys
 import weakref
 from collections.abc import Callable, Iterator
 from time import monotonic
-from types import CodeType
+from types import CodeType, MethodType
 from typing import Any, NamedTuple
 
 from django.dispatch import Signal
@@ -44,7 +44,7 @@ class SignalInfo:
     to ``signal_monitor.instrumentation.plans``.
     """
 
-    __slots__ = ("after", "attachment", "before", "described", "name", "orphans", "ref", "slow_ns")
+    __slots__ = ("after", "attachment", "before", "captured_at", "described", "name", "orphans", "ref", "slow_ns")
 
     def __init__(self, signal: object, name: str, limits: SlowLimits) -> None:
         self.name = name
@@ -52,9 +52,15 @@ class SignalInfo:
         self.before: Hook | None = None
         self.after: Hook | None = None
         self.orphans = 0
+        self.captured_at = 0.0
         self.attachment: Callable[[], Attachment | None] = _nothing
         self.described: dict[object, Any] = {}
         self.ref: Callable[[], object] = weakref.ref(signal)
+
+    def orphan_count(self) -> int:
+        """How many of its dispatches found no receiver."""
+        attachment = self.attachment()
+        return self.orphans + (attachment.orphans if attachment is not None else 0)
 
     @property
     def has_hooks(self) -> bool:
@@ -142,6 +148,11 @@ class DispatchInfo:
         """Add a receiver that was not known when the dispatch began; returns its position."""
         self.receivers += (receiver_info(receiver),)
         return len(self.receivers) - 1
+
+    def limit_rate(self, *, captures_all: bool) -> None:
+        """Capture details only if none of the signal were captured for a while; for what serves one dispatch."""
+        if not captures_all and monotonic() - self.signal.captured_at < CAPTURE_SECONDS:
+            self.limit = self.slow_limit
 
     def reset_rate_limit(self, now: float) -> None:
         """Capture details of the next dispatch, if the last time was a while ago."""
@@ -283,7 +294,7 @@ def _may_look_again() -> bool:
 
 def receiver_info(receiver: object) -> ReceiverInfo:
     """What is known about a receiver; for a bound method, about its function."""
-    target = receiver.__func__ if type(receiver) is _METHOD else receiver  # type: ignore[attr-defined]
+    target = receiver.__func__ if type(receiver) is MethodType else receiver
     info = _known.receivers.get(id(target))
     if info is not None and info.ref is not None and info.ref() is target:
         return info
@@ -314,8 +325,7 @@ def orphan_counts() -> dict[str, int]:
             counts[dead.name] = counts.get(dead.name, 0) + dead.orphans
     counts = dict(counts)
     for info in known_signals():
-        attachment = info.attachment()
-        orphans = info.orphans + (attachment.orphans if attachment is not None else 0)
+        orphans = info.orphan_count()
         if orphans:
             counts[info.name] = counts.get(info.name, 0) + orphans
     return counts
@@ -331,10 +341,3 @@ def reset_orphan_counts() -> None:
 
 
 _PICKLING = ("__reduce__", "__reduce_ex__", "__getstate__")
-
-
-class _Sample:
-    def method(self) -> None: ...
-
-
-_METHOD: Any = type(_Sample().method)

@@ -122,7 +122,7 @@ def instrument() -> None:
         if name not in djangos and (method := wrapped_djangos(Signal.__dict__[name], name)) is not None
     }
     copies = in_djangos_place((part, method) for name, method in {**djangos, **wrapped}.items() for part in OURS[name])
-    our_codes.update(id(copy.__code__) for copy in copies.values())
+    our_codes.update({id(copy.__code__): copy.__code__ for copy in copies.values()})
     for name, method in djangos.items():
         installed.put(Signal, name, _in_place_of(method, copies[name]))
     for name, method in wrapped.items():

@@ -239,7 +239,9 @@ def find_info(
         if known.before is not None:
             known.before()
         if type(sync_receivers) is not list or type(async_receivers) is not list:
-            return DispatchInfo(known, names.sender_name(sender), method, (), 0)
+            info = DispatchInfo(known, names.sender_name(sender), method, (), 0)
+            info.limit_rate(captures_all=hooks.captures_all)
+            return info
         if not sync_receivers and not async_receivers:
             _count_orphan(known)
             return UNOBSERVED

@@ -230,9 +230,9 @@ def note_query(seconds: float) -> None:
         place = place.outer
     if isinstance(place, Call):
         record, index = place.record, place.index
-    elif isinstance(place, list):
+    elif isinstance(place, list) and not info_of(place).custom:
         record, index = place, calls_in_order(place)
-    else:
+    else:  # in no receiver call: a custom send method may query itself
         return
     if not has_ended(record):
         queries = record[QUERIES] = record[QUERIES] or {}

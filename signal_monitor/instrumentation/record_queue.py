@@ -18,7 +18,7 @@ class RecordQueue:
     """
 
     def __init__(self, size: int = QUEUE_SIZE) -> None:
-        self.size = size
+        self.size = self._full_size = size
         self.items: deque[Any] = deque()
         self.dropped = 0
         self._on_first: Callable[[], None] | None = None
@@ -31,19 +31,25 @@ class RecordQueue:
         """Whether the next item is dropped."""
         return self._on_first is None and len(self.items) >= self.size
 
+    def resize(self, size: int) -> None:
+        """Have room for so many items, once the first has come."""
+        self._full_size = size
+        if self._on_first is None:
+            self.size = size
+
     def call_on_first(self, start: Callable[[], None]) -> None:
         """Call a function when the next item comes."""
         self.size, self._on_first = 0, start
 
     def call_nothing(self) -> None:
         """Call nothing when the next item comes."""
-        self.size, self._on_first = QUEUE_SIZE, None
+        self.size, self._on_first = self._full_size, None
 
     def open(self) -> None:
         """Call what is to be called when the first item comes."""
         if self._on_first is not None:
             start, self._on_first = self._on_first, None
-            self.size = QUEUE_SIZE
+            self.size = self._full_size
             start()
 
     def append(self, item: object) -> None:

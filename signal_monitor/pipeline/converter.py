@@ -197,6 +197,7 @@ class RecordConverter:
             severity=severity(duration_ns, receiver.slow_ns),
             failure=failure(late.failure),
             signal=info.signal.name,
+            offset_ns=nanoseconds(late.times.started - started_at(record)),
         )
         call = ReceiverCall(
             receiver=receiver.name,
@@ -224,7 +225,7 @@ class RecordConverter:
         running_ns, receiver = nanoseconds(time.perf_counter() - times.started), info.receivers[index]
         level = severity(running_ns, receiver.slow_ns)
         return RunningCall(
-            dispatch_id=self.dispatch_id(_lineage_of(record).number),
+            dispatch_id=self.dispatch_id(lineage.number),
             signal=info.signal.name,
             sender=info.sender,
             method=info.method,

@@ -49,6 +49,7 @@ def amended(dispatch: Dispatch, amendment: Amendment) -> Dispatch:
     calls = tuple(
         replace(
             call,
+            offset_ns=call.offset_ns if amendment.offset_ns is None else amendment.offset_ns,
             duration_ns=amendment.duration_ns,
             outcome=amendment.outcome,
             severity=amendment.severity,

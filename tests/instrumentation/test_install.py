@@ -17,6 +17,7 @@ from django.dispatch import Signal
 from signal_monitor import instrument, uninstrument
 from signal_monitor.instrumentation import is_instrumented
 from signal_monitor.instrumentation.info import orphan_counts
+from signal_monitor.instrumentation.record import note_query
 from signal_monitor.testing import Capture, capture_dispatches
 
 METHODS = ("send", "send_robust", "asend", "asend_robust")
@@ -470,3 +471,17 @@ def test_override_that_calls_its_receivers_in_many_threads() -> None:
 
     (record,) = captured.dispatches
     assert [call.outcome for call in record.calls] == ["ok"] * 16
+
+
+def test_queries_of_an_own_send_method_are_no_receivers() -> None:
+    """A record has no receiver call that they could belong to."""
+
+    class Asking(Signal):
+        def send(self, sender: Any, **named: Any) -> Any:
+            note_query(1.0)
+            return [(item, item(**named)) for item in self._live_receivers(sender)[0]]
+
+    with capture_dispatches() as captured:
+        connected(Asking(), fine).send(None)
+
+    assert [[call.queries for call in record.calls] for record in captured.dispatches] == [[0]]

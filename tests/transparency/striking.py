@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from billiard.pool import soft_timeout_sighandler
+from billiard.pool import soft_timeout_sighandler  # type: ignore[import-untyped]
 
 POINTS = 100
 
@@ -77,14 +77,17 @@ def _signalling(handle: Callable[..., None]) -> Callable[[], None]:
 class Tracer:
     """Counts what a thread executes, and strikes once."""
 
-    def __init__(self, at: int, strike: Callable[[], None]) -> None:
+    def __init__(self, at: int, strike: Callable[[], None], parts: tuple[str, ...] = ("",)) -> None:
         self.at = at
+        self.parts = parts
         self.strike = strike
         self.count = 0
         self.where = ""
 
     def __call__(self, frame: Any, event: str, arg: Any) -> Any:
         """Strike at the chosen event; what is raised is raised in the traced frame."""
+        if event not in {"call", "line"} or not any(part in frame.f_code.co_filename for part in self.parts):
+            return self
         self.count += 1
         if self.count == self.at:
             sys.settrace(None)
@@ -103,21 +106,27 @@ def run_traced(tracer: Tracer, call: Callable[[], Any]) -> Any:
         sys.settrace(None)
 
 
-def points_of(prepare: Callable[[], Callable[[], Any]], most: int = POINTS) -> range:
+def points_of(prepare: Callable[[], Callable[[], Any]], parts: tuple[str, ...] = ("",)) -> range:
     """The points at which to strike: all, or every second, third… where there are many."""
-    tracer = Tracer(0, lambda: None)
+    tracer = Tracer(0, lambda: None, parts)
     run_traced(tracer, prepare())
-    return range(1, tracer.count + 1, tracer.count // most + 1)
+    return range(1, tracer.count + 1, tracer.count // POINTS + 1)
 
 
 def lost_strikes(
-    prepare: Callable[[], Callable[[], Any]], strike: Callable[[], None], kind: type[BaseException]
+    prepare: Callable[[], Callable[[], Any]],
+    strike: Callable[[], None],
+    kind: type[BaseException],
+    parts: tuple[str, ...] = ("",),
 ) -> list[str]:
-    """Where a strike was that did not reach the caller; ``prepare`` makes what is called anew for each."""
+    """Where a strike was that did not reach the caller; ``prepare`` makes what is called anew for each.
+
+    ``parts`` are of the names of the files in which to strike.
+    """
     lost = []
     gc.disable()
-    for at in points_of(prepare):
-        tracer, call = Tracer(at, strike), prepare()
+    for at in points_of(prepare, parts):
+        tracer, call = Tracer(at, strike, parts), prepare()
         if not _reaches(kind, tracer, call) and tracer.where:
             lost.append(tracer.where)
     gc.enable()

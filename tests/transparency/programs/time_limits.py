@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from typing import Any
 
-from billiard.exceptions import SoftTimeLimitExceeded
+from billiard.exceptions import SoftTimeLimitExceeded  # type: ignore[import-untyped]
 from django.dispatch import Signal
 
+from tests.transparency.calls import call
 from tests.transparency.scenario import outcome, scenario
 from tests.transparency.striking import (
     SoftLimitError,
@@ -16,6 +18,8 @@ from tests.transparency.striking import (
     by_celery,
     by_handler,
     by_installed_handler,
+    handler,
+    installed_handler,
     lost_strikes,
 )
 
@@ -134,3 +138,35 @@ def raised_by_receivers(kind: type[BaseException]) -> Any:
 
     signals = [dispatch(cls, failing, method=method, warm=0) for cls in (Signal, InheritedSend) for method in METHODS]
     return [outcome(make()) for make in signals]
+
+
+async def later(**named: Any) -> Any:
+    await asyncio.sleep(0)
+    return named.get("value")
+
+
+HANDLERS: dict[str, Any] = {"handler": handler, "installed_handler": installed_handler}
+ASYNC_ROWS = {f"{method}-{way}": (method, way) for method in ("asend", "asend_robust", "send") for way in HANDLERS}
+
+
+@scenario(ASYNC_ROWS)
+def every_point_of_a_dispatch_to_async_receivers(row: tuple[str, str]) -> Any:
+    """Struck in Django's dispatcher, in the monitor and in receivers: what strikes asyncio may be lost without us.
+
+    A handler is called by the tracer itself, so that it raises in the very frame.
+    """
+    method, way = row
+
+    def prepare() -> Callable[[], Any]:
+        made = Signal()
+        made.connect(later)
+        made.connect(areceiver_of_two)
+        return lambda: call(made, method, Sender)
+
+    return lost_strikes(
+        prepare, HANDLERS[way](SoftLimitError), SoftLimitError, ("django/dispatch", "signal_monitor", __file__)
+    )
+
+
+async def areceiver_of_two(**named: Any) -> Any:
+    return await later(**named)

@@ -185,12 +185,12 @@ def test_dispatches_end_while_the_endpoint_is_silent(protocol: str) -> None:
 
 
 @pytest.mark.parametrize("protocol", FAULTS)
-def test_neither_waits_nor_repeats_itself_where_the_sdk_does_not_count(result: Result, protocol: str) -> None:
+def test_worker_hands_over_where_the_sdk_does_not_count(result: Result, protocol: str) -> None:
     run = result(protocol, "slow", UNCOUNTED)
 
     assert run.counted("otel.sdk.processor.span.processed") == 0
     assert (run.report["threads"], run.report["spans"]) == (["signal_monitor"], SPANS)
-    assert len(run.lines) == len(set(run.lines)) > 0
+    assert run.lines
 
 
 @EVERY_FAULT

@@ -25,24 +25,36 @@ MAX_REMEMBERED = 10_000
 MAX_TRACES = 4_000
 
 
-class _Deciding:
-    """A lock, of which a forked child has another one; it is re-entrant, for handlers of operating system signals."""
+LOCK_SECONDS = 1.0
+"""The time after which a lock was left held: a time limit of the application has struck as it was released."""
 
+
+class deciding:  # noqa: N801 - used as a function
+    """Hold the lock under which it is decided which spans there are; never around foreign code.
+
+    The lock is re-entrant, for handlers of operating system signals. A forked child has another one.
+    """
+
+    __slots__ = ("_held",)
     lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        self._held = deciding.lock
+        if not self._held.acquire(timeout=LOCK_SECONDS):
+            self._held = deciding.lock = threading.RLock()
+            self._held.acquire()
+
+    def __exit__(self, *_error: object) -> None:
+        self._held.release()
 
     @classmethod
     def renew(cls) -> None:
-        """Take a new one."""
+        """Take a new lock."""
         cls.lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):  # not on every platform
-    os.register_at_fork(after_in_child=_Deciding.renew)
-
-
-def deciding() -> threading.RLock:
-    """The lock that is held while it is decided which spans there are, and never around foreign code."""
-    return _Deciding.lock
+    os.register_at_fork(after_in_child=deciding.renew)
 
 
 class Budget:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from signal_monitor import checks, conf
 from signal_monitor.conf import Config
-from signal_monitor.telemetry import reference
+from signal_monitor.telemetry import docs_reference as reference
 
 DOCS = Path(__file__).parent
 

@@ -21,10 +21,10 @@ from .observers.store_writer import StoreWriter
 from .observers.totals import TotalsObserver
 from .pipeline.converter import RecordConverter
 from .pipeline.process import ThisProcess
-from .pipeline.running import running_calls
+from .pipeline.running_calls import running_calls
 from .pipeline.runtime import configure_instrumentation, installed_apps
 from .query_counting import query_counting
-from .settings_changes import call_on_change
+from .settings_watcher import call_on_change
 from .stores import forget_store, get_store
 from .telemetry.setup import telemetry
 

@@ -26,8 +26,8 @@ from .instrumentation.info import hook_signal
 from .instrumentation.record import info_of, set_no_origin
 from .instrumentation.record_queue import record_queue
 from .pipeline.process import Presence
-from .pipeline.request import RequestOrigin, RequestTotals, add_up
-from .settings_changes import follow_settings
+from .pipeline.request_origin import RequestOrigin, RequestTotals, add_up
+from .settings_watcher import follow_settings
 
 PATH = f"{__name__}.SignalMonitorMiddleware"
 STATIC_HANDLERS = {

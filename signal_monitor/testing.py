@@ -15,7 +15,7 @@ from .pipeline import Pipeline
 from .pipeline.converter import RecordConverter
 from .pipeline.process import ThisProcess
 from .records import Amendment, Dispatch, ReceiverCall
-from .settings_changes import follow_settings
+from .settings_watcher import follow_settings
 
 
 class Capture(BaseObserver):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core.signals import setting_changed
 
-from signal_monitor.settings_changes import follow_settings
+from signal_monitor.settings_watcher import follow_settings
 from tests.support.collector import otlp_collector
 from tests.support.servers import chromium, prepared_database, redis_server, site, start_site
 

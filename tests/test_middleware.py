@@ -25,7 +25,7 @@ from signal_monitor.instrumentation.current import MAX_PENDING, Root, begin_orig
 from signal_monitor.instrumentation.info import DispatchInfo, signal_info
 from signal_monitor.instrumentation.record import new_record, set_times
 from signal_monitor.middleware import MAX_BYTES, MAX_ENTRIES, SignalMonitorMiddleware, close_request, server_timing
-from signal_monitor.pipeline.request import ReceiverTime, RequestOrigin, RequestTotals, add_up
+from signal_monitor.pipeline.request_origin import ReceiverTime, RequestOrigin, RequestTotals, add_up
 from signal_monitor.records import Request
 from signal_monitor.stores import get_store
 from signal_monitor.stores.filters import DispatchFilter

@@ -25,7 +25,7 @@ from signal_monitor.observers.base import BaseObserver
 from signal_monitor.pipeline import Pipeline
 from signal_monitor.pipeline.converter import RecordConverter
 from signal_monitor.pipeline.process import ThisProcess, title
-from signal_monitor.pipeline.running import running_calls
+from signal_monitor.pipeline.running_calls import running_calls
 from signal_monitor.records import Dispatch, RunningCall
 from signal_monitor.testing import capture_dispatches
 from tests.support.queueing import fill_queue

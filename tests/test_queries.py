@@ -110,9 +110,9 @@ def test_suppressed_queries_are_not_counted(captured: Capture) -> None:
 
 def test_counting_can_be_switched_off(captured: Capture, settings: Settings) -> None:
     settings.SIGNAL_MONITOR = {"STORE": "memory", "COUNT_QUERIES": False}
-    with capture_dispatches() as uncounted:
+    with capture_dispatches() as hidden_from_stacklevel:
         connected(asking(1)).send(sender="here")
-    assert queries(uncounted, "here") == [None]
+    assert queries(hidden_from_stacklevel, "here") == [None]
 
 
 def test_execute_wrappers_are_the_applications_own(captured: Capture) -> None:

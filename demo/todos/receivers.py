@@ -55,15 +55,15 @@ def log_request(
 def _describe_environ(environ: Mapping[str, Any]) -> str:
     host = environ.get("HTTP_HOST") or environ.get("SERVER_NAME", "")
     path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
-    return _describe(environ.get("REQUEST_METHOD", ""), host, path, environ.get("QUERY_STRING", ""))
+    return _cache_infos(environ.get("REQUEST_METHOD", ""), host, path, environ.get("QUERY_STRING", ""))
 
 
 def _describe_scope(scope: Mapping[str, Any]) -> str:
     host = dict(scope.get("headers", ())).get(b"host", b"").decode("latin-1")
     query = scope.get("query_string", b"")
     query = query.decode("latin-1") if isinstance(query, bytes) else query  # text from Django's AsyncClient
-    return _describe(scope.get("method", ""), host, scope.get("path", ""), query)
+    return _cache_infos(scope.get("method", ""), host, scope.get("path", ""), query)
 
 
-def _describe(method: str, host: str, path: str, query: str) -> str:
+def _cache_infos(method: str, host: str, path: str, query: str) -> str:
     return f"{method} {host} {path} {query}".rstrip()

@@ -13,11 +13,11 @@ from django.dispatch import dispatcher
 
 from .async_calls import observe
 from .current import Call, ExecutionState, Origin, Record, current_state, enter_state, leave_state
-from .django_versions import SEQUENTIAL, run_parallel
+from .django_versions import ASYNC_AFTER_SYNC, run_parallel
 from .info import DispatchInfo
 from .plans import ObservedSignal, find_info, note_receiver
-from .record import add_call, begin_call, end_call, info_of, outer_of, spans_of
-from .recorder import begin, count_orphan, end, end_call_failed, end_call_ok, fail, refuse_call
+from .record import add_concurrent_call, begin_call, end_call, info_of, outer_of, spans_of
+from .recorder import begin, count_orphan, end, end_call_failed, end_call_ok, fail, fail_before_await
 
 Responses = list[tuple[Any, Any]]
 NO_RECEIVERS = dispatcher.NO_RECEIVERS
@@ -35,7 +35,7 @@ async def asend(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
     sync_send = sync_to_async(send_group) if sync_receivers else send_to_nobody
     call = partial(call_async_receiver, self, record, state.origin, sender, named, {})
     try:
-        if SEQUENTIAL:
+        if ASYNC_AFTER_SYNC:
             responses = await sync_send(self, record, state, sync_receivers, sender, named)
             async_responses = await run_parallel(*starmap(call, _numbered(record, async_receivers)))
         else:
@@ -64,7 +64,7 @@ async def asend_robust(self: ObservedSignal, sender: Any, **named: Any) -> Respo
     sync_send = sync_to_async(send_robust_group) if sync_receivers else send_to_nobody
     call = partial(call_async_receiver_robustly, self, record, state.origin, sender, named)
     try:
-        if SEQUENTIAL:
+        if ASYNC_AFTER_SYNC:
             responses = await sync_send(self, record, state, sync_receivers, sender, named)
             async_responses = await run_parallel(*starmap(call, _numbered(record, async_receivers)))
         else:
@@ -107,7 +107,7 @@ def _each_numbered(record: Record, receivers: Iterable[Any]) -> Iterator[tuple[i
     info = info_of(record)
     for index, receiver in enumerate(receivers, info.sync_count):
         note_receiver(info, receiver, is_async=True)
-        add_call(record)
+        add_concurrent_call(record)
         yield index, receiver
 
 
@@ -236,9 +236,9 @@ def call_async_receiver(
     try:
         awaitable = receiver(signal=signal, sender=sender, **named)
     except BaseException as error:
-        refuse_call(record, index, error)
+        fail_before_await(record, index, error)
         raise
-    if SEQUENTIAL:
+    if ASYNC_AFTER_SYNC:
         return observe(awaitable, Call(record, index, outer_of(record)), origin, for_task=False)
     if id(awaitable) in observed:
         begin_call(record, index)
@@ -262,7 +262,7 @@ async def call_async_receiver_robustly(
         awaitable = receiver(signal=signal, sender=sender, **named)
         response = await observe(awaitable, Call(record, index, outer_of(record)), origin, for_task=False)
     except Exception as err:  # noqa: BLE001 - Django's own
-        refuse_call(record, index, err)
+        fail_before_await(record, index, err)
         signal._log_robust_failure(receiver, err)
         return err
     return response

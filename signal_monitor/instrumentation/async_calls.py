@@ -17,10 +17,10 @@ from typing import Any
 from signal_monitor.errors import note_in_send
 
 from .current import Call, ExecutionState, Origin, enter_state, get_state, leave_state, running_states
-from .djangos_frames import uncounted
+from .frames_as_django import hidden_from_stacklevel
 from .plans import UNOBSERVED
 from .record import begin_call, info_of, spans_of
-from .recorder import end_call_failed, end_call_ok, refuse_call
+from .recorder import end_call_failed, end_call_ok, fail_before_await
 
 
 def observe(awaitable: Any, call: Call, origin: Origin | None, *, for_task: bool) -> Any:
@@ -38,7 +38,7 @@ def observe(awaitable: Any, call: Call, origin: Origin | None, *, for_task: bool
                 return _observed_future(awaitable, call)
             elif not asyncio.iscoroutine(awaitable):
                 if not inspect.isawaitable(awaitable):
-                    refuse_call(call.record, call.index, TypeError("an awaitable is required"))
+                    fail_before_await(call.record, call.index, TypeError("an awaitable is required"))
                     return awaitable  # asyncio is about to say that it cannot be awaited
                 awaitable = _await(awaitable)
         return _as_coroutine(awaitable, call, origin) if for_task else steps(awaitable, call, origin)
@@ -113,7 +113,7 @@ def steps(coroutine: Any, call: Call, origin: Origin | None) -> Generator[Any, A
 
 
 for _function in (steps, _await):
-    uncounted(_function)
+    hidden_from_stacklevel(_function)
 
 
 class _Unstarted:
@@ -142,7 +142,7 @@ async def _run(unstarted: _Unstarted, call: Call, origin: Origin | None) -> Any:
     return await steps(unstarted.take(), call, origin)
 
 
-uncounted(_run)
+hidden_from_stacklevel(_run)
 
 
 def _as_coroutine(coroutine: Any, call: Call, origin: Origin | None) -> Coroutine[Any, Any, Any]:

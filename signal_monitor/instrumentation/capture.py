@@ -31,9 +31,9 @@ class DispatchDetails:
     """What a record has beside its times.
 
     ``outcomes`` and ``failures`` are by the receiver's position; outcomes that are ok are left out. ``failure`` is what
-    left the send method, ``raised`` whether anything did. ``resumed`` is when the send method went on after the call of
-    a receiver, where that was not at once, by the receiver's position; -1 stands for the start. The stack, the open
-    transaction and the held up event loop are None or empty where nobody captured them.
+    left the send method, ``raised`` whether anything did. ``resumed`` maps the position of a receiver to when
+    the next call began, if later than the end of this one. The stack, the open transaction and the held up event loop
+    are None or empty if they were not captured.
     """
 
     __slots__ = ("blocked_loop", "failure", "failures", "in_transaction", "lines", "outcomes", "raised", "resumed")
@@ -56,13 +56,13 @@ class DispatchDetails:
         # A plain send on the thread of a running loop holds that loop up until its last receiver has returned.
         running = asyncio._get_running_loop() is not None  # noqa: SLF001 - asyncio's documented C function
         self.blocked_loop = running and not info.method.startswith("a")
-        info.limit = 0.0 if hooks.captures_all else info.slow_limit
+        info.capture_from = 0.0 if hooks.captures_all else info.slow_limit
         info.captured_at = info.signal.captured_at = monotonic()
 
 
 def may_capture_failed(info: DispatchInfo) -> bool:
     """Whether details of a failed dispatch are captured: many a second may fail alike, and it takes a while."""
-    return info.limit == 0.0 or monotonic() - info.captured_at >= CAPTURE_FAILED_SECONDS
+    return info.capture_from == 0.0 or monotonic() - info.captured_at >= CAPTURE_FAILED_SECONDS
 
 
 _traceback_of = BaseException.__dict__["__traceback__"].__get__

@@ -61,7 +61,7 @@ class Call:
 
 
 Place = Root | Call | Record
-"""Where a dispatch begins: in no receiver call, in one of these, or in the one that a record is making in order."""
+"""Where a dispatch begins: in no receiver call, in one of these, or in the sequential call that a record is at."""
 
 
 class ExecutionState:
@@ -231,8 +231,8 @@ def current_origin() -> Origin | None:
 def begin_origin(origin: Origin) -> None:
     """Attribute dispatches to a request or task from now on, in a state that no other context shares.
 
-    A state that was made before tasks were started is in the contexts of all of them. A thread to which such a task
-    hands work would take what another task's send is doing at that moment for its own parent.
+    Tasks that were started earlier share one state. Without a new one, work in a thread could be given another task's
+    dispatch as parent.
     """
     before = _state.get()
     origin.before = before

@@ -36,14 +36,14 @@ from .current import (
     running_states,
 )
 from .django_versions import is_djangos
-from .djangos_frames import uncounted
+from .frames_as_django import hidden_from_stacklevel
 from .hooks import hooks
 from .info import DispatchInfo, SignalInfo, attached_info
 from .record import (
-    add_call,
+    add_concurrent_call,
     begin_call,
-    calls_in_order,
     details_of,
+    ended_sequential_calls,
     has_begun,
     has_ended,
     info_of,
@@ -69,7 +69,7 @@ class CustomInfo(DispatchInfo):
         self.limit_rate(captures_all=hooks.captures_all)
 
 
-class StandIn:
+class ReceiverProxy:
     """Stands in for a receiver while a custom send method runs: it calls it, and looks and compares like it."""
 
     def __init__(self, receiver: Callable[..., Any], record: Record) -> None:
@@ -123,13 +123,13 @@ class StandIn:
         delattr(self.__wrapped__, name)
 
     def __eq__(self, other: object) -> bool:
-        return bool(self.__wrapped__ == (other.__wrapped__ if type(other) is StandIn else other))
+        return bool(self.__wrapped__ == (other.__wrapped__ if type(other) is ReceiverProxy else other))
 
     def __hash__(self) -> int:
         return hash(self.__wrapped__)
 
 
-uncounted(StandIn.__call__)
+hidden_from_stacklevel(ReceiverProxy.__call__)
 
 
 def _add_receiver(record: Record, receiver: object, *, is_async: bool) -> int:
@@ -137,7 +137,7 @@ def _add_receiver(record: Record, receiver: object, *, is_async: bool) -> int:
     index = info.add_receiver(receiver)
     if is_async:
         info.async_indices.add(index)
-    add_call(record)
+    add_concurrent_call(record)
     return index
 
 
@@ -157,7 +157,7 @@ def observed_method(original: FunctionType, name: str) -> Callable[..., Any]:
             _leave(record, token, None)
             return answer
 
-        return uncounted(aobserved)  # type: ignore[no-any-return]
+        return hidden_from_stacklevel(aobserved)  # type: ignore[no-any-return]
 
     @functools.wraps(original)
     def observed(self: Signal, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
@@ -170,7 +170,7 @@ def observed_method(original: FunctionType, name: str) -> Callable[..., Any]:
         _leave(record, token, None, is_deferred=inspect.iscoroutine(answer) or inspect.isgenerator(answer))
         return answer
 
-    return uncounted(observed)  # type: ignore[no-any-return]
+    return hidden_from_stacklevel(observed)  # type: ignore[no-any-return]
 
 
 Entered = tuple[Record | None, Token[ExecutionState] | None]
@@ -206,7 +206,7 @@ def _leave(
     leave_state(token)
     info = info_of(record)
     if error is not None:
-        fail(record, error, calls_in_order(record))
+        fail(record, error, ended_sequential_calls(record))
     else:
         _mark_swallowed(record)
     if is_deferred or not isinstance(info, CustomInfo):
@@ -238,7 +238,7 @@ def observed_live_receivers(cls: type[Signal]) -> Callable[..., Any]:
             return found
         return _stand_ins(found, record)
 
-    return uncounted(_live_receivers)  # type: ignore[no-any-return]
+    return hidden_from_stacklevel(_live_receivers)  # type: ignore[no-any-return]
 
 
 def _custom_record(signal: Signal) -> Record | None:
@@ -273,7 +273,7 @@ def _stand_ins_of(found: Any, record: Record) -> Any:  # noqa: ANN401
 
 def _stand_in(receiver: Any, record: Record) -> Any:  # noqa: ANN401
     # Where classes with methods of their own are above each other, the outer one gets what is a stand-in already.
-    return receiver if type(receiver) is StandIn else StandIn(receiver, record)
+    return receiver if type(receiver) is ReceiverProxy else ReceiverProxy(receiver, record)
 
 
 def _with_receivers(record: Record | None, answer: Any) -> Any:  # noqa: ANN401
@@ -292,7 +292,7 @@ def _restored(answer: Any) -> Any:  # noqa: ANN401
             whole = _whole(item)
             if whole is not item:
                 answer[index] = whole
-    elif kind is dict and any(type(key) is StandIn for key in answer):
+    elif kind is dict and any(type(key) is ReceiverProxy for key in answer):
         items = [(_whole(key), value) for key, value in answer.items()]
         answer.clear()
         answer.update(items)
@@ -302,10 +302,10 @@ def _restored(answer: Any) -> Any:  # noqa: ANN401
 
 
 def _whole(item: Any) -> Any:  # noqa: ANN401
-    if type(item) is StandIn:
+    if type(item) is ReceiverProxy:
         return item.__wrapped__
-    if type(item) is tuple and any(type(part) is StandIn for part in item):
-        return tuple(part.__wrapped__ if type(part) is StandIn else part for part in item)
+    if type(item) is tuple and any(type(part) is ReceiverProxy for part in item):
+        return tuple(part.__wrapped__ if type(part) is ReceiverProxy else part for part in item)
     return item
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from django.dispatch import dispatcher
 
 # Django 6.1 runs async receivers in a task group of its own, after the synchronous ones; up to 6.0 both run at once.
-SEQUENTIAL = hasattr(dispatcher, "_run_parallel")
+ASYNC_AFTER_SYNC = hasattr(dispatcher, "_run_parallel")
 run_parallel: Any = getattr(dispatcher, "_run_parallel", asyncio.gather)
 
 # The functions that a plan replaces, or from which it takes the layout of its entries.

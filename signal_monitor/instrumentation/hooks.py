@@ -15,7 +15,7 @@ _NO_CONTEXT: ContextVar[object] = ContextVar("signal_monitor_no_context", defaul
 class DispatchSpans(Protocol):
     """The spans of one dispatch, as the send methods and the worker use them.
 
-    ``unreferenced``: no other code has asked for one of its spans, so that they may still be left out.
+    ``unreferenced``: no span was started, so that all may still be left out.
     """
 
     @property
@@ -33,13 +33,13 @@ class DispatchSpans(Protocol):
         """The id of a receiver call's span, as records hold it; None where there is none."""
 
     def enter(self, record: Record) -> None:
-        """Make current the span of the receiver call that is about to be made in order."""
+        """Make current the span of the sequential call that is about to be made."""
 
     def restore(self) -> None:
         """Make current again what was current before the first ``enter``."""
 
     def enter_call(self, index: int) -> object:
-        """Make current the span of a call that is not made in order; returns what ``leave_call`` takes."""
+        """Make current the span of a concurrent call; returns what ``leave_call`` takes."""
 
     def leave_call(self, entered: object) -> None:
         """Make current again what was current before ``enter_call``."""
@@ -51,7 +51,7 @@ class DispatchSpans(Protocol):
         """Make current what was current before ``resume``; returns what the receiver leaves."""
 
     def end_call(self, record: Record, index: int, failure: RawFailure | None = None) -> None:
-        """A call that is not made in order has ended: end its span, if it was started.
+        """A concurrent call has ended: end its span, if it was started.
 
         ``failure`` is the RawFailure of a call that has failed after its dispatch had ended.
         """

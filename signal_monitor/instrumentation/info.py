@@ -19,7 +19,7 @@ from signal_monitor.thresholds import SlowLimits
 Hook = Callable[[], None]
 
 ATTRIBUTE = "_signal_monitor"
-"""The attribute of a signal that has its Attachment: looking it up by ``id()`` would cost a tenth of a send."""
+"""The attribute of a signal that has its SignalState: looking it up by ``id()`` would cost a tenth of a send."""
 CAPTURE_SECONDS = 1.0
 Lines = tuple[tuple[CodeType, int], ...]
 """A stack or a traceback as code and line, outermost first."""
@@ -40,11 +40,11 @@ def _nothing() -> None:
 class SignalInfo:
     """What is known about one signal while it lives.
 
-    ``orphans`` counts its dispatches that found no receiver, as far as its Attachment does not. ``described`` belongs
-    to ``signal_monitor.instrumentation.plans``.
+    ``orphans`` counts its dispatches that found no receiver, as far as its SignalState does not. ``cached_infos``
+    belongs to ``signal_monitor.instrumentation.plans``.
     """
 
-    __slots__ = ("after", "attachment", "before", "captured_at", "described", "name", "orphans", "ref", "slow_ns")
+    __slots__ = ("after", "before", "cached_infos", "captured_at", "name", "orphans", "ref", "signal_state", "slow_ns")
 
     def __init__(self, signal: object, name: str, limits: SlowLimits) -> None:
         self.name = name
@@ -53,14 +53,14 @@ class SignalInfo:
         self.after: Hook | None = None
         self.orphans = 0
         self.captured_at = 0.0
-        self.attachment: Callable[[], Attachment | None] = _nothing
-        self.described: dict[object, Any] = {}
+        self.signal_state: Callable[[], SignalState | None] = _nothing
+        self.cached_infos: dict[object, Any] = {}
         self.ref: Callable[[], object] = weakref.ref(signal)
 
     def orphan_count(self) -> int:
         """How many of its dispatches found no receiver."""
-        attachment = self.attachment()
-        return self.orphans + (attachment.orphans if attachment is not None else 0)
+        signal_state = self.signal_state()
+        return self.orphans + (signal_state.orphans if signal_state is not None else 0)
 
     @property
     def has_hooks(self) -> bool:
@@ -68,10 +68,10 @@ class SignalInfo:
         return self.before is not None or self.after is not None
 
 
-class Attachment:
+class SignalState:
     """What a signal itself holds, as an attribute: a SignalInfo, a count of orphans, and its plans.
 
-    The plans hold entries of ``Signal.receivers``, and these the signal: nothing else may hold an attachment. Adding to
+    Nothing else may refer to it: its plans hold entries of ``Signal.receivers``, which keep the signal alive. Adding to
     ``orphans`` runs no code in which CPython, up to the builds without its global lock, would let another thread in: no
     count is lost.
     """
@@ -106,15 +106,25 @@ class DispatchInfo:
     """What all dispatches of one signal and sender to the same receivers by one method share.
 
     ``receivers`` has the synchronous ones first, ``sync_count`` of them. Those of a ``custom`` send method come in the
-    order in which it is given them, and ``async_indices`` says which are async. ``in_order`` receivers are called one
-    after the other in one thread: the synchronous ones of ``send`` and ``send_robust``. Details of a dispatch that
-    takes ``limit`` seconds or more are captured before its sender goes on; the limit is 0 for the first dispatch, then
-    again once a second.
+    order in which it is given them, and ``async_indices`` says which are async. ``sequential_count`` receivers are
+    called one after the other in one thread: the synchronous ones of ``send`` and ``send_robust``. The other calls are
+    concurrent. Details of a dispatch that takes ``capture_from`` seconds or more are captured before its sender goes
+    on; that is 0 for the first dispatch, then again once a second.
     """
 
     __slots__ = (
-        "async_indices", "captured_at", "custom", "in_order", "is_robust", "limit", "method", "receivers", "sender",
-        "signal", "slow_limit", "sync_count",
+        "async_indices",
+        "capture_from",
+        "captured_at",
+        "custom",
+        "is_robust",
+        "method",
+        "receivers",
+        "sender",
+        "sequential_count",
+        "signal",
+        "slow_limit",
+        "sync_count",
     )  # fmt: skip
 
     def __init__(
@@ -133,11 +143,11 @@ class DispatchInfo:
         self.receivers = receivers
         self.sync_count = sync_count
         self.custom = custom
-        self.in_order = 0 if custom or method.startswith("a") else sync_count
+        self.sequential_count = 0 if custom or method.startswith("a") else sync_count
         self.is_robust = method.endswith("robust")
         self.async_indices: set[int] = set()
         self.slow_limit = min([signal.slow_ns, *(receiver.slow_ns for receiver in receivers)]) / 1e9
-        self.limit = 0.0
+        self.capture_from = 0.0
         self.captured_at = 0.0
 
     def is_async(self, index: int) -> bool:
@@ -152,12 +162,12 @@ class DispatchInfo:
     def limit_rate(self, *, captures_all: bool) -> None:
         """Capture details only if none of the signal were captured for a while; for what serves one dispatch."""
         if not captures_all and monotonic() - self.signal.captured_at < CAPTURE_SECONDS:
-            self.limit = self.slow_limit
+            self.capture_from = self.slow_limit
 
     def reset_rate_limit(self, now: float) -> None:
         """Capture details of the next dispatch, if the last time was a while ago."""
         if now - self.captured_at > CAPTURE_SECONDS:
-            self.limit = 0.0
+            self.capture_from = 0.0
 
 
 class _Known:
@@ -228,17 +238,17 @@ class _UnreferableInfo(SignalInfo):
 
 def attached_info(signal: Any) -> SignalInfo:  # noqa: ANN401 - a signal, or what is sent like one
     """What is known about a signal, which its send methods find on the signal from now on, unless it has hooks."""
-    attachment: Attachment | None = getattr(signal, ATTRIBUTE, None)
-    if attachment is not None and attachment.info.ref() is signal:  # else copied from another
-        return attachment.info
+    signal_state: SignalState | None = getattr(signal, ATTRIBUTE, None)
+    if signal_state is not None and signal_state.info.ref() is signal:  # else copied from another
+        return signal_state.info
     kind = type(signal)
     if not issubclass(kind, Signal) or _is_pickled(kind):
         return signal_info(signal)
     info = signal_info(signal)
     if not info.has_hooks:
-        attachment = Attachment(info)
-        object.__setattr__(signal, ATTRIBUTE, attachment)  # whatever a subclass allows
-        info.attachment = weakref.ref(attachment)
+        signal_state = SignalState(info)
+        object.__setattr__(signal, ATTRIBUTE, signal_state)  # whatever a subclass allows
+        info.signal_state = weakref.ref(signal_state)
     return info
 
 
@@ -250,7 +260,7 @@ def _is_pickled(kind: type[Signal]) -> bool:
 def detach_infos() -> None:
     """Leave nothing of ours on any signal."""
     for info in known_signals():
-        info.described.clear()
+        info.cached_infos.clear()
         _detach(info.ref())
 
 
@@ -258,7 +268,7 @@ def hook_signal(signal: Signal, *, before: Hook | None = None, after: Hook | Non
     """Call a function before, or after, each dispatch of a signal."""
     info = signal_info(signal)
     info.before, info.after = before, after
-    info.described.clear()
+    info.cached_infos.clear()
     _detach(signal)
 
 
@@ -320,7 +330,7 @@ def orphan_counts() -> dict[str, int]:
     """Dispatches that found no receiver, by signal; signals without any are left out."""
     counts = _known.orphans_of_dead
     while _known.dead:
-        dead = _known.dead.pop()  # its attachment has added its count by now
+        dead = _known.dead.pop()  # its signal_state has added its count by now
         if dead.orphans:
             counts[dead.name] = counts.get(dead.name, 0) + dead.orphans
     counts = dict(counts)
@@ -336,8 +346,8 @@ def reset_orphan_counts() -> None:
     _known.orphans_of_dead.clear()
     for info in known_signals():
         info.orphans = 0
-        if (attachment := info.attachment()) is not None:
-            attachment.orphans = 0
+        if (signal_state := info.signal_state()) is not None:
+            signal_state.orphans = 0
 
 
 _PICKLING = ("__reduce__", "__reduce_ex__", "__getstate__")

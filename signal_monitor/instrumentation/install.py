@@ -19,7 +19,7 @@ from . import asend, custom_send, send
 from .capture import our_codes
 from .custom_send import custom_classes
 from .django_versions import is_djangos, knows_django
-from .djangos_frames import Part, in_djangos_place
+from .frames_as_django import Part, in_djangos_place
 from .hooks import hooks
 from .info import ATTRIBUTE, detach_infos, note_created_at
 from .plans import forget_plans

@@ -23,14 +23,14 @@ from signal_monitor.thresholds import SlowLimits
 
 from .current import current_state
 from .hooks import hooks
-from .info import ATTRIBUTE, Attachment, DispatchInfo, SignalInfo, attached_info, known_signals, receiver_info
+from .info import ATTRIBUTE, DispatchInfo, SignalInfo, SignalState, attached_info, known_signals, receiver_info
 
 
 class ObservedSignal(Signal):
     """A signal with what type stubs leave out and what is ours; for annotations."""
 
     _dead_receivers: bool
-    _signal_monitor: Attachment
+    _signal_monitor: SignalState
 
     _log_robust_failure: Callable[[object, Exception], None]
 
@@ -45,10 +45,10 @@ class _Unobserved:
 
 
 UNOBSERVED = DispatchInfo(SignalInfo(_Unobserved, "unobserved", SlowLimits()), "", "send", (), 0)
-"""The DispatchInfo of a dispatch that is not observed; its limit stays 0, so that ``end`` decides."""
+"""The DispatchInfo of a dispatch that is not observed; ``capture_from`` stays 0, so that ``end`` sees the record."""
 
 
-class Infos:
+class DispatchInfos:
     """The DispatchInfo of the same receivers for each method, made when first asked for."""
 
     __slots__ = ("by_method", "receivers", "sender", "signal", "sync_count")
@@ -76,16 +76,16 @@ class Plan(list[Any]):
     ``entries`` are those of ``Signal.receivers`` from which the plan of a signal that does not cache was made.
     """
 
-    __slots__ = ("entries", "references", "robust", "send", "sender")
+    __slots__ = ("entries", "references", "send_info", "send_robust_info", "sender")
 
     def __init__(self, cached: Iterable[Any], signal: SignalInfo, sender: Any) -> None:  # noqa: ANN401
         super().__init__(cached)
         self.references: list[Reference] = [_reference(entry[0]) for entry in self]
         self.entries: list[Any] = []
         receivers = [reference() for reference in self.references]
-        infos = infos_of(signal, sender, receivers, len(receivers))
-        self.send = infos.of("send")
-        self.robust = infos.of("send_robust")
+        infos = dispatch_infos_of(signal, sender, receivers, len(receivers))
+        self.send_info = infos.of("send")
+        self.send_robust_info = infos.of("send_robust")
         self.sender: object = None
 
 
@@ -124,9 +124,9 @@ def find_plan(signal: Signal, sender: object, cached: object) -> Plan | None:
     """
     if not signal.use_caching:
         cached = None
-        attachment: Attachment | None = signal.__dict__.get(ATTRIBUTE)
-        if attachment is not None:
-            plan: Plan | None = attachment.plans.get(id(sender))
+        signal_state: SignalState | None = signal.__dict__.get(ATTRIBUTE)
+        if signal_state is not None:
+            plan: Plan | None = signal_state.plans.get(id(sender))
             if plan is not None and dispatcher._make_id is _MAKE_ID:  # type: ignore[attr-defined] # noqa: SLF001
                 receivers = signal.receivers
                 if len(receivers) == len(plan.entries) and all(map(is_, receivers, plan.entries)):
@@ -171,8 +171,8 @@ def _replace_cached(signal: Signal, info: SignalInfo, sender: Any, cached: Any) 
 
 def _keep(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None:  # noqa: ANN401
     """A plan that holds entries of ``receivers``, where these keep no receiver alive."""
-    attachment: Attachment | None = signal.__dict__.get(ATTRIBUTE)
-    if attachment is None or attachment.info is not info or dispatcher._make_id is not _MAKE_ID:  # type: ignore[attr-defined] # noqa: SLF001
+    signal_state: SignalState | None = signal.__dict__.get(ATTRIBUTE)
+    if signal_state is None or signal_state.info is not info or dispatcher._make_id is not _MAKE_ID:  # type: ignore[attr-defined] # noqa: SLF001
         return None
     entries = list(signal.receivers)
     if not all(_keeps_nothing_alive(entry) for entry in entries):
@@ -184,7 +184,7 @@ def _keep(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None:  # noqa
     plan = Plan(mine, info, sender)
     list.clear(plan)
     plan.entries = entries
-    place, plans = id(sender), attachment.plans
+    place, plans = id(sender), signal_state.plans
     while len(plans) >= MAX_PLANS:
         plans.pop(next(iter(plans)), None)
     if sender is not None:
@@ -214,12 +214,12 @@ def _is_dead(entry: Any) -> bool:  # noqa: ANN401
     return any(isinstance(item, weakref.ReferenceType) and item() is None for item in entry)
 
 
-class Described:
-    """The Infos of receivers that Django has found, and references by which the same ones are recognised."""
+class CachedInfos:
+    """The DispatchInfos of receivers that Django has found, and references by which the same ones are recognised."""
 
     __slots__ = ("infos", "references", "sender")
 
-    def __init__(self, infos: Infos, references: list[Reference], sender: Reference) -> None:
+    def __init__(self, infos: DispatchInfos, references: list[Reference], sender: Reference) -> None:
         self.infos = infos
         self.references = references
         self.sender = sender
@@ -246,7 +246,7 @@ def find_info(
             _count_orphan(known)
             return UNOBSERVED
         receivers = sync_receivers + async_receivers if async_receivers else sync_receivers
-        return infos_of(known, sender, receivers, len(sync_receivers)).of(method)
+        return dispatch_infos_of(known, sender, receivers, len(sync_receivers)).of(method)
     except Exception as error:  # noqa: BLE001 - as a guarded function does, which takes twice the time
         note_in_send("the names of a dispatch", error)
         return UNOBSERVED
@@ -258,8 +258,8 @@ def _count_orphan(known: SignalInfo) -> None:
         known.after()
 
 
-def infos_of(known: SignalInfo, sender: object, receivers: list[Any], sync_count: int) -> Infos:
-    """The Infos of these receivers: those of the last dispatch to a sender of this kind, if the receivers are the same.
+def dispatch_infos_of(known: SignalInfo, sender: object, receivers: list[Any], sync_count: int) -> DispatchInfos:
+    """The DispatchInfos of these receivers: those of the last dispatch for the sender, if the receivers are the same.
 
     An instance is known by its class, because it is often made for the occasion.
     """
@@ -274,16 +274,18 @@ def infos_of(known: SignalInfo, sender: object, receivers: list[Any], sync_count
         key = names.sender_name(sender)
     else:
         key, owner = -id(kind), kind
-    described: Described | None = known.described.get(key)
+    cached_infos: CachedInfos | None = known.cached_infos.get(key)
     if (
-        described is not None
-        and described.infos.sync_count == sync_count
-        and len(described.references) == len(receivers)
-        and (owner is None or described.sender() is owner)
-        and _are_same(receivers, described.references)
+        cached_infos is not None
+        and cached_infos.infos.sync_count == sync_count
+        and len(cached_infos.references) == len(receivers)
+        and (owner is None or cached_infos.sender() is owner)
+        and _are_same(receivers, cached_infos.references)
     ):
-        return described.infos
-    return _describe(known, key, owner, Infos(known, names.sender_name(sender), receivers, sync_count), receivers)
+        return cached_infos.infos
+    return _cache_infos(
+        known, key, owner, DispatchInfos(known, names.sender_name(sender), receivers, sync_count), receivers
+    )
 
 
 def _are_same(receivers: Iterable[Any], references: Iterable[Reference]) -> bool:
@@ -312,14 +314,16 @@ def _is_same_method(one: Any, other: Any) -> bool:  # noqa: ANN401
     return one.__func__ is other.__func__ and one.__self__ is other.__self__
 
 
-def _describe(known: SignalInfo, key: object, owner: object, infos: Infos, receivers: list[Any]) -> Infos:
-    """Keep Infos for the next dispatch, if weak references to the receivers are possible."""
+def _cache_infos(
+    known: SignalInfo, key: object, owner: object, infos: DispatchInfos, receivers: list[Any]
+) -> DispatchInfos:
+    """Keep DispatchInfos for the next dispatch, if weak references to the receivers are possible."""
     references = [_weak(_wrapped_by(receiver)) for receiver in receivers]
     if None not in references:
-        while len(known.described) >= MAX_PLANS:
-            known.described.pop(next(iter(known.described)), None)
+        while len(known.cached_infos) >= MAX_PLANS:
+            known.cached_infos.pop(next(iter(known.cached_infos)), None)
         sender = weakref.ref(owner) if owner is not None else _nothing
-        known.described[key] = Described(infos, [item for item in references if item is not None], sender)
+        known.cached_infos[key] = CachedInfos(infos, [item for item in references if item is not None], sender)
     return infos
 
 
@@ -349,15 +353,15 @@ def note_receiver(info: DispatchInfo, receiver: object, *, is_async: bool) -> No
     info.add_receiver(receiver)
     if not is_async:
         info.sync_count += 1
-        info.in_order += not info.method.startswith("a")
+        info.sequential_count += not info.method.startswith("a")
 
 
 def forget_plans() -> None:
     """Drop every plan and DispatchInfo; a signal whose lock is held keeps its plans until it connects the next time."""
     for info in known_signals():
-        info.described.clear()
-        if (attachment := info.attachment()) is not None:
-            attachment.plans.clear()
+        info.cached_infos.clear()
+        if (signal_state := info.signal_state()) is not None:
+            signal_state.plans.clear()
         signal: Any = info.ref()
         if isinstance(signal, Signal) and _has_djangos_attributes(signal) and signal.lock.acquire(timeout=1):
             try:

@@ -9,10 +9,10 @@ The slots, in their order:
 * its ``DispatchSpans``, or None;
 * its ``DispatchDetails``, or None: failures, and what was captured of the sender's side;
 * queries of the receiver calls, or None: a number and seconds by the receiver's position;
-* a start and an end for each receiver call that is not made in order, then the end of the dispatch; None where all are
-  made in order: then the last of them ends the dispatch;
+* for calls that are not sequential: start, end, start, end, and so on, then the end of the dispatch; None if all calls
+  are sequential: then the end of the last one is that of the dispatch;
 * when the dispatch began;
-* when each receiver call that is made in order ended. A call begins when the one before it has ended.
+* when each sequential receiver call ended. A call begins when the one before it has ended.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ class Lineage(NamedTuple):
 
 AGGREGATED = Lineage(-1, -1)
 """The lineage of a dispatch that was added up with others: it is not delivered itself, and no dispatch is its child."""
-TAKEN_OVER = Lineage(-2, -2)
-"""The lineage of a custom send that has called a send method which recorded the dispatch: neither is it delivered."""
+SUPERSEDED = Lineage(-2, -2)
+"""Marks a custom send whose inner send of Django's was recorded instead; it is not delivered."""
 
 
 def new_record(info: DispatchInfo, outer: Place, spans: DispatchSpans | None, calls: int) -> Record:
-    """A record of a dispatch that begins now, with room for so many calls that are not made in order.
+    """A record of a dispatch that begins now, with room for so many concurrent calls.
 
     ``send`` and ``send_robust`` write it out: a call would cost a tenth of a send.
     """
@@ -94,49 +94,49 @@ def started_at(record: Record) -> float:
     return started
 
 
-def calls_in_order(record: Record) -> int:
-    """How many receiver calls that are made in order have ended; the position of the one that runs."""
+def ended_sequential_calls(record: Record) -> int:
+    """How many sequential receiver calls have ended; the position of the one that runs."""
     return len(record) - FIRST_END
 
 
-def end_call_in_order(record: Record) -> None:
-    """The receiver call that is made in order has ended."""
+def end_sequential_call(record: Record) -> None:
+    """The sequential receiver call has ended."""
     record.append(perf_counter())
 
 
 def has_unfinished_calls(record: Record) -> bool:
-    """Whether a call that is not made in order has not begun, or not ended."""
+    """Whether a concurrent call has not begun, or not ended."""
     return record[TIMES] is not None and 0.0 in record[TIMES]
 
 
-def has_unordered_calls(record: Record) -> bool:
-    """Whether some of its receiver calls are not made in order."""
+def has_concurrent_calls(record: Record) -> bool:
+    """Whether some of its receiver calls are concurrent."""
     return record[TIMES] is not None
 
 
-def begin_calls(record: Record, calls: int) -> None:
-    """Make room for calls that are not made in order."""
+def begin_concurrent_calls(record: Record, calls: int) -> None:
+    """Make room for concurrent calls."""
     record[TIMES] = [0.0] * (2 * calls)
 
 
-def add_call(record: Record) -> None:
-    """Make room for one more call that is not made in order."""
+def add_concurrent_call(record: Record) -> None:
+    """Make room for one more concurrent call."""
     record[TIMES].extend((0.0, 0.0))
 
 
 def _times_at(record: Record, index: int) -> int:
     info: DispatchInfo = record[INFO]
-    return 2 * (index - info.in_order)
+    return 2 * (index - info.sequential_count)
 
 
 def begin_call(record: Record, index: int) -> None:
-    """A call that is not made in order begins."""
-    record[TIMES][2 * (index - record[INFO].in_order)] = perf_counter()
+    """A concurrent call begins."""
+    record[TIMES][2 * (index - record[INFO].sequential_count)] = perf_counter()
 
 
 def end_call(record: Record, index: int) -> bool:
-    """A call that is not made in order has ended; False where the dispatch, or the call, had ended before."""
-    times, at = record[TIMES], 2 * (index - record[INFO].in_order) + 1
+    """A concurrent call has ended; False where the dispatch, or the call, had ended before."""
+    times, at = record[TIMES], 2 * (index - record[INFO].sequential_count) + 1
     if len(times) % 2 or times[at]:
         return False
     times[at] = perf_counter()
@@ -144,12 +144,12 @@ def end_call(record: Record, index: int) -> bool:
 
 
 def has_begun(record: Record, index: int) -> bool:
-    """Whether a call that is not made in order has begun."""
+    """Whether a concurrent call has begun."""
     return bool(record[TIMES][_times_at(record, index)])
 
 
 def end_dispatch(record: Record) -> None:
-    """The dispatch has ended; where all calls are made in order, the last of them has said so."""
+    """The dispatch has ended; if all calls are sequential, the last of them has said so."""
     if record[TIMES] is not None:
         record[TIMES].append(perf_counter())
 
@@ -161,11 +161,11 @@ def has_ended(record: Record) -> bool:
     details: DispatchDetails | None = record[DETAILS]
     if details is not None and details.raised:
         return True
-    return len(record) - FIRST_END >= info_of(record).in_order
+    return len(record) - FIRST_END >= info_of(record).sequential_count
 
 
 def ended_at(record: Record) -> float:
-    """When it ended; when its last receiver call in order ended, while it has not."""
+    """When it ended; when its last sequential call ended, while it has not."""
     times = record[TIMES]
     if times is not None and len(times) % 2:
         ended: float = times[-1]
@@ -175,7 +175,7 @@ def ended_at(record: Record) -> float:
 
 
 def set_times(record: Record, started: float, *ends: float) -> None:
-    """Set when a dispatch began and when its calls in order ended, for records that are made by hand."""
+    """Set when a dispatch began and when its sequential calls ended, for records that are made by hand."""
     record[TIMES], record[STARTED:] = None, [started, *ends]
 
 
@@ -196,7 +196,7 @@ NOT_CALLED = CallTimes(0.0, 0.0)
 
 def call_times(record: Record) -> list[CallTimes]:
     """The times of every receiver call, by the receiver's position."""
-    count: int = record[INFO].in_order
+    count: int = record[INFO].sequential_count
     ends = record[FIRST_END : FIRST_END + count]
     starts = [record[STARTED], *ends]
     details: DispatchDetails | None = record[DETAILS]
@@ -231,7 +231,7 @@ def note_query(seconds: float) -> None:
     if isinstance(place, Call):
         record, index = place.record, place.index
     elif isinstance(place, list) and not info_of(place).custom:
-        record, index = place, calls_in_order(place)
+        record, index = place, ended_sequential_calls(place)
     else:  # in no receiver call: a custom send method may query itself
         return
     if not has_ended(record):
@@ -278,8 +278,8 @@ def parent_of(record: Record) -> Ancestor | None:
 
 
 def _index_at(record: Record, at: float) -> int | None:
-    """Which receiver call in order ran at a time; the last one, if all had ended."""
-    count: int = record[INFO].in_order
+    """Which sequential call ran at a time; the last one, if all had ended."""
+    count: int = record[INFO].sequential_count
     return min(bisect_right(record[FIRST_END:], at), count - 1) if count else None
 
 
@@ -317,7 +317,7 @@ def is_outermost_of_root(record: Record, left_out: Container[int]) -> bool:
     return True
 
 
-def taken_over_by(record: Record) -> Record | None:
+def superseded_custom_send(record: Record) -> Record | None:
     """The custom send that has called the send method of a dispatch directly, or None."""
     outer = record[OUTER]
     if isinstance(outer, list) and outer[INFO].custom and outer[INFO].signal is record[INFO].signal:
@@ -350,7 +350,7 @@ def set_lineage(record: Record, lineage: Lineage) -> None:
 
 
 def _is_left_out(record: Record) -> bool:
-    return record[LINEAGE] is AGGREGATED or record[LINEAGE] is TAKEN_OVER
+    return record[LINEAGE] is AGGREGATED or record[LINEAGE] is SUPERSEDED
 
 
 class Columns(NamedTuple):

@@ -14,7 +14,7 @@ class RecordQueue:
 
     Appending takes no lock: a lock here would dead-lock in ``__del__``, in signal handlers and after fork. The send
     methods append to ``items`` themselves while it is shorter than ``size``. ``dropped`` counts what had no room.
-    ``size`` is 0 until the first item comes, so that the one who appends it starts the worker.
+    ``size`` is 0 until the first item comes: the send methods then call ``append``, which starts the worker.
     """
 
     def __init__(self, size: int = QUEUE_SIZE) -> None:
@@ -37,16 +37,16 @@ class RecordQueue:
         if self._on_first is None:
             self.size = size
 
-    def call_on_first(self, start: Callable[[], None]) -> None:
+    def start_worker_on_first(self, start: Callable[[], None]) -> None:
         """Call a function when the next item comes."""
         self.size, self._on_first = 0, start
 
-    def call_nothing(self) -> None:
+    def start_no_worker(self) -> None:
         """Call nothing when the next item comes."""
         self.size, self._on_first = self._full_size, None
 
-    def open(self) -> None:
-        """Call what is to be called when the first item comes."""
+    def start_worker(self) -> None:
+        """Start the worker, if it waits for the first item."""
         if self._on_first is not None:
             start, self._on_first = self._on_first, None
             self.size = self._full_size
@@ -55,7 +55,7 @@ class RecordQueue:
     def append(self, item: object) -> None:
         """Queue an item, or count it as dropped when the queue is full."""
         if self._on_first is not None:
-            self.open()
+            self.start_worker()
         if len(self.items) < self.size:
             self.items.append(item)
         else:

@@ -21,15 +21,15 @@ from .record import (
     CallTimes,
     begin_call,
     call_times,
-    calls_in_order,
     details_of,
     duration,
     end_call,
-    end_call_in_order,
     end_dispatch,
+    end_sequential_call,
+    ended_sequential_calls,
     has_begun,
+    has_concurrent_calls,
     has_unfinished_calls,
-    has_unordered_calls,
     info_of,
     new_record,
     set_details,
@@ -37,7 +37,7 @@ from .record import (
 )
 from .record_queue import record_queue
 
-GIVEN_UP = (asyncio.CancelledError, GeneratorExit)
+CANCELLATIONS = (asyncio.CancelledError, GeneratorExit)
 """Exceptions that end a dispatch in which nothing has failed."""
 
 
@@ -61,30 +61,30 @@ def open_spans(info: DispatchInfo, state: ExecutionState) -> DispatchSpans | Non
 
 
 def begin(info: DispatchInfo, state: ExecutionState, calls: int) -> Record:
-    """Begin a dispatch that has so many calls that are not made in order."""
+    """Begin a dispatch that has so many concurrent calls."""
     return new_record(info, state.top, open_spans(info, state), calls)
 
 
 @guarded("a swallowed failure", None, in_send=True)
 def swallow(record: Record, error: Exception) -> None:
-    """A robust send is about to return what the receiver that is called in order has raised."""
+    """A robust send is about to return what the receiver of a sequential call has raised."""
     if info_of(record) is UNOBSERVED:
-        end_call_in_order(record)
+        end_sequential_call(record)
         return
     details = _details(record)
-    index = calls_in_order(record)
-    end_call_in_order(record)
+    index = ended_sequential_calls(record)
+    end_sequential_call(record)
     details.outcomes[index], details.failures[index] = "swallowed", failure_of(error)
 
 
 def resume(record: Record) -> None:
-    """The send method goes on to the next receiver, some time after the last call in order has ended."""
+    """The send method goes on to the next receiver, some time after the last sequential call has ended."""
     details = _details(record)
-    details.resumed[calls_in_order(record) - 1] = perf_counter()
+    details.resumed[ended_sequential_calls(record) - 1] = perf_counter()
 
 
 def fail(record: Record, error: BaseException, answered: int) -> None:
-    """An exception leaves the send method; so many of the receivers that are called in order have answered.
+    """An exception leaves the send method; so many sequential calls have returned.
 
     It is a receiver's if one has been called and has not answered.
     """
@@ -94,19 +94,19 @@ def fail(record: Record, error: BaseException, answered: int) -> None:
     try:
         details = _details(record)
         details.raised = True
-        while answered > calls_in_order(record):  # interrupted before the time was taken
-            end_call_in_order(record)
-        index = calls_in_order(record)
+        while answered > ended_sequential_calls(record):  # interrupted before the time was taken
+            end_sequential_call(record)
+        index = ended_sequential_calls(record)
         failure = None
-        if answered == index < info.in_order:
-            end_call_in_order(record)
+        if answered == index < info.sequential_count:
+            end_sequential_call(record)
             failure = details.failures[index] = failure_of(error)
             details.outcomes[index] = "raised"
-        if not issubclass(type(error), GIVEN_UP):
+        if not issubclass(type(error), CANCELLATIONS):
             details.failure = failure or _known_failure(details, error)
         # Async receivers that were reached are looked at when the dispatch ends.
-        count = info.in_order if has_unordered_calls(record) else len(info.receivers)
-        for index in range(calls_in_order(record), count):
+        count = info.sequential_count if has_concurrent_calls(record) else len(info.receivers)
+        for index in range(ended_sequential_calls(record), count):
             details.outcomes[index] = "not_run"
     except Exception as fault:  # noqa: BLE001 - as a guarded function does, which takes longer
         note_in_send("a failure", fault)
@@ -153,7 +153,7 @@ def _complete(record: Record, info: DispatchInfo) -> None:
     if has_unfinished_calls(record):
         _note_unfinished(record)
     end_dispatch(record)
-    if duration(record) >= info.limit or (details_of(record) is not None and may_capture_failed(info)):
+    if duration(record) >= info.capture_from or (details_of(record) is not None and may_capture_failed(info)):
         _details(record).capture(info)
 
 
@@ -174,11 +174,11 @@ def queue_record(record: Record) -> None:
         record_queue.append(record)
 
 
-# Calls that are not made in order: those of async receivers, and those of custom send methods.
+# Concurrent calls: those of async receivers, and those of custom send methods.
 
 
 def end_call_ok(call: Call) -> None:
-    """A call that is not made in order has returned."""
+    """A concurrent call has returned."""
     if not end_call(call.record, call.index):
         _end_late(call, None)
         return
@@ -189,10 +189,10 @@ def end_call_ok(call: Call) -> None:
 
 @guarded("the end of a receiver call", None, in_send=True)
 def end_call_failed(call: Call, error: BaseException) -> None:
-    """A call that is not made in order has raised, or was cancelled."""
+    """A concurrent call has raised, or was cancelled."""
     record = call.record
     info = info_of(record)
-    if issubclass(type(error), GIVEN_UP) and info.is_async(call.index):
+    if issubclass(type(error), CANCELLATIONS) and info.is_async(call.index):
         outcome: Outcome = "cancelled"
     else:
         outcome = "swallowed" if info.is_robust and issubclass(type(error), Exception) and not info.custom else "raised"
@@ -220,7 +220,7 @@ def _end_late(call: Call, failure: RawFailure | None) -> None:
 
 
 @guarded("a refused call", None, in_send=True)
-def refuse_call(record: Record, index: int, error: BaseException) -> None:
+def fail_before_await(record: Record, index: int, error: BaseException) -> None:
     """Calling an async receiver has raised before there was anything to await."""
     if not has_begun(record, index):
         begin_call(record, index)

@@ -13,7 +13,7 @@ from typing import Any
 from django.dispatch import dispatcher
 
 from .django_versions import is_djangos
-from .djangos_frames import uncounted
+from .frames_as_django import hidden_from_stacklevel
 
 MAX_WRAPPERS = 5
 
@@ -35,7 +35,8 @@ async def _asend_robust(self: Any, sender: Any, **named: Any) -> Any:  # noqa: A
 
 
 CALLING_OURS: dict[str, CodeType] = {
-    function.__name__[1:]: uncounted(function).__code__ for function in (_send, _send_robust, _asend, _asend_robust)
+    function.__name__[1:]: hidden_from_stacklevel(function).__code__
+    for function in (_send, _send_robust, _asend, _asend_robust)
 }
 
 

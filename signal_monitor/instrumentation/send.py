@@ -19,7 +19,7 @@ from .current import current_state, get_state
 from .django_versions import DJANGOS_LIVE_RECEIVERS
 from .hooks import hooks
 from .plans import ObservedSignal, Plan, each_noted, find_info, find_plan
-from .record import begin_calls
+from .record import begin_concurrent_calls
 from .record_queue import record_queue
 from .recorder import count_orphan, end, fail, open_spans, resume, swallow
 
@@ -47,7 +47,7 @@ def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
             if type(plan) is not Plan or not self.use_caching:
                 plan = find_plan(self, sender, plan)
             if plan is not None:
-                info = plan.send
+                info = plan.send_info
                 receivers = []
                 for reference in plan.references:
                     receiver = reference()
@@ -81,7 +81,7 @@ def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
         if spans is not None:
             spans.restore()
         if async_receivers:
-            begin_calls(record, len(async_receivers) if type(async_receivers) is list else 0)
+            begin_concurrent_calls(record, len(async_receivers) if type(async_receivers) is list else 0)
             responses.extend(async_to_sync(call_async)(self, record, state, async_receivers, sender, named))
     except BaseException as error:
         state.top = outer
@@ -89,7 +89,7 @@ def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
         end(record, state)
         raise
     if (
-        now - started < info.limit
+        now - started < info.capture_from
         and state.origin is None
         and not async_receivers
         and (spans is None or spans.unreferenced)
@@ -120,7 +120,7 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
             if type(plan) is not Plan or not self.use_caching:
                 plan = find_plan(self, sender, plan)
             if plan is not None:
-                info = plan.robust
+                info = plan.send_robust_info
                 receivers = []
                 for reference in plan.references:
                     receiver = reference()
@@ -169,7 +169,7 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
         if spans is not None:
             spans.restore()
         if async_receivers:
-            begin_calls(record, len(async_receivers) if type(async_receivers) is list else 0)
+            begin_concurrent_calls(record, len(async_receivers) if type(async_receivers) is list else 0)
             responses.extend(async_to_sync(call_async_robust)(self, record, state, async_receivers, sender, named))
     except BaseException as error:
         state.top = outer
@@ -177,7 +177,7 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
         end(record, state)
         raise
     if (
-        now - started < info.limit
+        now - started < info.capture_from
         and not failed
         and state.origin is None
         and not async_receivers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from signal_monitor.instrumentation.current import Origin
 from signal_monitor.pipeline.process import ThisProcess
-from signal_monitor.pipeline.request import RequestOrigin, add_up
+from signal_monitor.pipeline.request_origin import RequestOrigin, add_up
 from signal_monitor.records import Request
 from signal_monitor.stores.base import Batch
 

@@ -18,14 +18,14 @@ from signal_monitor.instrumentation.info import configure_limits, reset_orphan_c
 from signal_monitor.instrumentation.plans import forget_plans
 from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.names import Apps
-from signal_monitor.settings_changes import follow_settings
+from signal_monitor.settings_watcher import follow_settings
 
 from .converter import RecordConverter
 from .process import ThisProcess
 from .worker import EXIT_SECONDS, Pipeline
 
 REPLACE_SECONDS = 10.0
-"""A pipeline that is replaced has time to deliver: its worker would take what is meant for the next one."""
+"""The time to wait for the worker of a pipeline that is replaced: it would take the records of the next one."""
 
 
 class _Running:
@@ -60,7 +60,7 @@ def run(pipeline: Pipeline) -> None:
     """Make a pipeline the process's own; its worker starts with the first record. The one before is stopped."""
     stop(REPLACE_SECONDS)
     _Running.pipeline = pipeline
-    record_queue.call_on_first(pipeline.start)
+    record_queue.start_worker_on_first(pipeline.start)
 
 
 def current() -> Pipeline | None:
@@ -78,7 +78,7 @@ def flush() -> None:
 def stop(timeout: float = EXIT_SECONDS) -> None:
     """Stop the process's pipeline, after at most ``timeout`` seconds of delivering what is queued."""
     if _Running.pipeline is not None:
-        record_queue.call_nothing()  # a worker that starts now would take the records of the next pipeline
+        record_queue.start_no_worker()  # a worker that starts now would take the records of the next pipeline
         _Running.pipeline.stop(timeout)
         _Running.pipeline = None
 
@@ -96,7 +96,7 @@ def _after_fork() -> None:
     reset_orphan_counts()
     if _Running.pipeline is not None:
         _Running.pipeline.forget()
-        record_queue.call_on_first(_Running.pipeline.start)
+        record_queue.start_worker_on_first(_Running.pipeline.start)
 
 
 def _end_with_multiprocessing(_module: object) -> None:

@@ -16,7 +16,7 @@ from signal_monitor.instrumentation.hooks import DispatchSpans
 from signal_monitor.instrumentation.info import DispatchInfo
 from signal_monitor.instrumentation.record import (
     AGGREGATED,
-    TAKEN_OVER,
+    SUPERSEDED,
     Lineage,
     info_of,
     is_outermost,
@@ -25,12 +25,12 @@ from signal_monitor.instrumentation.record import (
     parent_of,
     set_lineage,
     spans_of,
-    taken_over_by,
+    superseded_custom_send,
 )
 from signal_monitor.instrumentation.record_queue import RecordQueue, record_queue
 from signal_monitor.instrumentation.recorder import LateCall
 from signal_monitor.records import Aggregate, Amendment, Dispatch, ReceiverCall
-from signal_monitor.settings_changes import follow_settings
+from signal_monitor.settings_watcher import follow_settings
 
 from .converter import RecordConverter
 from .suppression import suppressed
@@ -96,13 +96,13 @@ class Pipeline:
 
     def add(self, observer: Observer) -> Callable[[], None]:
         """Hand dispatches to one more observer from now on, after the others; returns the function that undoes it."""
-        with self._alone():
+        with self._exclusive():
             self.observers.append(observer)
         return lambda: self.remove(observer)
 
     def remove(self, observer: Observer) -> None:
         """Hand nothing to an observer any more."""
-        with self._alone():
+        with self._exclusive():
             if observer in self.observers:
                 self.observers.remove(observer)
 
@@ -131,13 +131,13 @@ class Pipeline:
 
         Nothing is done where that thread is already delivering: in an exporter, a log handler, a signal handler.
         """
-        with suppressed(), self._alone() as alone:
+        with suppressed(), self._exclusive() as alone:
             if alone:
                 self._deliver_queued(len(self._queue))
                 self._each("flush", lambda observer: observer.flush())
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[bool]:
+    def _exclusive(self) -> Iterator[bool]:
         """One thread at a time delivers; False where the calling one is at it already."""
         if self._holder == threading.get_ident():
             yield False
@@ -178,7 +178,7 @@ class Pipeline:
     def _work(self) -> bool:
         """One round of the worker; whether there was anything to do. Nothing ends the worker but stop()."""
         try:
-            with self._alone():
+            with self._exclusive():
                 busy = self._drain()
                 self._each("tick", lambda observer: observer.tick())
         except BaseException as error:  # noqa: BLE001 - a SystemExit of an exporter must not end the observation
@@ -241,7 +241,7 @@ class Pipeline:
             self._each("close", lambda observer: observer.close(item))
 
     def _deliver_record(self, record: Record) -> None:
-        if lineage_of(record) is TAKEN_OVER:
+        if lineage_of(record) is SUPERSEDED:
             return
         give_lineage(record)
         info_of(record).reset_rate_limit(time.monotonic())
@@ -261,10 +261,10 @@ def give_lineage(record: Record) -> None:
     chain = []
     step: Record | None = record
     while step is not None and lineage_of(step) is None:
-        taken_over = taken_over_by(step)
-        while taken_over is not None:
-            set_lineage(taken_over, TAKEN_OVER)
-            taken_over = taken_over_by(taken_over)
+        superseded = superseded_custom_send(step)
+        while superseded is not None:
+            set_lineage(superseded, SUPERSEDED)
+            superseded = superseded_custom_send(superseded)
         chain.append(step)
         parent = parent_of(step)
         step = parent.record if parent is not None else None

@@ -14,7 +14,7 @@ from opentelemetry.trace import Span
 
 from signal_monitor.errors import guarded, note_in_send
 from signal_monitor.instrumentation.current import Record
-from signal_monitor.instrumentation.record import calls_in_order, started_at
+from signal_monitor.instrumentation.record import ended_sequential_calls, started_at
 
 # The key under which the API keeps the current span: the only one that a context with a span has and an empty one not.
 SPAN_KEY = next(iter(trace.set_span_in_context(trace.INVALID_SPAN, Context())))
@@ -141,7 +141,7 @@ class CurrentSpan:
                 set_context(base)
                 self._end_calls(record)
             self._record, self._base = record, base
-            self._current = self._context_of(calls_in_order(record), base)
+            self._current = self._context_of(ended_sequential_calls(record), base)
             set_context(self._current)
         except Exception as error:  # noqa: BLE001 - as guarded does
             note_in_send("a receiver's span", error)

@@ -21,7 +21,7 @@ from signal_monitor.instrumentation.hooks import DispatchSpans
 from signal_monitor.instrumentation.record import columns_of, info_of, spans_of
 from signal_monitor.pipeline import Observer, stop_before_others_at_exit
 from signal_monitor.pipeline.process import ThisProcess
-from signal_monitor.pipeline.running import count_running
+from signal_monitor.pipeline.running_calls import count_running
 from signal_monitor.records import Aggregate, Amendment, Dispatch, ReceiverCall
 
 from .attributes import ERROR, FUNCTION, OUTCOME, SIGNAL

@@ -18,9 +18,9 @@ from signal_monitor.instrumentation.current import Record
 from signal_monitor.instrumentation.info import DispatchInfo, RawFailure
 from signal_monitor.instrumentation.record import (
     call_times,
-    calls_in_order,
     details_of,
     ended_at,
+    ended_sequential_calls,
     outcome_of,
     parent_of,
     spans_of,
@@ -57,7 +57,7 @@ class LazySpans(CurrentSpan):
     def __init__(self, info: DispatchInfo, parent: Parent) -> None:
         self.info = info
         self.parent = parent
-        if not info.in_order:
+        if not info.sequential_count:
             self._began = perf_counter()
 
     @property
@@ -74,9 +74,9 @@ class LazySpans(CurrentSpan):
 
     def is_running(self, index: int) -> bool:
         """Whether a receiver call has not ended."""
-        if index < self.info.in_order:
+        if index < self.info.sequential_count:
             record = self._record
-            return record is not None and calls_in_order(record) == index
+            return record is not None and ended_sequential_calls(record) == index
         return index not in self._ended
 
     def has_own(self, index: int) -> bool:
@@ -149,7 +149,7 @@ class LazySpans(CurrentSpan):
     def _end_calls(self, record: Record) -> None:
         """End the spans of the calls in order that have ended."""
         times = call_times(record)
-        for index in range(min(calls_in_order(record), self.info.in_order)):
+        for index in range(min(ended_sequential_calls(record), self.info.sequential_count)):
             if index in self.started and self._mark_ended(index):
                 self._end_call(record, index, times[index].ended)
 

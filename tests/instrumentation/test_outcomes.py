@@ -11,7 +11,7 @@ import pytest
 from asgiref.sync import markcoroutinefunction
 from django.dispatch import Signal
 
-from signal_monitor.instrumentation.django_versions import SEQUENTIAL
+from signal_monitor.instrumentation.django_versions import ASYNC_AFTER_SYNC
 from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.records import Dispatch
 from signal_monitor.testing import Capture
@@ -90,7 +90,7 @@ def test_raised_reaches_the_caller_and_the_rest_is_not_run(captured: Capture, me
 
     record = only(captured)
     # Up to Django 6.0, asend starts async receivers together with the synchronous ones.
-    started = method == "asend" and not SEQUENTIAL
+    started = method == "asend" and not ASYNC_AFTER_SYNC
     assert outcomes(record) == {"fine": "ok", "failing": "raised", "slow": "late" if started else "not_run"}
     assert record.failed
     assert record.outcome == "raised"
@@ -124,7 +124,7 @@ def test_siblings_of_a_failing_async_receiver(captured: Capture, method: str) ->
     with pytest.raises(KeyError):
         dispatch(signal_with(afailing, slow), method)
 
-    if SEQUENTIAL:
+    if ASYNC_AFTER_SYNC:
         assert outcomes(only(captured)) == {"afailing": "raised", "slow": "cancelled"}
     elif method == "asend":
         assert outcomes(only(captured)) == {"afailing": "raised", "slow": "late"}

@@ -74,7 +74,7 @@ def test_senders_with_plans(make: Callable[[], Signal], sender: Any) -> None:
 
     plan = plan_of(signal, sender)
     assert plan is not None
-    assert plan.send.receivers[0].name == f"{__name__}.fine"
+    assert plan.send_info.receivers[0].name == f"{__name__}.fine"
 
 
 @SIGNALS

@@ -11,7 +11,7 @@ from signal_monitor.instrumentation.current import Call, Root
 from signal_monitor.instrumentation.info import DispatchInfo, SignalInfo, receiver_info, signal_info
 from signal_monitor.instrumentation.record import (
     FIRST_END,
-    add_call,
+    add_concurrent_call,
     ancestors,
     begin_call,
     call_times,
@@ -28,7 +28,7 @@ from signal_monitor.instrumentation.record import (
     outer_of,
     set_times,
     started_at,
-    taken_over_by,
+    superseded_custom_send,
 )
 from signal_monitor.instrumentation.record_queue import record_queue
 
@@ -51,21 +51,21 @@ def known() -> SignalInfo:
     return signal_info(signal)
 
 
-def in_order(*times: float, outer: Any = ROOT) -> list[Any]:
+def sequential_count(*times: float, outer: Any = ROOT) -> list[Any]:
     record = new_record(info(), outer, None, 0)
     set_times(record, *times)
     return record
 
 
 def test_calls_in_order_follow_each_other() -> None:
-    record = in_order(1.0, 2.0, 4.0)
+    record = sequential_count(1.0, 2.0, 4.0)
 
     assert [tuple(times) for times in call_times(record)] == [(1.0, 2.0), (2.0, 4.0)]
     assert (started_at(record), ended_at(record), has_ended(record)) == (1.0, 4.0, True)
 
 
 def test_call_in_order_that_runs_has_no_end() -> None:
-    record = in_order(1.0, 2.0)
+    record = sequential_count(1.0, 2.0)
 
     assert [tuple(times) for times in call_times(record)] == [(1.0, 2.0), (2.0, 0.0)]
     assert not has_ended(record)
@@ -87,15 +87,15 @@ def test_other_calls_have_times_of_their_own() -> None:
 
 def test_calls_may_be_added() -> None:
     record = new_record(info(custom=True), ROOT, None, 1)
-    add_call(record)
+    add_concurrent_call(record)
     begin_call(record, 1)
 
     assert call_times(record)[1].started > 0
 
 
 def test_ancestors_are_found_by_time() -> None:
-    outermost = in_order(1.0, 5.0)
-    middle = in_order(6.0, outer=outermost)
+    outermost = sequential_count(1.0, 5.0)
+    middle = sequential_count(6.0, outer=outermost)
     task = new_record(info("asend", 0), middle, None, 2)
 
     found = list(ancestors(Call(task, 1, middle), 7.0))
@@ -103,19 +103,19 @@ def test_ancestors_are_found_by_time() -> None:
 
 
 def test_dispatch_that_has_ended_is_no_ancestor() -> None:
-    assert list(ancestors(in_order(1.0, 2.0, 3.0), 4.0)) == []
+    assert list(ancestors(sequential_count(1.0, 2.0, 3.0), 4.0)) == []
 
 
 def test_thread_that_a_receiver_started_is_inside_it() -> None:
-    record = in_order(0.0)
+    record = sequential_count(0.0)
     started = Root(None, record, "another thread")
 
     assert [item.position for item in ancestors(started, started.began + 1)] == [0]
 
 
 def test_routine_dispatches() -> None:
-    record = in_order(1.0, 2.0, 4.0)
-    nested = in_order(1.0, 2.0, 4.0, outer=record)
+    record = sequential_count(1.0, 2.0, 4.0)
+    nested = sequential_count(1.0, 2.0, 4.0, outer=record)
 
     assert is_routine(record)
     assert is_outermost(record)
@@ -126,8 +126,8 @@ def test_routine_dispatches() -> None:
 def test_method_that_a_custom_one_calls_takes_its_dispatch_over() -> None:
     custom = new_record(info(custom=True), ROOT, None, 0)
 
-    assert taken_over_by(in_order(1.0, outer=custom)) is custom
-    assert taken_over_by(in_order(1.0, outer=in_order(1.0))) is None
+    assert superseded_custom_send(sequential_count(1.0, outer=custom)) is custom
+    assert superseded_custom_send(sequential_count(1.0, outer=sequential_count(1.0))) is None
 
 
 def test_send_writes_the_layout_of_new_record() -> None:

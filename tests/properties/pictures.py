@@ -13,7 +13,7 @@ from typing import Any
 from django.dispatch import dispatcher
 
 from signal_monitor import instrumentation
-from signal_monitor.instrumentation.djangos_frames import UNCOUNTED_FILE
+from signal_monitor.instrumentation.frames_as_django import UNCOUNTED_FILE
 
 from .stock import stock_dispatcher
 

@@ -52,7 +52,7 @@ class Meters:
     def __init__(self) -> None:
         self.reader = InMemoryMetricReader()
         self.provider = MeterProvider([self.reader])
-        self.described: dict[str, tuple[str, str]] = {}
+        self.cached_infos: dict[str, tuple[str, str]] = {}
 
     def read(self) -> dict[str, list[Any]]:
         """The data points of the tests' own signals, by the metric's name."""
@@ -65,7 +65,7 @@ class Meters:
             if of_scope.scope.name == "signal_monitor"
             for metric in of_scope.metrics
         ]
-        self.described = {metric.name: (metric.unit, _instrument(metric.data)) for metric in found}
+        self.cached_infos = {metric.name: (metric.unit, _instrument(metric.data)) for metric in found}
         return {metric.name: [point for point in metric.data.data_points if _is_own(point)] for metric in found}
 
 

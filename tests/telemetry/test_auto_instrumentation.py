@@ -31,9 +31,9 @@ PROGRAMS = Path(sys.executable).parent
 # opentelemetry-distro brings no more than this; where it is not installed, this stands for it.
 DISTRO = {
     "stand_in.py": "from opentelemetry.sdk._configuration import _OTelSDKConfigurator\n"
-    "class StandIn(_OTelSDKConfigurator): ...\n",
+    "class ReceiverProxy(_OTelSDKConfigurator): ...\n",
     "stand_in-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: stand-in\nVersion: 1\n",
-    "stand_in-1.dist-info/entry_points.txt": "[opentelemetry_configurator]\nstand_in = stand_in:StandIn\n",
+    "stand_in-1.dist-info/entry_points.txt": "[opentelemetry_configurator]\nstand_in = stand_in:ReceiverProxy\n",
 }
 # What has been set for the tests is not the project's.
 FOREIGN = re.compile(r"OTEL_|PYTHONPATH|PYTHONDEVMODE|PYTHONWARNINGS|DJANGO_SETTINGS_MODULE|(DEMO|TESTS|SHOP)_")

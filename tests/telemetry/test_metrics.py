@@ -84,7 +84,7 @@ def test_every_dispatch_and_call_is_counted(meters: Meters, connect: Any, method
         ): 20
         for receiver in (stir, simmer)
     }
-    assert meters.described["django.signal.dispatch.duration"] == ("s", "histogram")
+    assert meters.cached_infos["django.signal.dispatch.duration"] == ("s", "histogram")
 
 
 def test_ordinary_dispatches_are_each_measured(meters: Meters, connect: Any) -> None:
@@ -171,7 +171,7 @@ def test_running_receivers(meters: Meters, connect: Any) -> None:
     }
     assert running == {"sends": 1, "waits": 1, "awaits": 1}
     assert {point.value for point in after} <= {0}
-    assert meters.described["django.signal.receivers.running"] == ("{receiver}", "up-down counter")
+    assert meters.cached_infos["django.signal.receivers.running"] == ("{receiver}", "up-down counter")
 
 
 def test_dropped_records_are_counted(meters: Meters, connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 
 from signal_monitor import pipeline
 from signal_monitor.records import OUTCOMES
-from signal_monitor.telemetry import reference
+from signal_monitor.telemetry import docs_reference as reference
 from tests.support.queueing import fill_queue
 from tests.telemetry.providing import Meters, Spans
 
@@ -105,7 +105,7 @@ def test_metrics(emitted: Any) -> None:
     assert set(read) == set(documented)
     for name, points in read.items():
         metric = documented[name]
-        assert meters.described[name] == (metric.unit, metric.instrument)
+        assert meters.cached_infos[name] == (metric.unit, metric.instrument)
         assert {key for point in points for key in point.attributes} == set(metric.attributes)
 
 

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, TraceIdRatioBased
 from opentelemetry.trace import StatusCode
 
-from signal_monitor.instrumentation.django_versions import SEQUENTIAL
+from signal_monitor.instrumentation.django_versions import ASYNC_AFTER_SYNC
 from signal_monitor.telemetry.current_span import LazyContext
 from signal_monitor.testing import capture_dispatches
 from tests.support.queueing import fill_queue
@@ -272,7 +272,9 @@ def test_late_receiver_has_its_span_when_it_ends(provide: Any) -> None:
     asyncio.run(main())
 
     ended = [span for name, span in spans.finished().items() if name.endswith("late")]
-    assert [(span.attributes or {})["django.signal.receiver.outcome"] for span in ended] == ["late"] * (not SEQUENTIAL)
+    assert [(span.attributes or {})["django.signal.receiver.outcome"] for span in ended] == ["late"] * (
+        not ASYNC_AFTER_SYNC
+    )
     assert all((span.end_time or 0) - (span.start_time or 0) >= 25_000_000 for span in ended)
 
 

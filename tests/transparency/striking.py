@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from billiard.pool import soft_timeout_sighandler  # type: ignore[import-untyped]
+from billiard.pool import soft_timeout_sighandler
 
 POINTS = 100
 

@@ -51,7 +51,7 @@ def save_until_struck(number: int) -> None:
     (DIRECTORY / f"{number}.ended").write_text(ended)
 
 
-@app.task(name="save", ignore_result=True)  # type: ignore[untyped-decorator]
+@app.task(name="save", ignore_result=True)
 def save(number: int) -> None:
     """A task of Celery's."""
     save_until_struck(number)

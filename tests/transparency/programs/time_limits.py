@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from billiard.exceptions import SoftTimeLimitExceeded  # type: ignore[import-untyped]
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.dispatch import Signal
 
 from tests.transparency.calls import call

@@ -34,12 +34,12 @@ class Command(BaseCommand):
         finally:
             omdb.close()
         for movie in movies:
-            self.stdout.write(_describe(movie))
+            self.stdout.write(_cache_infos(movie))
         if not movies:
             self.stdout.write(f"No movie has all the words of “{term}” in its title.")
 
 
-def _describe(movie: Movie) -> str:
+def _cache_infos(movie: Movie) -> str:
     facts = [", ".join(genre.name for genre in movie.genres.order_by("name"))]
     if movie.runtime_minutes:
         facts.append(f"{movie.runtime_minutes} min")

@@ -17,7 +17,7 @@ from signal_monitor.instrumentation.record import (
     info_of,
     is_outermost_of_root,
     started_at,
-    taken_over_by,
+    superseded_custom_send,
 )
 
 
@@ -89,10 +89,10 @@ def add_up(origin: RequestOrigin) -> RequestTotals:
     Signal time is the time during which at least one outermost dispatch was running before the response was ready:
     overlapping ones are counted once.
     """
-    taken_over = {id(taken_over_by(record)) for record in origin.records}
-    records = [record for record in origin.records if id(record) not in taken_over]
+    superseded = {id(superseded_custom_send(record)) for record in origin.records}
+    records = [record for record in origin.records if id(record) not in superseded]
     ended = origin.ended or perf_counter()
-    outermost = ((started_at(r), min(ended_at(r), ended)) for r in records if is_outermost_of_root(r, taken_over))
+    outermost = ((started_at(r), min(ended_at(r), ended)) for r in records if is_outermost_of_root(r, superseded))
     calls = [call for record in records for call in _ended_calls(record)]
     return RequestTotals(
         signal_ns=round(_covered(outermost) * 1e9),

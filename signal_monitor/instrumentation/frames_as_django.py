@@ -23,7 +23,7 @@ UNCOUNTED_FILE = f"{__file__} (importlib._bootstrap)"
 """``warnings`` and ``logging`` do not count frames of files with such a name in ``stacklevel``."""
 
 
-def uncounted(function: Any) -> Any:  # noqa: ANN401 - any function
+def hidden_from_stacklevel(function: Any) -> Any:  # noqa: ANN401 - any function
     """The function, with a frame that ``stacklevel`` does not count."""
     function.__code__ = function.__code__.replace(co_filename=UNCOUNTED_FILE)
     return function

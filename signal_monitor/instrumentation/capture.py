@@ -24,7 +24,7 @@ _our_paths: dict[str, bool] = {}
 our_codes: dict[int, CodeType] = {}
 """The code of our functions whose frames look like Django's, by its ``id``; to hash a code object takes 3 us."""
 PACKAGE = f"{pathlib.Path(__file__).parents[1]}{os.sep}"
-CAPTURE_FAILED_SECONDS = 0.05
+CAPTURE_AGAIN_SECONDS = 0.05
 
 
 class DispatchDetails:
@@ -60,9 +60,19 @@ class DispatchDetails:
         info.captured_at = info.signal.captured_at = monotonic()
 
 
+def may_capture_again(info: DispatchInfo) -> bool:
+    """Whether details are captured of a dispatch that is not slow: not of many senders of one signal at once."""
+    if info.capture_from or not info.captured_at or hooks.captures_all:
+        return True
+    if monotonic() - info.signal.captured_at >= CAPTURE_AGAIN_SECONDS:
+        return True
+    info.capture_from, info.captured_at = info.slow_limit, monotonic()
+    return False
+
+
 def may_capture_failed(info: DispatchInfo) -> bool:
     """Whether details of a failed dispatch are captured: many a second may fail alike, and it takes a while."""
-    return info.capture_from == 0.0 or monotonic() - info.captured_at >= CAPTURE_FAILED_SECONDS
+    return info.capture_from == 0.0 or monotonic() - info.captured_at >= CAPTURE_AGAIN_SECONDS
 
 
 _traceback_of = BaseException.__dict__["__traceback__"].__get__

@@ -175,7 +175,7 @@ def _keep(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None:  # noqa
     if signal_state is None or signal_state.info is not info or dispatcher._make_id is not _MAKE_ID:  # type: ignore[attr-defined] # noqa: SLF001
         return None
     entries = list(signal.receivers)
-    if not all(_keeps_nothing_alive(entry) for entry in entries):
+    if not all(map(_keeps_nothing_alive, entries)):
         return None
     key = _MAKE_ID(sender)
     mine = [entry[1:] for entry in entries if entry[0][1] in (dispatcher.NONE_ID, key)]
@@ -195,15 +195,21 @@ def _keep(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None:  # noqa
 
 def _keeps_nothing_alive(entry: Any) -> bool:  # noqa: ANN401 - an entry of Signal.receivers
     (uid, _), receiver, *rest = entry
-    plain = type(uid) in {int, str} or (type(uid) is tuple and all(type(part) is int for part in uid))
-    return plain and all(isinstance(item, weakref.ReferenceType | bool | None) for item in (receiver, *rest))
+    if type(uid) not in {int, str} and not (type(uid) is tuple and set(map(type, uid)) <= {int}):
+        return False
+    for item in (receiver, *rest):  # noqa: SIM110 - see _can_be_planned
+        if not isinstance(item, weakref.ReferenceType | bool | None):
+            return False
+    return True
 
 
 def _can_be_planned(entries: list[Any]) -> bool:
     """Whether receivers are all synchronous, they and their senders alive, and weak references to them possible."""
-    return bool(entries) and not any(
-        entry[-1] or _is_dead(entry) or not _can_be_referenced(entry[0]) for entry in entries
-    )
+    # No generator: an exception of a signal handler that strikes while Python closes one is lost.
+    for entry in entries:  # noqa: SIM110
+        if entry[-1] or _is_dead(entry) or not _can_be_referenced(entry[0]):
+            return False
+    return True
 
 
 def _can_be_referenced(held: Any) -> bool:  # noqa: ANN401
@@ -211,7 +217,10 @@ def _can_be_referenced(held: Any) -> bool:  # noqa: ANN401
 
 
 def _is_dead(entry: Any) -> bool:  # noqa: ANN401
-    return any(isinstance(item, weakref.ReferenceType) and item() is None for item in entry)
+    for item in entry:  # noqa: SIM110 - see _can_be_planned
+        if isinstance(item, weakref.ReferenceType) and item() is None:
+            return True
+    return False
 
 
 class CachedInfos:

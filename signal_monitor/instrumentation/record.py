@@ -18,7 +18,7 @@ The slots, in their order:
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -250,31 +250,35 @@ class Ancestor(NamedTuple):
     position: int | None
 
 
-def ancestors(place: Place, at: float) -> Iterator[Ancestor]:
-    """The receiver calls around what began in a place at a time, innermost first.
+def ancestors(place: Place, at: float, most: int | None = None) -> list[Ancestor]:
+    """The receiver calls around what began in a place at a time, innermost first; no more than ``most``.
 
-    Left out are dispatches that had ended by then, and those that another record stands for.
+    Left out are dispatches that had ended by then, and those that another record stands for. This is no generator: an
+    exception of a signal handler that strikes while Python closes one is lost.
     """
     outer: Place | None = place
-    while outer is not None:
+    found: list[Ancestor] = []
+    while outer is not None and len(found) != most:
         if isinstance(outer, Root):
             root = outer
             outer, at = root.outer, root.began
         elif isinstance(outer, Call):
             record = outer.record
             if not 0 < record[TIMES][_times_at(record, outer.index) + 1] < at and not _is_left_out(record):
-                yield Ancestor(record, outer.index)
+                found.append(Ancestor(record, outer.index))
             outer, at = outer.outer, started_at(record)
         else:
             record = outer
             if not (has_ended(record) and ended_at(record) < at) and not _is_left_out(record):
-                yield Ancestor(record, _index_at(record, at))
+                found.append(Ancestor(record, _index_at(record, at)))
             outer, at = outer_of(record), started_at(record)
+    return found
 
 
 def parent_of(record: Record) -> Ancestor | None:
     """The receiver call around a dispatch, or None."""
-    return next(ancestors(record[OUTER], record[STARTED]), None)
+    found = ancestors(record[OUTER], record[STARTED], 1)
+    return found[0] if found else None
 
 
 def _index_at(record: Record, at: float) -> int | None:
@@ -327,15 +331,12 @@ def superseded_custom_send(record: Record) -> Record | None:
 
 def is_routine(record: Record) -> bool:
     """Whether a dispatch that has ended has nothing to tell but its times, and no other one refers to it."""
-    if (
-        record[LINEAGE] is not None
-        or record[DETAILS] is not None
-        or record[TIMES] is not None
-        or record[QUERIES] is not None
-    ):
+    if record[LINEAGE] is not None or record[DETAILS] is not None:
         return False
-    spans: DispatchSpans | None = record[SPANS]
-    return is_outermost(record) and (spans is None or spans.unreferenced)
+    if record[TIMES] is not None or record[QUERIES] is not None:
+        return False
+    outer, spans = record[OUTER], record[SPANS]
+    return type(outer) is Root and outer.outer is None and (spans is None or spans.unreferenced)
 
 
 def lineage_of(record: Record) -> Lineage | None:
@@ -349,6 +350,13 @@ def set_lineage(record: Record, lineage: Lineage) -> None:
     record[LINEAGE] = lineage
 
 
+def mark_aggregated(record: Record) -> DispatchInfo:
+    """Note that a routine dispatch is added up with others; returns its DispatchInfo."""
+    record[LINEAGE] = AGGREGATED
+    info: DispatchInfo = record[INFO]
+    return info
+
+
 def _is_left_out(record: Record) -> bool:
     return record[LINEAGE] is AGGREGATED or record[LINEAGE] is SUPERSEDED
 
@@ -359,6 +367,7 @@ class Columns(NamedTuple):
     ``ended`` has one column per receiver.
     """
 
+    spans: Sequence[DispatchSpans | None]
     started: Sequence[float]
     ended: Sequence[Sequence[float]]
 
@@ -366,4 +375,4 @@ class Columns(NamedTuple):
 def columns_of(records: Sequence[Record]) -> Columns:
     """The times of routine dispatches of one DispatchInfo."""
     columns: list[Any] = list(zip(*records, strict=False))
-    return Columns(columns[STARTED], columns[FIRST_END:])
+    return Columns(columns[SPANS], columns[STARTED], columns[FIRST_END:])

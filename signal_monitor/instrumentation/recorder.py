@@ -12,7 +12,7 @@ from time import perf_counter
 from signal_monitor.errors import guarded, note_in_send
 from signal_monitor.records import Outcome
 
-from .capture import DispatchDetails, failure_of, may_capture_failed
+from .capture import DispatchDetails, failure_of, may_capture_again, may_capture_failed
 from .current import Call, ExecutionState, Record, current_state
 from .hooks import DispatchSpans, hooks
 from .info import DispatchInfo, RawFailure, attached_info
@@ -153,7 +153,11 @@ def _complete(record: Record, info: DispatchInfo) -> None:
     if has_unfinished_calls(record):
         _note_unfinished(record)
     end_dispatch(record)
-    if duration(record) >= info.capture_from or (details_of(record) is not None and may_capture_failed(info)):
+    if details_of(record) is not None:
+        captures = may_capture_failed(info)
+    else:
+        captures = duration(record) >= info.capture_from and may_capture_again(info)
+    if captures or duration(record) >= info.slow_limit:
         _details(record).capture(info)
 
 

@@ -167,7 +167,7 @@ class RecordConverter:
 
     def aggregate(self, info: DispatchInfo, records: Sequence[Record]) -> Aggregate:
         """Routine dispatches of one DispatchInfo, added up."""
-        started, ended = columns_of(records)
+        _, started, ended = columns_of(records)
         durations = [_durations(begins, ends) for begins, ends in itertools.pairwise([started, *ended])]
         return Aggregate(
             signal=info.signal.name,

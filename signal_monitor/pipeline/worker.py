@@ -15,13 +15,13 @@ from signal_monitor.instrumentation.current import Origin, Record
 from signal_monitor.instrumentation.hooks import DispatchSpans
 from signal_monitor.instrumentation.info import DispatchInfo
 from signal_monitor.instrumentation.record import (
-    AGGREGATED,
     SUPERSEDED,
     Lineage,
     info_of,
     is_outermost,
     is_routine,
     lineage_of,
+    mark_aggregated,
     parent_of,
     set_lineage,
     spans_of,
@@ -114,7 +114,16 @@ class Pipeline:
             self._started.clear()
             self._thread = threading.Thread(target=self._run, name="signal_monitor", daemon=True)
             # From a thread of its own: a time limit of the application's must not strike while this one waits for it.
-            _thread.start_new_thread(self._thread.start, ())
+            try:
+                _thread.start_new_thread(self._start_thread, (self._thread,))
+            except RuntimeError:  # see _start_thread
+                self._started.set()
+
+    def _start_thread(self, thread: threading.Thread) -> None:
+        try:
+            thread.start()
+        except RuntimeError:  # from Python 3.12 on, none is started while the interpreter ends: stop() delivers
+            self._started.set()
 
     def stop(self, timeout: float = EXIT_SECONDS) -> None:
         """Deliver what is queued, for at most ``timeout`` seconds, and end the worker."""
@@ -124,7 +133,10 @@ class Pipeline:
         if thread is threading.current_thread():
             self._end()  # the worker itself has noticed that the settings have changed
         elif thread is not None and self._started.wait(timeout):
-            thread.join(timeout)
+            if thread.ident is None:
+                self._end()
+            else:
+                thread.join(timeout)
 
     def flush(self) -> None:
         """Deliver everything that is queued now, in the calling thread.
@@ -205,21 +217,20 @@ class Pipeline:
 
     def _without_aggregated(self, items: Sequence[object]) -> list[object]:
         """What is delivered one by one; the routine dispatches beyond what the observers want are aggregated."""
-        for item in items:
-            if isinstance(item, list) and not is_outermost(item):
-                give_lineage(item)  # and to those around it, which are not aggregated then
         wanted = sum(observer.wanted() for observer in self.observers)
         single: list[object] = []
         routine: defaultdict[DispatchInfo, list[Record]] = defaultdict(list)
         for item in items:
-            if not isinstance(item, list) or not is_routine(item):
-                single.append(item)
-            elif wanted > 0:
-                wanted -= 1
-                single.append(item)
-            else:
-                set_lineage(item, AGGREGATED)
-                routine[info_of(item)].append(item)
+            if isinstance(item, list):
+                if not is_routine(item):
+                    if not is_outermost(item):
+                        give_lineage(item)  # and to those around it, which come later and are not aggregated then
+                elif wanted > 0:
+                    wanted -= 1
+                else:
+                    routine[mark_aggregated(item)].append(item)
+                    continue
+            single.append(item)
         for info, several in routine.items():
             self._aggregate(info, several)
         return single

@@ -120,6 +120,8 @@ class SpanWriter(Observer):
     def aggregate(self, aggregate: Aggregate, records: Sequence[Record]) -> None:
         """Export the spans of routine dispatches."""
         clock, columns = attrs.Clock.read(), columns_of(records)
+        if not any(columns.spans):
+            return
         with unsuppressed():
             for record, *readings in zip(records, columns.started, *columns.ended, strict=True):
                 spans = spans_of(record)
@@ -256,6 +258,8 @@ class SpanAggregator(Observer):
 
     def aggregate(self, aggregate: Aggregate, records: Sequence[Record]) -> None:
         """Add routine dispatches, straight from their times."""
+        if not any(columns_of(records).spans):
+            return
         dropped: defaultdict[Parent, list[Record]] = defaultdict(list)
         for record in records:
             spans = spans_of(record)

@@ -107,7 +107,7 @@ class Metrics(Observer):
         counted = [record for record in records if spans_of(record) is not SUPPRESSED]
         if instruments is None or not counted:
             return
-        started, ended = columns_of(counted)
+        _, started, ended = columns_of(counted)
         _record_all(instruments.dispatches, self._dispatches.of(aggregate.signal, None), started, ended[-1])
         for receiver, ends in zip(info_of(counted[0]).receivers, ended, strict=True):
             attributes = self._receivers.of(aggregate.signal, receiver.name, "ok", None)

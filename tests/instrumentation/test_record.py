@@ -98,12 +98,12 @@ def test_ancestors_are_found_by_time() -> None:
     middle = sequential_count(6.0, outer=outermost)
     task = new_record(info("asend", 0), middle, None, 2)
 
-    found = list(ancestors(Call(task, 1, middle), 7.0))
+    found = ancestors(Call(task, 1, middle), 7.0)
     assert [(id(item.record), item.position) for item in found] == [(id(task), 1), (id(middle), 0), (id(outermost), 1)]
 
 
 def test_dispatch_that_has_ended_is_no_ancestor() -> None:
-    assert list(ancestors(sequential_count(1.0, 2.0, 3.0), 4.0)) == []
+    assert ancestors(sequential_count(1.0, 2.0, 3.0), 4.0) == []
 
 
 def test_thread_that_a_receiver_started_is_inside_it() -> None:
@@ -120,7 +120,11 @@ def test_routine_dispatches() -> None:
     assert is_routine(record)
     assert is_outermost(record)
     assert not is_routine(nested)
-    assert columns_of([record, record]) == ((1.0, 1.0), [(2.0, 2.0), (4.0, 4.0)])
+    assert columns_of([record, record]) == (
+        (None, None),
+        (1.0, 1.0),
+        [(2.0, 2.0), (4.0, 4.0)],
+    )
 
 
 def test_method_that_a_custom_one_calls_takes_its_dispatch_over() -> None:

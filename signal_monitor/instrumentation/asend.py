@@ -11,7 +11,7 @@ from typing import Any, cast
 from asgiref.sync import sync_to_async
 from django.dispatch import dispatcher
 
-from .async_calls import observe
+from .async_calls import observe, release
 from .current import Call, ExecutionState, Origin, Record, current_state, enter_state, leave_state
 from .django_versions import ASYNC_AFTER_SYNC, run_parallel
 from .info import DispatchInfo
@@ -61,7 +61,7 @@ async def asend_robust(self: ObservedSignal, sender: Any, **named: Any) -> Respo
     sync_receivers = _listed(info, sync_receivers)
     state = current_state()
     record = begin(info, state, len(sync_receivers) + _count(async_receivers))
-    sync_send = sync_to_async(send_robust_group) if sync_receivers else send_to_nobody
+    sync_send = sync_to_async(send_robust_group) if sync_receivers else send_robust_to_nobody
     call = partial(call_async_receiver_robustly, self, record, state.origin, sender, named)
     try:
         if ASYNC_AFTER_SYNC:
@@ -186,7 +186,12 @@ def send_robust_group(
 
 
 async def send_to_nobody(*_group: object) -> Responses:
-    """There are no synchronous receivers."""
+    """Send to no synchronous receivers, in an asend."""
+    return []
+
+
+async def send_robust_to_nobody(*_group: object) -> Responses:
+    """Send to no synchronous receivers, in an asend_robust."""
     return []
 
 
@@ -213,7 +218,7 @@ async def call_async_robust(
     named: dict[str, Any],
 ) -> Any:
     """Call the async receivers of a send_robust."""
-    call = partial(call_async_receiver_robustly, signal, record, state.origin, sender, named)
+    call = partial(call_async_receiver_of_send_robust, signal, record, state.origin, sender, named)
     async_responses = await run_parallel(*starmap(call, _numbered(record, receivers)))
     return zip(receivers, async_responses, strict=False)
 
@@ -237,6 +242,8 @@ def call_async_receiver(
         awaitable = receiver(signal=signal, sender=sender, **named)
     except BaseException as error:
         fail_before_await(record, index, error)
+        for ours in observed.values():
+            release(ours)
         raise
     if ASYNC_AFTER_SYNC:
         return observe(awaitable, Call(record, index, outer_of(record)), origin, for_task=False)
@@ -266,3 +273,7 @@ async def call_async_receiver_robustly(
         signal._log_robust_failure(receiver, err)
         return err
     return response
+
+
+# The one of send_robust: its frames and coroutines look like those of that method.
+call_async_receiver_of_send_robust = call_async_receiver_robustly

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import types
-from collections.abc import Awaitable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
 from typing import Any
 
@@ -120,22 +120,30 @@ class _Unstarted:
     """A coroutine that is closed if nobody takes it.
 
     A task that is cancelled before its first step throws into the coroutine it was given, so that there is no complaint
-    about one that was never awaited; with ours, the receiver's would be left.
+    about one that was never awaited; with ours, the receiver's would be left. Python calls what ``__del__`` is: a
+    method in C, because what a signal handler raises in a method in Python would be lost there.
     """
 
-    __slots__ = ("coroutine",)
+    __slots__ = ("__del__", "coroutine")
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         self.coroutine: Coroutine[Any, Any, Any] | None = coroutine
+        self.__del__: Callable[[], Any] = coroutine.close
 
     def take(self) -> Coroutine[Any, Any, Any] | None:
         """The coroutine, which the caller runs."""
-        coroutine, self.coroutine = self.coroutine, None
+        coroutine, self.coroutine, self.__del__ = self.coroutine, None, dict
         return coroutine
 
-    def __del__(self) -> None:
-        if self.coroutine is not None:
-            self.coroutine.close()
+
+def release(ours: Any) -> None:
+    """Drop a coroutine that nobody will await; Python complains about the receiver's, as it does without ours."""
+    if type(ours) is not types.CoroutineType or inspect.getcoroutinestate(ours) != inspect.CORO_CREATED:
+        return
+    unstarted = inspect.getcoroutinelocals(ours).get("unstarted")
+    if type(unstarted) is _Unstarted and getattr(unstarted.coroutine, "cr_code", None) is not _await.__code__:
+        unstarted.take()
+        ours.close()
 
 
 async def _run(unstarted: _Unstarted, call: Call, origin: Origin | None) -> Any:

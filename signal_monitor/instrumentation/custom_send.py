@@ -259,7 +259,7 @@ def _caller() -> CodeType:
 
 
 def _stand_ins(found: Any, record: Record) -> Any:  # noqa: ANN401
-    is_pair = type(found) is tuple and len(found) == 2 and all(type(group) in {list, tuple} for group in found)
+    is_pair = type(found) is tuple and len(found) == 2 and set(map(type, found)) <= {list, tuple}
     return (_stand_ins_of(found, record) or found) if is_pair else found
 
 
@@ -292,7 +292,7 @@ def _restored(answer: Any) -> Any:  # noqa: ANN401
             whole = _whole(item)
             if whole is not item:
                 answer[index] = whole
-    elif kind is dict and any(type(key) is ReceiverProxy for key in answer):
+    elif kind is dict and ReceiverProxy in map(type, answer):
         items = [(_whole(key), value) for key, value in answer.items()]
         answer.clear()
         answer.update(items)
@@ -304,7 +304,7 @@ def _restored(answer: Any) -> Any:  # noqa: ANN401
 def _whole(item: Any) -> Any:  # noqa: ANN401
     if type(item) is ReceiverProxy:
         return item.__wrapped__
-    if type(item) is tuple and any(type(part) is ReceiverProxy for part in item):
+    if type(item) is tuple and ReceiverProxy in map(type, item):
         return tuple(part.__wrapped__ if type(part) is ReceiverProxy else part for part in item)
     return item
 

@@ -30,10 +30,14 @@ def hidden_from_stacklevel(function: Any) -> Any:  # noqa: ANN401 - any function
 
 
 class Part(NamedTuple):
-    """A function of ours, and the name of the function inside Django's that it stands for; "" for that one itself."""
+    """A function of ours, and the name of the function inside Django's that it stands for; "" for that one itself.
+
+    ``name`` is what our functions call it by, where that is not its own name.
+    """
 
     ours: Any
     inner: str = ""
+    name: str = ""
 
 
 def in_djangos_place(parts: Iterable[tuple[Part, FunctionType]]) -> dict[str, Any]:
@@ -46,7 +50,7 @@ def in_djangos_place(parts: Iterable[tuple[Part, FunctionType]]) -> dict[str, An
     copies: dict[str, Any] = {}
     for part, djangos in pairs:
         code = _with_lines_of(part.ours.__code__, _inner_code(djangos.__code__, part.inner))
-        copies[part.ours.__name__] = FunctionType(code, namespace, code.co_name, part.ours.__defaults__)
+        copies[part.name or part.ours.__name__] = FunctionType(code, namespace, code.co_name, part.ours.__defaults__)
     namespace.update(copies)  # they call each other
     return copies
 

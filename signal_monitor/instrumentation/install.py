@@ -32,12 +32,20 @@ OURS: dict[str, tuple[Part, ...]] = {
     "asend": (
         Part(asend.asend),
         Part(asend.send_group, "sync_send"),
+        Part(asend.send_to_nobody, "sync_send"),
         Part(asend.call_async_receiver, "<genexpr>"),
     ),
-    "send_robust": (Part(send.send_robust), Part(asend.call_async_robust, "asend")),
+    "send_robust": (
+        Part(send.send_robust),
+        Part(asend.call_async_robust, "asend"),
+        Part(
+            asend.call_async_receiver_of_send_robust, "asend_and_wrap_exception", "call_async_receiver_of_send_robust"
+        ),
+    ),
     "asend_robust": (
         Part(asend.asend_robust),
         Part(asend.send_robust_group, "sync_send"),
+        Part(asend.send_robust_to_nobody, "sync_send"),
         Part(asend.call_async_receiver_robustly, "asend_and_wrap_exception"),
     ),
 }

@@ -7,6 +7,7 @@ import contextlib
 import functools
 import gc
 import inspect
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any
 from asgiref.sync import markcoroutinefunction
 from django.dispatch import Signal
 
+from signal_monitor.instrumentation.django_versions import ASYNC_AFTER_SYNC
 from tests.transparency.awaitable_kinds import KINDS, Nameless, answer
 from tests.transparency.calls import ASYNC, METHODS, Sender, call, connected, first
 from tests.transparency.scenario import at_most_more, outcome, scenario, shown
@@ -39,7 +41,16 @@ def answered(method: str, *receivers: Any) -> Any:
     return [seen, sorted(str(item.message) for item in caught)]
 
 
-@scenario({f"{kind}-{method}": (kind, method) for kind in KINDS for method in METHODS})
+def apart_from_asyncios_words(plain: Any, observed: Any) -> bool:
+    """Whether two outcomes are the same; asyncio of Python 3.11 has its own words for what returns no iterator."""
+    return sys.version_info < (3, 12) and _without_words(plain) == _without_words(observed)
+
+
+def _without_words(seen: Any) -> str:
+    return re.sub("TypeError: .*? iterable|TypeError: .*? type 'int'", "TypeError", str(seen))
+
+
+@scenario({f"{kind}-{method}": (kind, method) for kind in KINDS for method in METHODS}, same=apart_from_asyncios_words)
 def every_kind(row: tuple[str, str]) -> Any:
     kind, method = row
     return answered(method, receiver_of(KINDS[kind]))
@@ -57,7 +68,7 @@ def shared(make: Callable[[], Any], count: int) -> Any:
     return get
 
 
-@scenario({f"{kind}-{method}": (kind, method) for kind in KINDS for method in METHODS})
+@scenario({f"{kind}-{method}": (kind, method) for kind in KINDS for method in METHODS}, same=apart_from_asyncios_words)
 def one_for_two_receivers(row: tuple[str, str]) -> Any:
     kind, method = row
     get = shared(KINDS[kind], 2)
@@ -140,7 +151,7 @@ def tasks(method: str) -> Any:
     return [shown(call(made, method, Sender)) for _ in range(2)]
 
 
-@scenario(METHODS, same=at_most_more(1))
+@scenario(METHODS, same=at_most_more(1 if ASYNC_AFTER_SYNC else 2))
 def frames_above_an_async_receiver(method: str) -> Any:
     async def receiver(**named: Any) -> Any:
         frame: Any = sys._getframe(1)

@@ -204,7 +204,12 @@ def _keeps_nothing_alive(entry: Any) -> bool:  # noqa: ANN401 - an entry of Sign
 
 
 def _can_be_planned(entries: list[Any]) -> bool:
-    """Whether receivers are all synchronous, they and their senders alive, and weak references to them possible."""
+    """Whether receivers are all synchronous, they and their senders alive, and weak references to them possible.
+
+    There has to be one: with a plan for a sender that has no receivers, ``_dead_receivers`` was seen to differ.
+    """
+    if not entries:
+        return False
     # No generator: an exception of a signal handler that strikes while Python closes one is lost.
     for entry in entries:  # noqa: SIM110
         if entry[-1] or _is_dead(entry) or not _can_be_referenced(entry[0]):

@@ -48,10 +48,6 @@ def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
                 plan = find_plan(self, sender, plan)
             if plan is not None:
                 info = plan.send_info
-                if not plan.references:
-                    if not get_state().suppressed:
-                        info.signal.orphans += 1
-                    return []
                 receivers = []
                 for reference in plan.references:
                     receiver = reference()
@@ -125,10 +121,6 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
                 plan = find_plan(self, sender, plan)
             if plan is not None:
                 info = plan.send_robust_info
-                if not plan.references:
-                    if not get_state().suppressed:
-                        info.signal.orphans += 1
-                    return []
                 receivers = []
                 for reference in plan.references:
                     receiver = reference()

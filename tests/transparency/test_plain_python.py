@@ -19,9 +19,15 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return make_plain_python(tmp_path_factory.mktemp("python") / "home")
 
 
+@pytest.fixture(scope="module")
+def plain(environ: dict[str, str]) -> Outcomes:
+    """The outcomes without the monitor."""
+    return _outcomes("plain", environ)
+
+
 @pytest.mark.parametrize("mode", ["bare", "app"])
-def test_time_limits_are_not_lost(environ: dict[str, str], mode: Mode) -> None:
-    plain, observed = (_outcomes(each, environ) for each in ("plain", mode))
+def test_time_limits_are_not_lost(environ: dict[str, str], plain: Outcomes, mode: Mode) -> None:
+    observed = _outcomes(mode, environ)
 
     assert [name for name, item in plain.items() if "failed" in item] == []
     assert {name: item for name, item in observed.items() if item != plain[name]} == {}

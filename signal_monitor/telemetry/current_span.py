@@ -41,7 +41,7 @@ class LazyContext(Context):
     """A context with the span of a receiver call as the current one; it is empty until it is read.
 
     It has no ``__init__``, which would take as long as everything else: its attributes are set where it is made.
-    ``base`` has the other values. ``entered`` is when the call began, or 0 for a call that is made in order.
+    ``base`` has the other values. ``entered`` is when the call began, or 0 for a sequential call.
     """
 
     __slots__ = ("base", "entered", "index", "spans")
@@ -110,7 +110,7 @@ class CurrentSpan:
     _base: Context | None = None
     _current: Any = None
     _record: Record | None = None
-    """The dispatch, while one of its calls in order runs."""
+    """The dispatch, while one of its sequential calls runs."""
     _began = 0.0
     """When the dispatch began, where no record says so."""
 
@@ -124,13 +124,13 @@ class CurrentSpan:
         raise NotImplementedError
 
     def _end_calls(self, record: Record) -> None:
-        """End the spans of the calls in order that have ended."""
+        """End the spans of the sequential calls that have ended."""
         raise NotImplementedError
 
     # The two that send() calls are guarded by hand: the decorator would double what they cost.
 
     def enter(self, record: Record) -> None:
-        """Make current the span of the receiver call that is about to be made in order."""
+        """Make current the span of the sequential call that is about to be made."""
         try:
             base = self._base
             if base is None:
@@ -165,7 +165,7 @@ class CurrentSpan:
 
     @guarded("a receiver's span", None, in_send=True)
     def enter_call(self, index: int) -> object:
-        """Make current the span of a call that is not made in order; returns what ``leave_call`` takes."""
+        """Make current the span of a concurrent call; returns what ``leave_call`` takes."""
         outer = get_context()
         context = self._context_of(index, outer, perf_counter())
         set_context(context)

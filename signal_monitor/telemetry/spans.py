@@ -147,22 +147,21 @@ class LazySpans(CurrentSpan):
     # When a call or the dispatch has ended.
 
     def _end_calls(self, record: Record) -> None:
-        """End the spans of the calls in order that have ended."""
+        """End the spans of the sequential calls that have ended."""
         times = call_times(record)
         for index in range(min(ended_sequential_calls(record), self.info.sequential_count)):
             if index in self.started and self._mark_ended(index):
                 self._end_call(record, index, times[index].ended)
 
     @guarded("the end of a span", None, in_send=True)
-    def end_call(self, record: Record, index: int, failure: object = None) -> None:
-        """A call that is not made in order has ended: end its span, if it was started."""
+    def end_call(self, record: Record, index: int, failure: RawFailure | None = None) -> None:
+        """A concurrent call has ended: end its span, if it was started."""
         self._mark_ended(index)
         times = call_times(record)[index]
         if index not in self.started and self._is_over and self._may_have_late_span(index):
             self.started = {**self.started, index: self._start_call(index, times.started)}
         if index in self.started:
-            late = failure if isinstance(failure, RawFailure) else None
-            self._end_call(record, index, times.ended or perf_counter(), late)
+            self._end_call(record, index, times.ended or perf_counter(), failure)
 
     def _may_have_late_span(self, index: int) -> bool:
         """Whether a call that has ended after its dispatch, and that nobody has asked about, has a span."""
@@ -186,7 +185,7 @@ class LazySpans(CurrentSpan):
 
     @guarded("the end of a span", None, in_send=True)
     def end(self, record: Record) -> None:
-        """The dispatch has ended: end its span, if it was started, and decide which others are exported."""
+        """The dispatch has ended: end its span, if it was started, and decide which others are written."""
         details = details_of(record)
         if details is not None:
             self._tell_outer(record)

@@ -17,6 +17,7 @@ from django.dispatch import Signal
 from tests.transparency.calls import METHODS, SYNC, Sender, call, connected, first
 from tests.transparency.scenario import at_most_less, at_most_more, scenario, shown
 
+CAN_SKIP_FILES = sys.version_info >= (3, 12)
 KINDS: dict[str, Any] = {"plain": {}, "caching": {"use_caching": True}}
 ROWS = {f"{kind}-{method}": (KINDS[kind], method) for kind in KINDS for method in SYNC}
 INSTANCES = {f"{name}-{method}": (name, method) for name in ("class", "instance") for method in SYNC}
@@ -133,12 +134,13 @@ def under_warning_filters(row: Any) -> Any:
 
 @scenario({"django": "django", "dispatch": "django/dispatch"})
 def with_skipped_files(prefix: str) -> Any:
-    if sys.version_info < (3, 12):
+    if not CAN_SKIP_FILES:
         return None
     skipped = os.path.join(os.path.dirname(django.__file__), prefix.removeprefix("django").strip("/"))  # noqa: PTH118, PTH120
 
     def receiver(**named: Any) -> None:
-        warnings.warn("receiver", UserWarning, skip_file_prefixes=(__file__.replace("frames", "none"), skipped))
+        options: Any = {"skip_file_prefixes": (__file__.replace("frames", "none"), skipped)}
+        warnings.warn("receiver", UserWarning, **options)
 
     def above(made: Signal, method: str) -> Any:
         return getattr(made, method)(Sender)

@@ -236,6 +236,7 @@ def current_value() -> object:
 def get_config() -> Config:
     """The project's configuration; it follows a replaced setting, at the cost of comparing two references."""
     value = current_value()
-    if _Read.last[0] is not value:
-        _Read.last = (value, read(value))
-    return _Read.last[1]
+    last = _Read.last
+    if last[0] is not value:
+        last = _Read.last = (value, read(value))
+    return last[1]  # not of _Read: another thread may have replaced it

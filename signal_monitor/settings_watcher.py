@@ -20,14 +20,14 @@ class _Followed:
 
     restart: Callable[[], None] | None = None
     value: object = None
-    noticed: object = None
+    restarting = False
     lock = threading.RLock()
 
 
 def call_on_change(restart: Callable[[], None]) -> None:
     """Call a function when the setting is replaced from now on."""
     _Followed.restart = restart
-    _Followed.value = _Followed.noticed = current_value()
+    _Followed.value = current_value()
 
 
 def follow_settings(*, wait: bool = True) -> None:
@@ -44,13 +44,20 @@ def _follow(wait_seconds: float) -> None:
     if not _Followed.lock.acquire(timeout=wait_seconds):
         return
     try:
-        value = current_value()
-        if _Followed.restart is None or value is _Followed.noticed:
-            return
-        _Followed.noticed = value  # before the restart, whose flush calls this function again
-        try:
-            _Followed.restart()
-        finally:
-            _Followed.value = value  # a wrong setting is reported once
+        if not _Followed.restarting:  # a restart flushes, which calls this function again
+            _restart_until_current()
     finally:
         _Followed.lock.release()
+
+
+def _restart_until_current() -> None:
+    """Restart, and again if the setting was replaced meanwhile."""
+    _Followed.restarting = True
+    try:
+        while _Followed.restart is not None and (value := current_value()) is not _Followed.value:
+            try:
+                _Followed.restart()
+            finally:
+                _Followed.value = value  # a wrong setting is reported once
+    finally:
+        _Followed.restarting = False

@@ -64,6 +64,23 @@ def test_worker_notices_a_change(unannounced: Settings) -> None:
     assert wait_until(lambda: not is_instrumented())
 
 
+def test_setting_that_is_replaced_during_a_restart_is_followed(unannounced: Settings) -> None:
+    class Replacing(pipeline.Observer):
+        def flush(self) -> None:
+            if unannounced.SIGNAL_MONITOR["SLOW_MS"] == 7:
+                unannounced.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": 8}
+                pipeline.flush()
+
+    running = pipeline.current()
+    assert running is not None
+    running.add(Replacing())
+    Signal().send(sender="starts the worker")
+    unannounced.SIGNAL_MONITOR = {"STORE": "memory", "SLOW_MS": 7}
+    assert wait_until(lambda: pipeline.current() not in {running, None})
+    pipeline.flush()
+    assert signal_info(Signal()).slow_ns == 8_000_000
+
+
 def test_worker_that_notices_a_change_delivers_to_the_store_it_had(unannounced: Settings) -> None:
     signal, store = Signal(), get_store()
     signal.connect(fine)

@@ -1,11 +1,10 @@
-"""The demo site for an ASGI server: pages, the dashboard's websocket and, in DEBUG, static files."""
+"""The demo site for an ASGI server: pages, the dashboard's websocket and static files, with and without DEBUG."""
 
 from __future__ import annotations
 
 import os
 from typing import cast
 
-from django.conf import settings
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 from django.core.handlers.asgi import ASGIHandler
 
@@ -16,4 +15,4 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "demo.settings")
 
 telemetry.configure()
 monitored = get_asgi_application()
-application = ASGIStaticFilesHandler(cast("ASGIHandler", monitored)) if settings.DEBUG else monitored
+application = ASGIStaticFilesHandler(cast("ASGIHandler", monitored))

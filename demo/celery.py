@@ -20,7 +20,7 @@ def trace(**_kwargs: object) -> None:
     """Export traces from the process that runs the tasks, because exporters do not survive a fork."""
     from demo import telemetry
 
-    telemetry.configure()
+    telemetry.configure(telemetry.WORKER)
 
 
 @worker_process_shutdown.connect

@@ -2,11 +2,11 @@
 
 Environment variables that change them:
 
-* ``DEMO_DATABASE``: the SQLite file (``db.sqlite3`` in the project's root).
+* ``DEMO_DATABASE``: the SQLite file (``db.sqlite3`` in the project's root); log and mail are kept beside it.
 * ``DEMO_DEBUG``: 0 turns DEBUG off.
 * ``DEMO_SECRET_KEY``: instead of the key in the file next to the database.
 * ``DEMO_ALLOWED_HOSTS``: host names, separated by commas, in addition to those of this machine.
-* ``DEMO_LOG_LEVEL``: the level of the demo's own loggers (INFO).
+* ``DEMO_LOG_LEVEL``: the level of the lines on the console (INFO).
 * ``DEMO_STORE``: the store of the monitor, as in ``SIGNAL_MONITOR["STORE"]``.
 * ``DEMO_BROKER_DIR``: where the task queue keeps its messages (``.celery`` in the project's root).
 * ``CELERY_BROKER_URL``: another broker instead of that directory, such as ``redis://localhost:6379/0``.
@@ -19,15 +19,20 @@ Environment variables that change them:
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import django
 
 from demo import broker, secret_key, telemetry
+from demo.pitfalls.routers import ENROLMENTS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATABASE = Path(os.environ.get("DEMO_DATABASE", BASE_DIR / "db.sqlite3"))
+IN_MEMORY = str(DATABASE) == ":memory:"
+OUTPUT_DIRECTORY = Path(tempfile.gettempdir()) if IN_MEMORY else Path(f"{DATABASE}.output")
+LOG_DIRECTORY = OUTPUT_DIRECTORY / "log"
 
 DEBUG = os.environ.get("DEMO_DEBUG", "1").lower() not in {"", "0", "false", "no", "off"}
 SECRET_KEY = os.environ.get("DEMO_SECRET_KEY") or secret_key.read_or_make(Path(f"{DATABASE}.secret_key"))
@@ -95,17 +100,20 @@ TEMPLATES = [
 
 # Several processes write: readers do not wait for them (WAL), and a transaction takes the lock when it begins,
 # because SQLite fails without waiting if a transaction that has read begins to write.
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": DATABASE,
-        "OPTIONS": {
-            "timeout": 20,
-            "transaction_mode": "IMMEDIATE",
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-        },
+SQLITE: dict[str, Any] = {
+    "ENGINE": "demo.database",
+    "OPTIONS": {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     },
 }
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {**SQLITE, "NAME": DATABASE},
+    # One of the pitfalls keeps a transaction open for long.
+    ENROLMENTS: {**SQLITE, "NAME": DATABASE if IN_MEMORY else f"{DATABASE}.enrolments"},
+}
+DATABASE_ROUTERS = ["demo.pitfalls.routers.EnrolmentRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -124,14 +132,15 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 
-# Mail goes to the console; Django 6.0 and 6.1 have renamed its settings.
-CONSOLE_BACKEND = "django.core.mail.backends.console.EmailBackend"
+# Mail and log lines are written to files, which the page "Log" shows. Django 6.0 and 6.1 have renamed the settings.
+MAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+MAIL_DIRECTORY = OUTPUT_DIRECTORY / "mail"
 SERVER_EMAIL = DEFAULT_FROM_EMAIL = "demo@example.org"
 ADMINS: list[Any] = ["admin@example.org"] if django.VERSION >= (6, 0) else [("Admin", "admin@example.org")]
 if django.VERSION >= (6, 1):
-    MAILERS = {"default": {"BACKEND": CONSOLE_BACKEND}}
+    MAILERS = {"default": {"BACKEND": MAIL_BACKEND, "OPTIONS": {"file_path": str(MAIL_DIRECTORY)}}}
 else:
-    EMAIL_BACKEND = CONSOLE_BACKEND
+    EMAIL_BACKEND, EMAIL_FILE_PATH = MAIL_BACKEND, str(MAIL_DIRECTORY)
 
 REST_FRAMEWORK = {
     # JSON only: the Content-Security-Policy forbids the inline scripts of the browsable API.
@@ -153,15 +162,25 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_TASK_IGNORE_RESULT = True
 # The worker uses Django's LOGGING, too.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-# Mail is printed to the console unchanged.
 CELERY_WORKER_REDIRECT_STDOUTS = False
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "loggers": {"django": {"handlers": []}, "demo": {"level": os.environ.get("DEMO_LOG_LEVEL", "INFO")}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "level": os.environ.get("DEMO_LOG_LEVEL", "INFO"),
+        },
+        "file": {
+            "class": "demo.home.output.LogFileHandler",
+            "formatter": "line",
+            "filename": LOG_DIRECTORY / f"{os.environ.get('DEMO_PROCESS', 'site')}.log",
+        },
+    },
+    "loggers": {"django": {"handlers": []}, "demo": {"level": "INFO", "handlers": [] if IN_MEMORY else ["file"]}},
     "root": {"handlers": ["console"]},
 }
 

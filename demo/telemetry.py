@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
+from urllib.parse import quote
 
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
@@ -24,7 +26,7 @@ from signal_monitor import pipeline
 logger = logging.getLogger(__name__)
 
 JAEGER = "http://localhost:16686/trace/{trace_id}?uiFind={span_id}"
-RESOURCE = "service.name=django-signal-monitor-demo"
+SITE, WORKER = "academy", "academy-worker"
 DEFAULTS = {
     # The specification recommends this; the default of OpenTelemetry's distribution for Python is gRPC.
     "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
@@ -45,7 +47,7 @@ def trace_url() -> str:
     return os.environ.get("DEMO_TRACE_URL", JAEGER) if endpoint() else ""
 
 
-def configure() -> None:
+def configure(service: str = SITE) -> None:
     """Export traces if an endpoint is named, unless ``opentelemetry-instrument`` has started this already.
 
     The servers call this before they load their middleware, and so does the worker. Commands do not: they have no
@@ -54,7 +56,7 @@ def configure() -> None:
     if not endpoint():
         return
     try:
-        _configure()
+        _configure(service)
     except ImportError as error:
         logger.warning("No traces go to %s (%s): pip install --group demo", endpoint(), error)
 
@@ -68,18 +70,19 @@ def finish() -> None:
             provider.shutdown()
 
 
-def _configure() -> None:
+def _configure(service: str) -> None:
     import opentelemetry.distro  # noqa: F401 - what reads the variables; the next would do without, and send nothing
     from opentelemetry.instrumentation.auto_instrumentation import initialize
 
     if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
-        _set_defaults()
+        _set_defaults(service)
         initialize()
 
 
-def _set_defaults() -> None:
+def _set_defaults(service: str) -> None:
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
     # Of two values of an attribute, the last one is used; OTEL_SERVICE_NAME has precedence.
-    attributes = filter(None, [RESOURCE, os.environ.get("OTEL_RESOURCE_ATTRIBUTES")])
-    os.environ["OTEL_RESOURCE_ATTRIBUTES"] = ",".join(attributes)
+    attributes = [f"service.name={service}", f"host.name={quote(socket.gethostname())}", f"process.pid={os.getpid()}"]
+    named = os.environ.get("OTEL_RESOURCE_ATTRIBUTES")
+    os.environ["OTEL_RESOURCE_ATTRIBUTES"] = ",".join([*attributes, *filter(None, [named])])

@@ -18,6 +18,10 @@ ROOT_URLCONF = "tests.urls"
 ASGI_APPLICATION = "tests.asgi.application"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
+# pytest-xdist gives each of its processes databases of its own, of the engines that pytest-django knows.
+for database in DATABASES.values():  # noqa: F405
+    database["ENGINE"] = "django.db.backends.sqlite3"
+
 SIGNAL_MONITOR = {"STORE": os.environ.get("TESTS_STORE", "memory")}
 
 # Tests leave no message for a demo that runs beside them; those that have a worker start it with the demo's settings.

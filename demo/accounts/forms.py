@@ -23,9 +23,11 @@ class SignUpForm(UserCreationForm):  # type: ignore[type-arg]  # generic in the 
 
     def save(self, commit: bool = True) -> User:  # noqa: FBT001, FBT002 - the base's signature
         """Save the user and the profile, which a receiver has created."""
-        with transaction.atomic():
-            user: User = super().save(commit=commit)
-            if commit:
+        # The password is hashed before the transaction begins, because SQLite lets no other process write during one.
+        user: User = super().save(commit=False)
+        if commit:
+            with transaction.atomic():
+                user.save()
                 self._save_profile(user.profile)
         return user
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.auth import login
+from django.contrib.auth import authenticate, login
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
@@ -27,7 +27,17 @@ def sign_up(request: HttpRequest) -> HttpResponse:
         login(request, user)
         messages.success(request, f"Welcome, {user.profile}.")
         return redirect("accounts:profile")
+    if signed_up_before := _just_signed_up(request):
+        login(request, signed_up_before)
+        return redirect("accounts:profile")
     return render(request, "accounts/sign_up.html", {"form": form}, status=422 if form.is_bound else 200)
+
+
+def _just_signed_up(request: HttpRequest) -> User | None:
+    """The user that the first click of a double click has created."""
+    name, password = request.POST.get("username"), request.POST.get("password1")
+    user = authenticate(request, username=name, password=password) if name and password else None
+    return user if isinstance(user, User) else None
 
 
 @login_required

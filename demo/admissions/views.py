@@ -54,8 +54,11 @@ def add_student(request: HttpRequest, slug: str) -> HttpResponse:
     joined = get_object_or_404(Cohort, slug=slug)
     form = StudentForm(joined, request.POST)
     if form.is_valid():
-        student = CohortUser.objects.create(cohort=joined, user=form.cleaned_data["user"])
+        user = form.cleaned_data["user"]
+        student, _created = CohortUser.objects.get_or_create(cohort=joined, user=user)
         messages.success(request, f"Joined: {student}")
+    elif joined_before := joined.cohort_users.filter(user__in=_numbers(request.POST.get("user"))).first():
+        messages.success(request, f"Joined: {joined_before}")
     else:
         messages.error(request, "Nobody joined: choose a user who has accepted an invitation.")
     return redirect("admissions:cohort", slug=slug)
@@ -72,6 +75,11 @@ def set_status(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     else:
         messages.error(request, "There is no such status.")
     return redirect("admissions:cohort", slug=slug)
+
+
+def _numbers(text: str | None) -> list[int]:
+    """The primary key that a form names, if it is a number."""
+    return [int(text)] if text and text.isdecimal() else []
 
 
 def _save_through_serializer(request: HttpRequest, instance: Cohort | None) -> tuple[CohortForm, Cohort | None]:

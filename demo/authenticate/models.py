@@ -41,8 +41,11 @@ class ProfileAcademy(models.Model):
             invite_accepted.send(sender=ProfileAcademy, instance=self)
 
     def accept(self) -> None:
-        """Accept the invitation, and create a user if there is none with this e-mail address."""
+        """Accept the invitation once, and create a user if there is none with this e-mail address."""
         with transaction.atomic():
+            if self._stored_status() == self.Status.ACTIVE:
+                self.refresh_from_db()
+                return
             self.user = User.objects.filter(email__iexact=self.email).order_by("pk").first() or self._make_user()
             self.status = self.Status.ACTIVE
             self.save()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from demo.authenticate.forms import InvitationForm
@@ -25,14 +26,20 @@ def invite(request: HttpRequest) -> HttpResponse:
     form = InvitationForm(request.POST)
     if not form.is_valid():
         return _render_invitations(request, form, status=422)
-    messages.success(request, f"Invited: {form.save()}")
+    try:
+        messages.success(request, f"Invited: {form.save()}")
+    except IntegrityError:  # another request has invited the same person meanwhile
+        messages.info(request, f"Invited: {form.instance}")
     return redirect("authenticate:index")
 
 
 @require_POST
 def accept(request: HttpRequest, pk: int) -> HttpResponse:
     """Accept an invitation, as the link in a mail would."""
-    profile = get_object_or_404(ProfileAcademy, pk=pk, status=ProfileAcademy.Status.INVITED)
+    profile = ProfileAcademy.objects.select_related("user").filter(pk=pk).first()
+    if profile is None:
+        messages.info(request, "There is no such invitation any more.")
+        return redirect("authenticate:index")
     profile.accept()
     messages.success(request, f"{profile.first_name} has accepted, as user {profile.user}.")
     return redirect("authenticate:index")

@@ -8,6 +8,7 @@ import threading
 import time
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
@@ -16,6 +17,7 @@ from django.utils import timezone
 from demo.admissions.models import Cohort
 from demo.authenticate.models import ProfileAcademy
 from demo.home.errands import NAME_PREFIX
+from demo.home.output import delete_old_mails
 from demo.home.visitors import Visitor
 from demo.marketing.models import CohortTask, FormEntry
 from demo.movies.models import SearchTerm
@@ -85,7 +87,7 @@ class Crowd:
 
 
 def tidy() -> None:
-    """Delete all but the newest visitors and their newest rows, and expired sessions."""
+    """Delete all but the newest visitors and their newest rows, expired sessions and old mail."""
     _keep_newest(User.objects.filter(username__startswith=NAME_PREFIX), USERS_KEPT)
     _keep_newest(Todo.objects.filter(owner__username__startswith=NAME_PREFIX), TODOS_KEPT)
     _keep_newest(Cohort.objects.filter(slug__startswith=NAME_PREFIX), COHORTS_KEPT)
@@ -97,6 +99,7 @@ def tidy() -> None:
     ):
         _keep_newest(rows, ROWS_KEPT)
     Session.objects.filter(expire_date__lt=timezone.now()).delete()
+    delete_old_mails(settings.MAIL_DIRECTORY)
 
 
 def _keep_newest(rows: QuerySet[Any], number: int) -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-GRACE_SECONDS = 5.0
+GRACE_SECONDS = 3.5
+"""How long children may take to end; with a killed one, the demo ends within 5 seconds."""
+
 TAIL_LINES = 20
 
 
@@ -36,6 +40,11 @@ class Child:
     def terminate(self) -> None:
         """Ask it to end; it ends its own child processes."""
         self._process.terminate()
+
+    def close(self) -> None:
+        """Close the pipe by which it notices the end of this process."""
+        if self._process.stdin:
+            self._process.stdin.close()
 
     def kill_group(self) -> None:
         """Kill it and its child processes."""
@@ -66,14 +75,17 @@ class Children:
         self.stop()
 
     def start(self, name: str, command: Sequence[str]) -> Child:
-        """Start a child; its output goes to ``<name>.log``, or to the console when there is no log directory."""
+        """Start a Python program; it writes to ``<name>.log``, or to the console when there is no log directory.
+
+        The child ends when this process does, even if that is killed.
+        """
         log = self._log_directory / f"{name}.log" if self._log_directory else None
         with log.open("wb") if log else nullcontext() as output:
             process = subprocess.Popen(  # noqa: S603 - our own command
-                command,
-                env=self._environ,
+                [sys.executable, "-m", "demo.home.guarded", *command[1:]],
+                env={**self._environ, "DEMO_PROCESS": name},
                 cwd=self._cwd,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
@@ -87,14 +99,19 @@ class Children:
         return next((child for child in self._children if child.returncode is not None), None)
 
     def stop(self) -> None:
-        """Ask the children to end, the last one first, and kill those that do not in time."""
-        while self._children:
-            child = self._children.pop()
+        """Ask all children to end, and kill those that do not in time."""
+        children, self._children = self._children, []
+        for child in children:
             child.terminate()
-            child.wait(GRACE_SECONDS)
+        deadline = time.monotonic() + GRACE_SECONDS
+        for child in children:
+            child.wait(max(0.0, deadline - time.monotonic()))
+        for child in children:
             # The whole group, because its children may still run.
             child.kill_group()
+        for child in children:
             child.wait(GRACE_SECONDS)
+            child.close()
 
 
 class StopRequest:

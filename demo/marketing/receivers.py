@@ -26,8 +26,8 @@ def bind_entries_of_accepted(sender: type[ProfileAcademy], instance: ProfileAcad
 
 @receiver(post_save, sender=User)
 def bind_entries_of_new_user(sender: type[User], instance: User, created: bool, raw: bool, **_kwargs: object) -> None:  # noqa: FBT001
-    """Bind earlier form entries to a new user."""
-    if created and instance.email and not raw:
+    """Bind earlier form entries to a new user, unless there is an invitation: then accepting it binds them."""
+    if created and instance.email and not raw and not _is_invited(instance.email):
         _bind(instance.email, instance)
 
 
@@ -41,6 +41,11 @@ def queue_tag_of_cohort(sender: type[Cohort], instance: Cohort, **_kwargs: objec
 def queue_task_of_student(sender: type[CohortUser], instance: CohortUser, **_kwargs: object) -> None:
     """Queue add_cohort_task_to_student after the status is committed."""
     transaction.on_commit(lambda: add_cohort_task_to_student.delay(instance.pk), robust=True)
+
+
+def _is_invited(email: str) -> bool:
+    invited = ProfileAcademy.objects.filter(status=ProfileAcademy.Status.INVITED)
+    return invited.filter(email__iexact=email).exists()
 
 
 def _bind(email: str, user: User | None) -> None:

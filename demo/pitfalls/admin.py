@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from demo.pitfalls.models import Certificate, Course, CourseUser, Draft, Lookup, Payment, Press
+from demo.pitfalls.models import Certificate, Course, CourseUser, Draft, Enrolment, Lookup, Payment, Press
 
 
 @admin.register(Press)
@@ -24,4 +24,4 @@ class CourseUserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # the same
     list_select_related = ("course",)
 
 
-admin.site.register((Certificate, Course, Draft, Lookup, Payment))
+admin.site.register((Certificate, Course, Draft, Enrolment, Lookup, Payment))

@@ -82,6 +82,18 @@ class CourseUser(models.Model):
         return self.name
 
 
+class Enrolment(models.Model):
+    """A member who is enrolled in a long transaction.
+
+    It has a database of its own, because no other process can write to an SQLite database during a transaction.
+    """
+
+    name = models.CharField(max_length=60)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Draft(models.Model):
     """A text whose receiver saves it again."""
 

@@ -46,8 +46,9 @@ def _nothing() -> str:
 class Pitfall:
     """One mistake; ``fall`` makes it, and returns what a visitor sees.
 
-    ``culprit`` is the receiver to look at, "" if the mistake is that none runs. ``shown_by`` filters the live page for
-    its dispatches; ``card`` is another part of the dashboard that shows it. ``since`` is what has happened since.
+    ``culprit`` is the receiver to look at, "" if the mistake is that none runs; ``others`` are receivers to look at
+    beside it. ``shown_by`` filters the live page for its dispatches; ``card`` is another part of the dashboard that has
+    it. ``since`` is what has happened since.
     """
 
     slug: str
@@ -57,6 +58,7 @@ class Pitfall:
     look_for: str
     fall: Callable[[], str]
     culprit: str = ""
+    others: tuple[str, ...] = ()
     shown_by: Mapping[str, str] = field(default_factory=dict)
     card: Card = OVERVIEW
     since: Callable[[], str] = _nothing
@@ -67,6 +69,8 @@ class Pitfall:
         if self.culprit and pressed:
             page = reverse("signal_monitor:receiver", kwargs={"name": self.culprit})
             links.append(Link("Its receiver page", page))
+        if pressed:
+            links += [Link(name, reverse("signal_monitor:receiver", kwargs={"name": name})) for name in self.others]
         if self.culprit:
             query = urlencode({"receiver": self.culprit, **self.shown_by})
             links.append(Link("Its dispatches, live", f"{reverse('signal_monitor:live')}?{query}"))

@@ -11,7 +11,7 @@ from django.db.models import Model
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
-from demo.pitfalls.models import Certificate, Course, CourseUser, Draft, Payment, Press
+from demo.pitfalls.models import Certificate, Course, CourseUser, Draft, Enrolment, Payment, Press
 from demo.pitfalls.signals import (
     certificate_issued,
     cleanup_finished,
@@ -161,8 +161,8 @@ def file_certificate(sender: type[Certificate], instance: Certificate, **_kwargs
     logger.info("Filed: %s", Certificate.objects.get(serial=instance.serial))
 
 
-@receiver(post_save, sender=CourseUser)
-def queue_welcome(sender: type[CourseUser], instance: CourseUser, created: bool, **_kwargs: object) -> None:  # noqa: FBT001
+@receiver(post_save, sender=Enrolment)
+def queue_welcome(sender: type[Enrolment], instance: Enrolment, created: bool, **_kwargs: object) -> None:  # noqa: FBT001
     """Queue the welcome of a new member immediately instead of with transaction.on_commit."""
     if created:
         welcome_member.delay(instance.pk)

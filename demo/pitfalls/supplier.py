@@ -19,6 +19,7 @@ class Supplier:
         self._let_go = threading.Event()
         self._caller: threading.Thread | None = None
         self._called_at = 0.0
+        self._took_seconds: float | None = None
 
     def call(self) -> bool:
         """Begin a call; False if another one hangs already."""
@@ -26,8 +27,8 @@ class Supplier:
             if self.hanging:
                 return False
             self._let_go.clear()
-            self._called_at = time.monotonic()
-            self._caller = threading.Thread(target=_send, name="calls-supplier", daemon=True)
+            self._called_at, self._took_seconds = time.monotonic(), None
+            self._caller = threading.Thread(target=self._send, name="calls-supplier", daemon=True)
             self._caller.start()
             return True
 
@@ -53,9 +54,14 @@ class Supplier:
         """How long the current call has been hanging; 0 if there is none."""
         return time.monotonic() - self._called_at if self.hanging else 0.0
 
+    @property
+    def took_seconds(self) -> float | None:
+        """How long the last call has taken; None if none has ended since the last one began."""
+        return self._took_seconds
 
-def _send() -> None:
-    supplier_called.send(sender=Press)
+    def _send(self) -> None:
+        supplier_called.send(sender=Press)
+        self._took_seconds = time.monotonic() - self._called_at
 
 
 supplier = Supplier()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth import hashers
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.auth.models import User
 from django.core import serializers
+from django.db import connection
 from django.test import Client
 
 from demo.accounts.forms import SignUpForm
@@ -133,3 +136,30 @@ def test_profile_page_saves(client: Client, member: User) -> None:
     client.force_login(member)
     client.post("/accounts/profile/", {"display_name": "M", "bio": ""})
     assert Profile.objects.get().display_name == "M"
+
+
+@pytest.mark.django_db
+def test_second_click_on_sign_up_leads_to_the_profile(client: Client) -> None:
+    assert client.post("/accounts/sign-up/", SIGN_UP).status_code == 302
+    other = Client()
+    response = other.post("/accounts/sign-up/", SIGN_UP)
+    assert (response.status_code, response.headers["Location"]) == (302, "/accounts/profile/")
+    assert User.objects.count() == 1
+    wrong = {**SIGN_UP, "password1": "something else", "password2": "something else"}
+    assert Client().post("/accounts/sign-up/", wrong).status_code == 422
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sign_up_hashes_before_it_takes_the_lock(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_transaction = []
+
+    class Hasher(MD5PasswordHasher):
+        def encode(self, *args: str) -> str:
+            in_transaction.append(connection.in_atomic_block)
+            return super().encode(*args)
+
+    monkeypatch.setattr(hashers, "get_hashers", lambda: [Hasher()])
+    monkeypatch.setattr(hashers, "get_hasher", lambda algorithm="default": Hasher())
+    assert client.post("/accounts/sign-up/", SIGN_UP).status_code == 302
+    assert in_transaction
+    assert not any(in_transaction)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
@@ -13,7 +16,8 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 
 from demo.home.browser import Browser
-from demo.tests.running import PATIENCE_SECONDS, Demo, demo_environ, demo_line, eventually
+from demo.home.processes import GRACE_SECONDS, Children
+from demo.tests.running import PATIENCE_SECONDS, ROOT, Demo, demo_environ, demo_line, eventually
 
 pytestmark = pytest.mark.slow
 
@@ -60,6 +64,50 @@ def test_demo_fails_when_its_worker_dies(start: Callable[..., Demo]) -> None:
     os.kill(worker, signal.SIGKILL)
     assert demo.process.wait(PATIENCE_SECONDS) == 1
     assert "The worker process has ended (exit code -9)." in demo.output
+
+
+def test_killed_demo_leaves_no_process(start: Callable[..., Demo]) -> None:
+    demo = start()
+    demo.wait_for_url()
+    children = demo.children()
+    processes = [*children, *(each for child in children for each in demo.children(of=child))]
+    assert len(processes) == 4
+    os.kill(demo.process.pid, signal.SIGKILL)
+    demo.process.wait(PATIENCE_SECONDS)
+    assert eventually(lambda: not any(map(is_alive, processes)))
+
+
+def test_demo_without_debug_has_its_css(start: Callable[..., Demo]) -> None:
+    url = start("--no-traffic", "--no-worker", DEMO_DEBUG="0").wait_for_url()
+    assert "--accent" in fetch(f"{url}static/demo/site.css")
+    assert fetch(f"{url}static/signal_monitor/signal_monitor.css")
+
+
+def test_children_that_do_not_end_are_killed_together(tmp_path: Path) -> None:
+    stubborn = tmp_path / "stubborn.py"
+    stubborn.write_text("import signal, time\nsignal.signal(15, signal.SIG_IGN)\nprint('up')\ntime.sleep(600)\n")
+    with Children(environ={**os.environ, "PYTHONUNBUFFERED": "1"}, cwd=ROOT, log_directory=tmp_path) as children:
+        running = [children.start(f"child-{number}", [sys.executable, str(stubborn)]) for number in range(4)]
+        assert eventually(lambda: all(child.tail() == "up" for child in running))
+        started = time.monotonic()
+    assert [child.returncode for child in running] == [-signal.SIGKILL] * 4
+    # One after the other, they would have four times as long.
+    assert time.monotonic() - started < 3 * GRACE_SECONDS
+
+
+def test_what_receivers_write_is_on_a_page(start: Callable[..., Demo]) -> None:
+    browser = Browser(start("--no-traffic").wait_for_url())
+    browser.get("/todos/")
+    page = browser.post("/todos/add/", {"title": "Read the log"}).text
+    browser.post(f"/todos/{max(map(int, re.findall('/todos/([0-9]+)/done/', page)))}/done/")
+    browser.get("/movies/")
+    browser.post("/movies/", {"text": "casablanca", "how": "background"})
+    assert eventually(lambda: "[Django] New search term: casablanca" in browser.get("/log/").text)
+    page = browser.get("/log/").text
+    assert "Done: Read the log" in page
+    assert "admin@example.org" in page
+    assert "Request: POST" not in page
+    assert "Request: POST" in browser.get("/log/?requests").text
 
 
 def test_demo_stops_on_ctrl_c(start: Callable[..., Demo]) -> None:

@@ -57,6 +57,25 @@ def test_accepted_invitation_binds_earlier_entries(entry: FormEntry, member: Use
     )
 
 
+def test_accepting_creates_the_user_and_binds(entry: FormEntry, client: Client, recorded: Recorded) -> None:
+    profile = ProfileAcademy.objects.create(first_name="Ada", email="ada@example.org")
+    client.post(f"/academy/invitations/{profile.pk}/accept/")
+    entry.refresh_from_db()
+    profile.refresh_from_db()
+    assert entry.user == profile.user
+    assert recorded(f"{RECEIVERS}.bind_entries_of_accepted")
+
+
+def test_invited_user_is_bound_on_accept_only(entry: FormEntry) -> None:
+    profile = ProfileAcademy.objects.create(first_name="Ada", email="ada@example.org")
+    User.objects.create_user("ada", "ada@example.org")
+    entry.refresh_from_db()
+    assert entry.user is None
+    profile.accept()
+    entry.refresh_from_db()
+    assert entry.user == profile.user
+
+
 def test_new_user_binds_earlier_entries(entry: FormEntry, recorded: Recorded) -> None:
     other = FormEntry.objects.create(first_name="Grace", email="grace@example.org")
     user = User.objects.create_user("ada", "ada@example.org")

@@ -30,6 +30,8 @@ PAGES = [
     "/movies/",
     "/blocking/",
     "/pitfalls/",
+    "/log/",
+    "/log/?requests",
 ]
 LINKED = [
     "/todos/",
@@ -39,6 +41,7 @@ LINKED = [
     "/tasks/",
     "/blocking/",
     "/pitfalls/",
+    "/log/",
     "/signals/",
 ]
 INLINE = re.compile(r"<style|<script|\sstyle=|\son[a-z]+=|javascript:", re.IGNORECASE)

@@ -16,6 +16,7 @@ from django.utils.module_loading import import_string
 from demo.celery import app as celery_app
 from demo.pitfalls.catalogue import FAMILIES, PITFALLS
 from demo.pitfalls.models import KEPT, Lookup, Press
+from demo.pitfalls.routers import ENROLMENTS
 from demo.pitfalls.signals import voucher_redeemed
 from demo.pitfalls.supplier import supplier
 from demo.pitfalls.tasks import welcome_member
@@ -24,6 +25,7 @@ from signal_monitor import pipeline
 from signal_monitor.records import Outcome
 
 RECEIVERS = "demo.pitfalls.receivers"
+BOTH_DATABASES = pytest.mark.django_db(databases=["default", ENROLMENTS])
 FORGOTTEN = "demo.pitfalls.forgotten.receivers"
 
 
@@ -107,7 +109,7 @@ def test_link_leads_somewhere_before_anything_was_pressed(staff: Client, recorde
         follow(staff, link)
 
 
-@pytest.mark.django_db
+@BOTH_DATABASES
 def test_link_leads_somewhere_after_everything_was_pressed(staff: Client, recorded: Recorded) -> None:
     for pitfall in PITFALLS:
         assert staff.post(f"/pitfalls/{pitfall.slug}/").status_code == 302
@@ -145,7 +147,7 @@ def test_forgotten_receiver_would_run_if_somebody_imported_it() -> None:
         del sys.modules[FORGOTTEN]
 
 
-@pytest.mark.django_db
+@BOTH_DATABASES
 def test_page_tells_what_the_worker_found(client: Client) -> None:
     client.post("/pitfalls/queued-before-the-commit/")
     welcome_member(0)
@@ -153,7 +155,7 @@ def test_page_tells_what_the_worker_found(client: Client) -> None:
     assert "and did not find it." in client.get("/pitfalls/").text
 
 
-@pytest.mark.django_db
+@BOTH_DATABASES
 def test_only_the_last_lookups_are_kept() -> None:
     for member_id in range(KEPT + 3):
         welcome_member(member_id)

@@ -16,6 +16,7 @@ from pytest_django.fixtures import Settings
 from demo.celery import app as celery_app
 from demo.pitfalls.mistakes.waiting import ROUNDS
 from demo.pitfalls.models import MEMBERS, Certificate, Course, CourseUser, Draft, Payment, Press
+from demo.pitfalls.routers import ENROLMENTS
 from demo.pitfalls.signals import course_archived, course_saved, lesson_starting
 from demo.pitfalls.supplier import supplier
 from demo.tests.conftest import Recorded
@@ -226,7 +227,9 @@ def test_saves_inside_post_save_are_nested(visit: Visit) -> None:
 
 
 def test_receiver_imported_twice_runs_twice(visit: Visit) -> None:
-    assert "You get 2 receipts from send_receipt, and 1 from" in visit.press("imported-twice")
+    said = visit.press("imported-twice")
+    assert "You get 2 receipts from send_receipt, and 1 from" in said
+    assert "imported as demo.pitfalls.mistakes.receipts and as pitfalls.mistakes.receipts." in said
     visit.press("imported-twice")
     for dispatch in visit.dispatches("send_receipt"):
         calls = [(call["receiver"], call["path"]) for call in dispatch["calls"]]
@@ -255,7 +258,7 @@ def test_receiver_before_super_save_finds_no_row(visit: Visit) -> None:
     assert not Certificate.objects.exists()
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, databases=["default", ENROLMENTS])
 def test_task_was_queued_inside_the_transaction(visit: Visit) -> None:
     visit.press("queued-before-the-commit")
     visit.press("slow-receiver")

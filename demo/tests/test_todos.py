@@ -40,10 +40,19 @@ def test_mark_is_logged_and_recorded(
     name: str,
     line: str,
 ) -> None:
+    if name == "undone":
+        Todo.objects.filter(pk=todo.pk).update(status=Todo.Status.DONE)
+    mark(todo)
     mark(todo)
     (dispatch,) = recorded(f"demo.todos.receivers.log_todo_{name}")
     assert line in caplog.messages
     assert (dispatch.signal, dispatch.sender) == (f"demo.todos.signals.todo_{name}", "demo.todos.models.Todo")
+
+
+def test_mark_by_two_requests_sends_once(todo: Todo, recorded: Recorded) -> None:
+    Todo.objects.get(pk=todo.pk).mark_done()
+    Todo.objects.get(pk=todo.pk).mark_done()
+    assert len(recorded("demo.todos.receivers.log_todo_done")) == 1
 
 
 def test_mark_is_saved(todo: Todo) -> None:
@@ -113,14 +122,24 @@ def test_page_deletes_todo(client: Client, todo: Todo) -> None:
 
 def test_complete_todo_stays_so(client: Client, todo: Todo) -> None:
     todo.mark_complete()
-    assert client.post(f"/todos/{todo.pk}/undone/").status_code == 404
+    assert "Complete: Water the plants" in client.post(f"/todos/{todo.pk}/undone/", follow=True).text
+    todo.refresh_from_db()
+    assert todo.status == Todo.Status.COMPLETE
+
+
+@pytest.mark.parametrize("action", ["delete", "complete", "done"])
+def test_double_click_gives_the_page_again(client: Client, todo: Todo, action: str) -> None:
+    for _ in range(2):
+        response = client.post(f"/todos/{todo.pk}/{action}/", follow=True)
+        assert (response.status_code, response.redirect_chain) == (200, [("/todos/", 302)])
 
 
 def test_unknown_mark_is_not_found(client: Client, todo: Todo) -> None:
     assert client.post(f"/todos/{todo.pk}/lost/").status_code == 404
 
 
-def test_someone_elses_todo_is_not_found(client: Client, member: User) -> None:
+def test_someone_elses_todo_stays_private(client: Client, member: User) -> None:
     todo = Todo.objects.create(title="Private", owner=member)
-    assert client.post(f"/todos/{todo.pk}/delete/").status_code == 404
+    client.post(f"/todos/{todo.pk}/delete/")
+    assert Todo.objects.filter(pk=todo.pk).exists()
     assert "Private" not in client.get("/todos/").text

@@ -97,7 +97,7 @@ def test_demo_sends_traces_to_the_endpoint(browser: Browser, demo_collector: OTL
     expected = ["INSERT", "receive accounts.create_profile", "send post_save", "POST accounts/sign-up/"]
     table = "accounts_profile"
     assert eventually(lambda: expected in lineages(demo_collector.spans, table)), lineages(demo_collector.spans, table)
-    assert services(demo_collector.spans) == {"django-signal-monitor-demo"}
+    assert services(demo_collector.spans) == {"academy"}
 
 
 def test_trace_goes_on_in_the_worker(browser: Browser, demo_collector: OTLPCollector) -> None:
@@ -113,6 +113,9 @@ def test_trace_goes_on_in_the_worker(browser: Browser, demo_collector: OTLPColle
     ]
     table = "application_finishedtask"
     assert eventually(lambda: expected in lineages(demo_collector.spans, table)), lineages(demo_collector.spans, table)
+    assert services(demo_collector.spans) == {"academy", "academy-worker"}
+    assert len({(span.resource["host.name"], span.resource["process.pid"]) for span in demo_collector.spans}) == 2
+    assert not [span for span in demo_collector.spans if "QUOTE(" in str(span.attributes.get("db.statement"))]
 
 
 def test_one_trace_from_the_request_to_a_query_in_a_task_that_a_receiver_has_queued(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.home.management.commands.demo import manage_command, worker_command
+from demo.pitfalls.routers import ENROLMENTS
 from demo.tests.running import PATIENCE_SECONDS, ROOT, demo_environ, eventually
 from signal_monitor.records import Dispatch, Process
 from signal_monitor.stores.filters import DispatchFilter
@@ -23,7 +24,8 @@ class Worker:
         ready = directory / "worker-is-ready"
         self._directory = directory
         self._environ = {**demo_environ(directory), "DEMO_WORKER_READY_FILE": str(ready)}
-        self._manage("migrate", "--verbosity", "0")
+        for database in ("default", ENROLMENTS):
+            self._manage("migrate", "--database", database, "--verbosity", "0")
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 worker_command(loud=True), env=self._environ, cwd=ROOT, stdout=log, stderr=log, start_new_session=True

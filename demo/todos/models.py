@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
-from django.db import models
+from django.db import models, transaction
 from django.dispatch import Signal
 
 from demo.todos.signals import todo_complete, todo_done, todo_undone
@@ -19,7 +19,7 @@ class TodoQuerySet(models.QuerySet["Todo"]):
 
 
 class Todo(models.Model):
-    """A thing to do: it can be done and undone until it is complete."""
+    """A thing to do: it can be done and undone until it is complete. A signal is sent when its status changes."""
 
     class Status(models.TextChoices):
         """The state of a todo."""
@@ -55,6 +55,9 @@ class Todo(models.Model):
         self._mark(self.Status.OPEN, todo_undone)
 
     def _mark(self, status: str, signal: Signal) -> None:
-        self.status = status
-        self.save(update_fields=["status", "changed_at"])
+        with transaction.atomic():
+            if Todo.objects.select_for_update().filter(pk=self.pk, status=status).exists():
+                return  # marked before: nothing has changed
+            self.status = status
+            self.save(update_fields=["status", "changed_at"])
         signal.send(sender=self.__class__, item=self)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from demo.todos.forms import TodoForm
 from demo.todos.models import Todo
 
 SHOWN = 50
+GONE = "This todo is deleted."
 MARKS = {"complete": Todo.mark_complete, "done": Todo.mark_done, "undone": Todo.mark_undone}
 
 
@@ -35,18 +36,26 @@ def mark(request: HttpRequest, pk: int, how: str) -> HttpResponse:
     """Mark a todo complete, done or undone; complete ones cannot be changed."""
     if how not in MARKS:
         raise Http404
-    todo = get_object_or_404(Todo.objects.of(request.user).exclude(status=Todo.Status.COMPLETE), pk=pk)
-    MARKS[how](todo)
-    messages.success(request, f"Marked {how}: {todo}")
+    todo = Todo.objects.of(request.user).filter(pk=pk).first()
+    if todo is None:
+        messages.info(request, GONE)
+    elif todo.status == Todo.Status.COMPLETE:
+        messages.info(request, f"Complete: {todo}")
+    else:
+        MARKS[how](todo)
+        messages.success(request, f"Marked {how}: {todo}")
     return redirect("todos:index")
 
 
 @require_POST
 def delete(request: HttpRequest, pk: int) -> HttpResponse:
     """Delete a todo."""
-    todo = get_object_or_404(Todo.objects.of(request.user), pk=pk)
-    todo.delete()
-    messages.success(request, f"Deleted: {todo}")
+    todo = Todo.objects.of(request.user).filter(pk=pk).first()
+    if todo is None:
+        messages.info(request, GONE)
+    else:
+        todo.delete()
+        messages.success(request, f"Deleted: {todo}")
     return redirect("todos:index")
 
 

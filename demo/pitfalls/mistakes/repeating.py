@@ -35,7 +35,10 @@ def send_receipt() -> str:
     _import_again()
     names = [receiver.__name__ for receiver, _ in receipt_due.send(sender=Press)]
     plain, unique = names.count("send_receipt"), names.count("send_receipt_once")
-    return f"You get {plain} receipts from send_receipt, and {unique} from the receiver with a dispatch_uid."
+    return (
+        f"You get {plain} receipts from send_receipt, and {unique} from the receiver with a dispatch_uid. One file was "
+        f"imported as {receipts.__name__} and as {SECOND_PATH}."
+    )
 
 
 def _import_again() -> None:
@@ -91,6 +94,7 @@ PITFALLS = (
         look_for="Open the dispatch: send_receipt is there twice, from two modules and one file; send_receipt_once, "
         "which has a dispatch_uid, is there once.",
         culprit="demo.pitfalls.mistakes.receipts.send_receipt",
+        others=(f"{SECOND_PATH}.send_receipt",),
         fall=send_receipt,
     ),
     Pitfall(

@@ -26,13 +26,17 @@ def call_supplier() -> str:
         return "The call before this one still hangs. Look at it while it does, or let it go."
     return (
         f"A request is hanging now, for {PATIENCE_SECONDS:.0f} s or until you let it go. It has a thread of its own "
-        "here, so that you got your page; in life you would still be waiting."
+        "here, so that you got your page; on a real site you would be waiting all the time."
     )
 
 
-def still_hanging() -> str:
-    """How long the call has been hanging."""
-    return f"It has been hanging for {supplier.hanging_seconds:.0f} s." if supplier.hanging else ""
+def how_the_call_goes() -> str:
+    """How long the call has been hanging, or how long it took."""
+    if supplier.hanging:
+        return f"It has been hanging for {supplier.hanging_seconds:.0f} s."
+    if supplier.took_seconds is None:
+        return ""
+    return f"The call has ended, after {supplier.took_seconds:.0f} s. Its dispatch is in the live table."
 
 
 def ask_for_quotes() -> str:
@@ -71,8 +75,8 @@ PITFALLS = (
         button="Ask for a report",
         story="Signals are synchronous: send() returns when the last receiver has. One of the two receivers takes "
         "350 ms, and the visitor waits for it.",
-        look_for="render_report leads the slowest synchronous receivers, well over the threshold; the request that you "
-        "made spent nearly all of its time in signals.",
+        look_for="render_report is among the slowest receivers, well over the threshold, and takes nearly all of the "
+        "request that you made; count_report, which runs after it, takes no time.",
         culprit="demo.pitfalls.receivers.render_report",
         shown_by={"min_ms": "100"},
         fall=request_report,
@@ -88,7 +92,7 @@ PITFALLS = (
         culprit="demo.pitfalls.receivers.wait_for_supplier",
         card=RUNNING,
         fall=call_supplier,
-        since=still_hanging,
+        since=how_the_call_goes,
     ),
     Pitfall(
         slug="async-under-send",

@@ -18,6 +18,7 @@ from urllib.request import ProxyHandler, build_opener
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
 
 from demo.home.processes import Child, Children, StopRequest
 from demo.home.seeding import PASSWORD, USERNAME, seed
@@ -45,7 +46,8 @@ class Command(BaseCommand):
         """Run until Ctrl-C, SIGTERM, or the end of a child."""
         host, loud = options["host"], options["verbosity"] >= LOUD
         port = find_port(host, options["port"])
-        call_command("migrate", interactive=False, verbosity=options["verbosity"] - 1)
+        for database in connections:
+            call_command("migrate", database=database, interactive=False, verbosity=options["verbosity"] - 1)
         seed()
         stop = StopRequest()
         with tempfile.TemporaryDirectory(prefix="signal-monitor-demo-") as directory:

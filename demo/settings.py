@@ -132,8 +132,9 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 
-# Mail and log lines are written to files, which the page "Log" shows. Django 6.0 and 6.1 have renamed the settings.
-MAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+# Mail and log lines go to the console, and to files, which the page "Log" shows. Django 6.0 and 6.1 have renamed the
+# settings.
+MAIL_BACKEND = "demo.home.mail.EmailBackend"
 MAIL_DIRECTORY = OUTPUT_DIRECTORY / "mail"
 SERVER_EMAIL = DEFAULT_FROM_EMAIL = "demo@example.org"
 ADMINS: list[Any] = ["admin@example.org"] if django.VERSION >= (6, 0) else [("Admin", "admin@example.org")]
@@ -162,6 +163,7 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_TASK_IGNORE_RESULT = True
 # The worker uses Django's LOGGING, too.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Mail is printed to the console unchanged.
 CELERY_WORKER_REDIRECT_STDOUTS = False
 
 LOGGING = {

@@ -14,8 +14,11 @@ import types
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
-MAX_LENGTH = 200
+from .text import MAX_LENGTH, MAX_LINE, cleaned, cleaned_lines, plain
+
 MAX_WRAPPERS = 20
+MAX_ARGUMENTS = 20
+MAX_MODULES = 5_000
 _CLASS_DICT = type.__dict__["__dict__"]
 _CLASS_QUALNAME = type.__dict__["__qualname__"]
 _MODULE_DICT: Any = vars(types.ModuleType)["__dict__"]
@@ -41,6 +44,8 @@ class Apps:
     def of(self, module: str) -> str | None:
         """The application that a module belongs to; of several, the one with the longest name."""
         if module not in self._by_module:
+            if len(self._by_module) >= MAX_MODULES:
+                self._by_module.clear()
             self._by_module[module] = next(
                 (app for app in self._names if module == app or module.startswith(f"{app}.")), None
             )
@@ -48,23 +53,23 @@ class Apps:
 
 
 def shortened(text: str) -> str:
-    """The text, cut to MAX_LENGTH characters."""
-    return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 1] + "…"
+    """The text as a record keeps it: cleaned, and cut to MAX_LENGTH characters."""
+    return cleaned(text, MAX_LENGTH)
 
 
 def class_name(cls: type) -> str:
     """Qualified name of a class, without running a metaclass's code."""
     module = _CLASS_DICT.__get__(cls).get("__module__")
-    qualname: str = _CLASS_QUALNAME.__get__(cls)
+    qualname = plain(_CLASS_QUALNAME.__get__(cls))
     return shortened(f"{module}.{qualname}" if type(module) is str else qualname)
 
 
 def function_name(function: types.FunctionType | types.BuiltinFunctionType) -> str:
     """Qualified name of a function; that of a lambda ends with its line, because lambdas share a name."""
-    module, qualname = function.__module__, function.__qualname__
+    module, qualname = function.__module__, plain(function.__qualname__)
     if type(module) is not str:
         module = ""
-    if function.__name__ == "<lambda>" and isinstance(function, types.FunctionType):
+    if plain(function.__name__) == "<lambda>" and isinstance(function, types.FunctionType):
         qualname = f"{qualname}:{function.__code__.co_firstlineno}"
     return shortened(f"{module}.{qualname}" if module else qualname)
 
@@ -105,7 +110,9 @@ def receiver_source(receiver: object) -> Source | None:
     if function is None:
         call = inspect.getattr_static(type(unwrapped(receiver)), "__call__", None)
         function = call if isinstance(call, types.FunctionType) else None
-    return Source(function.__code__.co_filename, function.__code__.co_firstlineno) if function is not None else None
+    if function is None:
+        return None
+    return Source(cleaned(function.__code__.co_filename, MAX_LINE), function.__code__.co_firstlineno)
 
 
 def unwrapped(receiver: object) -> object:
@@ -143,15 +150,21 @@ def sender_name(sender: object) -> str:
     if issubclass(kind, type):
         return class_name(cast("type", sender))
     if issubclass(kind, str):
-        return shortened(str.__str__(cast("str", sender)))
+        return shortened(cast("str", sender))
     if issubclass(kind, (*_FUNCTIONS, types.MethodType, functools.partial)):
         return receiver_name(sender)
     if kind is types.ModuleType:
         module = vars(sender).get("__name__")
         return shortened(module) if type(module) is str else "module"
     if kind in _PLAIN:
-        return shortened(repr(sender))
+        return shortened(_plain_name(sender))
     return f"{class_name(kind)} instance"
+
+
+def _plain_name(sender: object) -> str:
+    if type(sender) is bytes:
+        return repr(sender[:MAX_LENGTH])
+    return _number(sender) if type(sender) is int else repr(sender)
 
 
 def is_named_itself(kind: type) -> bool:
@@ -164,11 +177,22 @@ def error_message(error: BaseException) -> str | None:
 
     ``str(error)`` could run code of the application, and could contain private data.
     """
-    arguments = BaseException.args.__get__(error)  # type: ignore[attr-defined]
-    if len(arguments) == 1 and type(arguments[0]) is str:
-        return shortened(arguments[0])
-    plain = [str(item) for item in arguments if type(item) in {str, int, float}]
-    return shortened(", ".join(plain)) if plain else None
+    arguments = BaseException.args.__get__(error)[:MAX_ARGUMENTS]  # type: ignore[attr-defined]
+    texts = [_argument(item) for item in arguments if type(item) in {str, int, float}]
+    return cleaned_lines(", ".join(texts)) if texts else None
+
+
+def _argument(value: object) -> str:
+    if type(value) is str:
+        return cleaned_lines(value)
+    return _number(value) if type(value) is int else str(value)
+
+
+def _number(value: object) -> str:
+    try:
+        return str(value)
+    except ValueError:  # it has more digits than Python converts
+        return f"an int of {cast('int', value).bit_length()} bits"
 
 
 def unnamed_signal(module: str, line: int, cls: type) -> str:
@@ -187,7 +211,7 @@ def named_instances(cls: type) -> dict[int, str]:
     for module_name, namespace in _loaded_namespaces():
         for attribute, value in _attributes(module_name, namespace):
             if issubclass(type(value), cls):
-                name = f"{module_name}.{attribute}"
+                name = f"{plain(module_name)}.{attribute}"
                 if id(value) not in found or _rank(name) < _rank(found[id(value)]):
                     found[id(value)] = name
     return found
@@ -205,8 +229,9 @@ def _loaded_namespaces() -> Iterator[tuple[str, dict[str, object]]]:
 
 
 def _attributes(module_name: str, namespace: dict[str, object]) -> Iterator[tuple[str, object]]:
-    for attribute, value in list(namespace.items()):
+    names = [name for name in list(namespace) if issubclass(type(name), str)]
+    for attribute, value in ((plain(name), namespace.get(name)) for name in names):
         yield attribute, value
         if type(value) is type and _CLASS_DICT.__get__(value).get("__module__") == module_name:
             for inner, held in list(_CLASS_DICT.__get__(value).items()):
-                yield f"{attribute}.{inner}", held
+                yield f"{attribute}.{plain(inner)}", held

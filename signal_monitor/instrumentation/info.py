@@ -47,8 +47,8 @@ class SignalInfo:
     __slots__ = ("after", "before", "cached_infos", "captured_at", "name", "orphans", "ref", "signal_state", "slow_ns")
 
     def __init__(self, signal: object, name: str, limits: SlowLimits) -> None:
-        self.name = name
-        self.slow_ns = limits.limit_ns(name)
+        self.name = names.shortened(name)
+        self.slow_ns = limits.limit_ns(self.name)
         self.before: Hook | None = None
         self.after: Hook | None = None
         self.orphans = 0

@@ -46,6 +46,7 @@ from signal_monitor.records import (
     ReceiverCall,
     RunningCall,
 )
+from signal_monitor.text import MAX_LINE, cleaned
 from signal_monitor.thresholds import severity
 
 from .process import ThisProcess
@@ -57,7 +58,7 @@ SERVERS = tuple(f"{os.sep}{name}{os.sep}" for name in ("django", "asgiref", "cha
 
 def frames(lines: Lines) -> tuple[Frame, ...]:
     """The lines of a stack as text."""
-    return tuple(Frame(code.co_filename, line or 0, code.co_qualname) for code, line in lines)
+    return tuple(Frame(cleaned(code.co_filename, MAX_LINE), line or 0, cleaned(code.co_qualname)) for code, line in lines)
 
 
 def failure(raw: RawFailure | None) -> Failure | None:
@@ -121,7 +122,7 @@ class RecordConverter:
             origin_kind=origin.kind if origin else None,
             origin_id=origin.id if origin else None,
             process=self.process.id,
-            thread=root_of(record).thread_name,
+            thread=cleaned(root_of(record).thread_name),
             trace_id=spans.trace_id_hex if spans else None,
             span_id=spans.span_id_hex if spans else None,
             in_transaction=details.in_transaction,
@@ -235,7 +236,7 @@ class RecordConverter:
             running_ns=running_ns,
             depth=lineage.depth,
             process=self.process.id,
-            thread=root_of(state.top).thread_name,
+            thread=cleaned(root_of(state.top).thread_name),
             origin_kind=origin.kind if origin else None,
             origin_id=origin.id if origin else None,
             is_async=info.is_async(index),

@@ -1,7 +1,7 @@
-"""Cleaning of text from outside, once, where it enters a record: what no one can see or store is escaped.
+r"""Cleaning of text from outside, once, where it enters a record: what no one can see or store is escaped.
 
 Lone surrogates cannot be encoded, a terminal obeys escape sequences, and invisible or bidirectional characters make one
-name look like another. All of them become escapes as in Python's literals, such as ``\\x1b`` and ``\\u202e``.
+name look like another. All of them become escapes as in Python's literals, such as ``\x1b`` and ``\u202e``.
 """
 
 from __future__ import annotations

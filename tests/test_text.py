@@ -97,14 +97,12 @@ def test_senders_of_any_size_have_a_name() -> None:
 
 
 def test_log_lines_cannot_be_forged(caplog: pytest.LogCaptureFixture) -> None:
-    try:
-        raise ValueError("no\n2099-01-01 forged\x1b[2J")
-    except ValueError as error:
-        with caplog.at_level(logging.ERROR, "signal_monitor"):
-            logger.exception("A page failed: %s after %d ms", error, 12)
+    error = ValueError("no\n2099-01-01 forged\x1b[2J")
+    with caplog.at_level(logging.ERROR, "signal_monitor"):
+        logger.error("A page failed: %s after %d ms", error, 12, exc_info=error)
     (record,) = caplog.records
     assert record.getMessage() == "A page failed: no\\n2099-01-01 forged\\x1b[2J after 12 ms"
     text = logging.Formatter().format(record)
     assert not any(line.startswith("2099") for line in text.splitlines())
     assert "\x1b" not in text
-    assert text.count("Traceback") == 1
+    assert text.endswith("ValueError: no\\n2099-01-01 forged\\x1b[2J")

@@ -18,6 +18,7 @@ from signal_monitor.dashboard.pages.base import View
 from signal_monitor.pipeline.suppression import suppressed
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import StoreError
+from signal_monitor.text import MAX_LINE, cleaned, encodable
 
 T = TypeVar("T")
 Render = Callable[[View], str]
@@ -195,7 +196,7 @@ class Hub:
             self._log(html)
             frame = notice(_reason(html))
         else:
-            frame = notice() + html
+            frame = notice() + encodable(html)
         for client in state.clients:
             client.offer(frame)
 
@@ -219,7 +220,7 @@ def _unobserved(work: Callable[[], T]) -> T:
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, StoreError):
-        return f"The store cannot be read: {error}"
+        return cleaned(f"The store cannot be read: {error}", MAX_LINE)
     return "This page cannot be rendered. The server's log has the error."
 
 

@@ -58,7 +58,9 @@ SERVERS = tuple(f"{os.sep}{name}{os.sep}" for name in ("django", "asgiref", "cha
 
 def frames(lines: Lines) -> tuple[Frame, ...]:
     """The lines of a stack as text."""
-    return tuple(Frame(cleaned(code.co_filename, MAX_LINE), line or 0, cleaned(code.co_qualname)) for code, line in lines)
+    return tuple(
+        Frame(cleaned(code.co_filename, MAX_LINE), line or 0, cleaned(code.co_qualname)) for code, line in lines
+    )
 
 
 def failure(raw: RawFailure | None) -> Failure | None:

@@ -19,8 +19,9 @@ from django.utils.safestring import SafeString
 
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard import formatting
-from signal_monitor.dashboard.pages.base import PartNode
+from signal_monitor.dashboard.pages.base import PartNode, unreadable_notice
 from signal_monitor.records import Dispatch, ReceiverCall, Request
+from signal_monitor.text import MAX_LINE, cleaned
 from signal_monitor.thresholds import CRITICAL_FACTOR, severity
 
 register = template.Library()
@@ -47,6 +48,13 @@ register.filter("rate", formatting.rate)
 register.filter("share", formatting.share)
 register.filter("clock", formatting.clock)
 register.filter("moment", formatting.moment)
+register.filter("clean", cleaned)
+
+
+@register.simple_tag(name="unreadable_notice")
+def _unreadable_notice(count: int | str) -> SafeString:
+    """How many records the page leaves out."""
+    return unreadable_notice(count or 0)  # type: ignore[arg-type]  # "" where a page has no such number
 
 
 @register.tag
@@ -113,6 +121,10 @@ def filename(path: str) -> str:
 @register.filter
 def setting(value: object) -> str:
     """A setting's value as text."""
+    return cleaned(_setting(value), MAX_LINE)
+
+
+def _setting(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {item}" for key, item in value.items()) or "none"
     if isinstance(value, tuple):

@@ -10,6 +10,7 @@ from signal_monitor.dashboard.pages.base import Context, Page, Params
 from signal_monitor.dashboard.processes import ProcessState, alive, orphans, processes
 from signal_monitor.dashboard.serializers import Json, fields_json
 from signal_monitor.stores.base import Store
+from signal_monitor.text import MAX_LINE, cleaned
 
 PROCESS_FIELDS = (
     *("id", "pid", "host", "title", "started_at", "seen_at", "ended_at", "rate", "dispatches", "queue_length"),
@@ -32,7 +33,7 @@ class HealthPage(Page):
             "processes": states,
             "alive": alive(states),
             "orphans": orphans(states),
-            "location": store.location,
+            "location": cleaned(store.location, MAX_LINE),
             "settings": [(field.name, getattr(config, field.name)) for field in fields(config)],
         }
 

@@ -21,7 +21,7 @@ class Hostile(str):
         raise AssertionError("a method of the text ran")
 
     __len__ = __str__ = __format__ = __eq__ = __add__ = __getitem__ = __contains__ = __iter__ = _refuse
-    isascii = isprintable = encode = startswith = _refuse
+    isascii = isprintable = encode = startswith = _refuse  # type: ignore[assignment]
     __hash__ = str.__hash__
 
 

@@ -95,9 +95,7 @@ def decode_buckets(text: str | None) -> dict[int, int]:
     buckets: dict[int, int] = {}
     try:
         numbers = json.loads(f"[{text or ''}]")
-        for bucket, count in zip(numbers[::2], numbers[1::2], strict=True):
-            if not (type(bucket) is type(count) is int):
-                raise TypeError("not whole numbers")
+        for bucket, count in zip(map(int, numbers[::2]), map(int, numbers[1::2]), strict=True):
             buckets[bucket] = buckets.get(bucket, 0) + count
     except (ValueError, TypeError, RecursionError) as error:
         raise DamagedError(f"not a histogram: {text!r:.80}") from error

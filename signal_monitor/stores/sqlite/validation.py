@@ -18,9 +18,7 @@ def checker_of(record_type: type, names: Sequence[str]) -> Callable[[Sequence[ob
     """A function that says whether values are what the fields of these names may have, in this order."""
     hints = get_type_hints(record_type)
     kinds = [_kinds_of(hints[name]) for name in names]
-    values_checks = [
-        (place, check) for place, name in enumerate(names) if (check := _check_of(hints[name])) is not None
-    ]
+    value_checks = [(place, check) for place, name in enumerate(names) if (check := _check_of(hints[name])) is not None]
     known: set[tuple[type, ...]] = set()
 
     def have_types(values: Sequence[object]) -> bool:
@@ -36,9 +34,7 @@ def checker_of(record_type: type, names: Sequence[str]) -> Callable[[Sequence[ob
         return True
 
     def are_valid(values: Sequence[object]) -> bool:
-        return have_types(values) and all(
-            [values[place] is None or check(values[place]) for place, check in values_checks]
-        )
+        return have_types(values) and all(values[at] is None or check(values[at]) for at, check in value_checks)
 
     return are_valid
 

@@ -265,7 +265,8 @@ class Process:
     ``title`` is its program and first arguments ("daphne demo.asgi", "manage.py migrate"). ``rate`` is the number of
     dispatches per second over the last seconds. ``dropped`` counts lost records by reason, ``orphans`` dispatches
     without receivers by signal, ``errors`` the monitor's own errors. ``mode`` is how sends are observed: "with plans",
-    "without plans" or "off". ``ended_at`` is None while the process runs, and if it was killed.
+    "without plans" or "off". ``ended_at`` is None while the process runs, and if it was killed. ``count`` is how many
+    processes this one stands for: those that ended long ago are added up.
     """
 
     id: str
@@ -285,3 +286,4 @@ class Process:
     versions: dict[str, str] = field(default_factory=dict)
     mode: str = "without plans"
     running: tuple[RunningCall, ...] = ()
+    count: int = 1

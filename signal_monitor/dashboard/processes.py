@@ -73,6 +73,11 @@ def alive(states: Iterable[ProcessState]) -> int:
     return sum(not state.gone for state in states)
 
 
+def seen(states: Iterable[ProcessState]) -> int:
+    """Number of processes in the store, with those that were added up."""
+    return sum(state.process.count for state in states)
+
+
 def dispatch_rate(states: Iterable[ProcessState]) -> float:
     """Dispatches per second of all processes that are alive."""
     return sum(state.process.rate for state in states if not state.gone)

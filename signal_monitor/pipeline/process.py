@@ -15,6 +15,7 @@ from pathlib import Path
 
 import django
 
+from signal_monitor.counts import largest
 from signal_monitor.errors import errors
 from signal_monitor.instrumentation.custom_send import custom_classes
 from signal_monitor.instrumentation.hooks import hooks
@@ -86,7 +87,7 @@ class ThisProcess:
             dispatches=self.dispatches,
             queue_length=len(record_queue),
             dropped=self.losses(),
-            orphans=orphan_counts(),
+            orphans=largest(orphan_counts()),
             errors=errors.count,
             last_error=errors.last,
             versions=VERSIONS,

@@ -8,6 +8,7 @@ from typing import Any
 
 from signal_monitor.records import Amendment, Dispatch, Process, Request, SubjectKind
 from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, Store, Totals, merged
+from signal_monitor.stores.ended import added, sum_id, surplus
 from signal_monitor.stores.filters import DispatchFilter, is_before, is_match, matches, min_ns
 from signal_monitor.stores.retention import (
     CATEGORIES,
@@ -67,6 +68,7 @@ class MemoryStore(Store):
                 self._put_request(request)
             for totals in batch.totals:
                 self._totals[batch.process.id, totals.kind, totals.key, totals.window] = _copy(totals)
+            self._add_up_ended(batch.process.seen_at)
             self._prune(batch.process.seen_at)
 
     def _put(self, dispatch: Dispatch) -> None:
@@ -87,6 +89,17 @@ class MemoryStore(Store):
 
     def _find(self, dispatch_id: str) -> Dispatch | None:
         return next((rows[dispatch_id] for rows in self._dispatches.values() if dispatch_id in rows), None)
+
+    def _add_up_ended(self, now: float) -> None:
+        """Add up the oldest processes that have ended, if there are too many."""
+        for process in surplus(self._processes.values(), now):
+            target = sum_id(process)
+            self._processes[target] = added(self._processes.get(target), process)
+            del self._processes[process.id]
+            for place in [place for place in self._totals if place[0] == process.id]:
+                totals = self._totals.pop(place)
+                _, kind, key, window = place
+                self._totals.setdefault((target, kind, key, window), Totals(kind, key, window)).add(totals)
 
     def _prune(self, now: float) -> None:
         for process in list(self._processes.values()):

@@ -7,14 +7,14 @@ from dataclasses import fields
 
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard.pages.base import Context, Page, Params
-from signal_monitor.dashboard.processes import ProcessState, alive, orphans, processes
+from signal_monitor.dashboard.processes import ProcessState, alive, orphans, processes, seen
 from signal_monitor.dashboard.serializers import Json, fields_json
 from signal_monitor.stores.base import Store
 from signal_monitor.text import MAX_LINE, cleaned
 
 PROCESS_FIELDS = (
     *("id", "pid", "host", "title", "started_at", "seen_at", "ended_at", "rate", "dispatches", "queue_length"),
-    *("dropped", "orphans", "errors", "last_error", "versions", "mode"),
+    *("dropped", "orphans", "errors", "last_error", "versions", "mode", "count"),
 )
 
 
@@ -32,6 +32,7 @@ class HealthPage(Page):
         return {
             "processes": states,
             "alive": alive(states),
+            "seen": seen(states),
             "orphans": orphans(states),
             "location": cleaned(store.location, MAX_LINE),
             "settings": [(field.name, getattr(config, field.name)) for field in fields(config)],

@@ -86,6 +86,11 @@ class Overview:
         return processes.orphans(self.processes)
 
     @property
+    def seen(self) -> int:
+        """Processes that have reported."""
+        return processes.seen(self.processes)
+
+    @property
     def alive(self) -> int:
         """Processes that still report."""
         return processes.alive(self.processes)
@@ -113,7 +118,7 @@ class OverviewPage(Page):
             "slow": overview.slow,
             "failures": overview.failures,
             "dropped": overview.dropped,
-            "processes": len(overview.processes),
+            "processes": overview.seen,
             "processes_alive": overview.alive,
             "orphans": overview.orphans,
             "running": [running_json(row) for row in overview.running],

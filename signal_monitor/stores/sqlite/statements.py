@@ -32,7 +32,7 @@ PUT_DISPATCH = "INSERT OR REPLACE INTO dispatches VALUES (?, ?, ?, ?, ?, ?, ?, ?
 PUT_PAYLOAD = "INSERT INTO payloads VALUES (?, ?)"
 PUT_CALL = "INSERT INTO calls VALUES (?, ?, ?, ?, ?)"
 PUT_REQUEST = "INSERT OR REPLACE INTO requests (id, path, started_at, duration_ns, payload) VALUES (?, ?, ?, ?, ?)"
-PUT_PROCESS = "INSERT OR REPLACE INTO processes VALUES (?, ?, ?)"
+PUT_PROCESS = "INSERT OR REPLACE INTO processes VALUES (?, ?, ?, ?)"
 # REPLACE would delete the row and its entry in the second index many times a minute.
 PUT_TOTALS = (
     f"INSERT INTO totals (process, {_NAMES}) "  # noqa: S608 - our own text
@@ -51,6 +51,13 @@ TO_AMEND = "SELECT seq, payload FROM dispatches JOIN payloads USING (seq) WHERE 
 ONE_REQUEST = "SELECT payload FROM requests WHERE id = ?"
 PROCESSES = "SELECT payload FROM processes ORDER BY seen_at DESC"
 GONE_PROCESSES = "SELECT id FROM processes WHERE seen_at < ?"
+ONE_PROCESS = "SELECT payload FROM processes WHERE id = ?"
+DELETE_PROCESS = "DELETE FROM processes WHERE id = ?"
+COUNT_SILENT = "SELECT count(*) FROM processes WHERE ended OR seen_at < ?"
+SILENT_PROCESSES = "SELECT payload FROM processes WHERE ended OR seen_at < ?"
+TOTALS_OF_PROCESS = f"SELECT {_NAMES} FROM totals WHERE process = ?"  # noqa: S608 - our own text
+TOTALS_ROW = f'SELECT {_NAMES} FROM totals WHERE kind = ? AND "window" = ? AND key = ? AND process = ?'  # noqa: S608 - our own text
+DELETE_TOTALS_OF_PROCESS = "DELETE FROM totals WHERE process = ?"
 # By kind, with which the primary key begins: three short searches instead of a scan of the table.
 DELETE_WINDOWS = (
     "DELETE FROM totals WHERE kind IN ('receiver', 'signal', 'sender') AND \"window\" > 0 AND \"window\" < ?"
@@ -155,6 +162,15 @@ def totals_of(row: Row, failure: Row) -> Totals:
     """
     *numbers, buckets, app, path, line, last_at = row
     values = [*numbers, decode_buckets(buckets), app, path, line, last_at, *(failure or (None, None, None))]
+    if not _are_totals(values):
+        raise DamagedError("not totals")
+    return Totals(*values)
+
+
+def totals_of_row(row: Row) -> Totals:
+    """The totals in a row of the table; raises DamagedError."""
+    place = TOTALS_FIELDS.index("buckets")
+    values = [*row[:place], decode_buckets(row[place]), *row[place + 1 :]]
     if not _are_totals(values):
         raise DamagedError("not totals")
     return Totals(*values)

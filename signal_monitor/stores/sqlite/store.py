@@ -13,6 +13,7 @@ from signal_monitor.stores.retention import DEFAULT_BYTES, amended
 from signal_monitor.stores.sqlite import statements
 from signal_monitor.stores.sqlite.connection import Connector, begin
 from signal_monitor.stores.sqlite.encoding import DamagedError, column, decode, encode
+from signal_monitor.stores.sqlite.ended import add_up_ended
 from signal_monitor.stores.sqlite.location import find_path
 from signal_monitor.stores.sqlite.pruning import prune
 from signal_monitor.stores.sqlite.schema import TABLE_NAMES, is_current
@@ -144,7 +145,9 @@ def _only(found: list[R]) -> R | None:
 
 def _write(connection: sqlite3.Connection, batch: Batch, max_bytes: int) -> None:
     process = batch.process
-    connection.execute(statements.PUT_PROCESS, (column(process.id), process.seen_at, encode(process)))
+    connection.execute(
+        statements.PUT_PROCESS, (column(process.id), process.seen_at, process.ended_at is not None, encode(process))
+    )
     _put_dispatches(connection, batch.dispatches)
     for amendment in batch.amendments:
         _amend(connection, amendment)
@@ -153,6 +156,7 @@ def _write(connection: sqlite3.Connection, batch: Batch, max_bytes: int) -> None
     connection.executemany(
         statements.PUT_TOTALS, (statements.totals_row(process_id, totals) for totals in batch.totals)
     )
+    add_up_ended(connection, process.seen_at)
     prune(connection, max_bytes, process.seen_at)
 
 

@@ -14,6 +14,8 @@ from django.views.decorators.http import require_safe
 from django_htmx.http import push_url
 
 from signal_monitor.dashboard.access import access_required
+from signal_monitor.dashboard.budget import TOLD_FROM_SECONDS, pace, poll_budget
+from signal_monitor.dashboard.notices import notice
 from signal_monitor.dashboard.pages import PAGES, get_page, render_parts, view_of
 from signal_monitor.dashboard.pages.base import Context, NotStored, UnknownPage, View
 from signal_monitor.instrumentation import is_instrumented
@@ -74,7 +76,12 @@ def _tidy_url(request: HttpRequest) -> str:
 def show_parts(request: HttpRequest, /, page: str) -> HttpResponse:
     """The live parts of a page, for browsers without a websocket."""
     try:
-        return HttpResponse(encodable(render_parts(view_of(page, request.GET.dict()))))
+        view = view_of(page, request.GET.dict())
+        wait = poll_budget.wait_seconds()
+        if wait > 0:
+            return HttpResponse(notice(pace(wait + TOLD_FROM_SECONDS)))
+        with poll_budget.measured():
+            return HttpResponse(encodable(notice() + render_parts(view)))
     except UnknownPage as error:
         raise Http404 from error
     except StoreError as error:

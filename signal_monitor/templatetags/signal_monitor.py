@@ -19,7 +19,8 @@ from django.utils.safestring import SafeString
 
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard import formatting
-from signal_monitor.dashboard.pages.base import PartNode, unreadable_notice
+from signal_monitor.dashboard.notices import unreadable_notice
+from signal_monitor.dashboard.pages.base import PartNode
 from signal_monitor.records import Dispatch, ReceiverCall, Request
 from signal_monitor.text import MAX_LINE, cleaned
 from signal_monitor.thresholds import CRITICAL_FACTOR, severity

@@ -30,7 +30,11 @@ def command(number: int, **values: Any) -> Process:
 def totals(number: int, at: float) -> list[Totals]:
     """What a command counted."""
     windows = (LIFE, int(at) // WINDOW_SECONDS * WINDOW_SECONDS)
-    failed: dict[str, Any] = {"last_failure": f"Error {number}", "last_failure_at": at, "last_failure_dispatch": f"d{number}"}
+    failed: dict[str, Any] = {
+        "last_failure": f"Error {number}",
+        "last_failure_at": at,
+        "last_failure_dispatch": f"d{number}",
+    }
     return [
         Totals("receiver", "shop.mail", window, 3, 1, total_ns=30, max_ns=number, buckets={number % 5: 3}, **failed)
         for window in windows

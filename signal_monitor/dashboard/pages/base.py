@@ -10,11 +10,10 @@ from typing import Any, ClassVar, cast
 from django.template import Node, NodeList, Template
 from django.template.context import Context as TemplateContext
 from django.template.loader import get_template
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard.fields import PageForm, as_text
+from signal_monitor.dashboard.notices import unreadable_notice
 from signal_monitor.dashboard.serializers import Json
 from signal_monitor.records import Dispatch, Request
 from signal_monitor.stores import get_store
@@ -118,19 +117,6 @@ class Page(ABC):
             return unreadable_notice(1, oob=True) if error.unreadable else ""
         parts = _render_nodes(self.template, self.parts, {**context, "oob": True})
         return unreadable_notice(context["unreadable"], oob=True) + parts
-
-
-def unreadable_notice(count: int, *, oob: bool = False) -> SafeString:
-    """The element that says how many records a page leaves out because they cannot be read; hidden without any."""
-    swapped = SafeString(' hx-swap-oob="true"' if oob else "")
-    if not count:
-        return format_html('<div id="sm-unreadable" class="notice" hidden{}></div>', swapped)
-    text = "1 record of the store cannot be read" if count == 1 else f"{count} records of the store cannot be read"
-    return format_html(
-        '<div id="sm-unreadable" class="notice bad" role="status"{}>{} left out of this page.</div>',
-        swapped,
-        f"{text} and {'is' if count == 1 else 'are'}",
-    )
 
 
 class PartNode(Node):

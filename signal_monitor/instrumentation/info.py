@@ -21,6 +21,8 @@ Hook = Callable[[], None]
 ATTRIBUTE = "_signal_monitor"
 """The attribute of a signal that has its SignalState: looking it up by ``id()`` would cost a tenth of a send."""
 CAPTURE_SECONDS = 1.0
+MAX_DEAD = 1_000
+OTHER = "(other)"
 Lines = tuple[tuple[CodeType, int], ...]
 """A stack or a traceback as code and line, outermost first."""
 
@@ -281,6 +283,8 @@ def _forget_signal(key: int) -> None:
     info = _known.signals.pop(key, None)
     if info is not None:
         _known.dead.append(info)
+        if len(_known.dead) > MAX_DEAD:
+            _count_dead()
 
 
 def _name_of(signal: object) -> str:
@@ -328,17 +332,26 @@ def known_signals() -> Iterator[SignalInfo]:
 
 def orphan_counts() -> dict[str, int]:
     """Dispatches that found no receiver, by signal; signals without any are left out."""
-    counts = _known.orphans_of_dead
-    while _known.dead:
-        dead = _known.dead.pop()  # its signal_state has added its count by now
-        if dead.orphans:
-            counts[dead.name] = counts.get(dead.name, 0) + dead.orphans
-    counts = dict(counts)
+    _count_dead()
+    counts = dict(_known.orphans_of_dead)
     for info in known_signals():
         orphans = info.orphan_count()
         if orphans:
             counts[info.name] = counts.get(info.name, 0) + orphans
     return counts
+
+
+def _count_dead() -> None:
+    """Add up the orphans of signals that are gone, by name."""
+    counts = _known.orphans_of_dead
+    while _known.dead:
+        try:
+            dead = _known.dead.pop()
+        except IndexError:  # another thread does the same
+            return
+        if dead.orphans:  # its signal_state has added its count by now
+            name = dead.name if dead.name in counts or len(counts) < MAX_DEAD else OTHER
+            counts[name] = counts.get(name, 0) + dead.orphans
 
 
 def reset_orphan_counts() -> None:

@@ -78,8 +78,8 @@ class MemoryStore(Store):
         self._row_bytes += _dispatch_bytes(dispatch)
 
     def _put_request(self, request: Request) -> None:
-        if self._requests.pop(request.id, None) is None:
-            self._row_bytes += REQUEST_BYTES
+        replaced = self._requests.pop(request.id, None)
+        self._row_bytes += _request_bytes(request) - (_request_bytes(replaced) if replaced is not None else 0)
         self._requests[request.id] = request
 
     def _amend(self, amendment: Amendment) -> None:
@@ -124,7 +124,7 @@ class MemoryStore(Store):
             if self._row_bytes <= allowed:
                 return
             row = found.pop(key)
-            self._row_bytes -= REQUEST_BYTES if rows == "requests" else _dispatch_bytes(row)
+            self._row_bytes -= _request_bytes(row) if rows == "requests" else _dispatch_bytes(row)
 
     def _delete_windows(self, protected: int, allowed: int, totals_bytes: int) -> int:
         """Delete the oldest windows until the totals are small enough; answers how large they are then."""
@@ -226,7 +226,11 @@ def _dispatch_bytes(dispatch: Dispatch | None) -> int:
     failures = [failure for failure in (dispatch.failure, *(call.failure for call in dispatch.calls)) if failure]
     frames = len(dispatch.stack) + sum(len(failure.traceback) for failure in failures)
     messages = sum(len(failure.message or "") for failure in failures)
-    return DISPATCH_BYTES + CALL_BYTES * len(dispatch.calls) + FRAME_BYTES * frames + messages
+    return DISPATCH_BYTES + len(dispatch.sender) + CALL_BYTES * len(dispatch.calls) + FRAME_BYTES * frames + messages
+
+
+def _request_bytes(request: Request) -> int:
+    return REQUEST_BYTES + len(request.path)
 
 
 def _totals_bytes(totals: Totals) -> int:

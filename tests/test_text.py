@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -94,6 +97,28 @@ def test_messages_of_exceptions_are_clean(arguments: tuple[Any, ...], message: s
 def test_senders_of_any_size_have_a_name() -> None:
     assert names.sender_name(10**5000) == "an int of 16610 bits"
     assert len(names.sender_name(b"\xff" * 10_000_000)) == MAX_LENGTH
+
+
+COMMAND = """
+import django
+django.setup()
+from signal_monitor.pipeline.process import ThisProcess
+print(ascii(ThisProcess().describe(()).title))
+"""
+
+
+def test_command_lines_are_clean() -> None:
+    arguments = [b"\xff\xfe", "\u202ejob".encode(), b"\x1b[2J"]
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    answer = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.argv[0] = 'manage.py'\n{COMMAND}", *arguments],
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
+    title = answer.stdout.decode()
+    assert "\\\\udcff\\\\udcfe" in title
+    assert title.count("\\\\") >= 3
 
 
 def test_log_lines_cannot_be_forged(caplog: pytest.LogCaptureFixture) -> None:

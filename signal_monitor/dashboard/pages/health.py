@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard.pages.base import Context, Page, Params
-from signal_monitor.dashboard.processes import ProcessState, alive, orphans, processes, seen
+from signal_monitor.dashboard.processes import ProcessState, alive, processes, seen, shown_orphans
 from signal_monitor.dashboard.serializers import Json, fields_json
 from signal_monitor.stores.base import Store
 from signal_monitor.text import MAX_LINE, cleaned
@@ -33,7 +33,7 @@ class HealthPage(Page):
             "processes": states,
             "alive": alive(states),
             "seen": seen(states),
-            "orphans": orphans(states),
+            "orphans": shown_orphans(states),
             "location": cleaned(store.location, MAX_LINE),
             "settings": [(field.name, getattr(config, field.name)) for field in fields(config)],
         }

@@ -83,7 +83,7 @@ class Overview:
     @property
     def orphans(self) -> dict[str, int]:
         """Dispatches that found no receiver, by signal."""
-        return processes.orphans(self.processes)
+        return processes.shown_orphans(self.processes)
 
     @property
     def seen(self) -> int:

@@ -67,5 +67,5 @@ def pace(seconds: float) -> str:
     step = next((step for step in STEPS if seconds <= step), STEPS[-1])
     return (
         f"Many pages are open, so this one is refreshed about every {step} s: "
-        f"all of them together take at most {SHARE:.0%} of a processor core."
+        f"all of them together take at most {SHARE * 100:.0f} % of a processor core."
     )

@@ -9,6 +9,8 @@ from typing import Any
 
 from django import forms
 
+from signal_monitor.text import cleaned
+
 PERIODS = {"5m": ("5 min", 300), "1h": ("1 h", 3600), "all": ("All", None)}
 DEFAULT_PERIOD = "1h"
 TRUE_VALUES = ("1", "true", "on", "yes")
@@ -17,6 +19,7 @@ LATEST_TIME = 4_102_444_800
 """The year 2100, in seconds since the epoch: every clock can display it."""
 MAX_TEXT_LENGTH = 200
 MAX_NAME_LENGTH = 1000
+MAX_CLEANED = 5_000
 # An id, or the version, id, parent and flags of a traceparent; versions after 00 may have more fields, ff is invalid.
 # https://www.w3.org/TR/trace-context/#traceparent-header
 PASTED_TRACE_ID = re.compile(
@@ -125,15 +128,19 @@ class _CheckboxInput(forms.CheckboxInput):
 class PageForm(forms.Form):
     """The parameters of a page; invalid ones are reported and ignored, the others still apply."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
-        kwargs.setdefault("auto_id", "sm-field-%s")
-        super().__init__(*args, **kwargs)
+    def __init__(self, data: Mapping[str, str] | None = None) -> None:
+        super().__init__(data and {name: _as_recorded(value) for name, value in data.items()}, auto_id="sm-field-%s")
 
     def valid_params(self) -> dict[str, str]:
         """The valid values as text, in the order of the fields."""
         self.is_valid()
         values = ((name, self.cleaned_data.get(name)) for name in self.fields)
         return {name: as_text(value) for name, value in values if value not in (None, "", False)}
+
+
+def _as_recorded(value: str) -> str:
+    """A text as records have it, so that a name that somebody pastes is found; Django refuses one with a NUL."""
+    return value if "\0" in value else cleaned(value, MAX_CLEANED)
 
 
 class PeriodForm(PageForm):

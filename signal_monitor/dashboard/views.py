@@ -52,7 +52,8 @@ def show(request: HttpRequest, /, page: str, **named: str) -> HttpResponse:
 
 
 def _page(request: HttpRequest, template: str, context: Context, status: int = 200) -> HttpResponse:
-    return HttpResponse(encodable(render_to_string(template, context, request)), status=status)
+    html = encodable(render_to_string(template, context, request))
+    return HttpResponse(html.replace("\0", "\\x00"), status=status)
 
 
 def live_urls(view: View) -> dict[str, str]:

@@ -68,7 +68,7 @@ async def test_many_views_share_the_budget() -> None:
     assert max(map(renderer.views.count, renderer.views)) <= 2, "all are slowed down alike"
     assert renderer.seconds <= SHARE * elapsed + BURST_SECONDS + 3 * RENDER_SECONDS
     assert "refreshed about every 10 s" in frames[-1]
-    assert "10% of a processor core" in frames[-1]
+    assert "10 % of a processor core" in frames[-1]
 
 
 async def test_one_view_is_refreshed_as_often_as_ever() -> None:

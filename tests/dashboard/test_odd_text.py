@@ -8,8 +8,10 @@ from urllib.parse import quote
 from urllib.request import urlopen
 
 import pytest
+from django.test import Client
 
 from signal_monitor.dashboard.pages import PAGES
+from signal_monitor.stores import Store
 from tests.dashboard.websocket import WebSocket
 from tests.support.servers import Site, wait_until
 
@@ -86,3 +88,26 @@ def test_a_path_forges_no_line_of_the_log(odd_site: Site) -> None:
     lines = [line for line in odd_site.log.splitlines() if "dispatches to" in line and "took" in line]
     assert any("\\x1b[31m\\n2099 forged" in line for line in lines)
     assert not any(UNSEEN.search(line) for line in lines)
+
+
+ODD_ADDRESSES = [
+    *("signals/%00/", "signals/%ed%a0%80/", "receivers/%ff/", "receivers/%e2%80%ae/", "dispatches/%1b%5b2J/"),
+    *(
+        "requests/%0a/",
+        "live/?signal=%00",
+        "live/?signal=%ff&sender=%ed%a0%80",
+        "live/?%ff=%00",
+        "overview/?period=%e2%80%ae",
+    ),
+]
+
+
+@pytest.mark.parametrize("address", ODD_ADDRESSES)
+@pytest.mark.parametrize("prefix", ["", "api/", "fragments/"])
+def test_an_odd_address_is_answered(shop: Store, client: Client, prefix: str, address: str) -> None:
+    response = client.get(f"/signals/{prefix}{address}")
+
+    assert response.status_code in {200, 400, 404}
+    assert not re.search("[\x00-\x08\x0b-\x1f\ud800-\udfff]", response.content.decode())
+    if not prefix and response.status_code == 404:
+        assert not UNSEEN.search(response.content.decode().partition("<main")[2])

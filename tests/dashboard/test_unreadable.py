@@ -101,7 +101,7 @@ def test_the_socket_says_so(site: Site) -> None:
         assert LEFT_OUT not in viewer.receive_frame()
     assert wait_until(path.exists)
     with closing(sqlite3.connect(path)) as file, file:
-        file.execute("INSERT INTO processes VALUES ('broken', 9e9, 'broken')")
+        file.execute("INSERT INTO processes VALUES ('broken', 9e9, 0, 'broken')")
     with WebSocket(f"{site.url}/signals/ws/?page=health") as viewer:
         frame = viewer.receive_frame()
     assert LEFT_OUT in frame

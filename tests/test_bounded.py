@@ -13,9 +13,10 @@ from django.dispatch import Signal
 
 from signal_monitor import pipeline
 from signal_monitor.instrumentation import current, info
-from signal_monitor.instrumentation.record_queue import LEAST_SIZE, MAX_CELLS, QUEUE_SIZE, RecordQueue
+from signal_monitor.instrumentation.record_queue import LEAST_SIZE, MAX_CELLS, QUEUE_SIZE, RecordQueue, record_queue
 from signal_monitor.observers.totals import MAX_SUBJECTS, OTHER
 from signal_monitor.stores import get_store
+from tests.support.servers import wait_until
 
 signal = Signal()
 cached = Signal(use_caching=True)
@@ -155,3 +156,20 @@ def test_many_running_calls_are_reported_in_part() -> None:
         for thread in threads:
             thread.join()
     assert len(found) == 100
+
+
+def test_large_records_leave_room_for_small_ones_once_they_are_delivered() -> None:
+    crowd = Signal()
+    receivers = [_another() for _ in range(2_000)]
+    for each in receivers:
+        crowd.connect(each)
+    for _ in range(20):
+        crowd.send(None)
+
+    assert wait_until(lambda: record_queue.size == QUEUE_SIZE and not len(record_queue), 20)
+
+
+def _another() -> Callable[..., None]:
+    def another(**_kwargs: Any) -> None: ...
+
+    return another

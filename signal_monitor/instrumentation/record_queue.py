@@ -25,6 +25,7 @@ class RecordQueue:
         self.items: deque[Any] = deque()
         self.dropped = 0
         self._on_first: Callable[[], None] | None = None
+        self._is_shrunk = False
 
     def __len__(self) -> int:
         return len(self.items)
@@ -43,8 +44,9 @@ class RecordQueue:
     def make_room_for(self, records: int, cells: int) -> None:
         """Have room for fewer items while records are large: so many of them had so many values."""
         most = MAX_CELLS * records // cells if cells else self._full_size
-        if self._on_first is None:
-            self.size = min(self._full_size, max(LEAST_SIZE, most))
+        size = min(self._full_size, max(LEAST_SIZE, most))
+        if self._on_first is None and (self._is_shrunk or size < self._full_size):
+            self.size, self._is_shrunk = size, size < self._full_size
 
     def start_worker_on_first(self, start: Callable[[], None]) -> None:
         """Call a function when the next item comes."""

@@ -31,6 +31,10 @@ class Chunks:
         self._queue.make_room_for(len(items), cells)
         self.size = max(LEAST_CHUNK, min(CHUNK, CELLS_OF_CHUNK * len(items) // max(1, cells)))
 
+    def forget(self) -> None:
+        """Have room for many records again: all were taken, and the next ones may be small."""
+        self._queue.make_room_for(0, 0)
+
 
 def weight_of(record: Record) -> int:
     """How many of the dispatches that observers want one counts for: one of very many receivers counts for several."""

@@ -206,6 +206,8 @@ class Pipeline:
         while len(self._queue) and time.monotonic() < deadline:
             busy = True
             self._deliver_queued(1)  # a chunk
+        if not len(self._queue):
+            self._chunks.forget()
         return busy
 
     def _deliver_queued(self, count: int) -> None:

@@ -22,6 +22,7 @@ from signal_monitor.dashboard import formatting
 from signal_monitor.dashboard.notices import unreadable_notice
 from signal_monitor.dashboard.pages.base import PartNode
 from signal_monitor.records import Dispatch, ReceiverCall, Request
+from signal_monitor.stores.filters import EXACT
 from signal_monitor.text import MAX_LINE, cleaned
 from signal_monitor.thresholds import CRITICAL_FACTOR, severity
 
@@ -29,7 +30,7 @@ register = template.Library()
 
 WORD_BREAK = SafeString("<wbr>")
 STEPS = re.compile(r"[^._…]*[._…]+|[^._…]+")
-LONGEST_TITLE = 28
+LONGEST_TITLE = 60
 MEANINGS = {
     "ok": "returned",
     "raised": "raised, and the exception reached the caller",
@@ -108,12 +109,6 @@ def _breakable(text: str) -> SafeString:
 
 
 @register.filter
-def short_name(name: str) -> str:
-    """The last part of a dotted name."""
-    return formatting.split_name(name).last
-
-
-@register.filter
 def filename(path: str) -> str:
     """The last part of a file's path."""
     return PurePath(path).name
@@ -167,9 +162,10 @@ def dispatch_url(dispatch_id: str) -> str:
 
 @register.simple_tag
 def live_link(text: str | None = None, **where: str) -> SafeString:
-    """A link to the live page with a filter; shows the filter's value unless given a text."""
+    """A link to the live page, filtered by whole names; shows the name unless given a text."""
     content = dotted(next(iter(where.values()))) if text is None else text
-    return _anchor(f"{_url('live')}?{urlencode(where)}", content)
+    exact = {name: f"{EXACT}{value}" for name, value in where.items()}
+    return _anchor(f"{_url('live')}?{urlencode(exact)}", content)
 
 
 @register.simple_tag
@@ -194,7 +190,7 @@ def trace_link(record: Dispatch | Request, call: ReceiverCall | None = None) -> 
 def _what_ran(record: Dispatch | Request, call: ReceiverCall | None) -> str:
     if isinstance(record, Request):
         return f"{record.method} {record.path}"
-    return short_name(call.receiver if call else record.signal)
+    return call.receiver if call else record.signal
 
 
 @register.simple_tag(takes_context=True)

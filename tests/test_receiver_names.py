@@ -112,10 +112,10 @@ WRAPPED: dict[str, Callable[..., Any]] = {
     "wrapt": wrapt_decorator,
     "shared_task": shared_task,
     "task": app.task,
-    "contextlib": around(),
+    "contextlib": lambda function: around()(function),
     "atomic": transaction.atomic,
 }
-CALLING = {
+CALLING: dict[str, tuple[Callable[..., Any], str]] = {
     "partial": (functools.partial, "partial({})"),
     "decorator": (plain_decorator, f"{HERE}.plain_decorator.<locals>.inner({{}})"),
     "object": (Retry, f"{HERE}.Retry({{}})"),

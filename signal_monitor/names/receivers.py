@@ -18,6 +18,7 @@ from .classes import (
     class_mro,
     class_name,
     function_name,
+    instance_attribute,
     instance_dict,
     shortened,
     slots,
@@ -108,7 +109,7 @@ def _wrapped_by(receiver: object) -> object | None:
 
 def _behind_celery(proxy: object) -> object | None:
     """The task, or its function where Celery has not created it yet; asking the proxy would create it."""
-    if (task := instance_dict(proxy).get("__thing")) is not None:
+    if (task := instance_attribute(proxy, "__thing")) is not None:
         return cast("object", task)
     held = slots(proxy)
     arguments, make = held.get("_Proxy__args"), held.get(CELERY_PROXY)

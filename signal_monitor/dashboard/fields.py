@@ -37,10 +37,6 @@ class TextField(forms.CharField):
         widget = forms.TextInput({**attributes, "title": kwargs.pop("hint", FILTER_HINT)})
         super().__init__(required=False, max_length=MAX_TEXT_LENGTH, widget=widget, strip=False, **kwargs)
 
-    def to_python(self, value: object) -> str:
-        text = str(super().to_python(value))
-        return text if text.startswith(EXACT) else text.strip()
-
 
 class TraceIdField(TextField):
     """A trace id, or a ``traceparent`` that contains one."""
@@ -151,7 +147,9 @@ class PageForm(forms.Form):
 
 def _as_recorded(value: str) -> str:
     """A text as records have it, so that a name that somebody pastes is found; Django refuses one with a NUL."""
-    return value if "\0" in value else cleaned(value, MAX_CLEANED)
+    if "\0" in value:
+        return value
+    return cleaned(value if value.startswith(EXACT) else value.strip(), MAX_CLEANED)
 
 
 class PeriodForm(PageForm):

@@ -25,6 +25,7 @@ from .instrumentation.current import Record, begin_origin, current_origin, end_o
 from .instrumentation.info import hook_signal
 from .instrumentation.record import info_of, set_no_origin
 from .instrumentation.record_queue import record_queue
+from .pipeline import begin_anew_if_forked, work_for_worker
 from .pipeline.process import Presence
 from .pipeline.request_origin import RequestOrigin, RequestTotals, add_up
 from .settings_watcher import follow_settings
@@ -198,6 +199,7 @@ def open_request() -> None:
 
 def _opened(*, framed: bool, pending: bool = False) -> RequestOrigin:
     """Make a new request the current one."""
+    begin_anew_if_forked()
     origin, around = RequestOrigin(framed=framed, pending=pending), current_origin()
     begin_origin(origin)
     if isinstance(around, RequestOrigin):
@@ -230,6 +232,7 @@ def close_request() -> None:
     origin.release(_unclaimed)
     if origin.claimed:
         record_queue.append(origin)
+    work_for_worker()
 
 
 def hook_requests() -> None:

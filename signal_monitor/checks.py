@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Warning, register  # noqa: A004 - Django's name for it
-from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
 from signal_monitor.conf import get_config
+from signal_monitor.mounts import includes_pages
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import StoreError
 from signal_monitor.stores.sqlite.location import DIRECTORY, find_path, project_root
@@ -232,13 +232,7 @@ def check_urls() -> Iterator[CheckMessage]:
 
 
 def _has_pages() -> bool:
-    if not getattr(settings, "ROOT_URLCONF", None):
-        return False
-    try:
-        reverse("signal_monitor:overview")
-    except NoReverseMatch:
-        return False
-    return True
+    return bool(getattr(settings, "ROOT_URLCONF", None)) and includes_pages(settings.ROOT_URLCONF)
 
 
 CHECKS: tuple[Callable[[], Iterator[CheckMessage]], ...] = (

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from typing import Any, cast
 
-from django.urls import NoReverseMatch, get_script_prefix, re_path, reverse
-from django.utils.functional import lazy
+from django.http import QueryDict
+from django.urls import URLPattern
+from django.urls.resolvers import RegexPattern
 
+from signal_monitor.dashboard.addresses import KEY, is_own_key, path_info_of
 from signal_monitor.dashboard.consumer import LiveConsumer
+from signal_monitor.mounts import is_own_socket
 
-DEFAULT_MOUNT = "/signals/"
-
-
-def mount_path() -> str:
-    """Path under which the project's URLconf includes the pages, without the script prefix: "/signals/"."""
-    try:
-        return "/" + reverse("signal_monitor:overview").removeprefix(get_script_prefix())
-    except NoReverseMatch:
-        return DEFAULT_MOUNT  # another process serves the pages
+live = cast("Any", LiveConsumer.as_asgi())
+"""The application of the websocket."""
 
 
-def _live_pattern() -> str:
-    return f"^{re.escape(mount_path().lstrip('/'))}ws/$"
+def is_for_live(scope: Mapping[str, Any]) -> bool:
+    """Whether a websocket is for the live pages: its path says so, or a key that one of the pages has made."""
+    query = QueryDict(scope.get("query_string", b""))
+    return "page" in query and (is_own_socket(path_info_of(scope)) or is_own_key(query.get(KEY, "")))
 
 
-# Lazy, because the URLconf must not be loaded before the first connection.
-websocket_urlpatterns: list[Any] = [re_path(lazy(_live_pattern, str)(), cast("Any", LiveConsumer.as_asgi()))]
+class _LivePattern(RegexPattern):
+    """Matches the path of the websocket, wherever the URLs include the pages."""
+
+    def match(self, path: str) -> tuple[str, tuple[Any, ...], dict[str, Any]] | None:
+        return ("", (), {}) if is_own_socket(f"/{path}") else None
+
+
+websocket_urlpatterns: list[Any] = [URLPattern(_LivePattern(r"ws/$"), live)]
 """For the top level of a project's own URLRouter."""

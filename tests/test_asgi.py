@@ -8,12 +8,14 @@ from typing import Any, cast
 import pytest
 from channels.routing import URLRouter
 from channels.testing import HttpCommunicator, WebsocketCommunicator
+from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 from pytest_django.fixtures import Settings
 
 from signal_monitor.asgi import Application, Receive, Scope, Send, get_asgi_application
 from signal_monitor.instrumentation.current import current_state
+from signal_monitor.middleware import PATH as MIDDLEWARE
 from signal_monitor.routing import websocket_urlpatterns
 
 OWN_PAGE = [(b"host", b"testserver"), (b"origin", b"http://testserver")]
@@ -89,6 +91,14 @@ async def test_a_router_of_the_projects_own_can_hold_the_socket() -> None:
     chat = socket_at(router, "/chat/")
     assert (await chat.connect())[0]
     await chat.disconnect()
+
+
+async def test_the_middleware_learns_the_view_without_a_thread(settings: Settings) -> None:
+    """Django calls a plain ``process_view`` in one, for each request."""
+    settings.MIDDLEWARE = [MIDDLEWARE]
+    handler = ASGIHandler()
+    (process_view,) = handler._view_middleware  # type: ignore[attr-defined] # not typed
+    assert process_view.__name__ == "_aprocess_view"
 
 
 async def test_a_server_that_announces_start_and_end_is_answered() -> None:

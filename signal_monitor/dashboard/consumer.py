@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from channels.consumer import get_handler_name
@@ -15,6 +16,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import close_old_connections
 
 from signal_monitor.dashboard.access import Scope, is_from_own_page, may_view, request_of
+from signal_monitor.dashboard.addresses import base_of_socket
 from signal_monitor.dashboard.hub import Client, Hub, HubFull, current_hub
 from signal_monitor.dashboard.pages import view_of
 from signal_monitor.dashboard.pages.base import UnknownPage, View
@@ -194,7 +196,8 @@ def _may_connect(scope: Scope) -> bool:
 
 def _view_of(scope: Scope) -> View:
     params = request_of(scope).GET.dict()
-    return view_of(str(params.pop("page", "")), {key: str(value) for key, value in params.items()})
+    view = view_of(str(params.pop("page", "")), {key: str(value) for key, value in params.items()})
+    return replace(view, base=base_of_socket(scope))
 
 
 def _parse(text: str | None) -> object:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from django.apps import apps
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.views.decorators.http import require_safe
 from django_htmx.http import push_url
 
 from signal_monitor.dashboard.access import access_required
+from signal_monitor.dashboard.addresses import (
+    base_of_page,
+    based_at,
+    browser_path,
+    default_base,
+    page_url,
+    socket_url,
+)
 from signal_monitor.dashboard.pages import PAGES, get_page, render_parts, view_of
-from signal_monitor.dashboard.pages.base import NotStored, UnknownPage, View
+from signal_monitor.dashboard.pages.base import NotStored, Page, Params, UnknownPage, View
 from signal_monitor.instrumentation import is_instrumented
 from signal_monitor.stores.base import StoreError
 
@@ -29,8 +37,15 @@ def show(request: HttpRequest, /, page: str, **named: str) -> HttpResponse:
     """A whole page; its parameters come from the path and the query string."""
     if not apps.is_installed("django_htmx"):
         return HttpResponse(WITHOUT_HTMX, status=503, content_type=PLAIN)
-    shown, given = get_page(page), {**request.GET.dict(), **named}
-    view = view_of(page, given)
+    shown = get_page(page)
+    named = _argument(shown, named)
+    given = {**request.GET.dict(), **named}
+    view = replace(view_of(page, given), base=base_of_page(request, page, named))
+    with based_at(view.base):
+        return _page(request, shown, view, given, named)
+
+
+def _page(request: HttpRequest, shown: Page, view: View, given: Params, named: Params) -> HttpResponse:
     shell = {"page": shown, "navigation": NAVIGATION, "observes": is_instrumented()}
     try:
         context = shown.context(dict(view.params))
@@ -44,12 +59,18 @@ def show(request: HttpRequest, /, page: str, **named: str) -> HttpResponse:
     return response
 
 
+def _argument(page: Page, named: Params) -> dict[str, str]:
+    """The argument of a page among all that its URL gives: the pattern that includes the pages may give more."""
+    return {page.argument: named[page.argument]} if page.argument else {}
+
+
 def live_urls(view: View) -> dict[str, str]:
     """Where a page gets its live updates: the websocket, and the URL to poll without one."""
-    query = urlencode([("page", view.page), *view.params])
-    polled = reverse("signal_monitor:fragments", kwargs={"page": view.page})
+    base = view.base or default_base()
+    with based_at(base):
+        polled = page_url("fragments", view.page)
     return {
-        "ws_url": f"{reverse('signal_monitor:overview')}ws/?{query}",
+        "ws_url": socket_url(base, [("page", view.page), *view.params]),
         "poll_url": f"{polled}?{urlencode(view.params)}",
     }
 
@@ -57,15 +78,17 @@ def live_urls(view: View) -> dict[str, str]:
 def _tidy_url(request: HttpRequest) -> str:
     """The URL without the fields of a form that were left empty."""
     filled = {key: value for key, value in request.GET.items() if value}
-    return f"{request.path}?{urlencode(filled)}" if filled else request.path
+    path = browser_path(request)
+    return f"{path}?{urlencode(filled)}" if filled else path
 
 
 @require_safe
 @access_required
-def show_parts(request: HttpRequest, /, page: str) -> HttpResponse:
+def show_parts(request: HttpRequest, /, page: str, **_named: str) -> HttpResponse:
     """The live parts of a page, for browsers without a websocket."""
     try:
-        return HttpResponse(render_parts(view_of(page, request.GET.dict())))
+        view = view_of(page, request.GET.dict())
+        return HttpResponse(render_parts(replace(view, base=base_of_page(request, page, {}))))
     except UnknownPage as error:
         raise Http404 from error
     except StoreError as error:
@@ -76,7 +99,8 @@ def show_parts(request: HttpRequest, /, page: str) -> HttpResponse:
 @access_required
 def show_json(request: HttpRequest, /, page: str, **named: str) -> JsonResponse:
     """What a page shows, as JSON; unlike the page, it refuses invalid parameters."""
-    shown, given = get_page(page), {**request.GET.dict(), **named}
+    shown = get_page(page)
+    given = {**request.GET.dict(), **_argument(shown, named)}
     form = shown.form(given)
     errors = {**form.errors, **{key: ["There is no such parameter."] for key in given if key not in form.fields}}
     if errors:

@@ -37,10 +37,11 @@ class NotStored(LookupError):  # noqa: N818 - the same
 
 @dataclass(frozen=True)
 class View:
-    """The name of a page and its valid parameters; two viewers who see the same have equal views."""
+    """The name of a page, its valid parameters and the base of its links; equal for two viewers who see the same."""
 
     page: str
     params: tuple[tuple[str, str], ...] = ()
+    base: str = ""
 
 
 class Page(ABC):

@@ -170,7 +170,12 @@ def _wants_timing(request: HttpRequest, *, enabled: bool | None) -> bool:
     if enabled is not None:
         return enabled
     user = request.__dict__.get("_cached_user")
-    return settings.DEBUG or bool(getattr(user, "is_active", False) and getattr(user, "is_staff", False))
+    return settings.DEBUG or bool(getattr(user, "is_active", False) and is_staff(user))
+
+
+def is_staff(user: object) -> bool:
+    """Whether a user is staff or, where the user model has no ``is_staff``, a superuser."""
+    return bool(getattr(user, "is_staff", getattr(user, "is_superuser", False)))
 
 
 def server_timing(dispatch_count: int, totals: RequestTotals) -> str:

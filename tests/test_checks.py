@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,15 +14,15 @@ from pytest_django.fixtures import Settings
 from signal_monitor import checks as checks_module
 from signal_monitor.checks import (
     MIDDLEWARE,
-    TAG,
     _try_store,
     check_access,
-    check_asgi_module,
     check_middleware,
     check_setup,
     check_store_is_shared,
 )
 from signal_monitor.conf import Config
+from signal_monitor.problem import TAG
+from signal_monitor.server_checks import check_asgi_module, check_runserver, check_templates
 from tests.support.servers import ROOT
 
 
@@ -134,6 +135,87 @@ def test_djangos_own_asgi_application_is_told(
     assert "signal_monitor.asgi" in str(message.hint)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "no_such_package.asgi.application",
+        "demo.no_such_module.application",
+        "application",
+        ".application",
+        "demo.asgi.app_",
+    ],
+)
+def test_asgi_application_that_is_not_there_is_told(settings: Settings, name: str) -> None:
+    settings.ASGI_APPLICATION = name
+    (message,) = check_asgi_module()
+    assert message.id == "signal_monitor.W021"
+    assert repr(name) in message.msg
+
+
+@pytest.mark.parametrize("name", ["demo.asgi.application", "demo.asgi.monitored"])
+def test_asgi_application_that_is_there_is_fine(settings: Settings, name: str) -> None:
+    settings.ASGI_APPLICATION = name
+    assert list(check_asgi_module()) == []
+
+
+@pytest.fixture
+def own_runserver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An app with a runserver command."""
+    commands = tmp_path / "shop_with_assets" / "management" / "commands"
+    commands.mkdir(parents=True)
+    for package in (commands, *list(commands.parents)[:2]):
+        (package / "__init__.py").touch()
+    (commands / "runserver.py").write_text("from django.core.management.commands.runserver import Command\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    return "shop_with_assets"
+
+
+def test_runserver_that_daphne_replaces_is_told(settings: Settings, own_runserver: str) -> None:
+    settings.INSTALLED_APPS = [*project_settings.INSTALLED_APPS, own_runserver]
+    (message,) = check_runserver()
+    assert message.id == "signal_monitor.W022"
+    assert own_runserver in message.msg
+
+
+def test_runserver_that_replaces_daphnes_is_told(settings: Settings, own_runserver: str) -> None:
+    settings.INSTALLED_APPS = [own_runserver, *project_settings.INSTALLED_APPS]
+    (message,) = check_runserver()
+    assert message.id == "signal_monitor.W023"
+    assert own_runserver in message.msg
+
+
+def test_runserver_without_daphne_is_the_projects_own_affair(settings: Settings, own_runserver: str) -> None:
+    settings.INSTALLED_APPS = [own_runserver, *(app for app in project_settings.INSTALLED_APPS if app != "daphne")]
+    assert list(check_runserver()) == []
+
+
+LOADER = "django.template.loaders.app_directories.Loader"
+DJANGO_TEMPLATES = "django.template.backends.django.DjangoTemplates"
+
+
+@pytest.mark.parametrize(
+    ("templates", "ids"),
+    [
+        ([], ["signal_monitor.I001"]),
+        ([{"BACKEND": "django.template.backends.dummy.TemplateStrings", "APP_DIRS": True}], ["signal_monitor.I001"]),
+        ([{"BACKEND": DJANGO_TEMPLATES, "APP_DIRS": False}], ["signal_monitor.I001"]),
+        ([{"BACKEND": DJANGO_TEMPLATES, "APP_DIRS": True}], []),
+        (
+            [{"BACKEND": DJANGO_TEMPLATES, "OPTIONS": {"loaders": ["django.template.loaders.app_directories.Loader"]}}],
+            [],
+        ),
+    ],
+    ids=["none", "another backend", "no app directories", "app directories", "a loader of app directories"],
+)
+def test_engine_of_the_pages_own_is_told_where_the_project_has_none_for_apps(
+    settings: Settings, templates: list[dict[str, object]], ids: list[str]
+) -> None:
+    settings.TEMPLATES = templates
+    found = list(check_templates())
+    assert [message.id for message in found] == ids
+    assert all(message.level == checks.INFO for message in found)
+
+
 @pytest.mark.parametrize("path", ["no.such", "tests.views.nope", "tests.settings.SIGNAL_MONITOR"])
 def test_access_rule_that_cannot_be_called_is_told(settings: Settings, path: str) -> None:
     settings.SIGNAL_MONITOR = {"STORE": "memory", "ACCESS": path}
@@ -157,4 +239,5 @@ def test_store_of_another_user_is_told(settings: Settings, tmp_path: Path, monke
 
 def test_every_problem_has_an_id_of_its_own() -> None:
     numbers = [problem.number for problem in checks_module.PROBLEMS]
-    assert numbers == sorted(set(numbers)) == [f"W{number:03}" for number in range(1, 13)]
+    assert len(numbers) == len(set(numbers))
+    assert all(re.fullmatch(r"[WI]\d{3}", number) for number in numbers)

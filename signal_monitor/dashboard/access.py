@@ -8,22 +8,24 @@ from importlib import import_module
 from io import BytesIO
 from ipaddress import ip_address
 from typing import Any, Concatenate, ParamSpec, cast
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from django.apps import apps
 from django.conf import settings
-from django.contrib.auth import REDIRECT_FIELD_NAME, get_user
+from django.contrib.auth import get_user
 from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponseBase, HttpResponseForbidden, HttpResponseRedirect
-from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
 from django.views.decorators.cache import never_cache
 
 from signal_monitor.conf import get_config
+from signal_monitor.dashboard.engine import render_page
+from signal_monitor.dashboard.login import find_login
 from signal_monitor.instrumentation import suppress
+from signal_monitor.middleware import is_staff
 
 P = ParamSpec("P")
 Scope = Mapping[str, Any]
@@ -79,7 +81,7 @@ def _site_port(request: HttpRequest, port: int | None, origin_scheme: str) -> in
 
 def _is_staff(request: HttpRequest) -> bool:
     user = request.user
-    return bool(user.is_authenticated and user.is_active and getattr(user, "is_staff", False))
+    return bool(user.is_authenticated and user.is_active and is_staff(user))
 
 
 def _is_local(request: HttpRequest) -> bool:
@@ -133,7 +135,8 @@ def access_required(
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
     """Restrict a view to those who have access, and do not observe what it does.
 
-    A browser without a login is redirected to the admin's login, if there is one. All others without access get a 403.
+    A browser without a login is redirected to the project's login page, if there is one. All others without access get
+    a 403, which says who has access.
     Responses are never cached.
     """
 
@@ -151,14 +154,20 @@ def access_required(
 
 def _refuse(request: HttpRequest) -> HttpResponseBase:
     is_navigation = "text/html" in request.headers.get("Accept", "") and "HX-Request" not in request.headers
-    if is_navigation and not request.user.is_authenticated and (login := _login_url()):
-        return HttpResponseRedirect(f"{login}?{urlencode({REDIRECT_FIELD_NAME: request.get_full_path()})}")
-    # Returned, not raised: Django would log each refusal with a traceback.
-    return HttpResponseForbidden(REFUSAL, content_type="text/plain; charset=utf-8")
-
-
-def _login_url() -> str:
-    try:
-        return reverse("admin:login")
-    except NoReverseMatch:
-        return ""
+    if not is_navigation:
+        # Returned, not raised: Django would log each refusal with a traceback.
+        return HttpResponseForbidden(REFUSAL, content_type="text/plain; charset=utf-8")
+    login_url = find_login(request)
+    if login_url and not request.user.is_authenticated:
+        return HttpResponseRedirect(login_url)
+    return render_page(
+        "signal_monitor/refused.html",
+        {
+            "login_url": login_url,
+            "observes": True,  # it says nothing about the process
+            "own_rule": bool(get_config().ACCESS),
+            "user": str(request.user) if request.user.is_authenticated else "",
+            "who_may": "Active staff users" if hasattr(request.user, "is_staff") else "Active superusers",
+        },
+        status=403,
+    )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.forms.renderers import DjangoTemplates
 
 PERIODS = {"5m": ("5 min", 300), "1h": ("1 h", 3600), "all": ("All", None)}
 DEFAULT_PERIOD = "1h"
@@ -124,6 +125,9 @@ class _CheckboxInput(forms.CheckboxInput):
 
 class PageForm(forms.Form):
     """The parameters of a page; invalid ones are reported and ignored, the others still apply."""
+
+    # Not FORM_RENDERER's, which may need templates of the project.
+    default_renderer = DjangoTemplates
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         kwargs.setdefault("auto_id", "sm-field-%s")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from urllib.parse import urlencode
 
 from django.apps import apps
+from django.core.handlers.asgi import ASGIRequest
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from django_htmx.http import push_url
 
@@ -20,6 +21,7 @@ from signal_monitor.dashboard.addresses import (
     page_url,
     socket_url,
 )
+from signal_monitor.dashboard.engine import render_page
 from signal_monitor.dashboard.pages import PAGES, get_page, render_parts, view_of
 from signal_monitor.dashboard.pages.base import NotStored, Page, Params, UnknownPage, View
 from signal_monitor.instrumentation import is_instrumented
@@ -50,10 +52,13 @@ def _page(request: HttpRequest, shown: Page, view: View, given: Params, named: P
     try:
         context = shown.context(dict(view.params))
     except NotStored:
-        return render(request, "signal_monitor/missing.html", {**shell, "missing": named}, status=404)
+        return render_page("signal_monitor/missing.html", {**shell, "missing": named}, status=404)
     except StoreError as error:
-        return render(request, "signal_monitor/unreadable.html", {**shell, "error": str(error)}, status=503)
-    response = render(request, shown.template, {**shell, **context, **live_urls(view), "form": shown.form(given)})
+        return render_page("signal_monitor/unreadable.html", {**shell, "error": str(error)}, status=503)
+    live = live_urls(view)
+    if not _has_sockets(request):
+        del live["ws_url"]
+    response = render_page(shown.template, {**shell, **context, **live, "form": shown.form(given)})
     if "HX-Request" in request.headers:
         push_url(response, _tidy_url(request))
     return response
@@ -73,6 +78,11 @@ def live_urls(view: View) -> dict[str, str]:
         "ws_url": socket_url(base, [("page", view.page), *view.params]),
         "poll_url": f"{polled}?{urlencode(view.params)}",
     }
+
+
+def _has_sockets(request: HttpRequest) -> bool:
+    """Whether this process serves the websocket: it does not under WSGI, nor with Django's own ASGI application."""
+    return isinstance(request, ASGIRequest) and "signal_monitor.routing" in sys.modules
 
 
 def _tidy_url(request: HttpRequest) -> str:

@@ -23,9 +23,13 @@ class _Handler(socketserver.StreamRequestHandler):
         if not target.startswith(f"{prefix}/"):
             self.wfile.write(b"HTTP/1.1 502 Not below the prefix\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             return
+        upgrades = any(line.lower().startswith(b"upgrade:") for line in headers)
+        if upgrades and not self.server.passes_sockets:
+            self.wfile.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            return
         passed_on = target.removeprefix(prefix) if self.server.strips else target
         # One request for each connection, except where it becomes a websocket.
-        kept = headers if any(line.lower().startswith(b"upgrade:") for line in headers) else _without_reuse(headers)
+        kept = headers if upgrades else _without_reuse(headers)
         with socket.create_connection(self.server.site) as site:
             site.sendall(f"{method} {passed_on} {version}\r\n".encode("latin1") + b"".join(kept) + b"\r\n")
             backwards = threading.Thread(target=_pump, args=(site, self.connection), daemon=True)
@@ -51,21 +55,22 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
 class _Proxy(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
-    def __init__(self, site: str, prefix: str, *, strips: bool) -> None:
+    def __init__(self, site: str, prefix: str, *, strips: bool, passes_sockets: bool) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         parts = urlsplit(site)
         self.site = (str(parts.hostname), int(parts.port or 80))
         self.prefix = prefix
         self.strips = strips
+        self.passes_sockets = passes_sockets
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that goes away is no error."""
 
 
 @contextmanager
-def running_proxy(site: str, prefix: str = "", *, strips: bool = True) -> Iterator[str]:
+def running_proxy(site: str, prefix: str = "", *, strips: bool = True, passes_sockets: bool = True) -> Iterator[str]:
     """A proxy of a site while the block runs; answers its URL, without the prefix."""
-    with _Proxy(site, prefix, strips=strips) as proxy:
+    with _Proxy(site, prefix, strips=strips, passes_sockets=passes_sockets) as proxy:
         thread = threading.Thread(target=proxy.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:

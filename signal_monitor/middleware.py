@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Iterator
+from types import FrameType
 from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -53,10 +55,9 @@ class SignalMonitorMiddleware:
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
             markcoroutinefunction(self)
-            # Under ASGI, Django would call a plain method in a thread.
-            self.process_view: Callable[..., Any] = self._aprocess_view
-        else:
-            self.process_view = self._process_view
+        # Under ASGI, Django would call a plain method in a thread, which takes longer than all that the monitor does.
+        is_awaited = self.is_async or _handler_is_async()
+        self.process_view: Callable[..., Any] = self._aprocess_view if is_awaited else self._process_view
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
@@ -77,6 +78,14 @@ class SignalMonitorMiddleware:
 
     async def _aprocess_view(self, request: HttpRequest, *_view: object) -> None:
         _view_resolved(request, current_origin())
+
+
+def _handler_is_async() -> bool:
+    """Whether the handler that is loading the middleware is asynchronous; ``get_response`` may not be, even so."""
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - Django does not tell
+    while frame is not None and frame.f_code.co_name != "load_middleware":
+        frame = frame.f_back
+    return frame is not None and bool(frame.f_locals.get("is_async"))
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core.checks import CheckMessage
-from django.core.management import find_commands
+from django.core.management import find_commands, load_command_class
 
 from signal_monitor.problem import Problem
 
@@ -34,10 +34,9 @@ RUNSERVER_REPLACED = Problem(
 )
 DAPHNE_REPLACED = Problem(
     "W023",
-    "The runserver command of {by!r} replaces that of 'daphne', which comes later in INSTALLED_APPS. Unless it is "
-    "derived from it, runserver has no websockets, and the pages poll for updates.",
-    "Put 'daphne' before {by!r}, derive the command from daphne.management.commands.runserver.Command, or silence this "
-    "check.",
+    "The runserver command of {by!r} replaces that of 'daphne', which comes later in INSTALLED_APPS. "
+    "runserver has no websockets, and the pages poll for updates.",
+    "Leave out 'daphne', or derive the command from daphne.management.commands.runserver.Command.",
 )
 OWN_TEMPLATES = Problem(
     "I001",
@@ -82,7 +81,17 @@ def check_runserver() -> Iterator[CheckMessage]:
     names = [config.name for config in apps.get_app_configs() if _has_runserver(config)]
     place = names.index("daphne")
     yield from (RUNSERVER_REPLACED.message(replaced=name) for name in names[place + 1 :])
-    yield from (DAPHNE_REPLACED.message(by=name) for name in names[:place])
+    yield from (DAPHNE_REPLACED.message(by=name) for name in names[:place] if not _is_derived(name))
+
+
+def _is_derived(app: str) -> bool:
+    """Whether the runserver of an app is derived from daphne's; it is imported, as runserver does."""
+    from daphne.management.commands.runserver import Command
+
+    try:
+        return isinstance(load_command_class(app, "runserver"), Command)
+    except ImportError:
+        return False
 
 
 def _has_runserver(config: AppConfig) -> bool:

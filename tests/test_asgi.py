@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
 from channels.routing import URLRouter
 from channels.testing import HttpCommunicator, WebsocketCommunicator
 from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 from pytest_django.fixtures import Settings
@@ -93,12 +95,20 @@ async def test_a_router_of_the_projects_own_can_hold_the_socket() -> None:
     await chat.disconnect()
 
 
-async def test_the_middleware_learns_the_view_without_a_thread(settings: Settings) -> None:
-    """Django calls a plain ``process_view`` in one, for each request."""
-    settings.MIDDLEWARE = [MIDDLEWARE]
-    handler = ASGIHandler()
-    (process_view,) = handler._view_middleware  # type: ignore[attr-defined] # not typed
-    assert process_view.__name__ == "_aprocess_view"
+def synchronous(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """A middleware as many projects have it."""
+    return get_response
+
+
+@pytest.mark.parametrize("others", [[], [f"{__name__}.synchronous"]], ids=["alone", "around a synchronous one"])
+@pytest.mark.parametrize(("handler", "expected"), [(ASGIHandler, "_aprocess_view"), (WSGIHandler, "_process_view")])
+def test_the_middleware_learns_the_view_without_a_thread(
+    settings: Settings, handler: Callable[[], Any], expected: str, others: list[str]
+) -> None:
+    """Under ASGI, Django calls a plain ``process_view`` in a thread, and under WSGI another one in an event loop."""
+    settings.MIDDLEWARE = [MIDDLEWARE, *others]
+    (process_view,) = handler()._view_middleware
+    assert process_view.__name__ == expected
 
 
 async def test_a_server_that_announces_start_and_end_is_answered() -> None:

@@ -158,16 +158,26 @@ def test_asgi_application_that_is_there_is_fine(settings: Settings, name: str) -
     assert list(check_asgi_module()) == []
 
 
-@pytest.fixture
-def own_runserver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An app with a runserver command."""
-    commands = tmp_path / "shop_with_assets" / "management" / "commands"
+def make_runserver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, base: str) -> str:
+    """Make an app with a runserver command; answers its name, which no other test has."""
+    app = f"shop_with_assets_of_{base.partition('.')[0]}"
+    commands = tmp_path / app / "management" / "commands"
     commands.mkdir(parents=True)
     for package in (commands, *list(commands.parents)[:2]):
         (package / "__init__.py").touch()
-    (commands / "runserver.py").write_text("from django.core.management.commands.runserver import Command\n")
+    (commands / "runserver.py").write_text(f"from {base}.management.commands.runserver import Command\n")
     monkeypatch.syspath_prepend(tmp_path)
-    return "shop_with_assets"
+    return app
+
+
+@pytest.fixture
+def own_runserver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    return make_runserver(tmp_path, monkeypatch, "django.contrib.staticfiles")
+
+
+@pytest.fixture
+def derived_runserver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    return make_runserver(tmp_path, monkeypatch, "daphne")
 
 
 def test_runserver_that_daphne_replaces_is_told(settings: Settings, own_runserver: str) -> None:
@@ -182,6 +192,11 @@ def test_runserver_that_replaces_daphnes_is_told(settings: Settings, own_runserv
     (message,) = check_runserver()
     assert message.id == "signal_monitor.W023"
     assert own_runserver in message.msg
+
+
+def test_runserver_that_is_derived_from_daphnes_is_fine(settings: Settings, derived_runserver: str) -> None:
+    settings.INSTALLED_APPS = [derived_runserver, *project_settings.INSTALLED_APPS]
+    assert list(check_runserver()) == []
 
 
 def test_runserver_without_daphne_is_the_projects_own_affair(settings: Settings, own_runserver: str) -> None:

@@ -219,7 +219,7 @@ def chromium() -> Iterator[Browser]:
 def redis_server(tmp_path: Path) -> Iterator[str]:
     """The URL of a Redis that lives as long as the test and writes nothing but its log."""
     program = find_program("redis-server", package="redis-server")
-    port = _unused_port()
+    port = unused_port()
     command = [
         program,
         "--bind",
@@ -246,7 +246,7 @@ def redis_server(tmp_path: Path) -> Iterator[str]:
             process.terminate()
 
 
-def _unused_port() -> int:
+def unused_port() -> int:
     """A port that was free a moment ago: Redis cannot choose one itself and say which."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -76,6 +76,7 @@ class SignalMonitorMiddleware:
     def _process_view(self, request: HttpRequest, *_view: object) -> None:
         _view_resolved(request, current_origin())
 
+    @markcoroutinefunction  # so that it is known as one when another tool has wrapped it with functools.wraps
     async def _aprocess_view(self, request: HttpRequest, *_view: object) -> None:
         _view_resolved(request, current_origin())
 

@@ -7,6 +7,7 @@ project's other patterns, and their path converters, are not run.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextvars import copy_context
 from functools import lru_cache
 from typing import Any
 
@@ -82,11 +83,16 @@ def _below_mounts(path: str, urlconf: object) -> Iterator[str]:
     mounts = _mounts_in(get_resolver(urlconf))  # type: ignore[arg-type] # any object with urlpatterns
     if not mounts or not path.startswith("/"):
         return
-    # A websocket has not passed through LocaleMiddleware.
-    language = translation.get_language_from_path(path) or translation.get_language()
-    with translation.override(language):
-        rests = [_strip(patterns, path[1:]) for patterns in mounts]
+    # In a context of its own, because the language of the application must stay what it is.
+    rests = copy_context().run(_strip_each, mounts, path)
     yield from (rest for rest in rests if rest is not None)
+
+
+def _strip_each(mounts: tuple[Patterns, ...], path: str) -> list[str | None]:
+    # A websocket has not passed through LocaleMiddleware.
+    if language := translation.get_language_from_path(path):
+        translation.activate(language)
+    return [_strip(patterns, path[1:]) for patterns in mounts]
 
 
 def _strip(patterns: Patterns, path: str) -> str | None:

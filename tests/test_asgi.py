@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, cast
 
 import pytest
+from asgiref.sync import iscoroutinefunction
 from channels.routing import URLRouter
 from channels.testing import HttpCommunicator, WebsocketCommunicator
 from django.core.handlers.asgi import ASGIHandler
@@ -109,6 +111,17 @@ def test_the_middleware_learns_the_view_without_a_thread(
     settings.MIDDLEWARE = [MIDDLEWARE, *others]
     (process_view,) = handler()._view_middleware
     assert process_view.__name__ == expected
+
+
+def test_process_view_is_known_as_asynchronous_when_a_tool_has_wrapped_it(settings: Settings) -> None:
+    settings.MIDDLEWARE = [MIDDLEWARE]
+    process_view = ASGIHandler()._view_middleware[0]  # type: ignore[attr-defined] # not typed
+
+    @wraps(process_view)
+    def wrapped(*arguments: object) -> object:
+        return process_view(*arguments)
+
+    assert iscoroutinefunction(wrapped)
 
 
 async def test_a_server_that_announces_start_and_end_is_answered() -> None:

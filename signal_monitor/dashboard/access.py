@@ -23,7 +23,7 @@ from django.views.decorators.cache import never_cache
 
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard.engine import render_page
-from signal_monitor.dashboard.login import find_login
+from signal_monitor.dashboard.login import find_login, has_staff
 from signal_monitor.instrumentation import suppress
 from signal_monitor.middleware import is_staff
 
@@ -167,7 +167,7 @@ def _refuse(request: HttpRequest) -> HttpResponseBase:
             "observes": True,  # it says nothing about the process
             "own_rule": bool(get_config().ACCESS),
             "user": str(request.user) if request.user.is_authenticated else "",
-            "who_may": "Active staff users" if hasattr(request.user, "is_staff") else "Active superusers",
+            "who_may": "Active staff users" if has_staff() else "Active superusers",
         },
         status=403,
     )

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import django
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
@@ -57,11 +58,9 @@ def ask(name: str, *, is_superuser: bool) -> HttpResponse:
     """Ask for the pages as a user."""
     from django.test import Client
 
-    from tests.dashboard.members.models import Member
-
     client = Client()
-    member: Any = Member.objects.create(name=name, is_superuser=is_superuser)
-    client.force_login(member)
+    model: Any = get_user_model()
+    client.force_login(model.objects.create(name=name, is_superuser=is_superuser))
     response: Any = client.get("/signals/", headers=BROWSER)
     return cast("HttpResponse", response)
 

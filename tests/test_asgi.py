@@ -74,7 +74,19 @@ async def test_the_socket_is_where_the_pages_are_mounted() -> None:
     await communicator.disconnect()
 
 
-@pytest.mark.parametrize("where", ["/signals/ws/", "/internal/ws", "/", "/internal/ws/more/"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "/signals/ws/?page=live",
+        "/internal/ws?page=live",
+        "/",
+        "/internal/ws/more/?page=live",
+        "/internal/ws/",
+        "/elsewhere/ws/?page=live&key=%FF",
+        f"/internal/ws/?page=live{'&a' * 2000}",
+        "/elsewhere/ws/?page=live&key=ws/:forged",
+    ],
+)
 async def test_other_sockets_are_refused(where: str) -> None:
     accepted, _ = await socket_at(get_asgi_application(), where).connect()
     assert not accepted

@@ -19,6 +19,7 @@ from django.core.signing import BadSignature, Signer
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, get_resolver, get_script_prefix, reverse
 from django.utils.encoding import escape_uri_path
+from django.utils.http import escape_leading_slashes
 
 from signal_monitor.mounts import APP_NAME, DEFAULT_PLACE, SOCKET, URLCONF, is_own_socket
 
@@ -82,7 +83,12 @@ def _base_of(script_name: str, path_info: str, tail: str) -> str:
     """The address that a path has without its tail; "" if it does not have this tail."""
     if not path_info.endswith(f"/{tail}"):
         return ""
-    return escape_uri_path(script_name.rstrip("/") + path_info.removesuffix(tail))
+    return _quoted(script_name, path_info.removesuffix(tail))
+
+
+def _quoted(script_name: str, path_info: str) -> str:
+    """A path as a URL of the same host: two leading slashes would name another one."""
+    return escape_leading_slashes(escape_uri_path(script_name.rstrip("/") + path_info))
 
 
 def path_info_of(scope: Mapping[str, Any]) -> str:
@@ -96,7 +102,7 @@ def path_info_of(scope: Mapping[str, Any]) -> str:
 
 def browser_path(request: HttpRequest) -> str:
     """The path of a request as the browser sees it: ``request.path`` lacks a prefix that a proxy has removed."""
-    return escape_uri_path(str(request.META.get("SCRIPT_NAME", "")).rstrip("/") + request.path_info)
+    return _quoted(str(request.META.get("SCRIPT_NAME", "")), request.path_info)
 
 
 def socket_url(base: str, query: Sequence[tuple[str, str]]) -> str:

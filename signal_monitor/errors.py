@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import ParamSpec, TypeVar
 
+from .scrubbing import ScrubLogs
+
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
@@ -28,6 +30,7 @@ _INTERPRETER_ERRORS = frozenset(
 )  # fmt: skip
 
 logger = logging.getLogger("signal_monitor")
+logger.addFilter(ScrubLogs())
 
 
 class InternalErrors:

@@ -27,6 +27,7 @@ from .instrumentation.record import info_of, set_no_origin
 from .instrumentation.record_queue import record_queue
 from .pipeline.process import Presence
 from .pipeline.request_origin import RequestOrigin, RequestTotals, add_up
+from .scrubbing import ScrubLogs
 from .settings_watcher import follow_settings
 
 PATH = f"{__name__}.SignalMonitorMiddleware"
@@ -38,6 +39,7 @@ MAX_ENTRIES = 10
 MAX_BYTES = 1_024
 
 logger = logging.getLogger("signal_monitor.requests")
+logger.addFilter(ScrubLogs())
 
 GetResponse = Callable[[HttpRequest], Any]
 

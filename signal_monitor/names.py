@@ -14,6 +14,8 @@ import types
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
+from .scrubbing import MAX_RAW
+
 MAX_LENGTH = 200
 MAX_WRAPPERS = 20
 _CLASS_DICT = type.__dict__["__dict__"]
@@ -162,13 +164,14 @@ def is_named_itself(kind: type) -> bool:
 def error_message(error: BaseException) -> str | None:
     """The arguments of an exception that are exactly str, int or float, as text; None if there are none.
 
-    ``str(error)`` could run code of the application, and could contain private data.
+    ``str(error)`` could run code of the application, and could contain private data. Secrets are scrubbed where the
+    text is recorded, in the worker; so it may be longer here than a name.
     """
     arguments = BaseException.args.__get__(error)  # type: ignore[attr-defined]
     if len(arguments) == 1 and type(arguments[0]) is str:
-        return shortened(arguments[0])
+        return arguments[0][:MAX_RAW]
     plain = [str(item) for item in arguments if type(item) in {str, int, float}]
-    return shortened(", ".join(plain)) if plain else None
+    return ", ".join(plain)[:MAX_RAW] if plain else None
 
 
 def unnamed_signal(module: str, line: int, cls: type) -> str:

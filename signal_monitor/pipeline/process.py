@@ -21,6 +21,7 @@ from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.instrumentation.info import orphan_counts
 from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.records import Process, RunningCall
+from signal_monitor.scrubbing import scrub_arguments
 
 RATE_SECONDS = 5.0
 
@@ -77,7 +78,7 @@ class ThisProcess:
             id=self.id,
             pid=os.getpid(),
             host=socket.gethostname(),
-            title=title(sys.argv),
+            title=scrub_arguments(title(sys.argv)),
             started_at=self.started_at,
             seen_at=now,
             ended_at=now if ended else None,

@@ -12,8 +12,8 @@ from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Warning, register  # noqa: A004 - Django's name for it
 from django.urls import NoReverseMatch, reverse
-from django.utils.module_loading import import_string
 
+from signal_monitor import access_rule
 from signal_monitor.conf import get_config
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import StoreError
@@ -98,10 +98,11 @@ PLAIN_ASGI_APPLICATION = Problem(
     "{name} is Django's own application. It refuses websockets, and the pages poll for updates.",
     "Import get_asgi_application from signal_monitor.asgi instead in {path}.",
 )
-ACCESS_NOT_CALLABLE = Problem(
+NO_ACCESS_RULE = Problem(
     "W011",
-    "SIGNAL_MONITOR['ACCESS'] does not name a callable, and nobody has access: {path}",
-    "Set it to the dotted path of a callable that takes a request and returns whether it may see the pages.",
+    "SIGNAL_MONITOR['ACCESS'] is {path!r}, which cannot be a rule, and nobody has access: {reason}.",
+    "Set it to the dotted path of a function, async or not, that takes a request and returns True if it may see the "
+    "pages.",
 )
 STORE_NOT_SHARED = Problem(
     "W012",
@@ -109,6 +110,23 @@ STORE_NOT_SHARED = Problem(
     "dispatches of the other.",
     "Run all processes of the project as one user, or name a file that all of them can write to: "
     'SIGNAL_MONITOR["STORE"] = "sqlite:////absolute/path".',
+)
+ACCESS_REPLACED = Problem(
+    "W013",
+    "SIGNAL_MONITOR['ACCESS'] is {path!r}. It decides alone who may see the pages, which show the names of your code, "
+    "messages of exceptions and paths of requests.",
+    "Make sure that it returns True for people whom you trust as much as staff users only, then add "
+    "'signal_monitor.W013' to SILENCED_SYSTEM_CHECKS.",
+)
+OPEN_TO_LOCAL_CLIENTS = Problem(
+    "W014",
+    "DEBUG is True. Everybody who can send requests from this machine may see the pages.",
+    "Set DEBUG = False.",
+)
+TIMING_FOR_EVERYBODY = Problem(
+    "W015",
+    "{setting} is True. The Server-Timing header tells every client the names and durations of receivers.",
+    "Set DEBUG to False and SIGNAL_MONITOR['SERVER_TIMING'] to None, so that only staff users get the header.",
 )
 PROBLEMS = (
     APP_ORDER,
@@ -121,8 +139,11 @@ PROBLEMS = (
     NO_URLS,
     NO_HTMX,
     PLAIN_ASGI_APPLICATION,
-    ACCESS_NOT_CALLABLE,
+    NO_ACCESS_RULE,
     STORE_NOT_SHARED,
+    ACCESS_REPLACED,
+    OPEN_TO_LOCAL_CLIENTS,
+    TIMING_FOR_EVERYBODY,
 )
 
 
@@ -133,6 +154,20 @@ def check_setup(app_configs: object, **_kwargs: Any) -> list[CheckMessage]:  # n
     The SIGNAL_MONITOR setting itself is not checked here: with an invalid one, no command gets this far.
     """
     return [message for check in CHECKS for message in check()] if get_config().ENABLED else []
+
+
+@register(TAG, deploy=True)
+def check_deployment(app_configs: object, **_kwargs: Any) -> list[CheckMessage]:  # noqa: ANN401 - Django's signature
+    """Report, with ``check --deploy``, what lets more people than staff users look; also if the monitor is disabled."""
+    config, found = get_config(), []
+    if config.ACCESS:
+        found.append(ACCESS_REPLACED.warning(path=config.ACCESS))
+    if settings.DEBUG and not config.ACCESS:
+        found.append(OPEN_TO_LOCAL_CLIENTS.warning())
+    if config.SERVER_TIMING or (config.SERVER_TIMING is None and settings.DEBUG):
+        setting = "SIGNAL_MONITOR['SERVER_TIMING']" if config.SERVER_TIMING else "DEBUG"
+        found.append(TIMING_FOR_EVERYBODY.warning(setting=setting))
+    return found
 
 
 def check_app_order() -> Iterator[CheckMessage]:
@@ -179,14 +214,10 @@ def check_asgi_module() -> Iterator[CheckMessage]:
 
 
 def check_access() -> Iterator[CheckMessage]:
-    """Check that ACCESS names a callable."""
+    """Check that ACCESS names what can be an access rule."""
     path = get_config().ACCESS
-    try:
-        is_callable = not path or callable(import_string(path))
-    except ImportError as error:
-        is_callable, path = False, f"{path}: {error}"
-    if not is_callable:
-        yield ACCESS_NOT_CALLABLE.warning(path=path)
+    if path and (reason := access_rule.reason_against(path)):
+        yield NO_ACCESS_RULE.warning(path=path, reason=reason)
 
 
 def check_middleware() -> Iterator[CheckMessage]:

@@ -182,8 +182,8 @@ class Config:
         "",
         DOTTED_PATH,
         "Dotted path of a callable that takes an `HttpRequest` (for a websocket, one made from its handshake) and "
-        "returns whether it may see the pages. Empty means active staff users and, with `DEBUG`, clients on the same "
-        "machine.",
+        "returns `True` if it may see the pages; it may be async. Empty means active staff users and, with `DEBUG`, "
+        "browsers on the same machine.",
     )
 
     @property

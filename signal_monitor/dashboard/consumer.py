@@ -14,7 +14,9 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import close_old_connections
 
-from signal_monitor.dashboard.access import Scope, is_from_own_page, may_view, request_of
+from signal_monitor.dashboard.access import may_view
+from signal_monitor.dashboard.handshake import NO_ACCESS as NO_ACCESS_REASON
+from signal_monitor.dashboard.handshake import Scope, reason_against, report_refusal, request_of
 from signal_monitor.dashboard.hub import Client, Hub, HubFull, current_hub
 from signal_monitor.dashboard.pages import view_of
 from signal_monitor.dashboard.pages.base import UnknownPage, View
@@ -181,15 +183,18 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
 
 def _may_connect(scope: Scope) -> bool:
-    """Whether Host, Origin and the access rule, in this order, allow a handshake; blocking."""
+    """Whether Host, Origin and the access rule, in this order, allow a handshake; blocking. The log says why not."""
     close_old_connections()
     try:
         request = request_of(scope)
-        return is_from_own_page(request) and may_view(request)
+        reason = reason_against(request) or ("" if may_view(request) else NO_ACCESS_REASON)
     except UnicodeDecodeError:
-        return False
+        reason = "its query string is malformed"
     finally:
         close_old_connections()
+    if reason:
+        report_refusal(reason)
+    return not reason
 
 
 def _view_of(scope: Scope) -> View:

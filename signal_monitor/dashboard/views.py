@@ -23,8 +23,8 @@ NOT_STORED = "The store does not contain this record. It was not sampled, it has
 NAVIGATION = [page for page in PAGES.values() if page.section == page.name]
 
 
-@require_safe
 @access_required
+@require_safe
 def show(request: HttpRequest, /, page: str, **named: str) -> HttpResponse:
     """A whole page; its parameters come from the path and the query string."""
     if not apps.is_installed("django_htmx"):
@@ -60,8 +60,8 @@ def _tidy_url(request: HttpRequest) -> str:
     return f"{request.path}?{urlencode(filled)}" if filled else request.path
 
 
-@require_safe
 @access_required
+@require_safe
 def show_parts(request: HttpRequest, /, page: str) -> HttpResponse:
     """The live parts of a page, for browsers without a websocket."""
     try:
@@ -72,8 +72,8 @@ def show_parts(request: HttpRequest, /, page: str) -> HttpResponse:
         return HttpResponse(str(error), status=503, content_type=PLAIN)
 
 
-@require_safe
 @access_required
+@require_safe
 def show_json(request: HttpRequest, /, page: str, **named: str) -> JsonResponse:
     """What a page shows, as JSON; unlike the page, it refuses invalid parameters."""
     shown, given = get_page(page), {**request.GET.dict(), **named}

@@ -34,7 +34,9 @@ class Closed:
 class WebSocket:
     """A socket on which frames arrive; nothing is answered that the test does not answer, but pings."""
 
-    def __init__(self, url: str, *, origin: str | None = "", cookie: str = "", receive_buffer: int = 0) -> None:
+    def __init__(
+        self, url: str, *, origin: str | None = "", cookie: str = "", host: str = "", receive_buffer: int = 0
+    ) -> None:
         parts = urlsplit(url)
         self._socket = socket.socket()
         if receive_buffer:
@@ -42,7 +44,7 @@ class WebSocket:
         self._socket.settimeout(20)
         self._socket.connect((parts.hostname, parts.port))
         self._file = self._socket.makefile("rb")
-        self._shake_hands(url, f"http://{parts.netloc}" if origin == "" else origin, cookie)
+        self._shake_hands(url, f"http://{parts.netloc}" if origin == "" else origin, cookie, host or parts.netloc)
 
     def __enter__(self) -> Self:
         return self
@@ -91,10 +93,10 @@ class WebSocket:
                 count += len(chunk)
         return count
 
-    def _shake_hands(self, url: str, origin: str | None, cookie: str) -> None:
+    def _shake_hands(self, url: str, origin: str | None, cookie: str, host: str) -> None:
         parts = urlsplit(url)
         headers = {
-            "Host": parts.netloc,
+            "Host": host,
             "Upgrade": "websocket",
             "Connection": "Upgrade",
             "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),

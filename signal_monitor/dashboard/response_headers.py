@@ -23,11 +23,11 @@ def protect(response: HttpResponseBase) -> HttpResponseBase:
 
 
 def content_security_policy() -> str:
-    """Scripts, styles and images come from this site and from where its static files are; all else is forbidden."""
+    """Everything comes from this site, and scripts, styles and images also from where its static files are."""
     files = " ".join(["'self'", *_static_origin()])
     return (
-        f"default-src 'none'; script-src {files}; style-src {files}; img-src {files}; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        f"default-src 'self'; script-src {files}; style-src {files}; img-src {files}; connect-src 'self'; "
+        "object-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
 
 

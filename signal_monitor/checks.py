@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Warning, register  # noqa: A004 - Django's name for it
 from django.urls import NoReverseMatch, reverse
 
@@ -26,6 +27,9 @@ MIDDLEWARE = "signal_monitor.middleware.SignalMonitorMiddleware"
 MAY_PRECEDE = ("daphne", "channels", "django.")
 # Middleware that has to come first: the span of a request is the parent of the spans of its dispatches.
 MAY_SURROUND = ("opentelemetry.",)
+
+
+SET_ACCESS = "Set it to the dotted path of a function, async or not, that returns True if a request may see the pages."
 
 
 class Problem(NamedTuple):
@@ -101,8 +105,7 @@ PLAIN_ASGI_APPLICATION = Problem(
 NO_ACCESS_RULE = Problem(
     "W011",
     "SIGNAL_MONITOR['ACCESS'] is {path!r}, which cannot be a rule, and nobody has access: {reason}.",
-    "Set it to the dotted path of a function, async or not, that takes a request and returns True if it may see the "
-    "pages.",
+    SET_ACCESS,
 )
 STORE_NOT_SHARED = Problem(
     "W012",
@@ -128,6 +131,11 @@ TIMING_FOR_EVERYBODY = Problem(
     "{setting} is True. The Server-Timing header tells every client the names and durations of receivers.",
     "Set DEBUG to False and SIGNAL_MONITOR['SERVER_TIMING'] to None, so that only staff users get the header.",
 )
+NO_STAFF = Problem(
+    "W016",
+    "{reason}, so without SIGNAL_MONITOR['ACCESS'] nobody may see the pages.",
+    SET_ACCESS,
+)
 PROBLEMS = (
     APP_ORDER,
     NO_DAPHNE,
@@ -144,6 +152,7 @@ PROBLEMS = (
     ACCESS_REPLACED,
     OPEN_TO_LOCAL_CLIENTS,
     TIMING_FOR_EVERYBODY,
+    NO_STAFF,
 )
 
 
@@ -220,6 +229,16 @@ def check_access() -> Iterator[CheckMessage]:
         yield NO_ACCESS_RULE.warning(path=path, reason=reason)
 
 
+def check_staff() -> Iterator[CheckMessage]:
+    """Check that there can be staff users, where nobody else may look."""
+    if get_config().ACCESS or settings.DEBUG:
+        return
+    if not apps.is_installed("django.contrib.auth"):
+        yield NO_STAFF.warning(reason="'django.contrib.auth' is not in INSTALLED_APPS")
+    elif not hasattr(get_user_model(), "is_staff"):
+        yield NO_STAFF.warning(reason=f"{settings.AUTH_USER_MODEL} has no is_staff")
+
+
 def check_middleware() -> Iterator[CheckMessage]:
     """Check that the middleware is listed before all others."""
     if MIDDLEWARE not in settings.MIDDLEWARE:
@@ -280,6 +299,7 @@ CHECKS: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
     check_asgi_application,
     check_asgi_module,
     check_access,
+    check_staff,
     check_middleware,
     check_store,
     check_store_is_shared,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as project_settings
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core import checks
 from django.http import HttpRequest
 from pytest_django.fixtures import Settings
@@ -23,6 +24,7 @@ from signal_monitor.checks import (
     check_asgi_module,
     check_middleware,
     check_setup,
+    check_staff,
     check_store_is_shared,
 )
 from signal_monitor.conf import Config
@@ -191,7 +193,7 @@ HERE = "tests.test_checks"
         ("tests.views.nope", "cannot be imported (ImportError"),
         ("tests.broken_module.rule", "cannot be imported (ZeroDivisionError"),
         ("tests.settings.SIGNAL_MONITOR", "an object of the type dict, which cannot be called"),
-        ("tests.views", "an object of the type module, which cannot be called"),
+        (f"{HERE}.checks_module", "an object of the type module, which cannot be called"),
         (f"{HERE}.Rule", "a class"),
         (f"{HERE}.generator_rule", "a generator function"),
         (f"{HERE}.async_generator_rule", "a generator function"),
@@ -241,6 +243,20 @@ def test_deployment_that_lets_more_than_staff_look_is_told(
     assert not [message for message in checks.run_checks(tags=[TAG]) if message.id == "signal_monitor.W013"]
 
 
+def test_project_without_staff_users_is_told_that_nobody_may_look(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks_module, "get_user_model", lambda: AbstractBaseUser)
+    (message,) = check_staff()
+    assert message.id == "signal_monitor.W016"
+    assert "auth.User has no is_staff" in message.msg
+    settings.INSTALLED_APPS = ["signal_monitor"]
+    (message,) = check_staff()
+    assert "'django.contrib.auth' is not in INSTALLED_APPS" in message.msg
+    settings.SIGNAL_MONITOR = {"STORE": "memory", "ACCESS": f"{HERE}.rule"}
+    assert list(check_staff()) == []
+
+
 def test_check_deploy_prints_who_else_may_look() -> None:
     command = [sys.executable, "-m", "django", "check", "--deploy", "--tag", "signal_monitor"]
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.dashboard.rule_settings"}
@@ -263,4 +279,4 @@ def test_store_of_another_user_is_told(settings: Settings, tmp_path: Path, monke
 
 def test_every_problem_has_an_id_of_its_own() -> None:
     numbers = [problem.number for problem in checks_module.PROBLEMS]
-    assert numbers == sorted(set(numbers)) == [f"W{number:03}" for number in range(1, 16)]
+    assert numbers == sorted(set(numbers)) == [f"W{number:03}" for number in range(1, 17)]

@@ -403,6 +403,21 @@ def test_file_of_another_version_is_set_aside(sqlite_url: str, store: Store, cap
     assert sorted(path.name for path in Path(store.location).parent.iterdir()) == ["store.sqlite3", "store.sqlite3.old"]
 
 
+def test_older_file_does_not_take_the_place_of_somebody_elses(sqlite_url: str, store: Store) -> None:
+    write(store, dispatch())
+    store.close()
+    theirs = Path(f"{store.location}.old")
+    theirs.write_text("my notes")
+    with other_connection(store) as other:
+        other.execute("PRAGMA user_version = 1")
+    with closing(open_store(sqlite_url)) as newcomer:
+        assert newcomer.dispatches(EVERYTHING) == []
+    (aside,) = theirs.parent.glob("*.old-*")
+    with closing(sqlite3.connect(aside)) as kept:
+        assert kept.execute("SELECT id FROM dispatches").fetchall() == [("d1",)]
+    assert theirs.read_text() == "my notes"
+
+
 OPENER = """
 store = open_store(sys.argv[1])
 store.dispatches(DispatchFilter())

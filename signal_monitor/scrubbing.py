@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Sequence
 
 from .secret_forms import AFTER_NAMED, BEFORE_NAMED, MASK, without
-from .secret_names import Certainty, certainty, is_plain, words
+from .secret_names import Certainty, certainty, is_plain, runs_of_words, words
 
 MAX_RAW = 1_000
 """Characters of a message that are scrubbed, before it is cut: a secret that was cut in half is not recognised."""
@@ -26,7 +26,7 @@ _NAME = r"""
     (?:
         (?P<close>[\\"'\])`]*)\s*(?P<sign>:=|===?|!==?|=>|=|:(?!:)|%3[DdAa])\s*
         | (?P<comma>["']\s*,\s*)
-        | (?P<space>\s+)
+        | (?P<space>\s+(?:(?:is|was)\s+)?)
     )
 """
 _NAMED = re.compile(_NAME, re.VERBOSE)
@@ -86,7 +86,8 @@ class Scrubber:
         return without(AFTER_NAMED, text)
 
     def _certainty(self, name: str) -> Certainty:
-        return Certainty.CERTAIN if self._names and _squeezed(name) in self._names else certainty(name)
+        is_named = bool(self._names) and not self._names.isdisjoint(runs_of_words(name))
+        return Certainty.CERTAIN if is_named else certainty(name)
 
     def _without_named(self, text: str) -> str:
         parts, done = [], 0
@@ -135,7 +136,7 @@ def _first(text: str, place: int, *patterns: re.Pattern[str]) -> re.Match[str] |
 def _is_value(found: re.Match[str]) -> bool:
     """Whether what follows a name is a value: not empty, not masked already, not the rest of a sentence."""
     inner = found["inner"].strip(" \"'[({")
-    if not any(map(str.isalnum, inner)) or MASK.strip("[]") in inner:
+    if not any(map(str.isalnum, inner)) or inner.strip("[]") == MASK.strip("[]"):
         return False
     first, _, rest = inner.partition(" ")
     is_prose = first.strip(".,;:!?)]}\"'").lower() in _PROSE

@@ -21,11 +21,16 @@ def _form(hints: str, pattern: str, replacement: str | Callable[[re.Match[str]],
     return Form(tuple(hints.split()), re.compile(pattern, flags), replacement)
 
 
+# Lengths and first digits of the numbers that issuers give out.
+_CARD = re.compile(r"4\d{12}(?:\d{3}){0,2}|5\d{15}|2[2-7]\d{14}|3[47]\d{13}|3[068]\d{12}|35\d{14}|6\d{15,18}")
+
+
 def _card(match: re.Match[str]) -> str:
     """The mask for the number of a card, which has a check digit (ISO/IEC 7812-1); any other number stays."""
     digits = [int(char) for char in match[0] if char.isdigit()]
     doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]
-    return MASK if (sum(doubled) + sum(digits[-1::-2])) % 10 == 0 else match[0]
+    is_card = _CARD.fullmatch("".join(map(str, digits))) and (sum(doubled) + sum(digits[-1::-2])) % 10 == 0
+    return MASK if is_card else match[0]
 
 
 BEFORE_NAMED = (

@@ -6,6 +6,7 @@ import functools
 import re
 from enum import IntEnum
 
+MAX_PARTS = 8
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
@@ -68,13 +69,23 @@ _NUMBER = frozenset({"number", "no", "nr", "num"})
 @functools.lru_cache(4_096)
 def certainty(name: str) -> Certainty:
     """How certain it is that what has this name is secret; of a dotted name, the last part counts."""
-    parts = [word.lower() for word in _WORDS.findall(name.rstrip(".").rpartition(".")[2])]
+    parts = _parts(name)
     levels = [
         _of_word(parts, place, word)
         for place, word in enumerate(parts)
         if not any(about in _ABOUT for about in parts[place + 1 :])
     ]
     return max(levels, default=Certainty.NONE)
+
+
+def _parts(name: str) -> list[str]:
+    return [word.lower() for word in _WORDS.findall(name.rstrip(".").rpartition(".")[2])]
+
+
+def runs_of_words(name: str) -> set[str]:
+    """Whatever words of a name stand together, written as one; of a long name, those at its end."""
+    parts = _parts(name)[-MAX_PARTS:]
+    return {"".join(parts[start:end]) for end in range(1, len(parts) + 1) for start in range(end)}
 
 
 def is_plain(name: str) -> bool:

@@ -64,6 +64,9 @@ NAMED = [
     "password => hunter2",
     "Invalid password 'hunter2'",
     "Invalid token hunter2",
+    "the password is hunter2",
+    "its token was 'hunter2'",
+    "Cookie: https://a:b@c; c=hunter2",
     "<password>hunter2</password>",
     "psql --password hunter2",
     "['psql', '--password', 'hunter2']",
@@ -120,6 +123,7 @@ INNOCENT = [
     "--password is required",
     "django.contrib.auth: no such app",
     "order 1234567890123 not found",
+    "article 5901234123457 is out of stock",
     "2026-11-26 21:45:39,123",
     "12345678-1234-4123-8123-123456789012",
     "http://host:8000/path?email=a@b.example",
@@ -164,17 +168,29 @@ def test_link_that_resets_a_password_is_scrubbed() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a" * 1000, "a=1 " * 250, "password='" * 100, "password=[" * 100, "4 " * 500, "://a:" * 200, "mysql -p " * 99],
+    [
+        "a" * 1000,
+        "a=1 " * 250,
+        "password='" * 100,
+        "password=[" * 100,
+        "4 " * 500,
+        "://a:" * 200,
+        "mysql -p " * 99,
+        "aB_" * 330 + "=1",
+    ],
 )
 def test_hostile_text_takes_no_time(text: str) -> None:
     started = time.process_time()
-    Scrubber().scrub(text)
+    Scrubber(["iban"]).scrub(text)
     assert time.process_time() - started < 0.1
 
 
 def test_project_adds_names_and_expressions() -> None:
     scrubber = Scrubber(["iban", "customer-no", r"CUST-\d{4}"])
     assert scrubber.scrub("IBAN: DE89370400") == f"IBAN: {MASK}"
+    assert scrubber.scrub("the iban of the customer, my_iban='DE89', caliban=7") == (
+        f"the iban of the customer, my_iban='{MASK}', caliban=7"
+    )
     assert scrubber.scrub("customer_no=77 and CUST-1234") == f"customer_no={MASK} and {MASK}"
     assert scrubber.scrub("password=hunter2") == f"password={MASK}"
 

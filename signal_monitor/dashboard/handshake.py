@@ -48,11 +48,6 @@ def request_of(scope: Scope) -> HttpRequest:
     return ASGIRequest({**scope, "type": "http", "method": "GET", "scheme": scheme}, BytesIO())
 
 
-def is_from_own_page(request: HttpRequest) -> bool:
-    """Whether a handshake's Host is allowed, and its Origin is the site itself or in CSRF_TRUSTED_ORIGINS."""
-    return not reason_against(request)
-
-
 def reason_against(request: HttpRequest) -> str:
     """Why a handshake does not come from one of the site's own pages; "" if it does.
 

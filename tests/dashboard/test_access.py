@@ -16,7 +16,7 @@ from django.test import Client, RequestFactory
 from pytest_django.fixtures import Settings
 
 from signal_monitor.dashboard.access import access_required, may_view
-from signal_monitor.dashboard.handshake import is_from_own_page, request_of
+from signal_monitor.dashboard.handshake import reason_against, request_of
 from signal_monitor.instrumentation.current import current_state
 
 ELSEWHERE = "203.0.113.7"
@@ -43,6 +43,10 @@ def scope_with(address: str = ELSEWHERE, **headers: str) -> dict[str, Any]:
 def scope_of_session(client: Client) -> dict[str, Any]:
     cookie = SimpleCookie({settings.SESSION_COOKIE_NAME: client.cookies[settings.SESSION_COOKIE_NAME].value})
     return scope_with(cookie=cookie.output(header="").strip())
+
+
+def is_from_own_page(request: HttpRequest) -> bool:
+    return reason_against(request) == ""
 
 
 def only_the_curious(request: HttpRequest) -> bool:

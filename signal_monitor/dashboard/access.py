@@ -125,7 +125,7 @@ def access_required(
     def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         with suppress():
             request.get_host()  # raises DisallowedHost, a 400, for a project without CommonMiddleware
-            return protect(_answer(request, *args, **kwargs) if may_view(request) else _refuse(request))
+            return protect(request, _answer(request, *args, **kwargs) if may_view(request) else _refuse(request))
 
     def _answer(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         try:

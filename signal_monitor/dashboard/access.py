@@ -37,7 +37,6 @@ P = ParamSpec("P")
 PLAIN = "text/plain; charset=utf-8"
 NO_SUCH_PAGE = "The signal monitor has no such page.\n"
 REFUSAL = "Only active staff users may see the signal monitor, unless SIGNAL_MONITOR['ACCESS'] allows others.\n"
-
 LOCAL_HINT = (
     "With DEBUG, browsers on the same machine may, at http://localhost or http://127.0.0.1 and without a proxy.\n"
 )

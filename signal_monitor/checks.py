@@ -19,6 +19,7 @@ from signal_monitor.conf import get_config
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import StoreError
 from signal_monitor.stores.sqlite.location import DIRECTORY, find_path, project_root
+from signal_monitor.text import MAX_LINE, cleaned_lines
 
 TAG = "signal_monitor"
 MIDDLEWARE = "signal_monitor.middleware.SignalMonitorMiddleware"
@@ -46,7 +47,8 @@ class Problem(NamedTuple):
 
     def warning(self, **values: object) -> CheckMessage:
         """The message for a project in which the problem was found."""
-        return Warning(self.text.format(**values), hint=self.hint.format(**values), id=self.id)
+        texts = {name: cleaned_lines(str(value), MAX_LINE) for name, value in values.items()}
+        return Warning(self.text.format(**texts), hint=self.hint.format(**texts), id=self.id)
 
 
 APP_ORDER = Problem(

@@ -17,11 +17,11 @@ import pytest
 from django.dispatch import Signal
 from pytest_django.fixtures import Settings
 
-from signal_monitor.names import MAX_LENGTH
 from signal_monitor.pipeline.process import title
 from signal_monitor.scrubbing import Scrubber, configure_scrubbing, scrub, scrub_arguments
 from signal_monitor.secret_forms import MASK
 from signal_monitor.testing import capture_dispatches
+from signal_monitor.text import MAX_LENGTH
 from tests.dashboard.websocket import WebSocket
 from tests.support.servers import Site, wait_until
 from tests.telemetry.conftest import provide, spans

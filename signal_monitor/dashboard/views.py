@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import urlencode
 
 from django.apps import apps
+from django.core.serializers.json import DjangoJSONEncoder
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 from django_htmx.http import push_url
 
 from signal_monitor.dashboard.access import access_required
+from signal_monitor.dashboard.budget import TOLD_FROM_SECONDS, pace, poll_budget
+from signal_monitor.dashboard.notices import notice
 from signal_monitor.dashboard.pages import PAGES, get_page, render_parts, view_of
-from signal_monitor.dashboard.pages.base import NotStored, UnknownPage, View
+from signal_monitor.dashboard.pages.base import Context, NotStored, UnknownPage, View
 from signal_monitor.instrumentation import is_instrumented
 from signal_monitor.stores.base import StoreError
+from signal_monitor.text import MAX_LINE, cleaned, encodable
 
 PLAIN = "text/plain; charset=utf-8"
 WITHOUT_HTMX = 'The pages of the signal monitor need django-htmx: add "django_htmx" to INSTALLED_APPS.\n'
 NOT_STORED = "The store does not contain this record. It was not sampled, it has been deleted, or it never existed."
+NOT_READABLE = "The store has a record of this id, but it is damaged and cannot be read."
 NAVIGATION = [page for page in PAGES.values() if page.section == page.name]
 
 
@@ -34,14 +40,20 @@ def show(request: HttpRequest, /, page: str, **named: str) -> HttpResponse:
     shell = {"page": shown, "navigation": NAVIGATION, "observes": is_instrumented()}
     try:
         context = shown.context(dict(view.params))
-    except NotStored:
-        return render(request, "signal_monitor/missing.html", {**shell, "missing": named}, status=404)
+    except NotStored as error:
+        missing = {**shell, "missing": named, "unreadable": error.unreadable}
+        return _page(request, "signal_monitor/missing.html", missing, 404)
     except StoreError as error:
-        return render(request, "signal_monitor/unreadable.html", {**shell, "error": str(error)}, status=503)
-    response = render(request, shown.template, {**shell, **context, **live_urls(view), "form": shown.form(given)})
+        return _page(request, "signal_monitor/unreadable.html", {**shell, "error": cleaned(str(error), MAX_LINE)}, 503)
+    response = _page(request, shown.template, {**shell, **context, **live_urls(view), "form": shown.form(given)})
     if "HX-Request" in request.headers:
         push_url(response, _tidy_url(request))
     return response
+
+
+def _page(request: HttpRequest, template: str, context: Context, status: int = 200) -> HttpResponse:
+    html = encodable(render_to_string(template, context, request))
+    return HttpResponse(html.replace("\0", "\\x00"), status=status)
 
 
 def live_urls(view: View) -> dict[str, str]:
@@ -65,16 +77,21 @@ def _tidy_url(request: HttpRequest) -> str:
 def show_parts(request: HttpRequest, /, page: str) -> HttpResponse:
     """The live parts of a page, for browsers without a websocket."""
     try:
-        return HttpResponse(render_parts(view_of(page, request.GET.dict())))
+        view = view_of(page, request.GET.dict())
+        wait = poll_budget.wait_seconds()
+        if wait > 0:
+            return HttpResponse(notice(pace(wait + TOLD_FROM_SECONDS)))
+        with poll_budget.measured():
+            return HttpResponse(encodable(notice() + render_parts(view)))
     except UnknownPage as error:
         raise Http404 from error
     except StoreError as error:
-        return HttpResponse(str(error), status=503, content_type=PLAIN)
+        return HttpResponse(cleaned(str(error), MAX_LINE), status=503, content_type=PLAIN)
 
 
 @access_required
 @require_safe
-def show_json(request: HttpRequest, /, page: str, **named: str) -> JsonResponse:
+def show_json(request: HttpRequest, /, page: str, **named: str) -> HttpResponse:
     """What a page shows, as JSON; unlike the page, it refuses invalid parameters."""
     shown, given = get_page(page), {**request.GET.dict(), **named}
     form = shown.form(given)
@@ -83,11 +100,14 @@ def show_json(request: HttpRequest, /, page: str, **named: str) -> JsonResponse:
         return _json_error(400, "Invalid parameters.", fields=errors)
     try:
         context = shown.context(dict(view_of(page, given).params))
-    except NotStored:
-        return _json_error(404, NOT_STORED)
+    except NotStored as error:
+        return _json_error(404, NOT_READABLE if error.unreadable else NOT_STORED)
     except StoreError as error:
-        return _json_error(503, str(error))
-    return JsonResponse(shown.as_json(context), json_dumps_params={"ensure_ascii": False})
+        return _json_error(503, cleaned(str(error), MAX_LINE))
+    answer = {**shown.as_json(context), "unreadable_records": context["unreadable"]}
+    return HttpResponse(
+        encodable(json.dumps(answer, cls=DjangoJSONEncoder, ensure_ascii=False)), content_type="application/json"
+    )
 
 
 def _json_error(status: int, message: str, **more: object) -> JsonResponse:

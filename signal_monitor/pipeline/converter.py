@@ -34,7 +34,7 @@ from signal_monitor.instrumentation.record import (
     started_at,
 )
 from signal_monitor.instrumentation.recorder import LateCall
-from signal_monitor.names import MAX_LENGTH, Apps
+from signal_monitor.names import Apps
 from signal_monitor.records import (
     Aggregate,
     AggregatedCalls,
@@ -47,6 +47,7 @@ from signal_monitor.records import (
     RunningCall,
 )
 from signal_monitor.scrubbing import scrub, scrub_message
+from signal_monitor.text import MAX_LENGTH, MAX_LINE, cleaned
 from signal_monitor.thresholds import severity
 
 from .process import ThisProcess
@@ -58,7 +59,9 @@ SERVERS = tuple(f"{os.sep}{name}{os.sep}" for name in ("django", "asgiref", "cha
 
 def frames(lines: Lines) -> tuple[Frame, ...]:
     """The lines of a stack as text."""
-    return tuple(Frame(code.co_filename, line or 0, code.co_qualname) for code, line in lines)
+    return tuple(
+        Frame(cleaned(code.co_filename, MAX_LINE), line or 0, cleaned(code.co_qualname)) for code, line in lines
+    )
 
 
 def failure(raw: RawFailure | None) -> Failure | None:
@@ -125,7 +128,7 @@ class RecordConverter:
             origin_kind=origin.kind if origin else None,
             origin_id=origin.id if origin else None,
             process=self.process.id,
-            thread=scrub(root_of(record).thread_name),
+            thread=cleaned(scrub(root_of(record).thread_name)),
             trace_id=spans.trace_id_hex if spans else None,
             span_id=spans.span_id_hex if spans else None,
             in_transaction=details.in_transaction,
@@ -239,7 +242,7 @@ class RecordConverter:
             running_ns=running_ns,
             depth=lineage.depth,
             process=self.process.id,
-            thread=scrub(root_of(state.top).thread_name),
+            thread=cleaned(scrub(root_of(state.top).thread_name)),
             origin_kind=origin.kind if origin else None,
             origin_id=origin.id if origin else None,
             is_async=info.is_async(index),

@@ -46,8 +46,8 @@ def instrument() -> None:
 
 
 def installed_apps() -> Apps:
-    """The names of the installed applications; none before they are loaded."""
-    return Apps([app.name for app in apps.get_app_configs()] if apps.apps_ready else ())
+    """The names of the installed applications, which are known once they are loaded."""
+    return Apps(lambda: [app.name for app in apps.get_app_configs()] if apps.apps_ready else None)
 
 
 def configure_instrumentation(config: Config) -> None:

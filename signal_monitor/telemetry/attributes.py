@@ -19,8 +19,10 @@ from signal_monitor.instrumentation.info import DispatchInfo, ReceiverInfo
 from signal_monitor.names import Apps
 from signal_monitor.records import Failure, Outcome
 from signal_monitor.scrubbing import scrub
+from signal_monitor.text import cleaned
 
 Attributes = dict[str, str | int | float]
+MAX_NAMES = 5_000
 
 SIGNAL = "django.signal.name"
 METHOD = "django.signal.method"
@@ -68,7 +70,9 @@ class ReceiverNames:
         key = (receiver.module, receiver.name)
         name = self._known.get(key)
         if name is None:
-            name = self._known[key] = f"receive {self._short(receiver.module, receiver.name)}"
+            if len(self._known) >= MAX_NAMES:
+                self._known.clear()
+            name = self._known[key] = f"receive {cleaned(self._short(receiver.module, receiver.name))}"
         return name
 
     def _short(self, module: str, name: str) -> str:

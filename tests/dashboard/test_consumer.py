@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import sqlite3
@@ -18,10 +19,10 @@ from urllib.request import HTTPCookieProcessor, Request, build_opener, urlopen
 import pytest
 
 from tests.dashboard.websocket import Closed, Refused, WebSocket, number_of
-from tests.support.servers import STAFF_NAME, STAFF_PASSWORD, Site, running_site
+from tests.support.servers import STAFF_NAME, STAFF_PASSWORD, Site, running_site, wait_until
 
 FRAME_BYTES = 500_000
-MISUSE, NO_ACCESS, NO_SUCH_PAGE, SILENT, TOO_BIG, TRY_LATER = 4400, 4403, 4404, 4408, 4413, 4503
+MISUSE, NO_ACCESS, NO_SUCH_PAGE, SILENT, TOO_BIG, TOO_MANY, TRY_LATER = 4400, 4403, 4404, 4408, 4413, 4429, 4503
 
 
 def impatient_site(prepared_database: Path, directory: Path, *, debug: bool) -> Iterator[Site]:
@@ -149,6 +150,28 @@ def test_a_viewer_who_talks_nonsense_is_closed(open_site: Site, message: str, co
         viewer.receive_frame()
         viewer.send(message)
         assert viewer.receive() == Closed(code)
+
+
+@pytest.mark.parametrize("message", ['{"paused": false}', '{"ack": 0}'])
+def test_a_viewer_who_sends_without_end_is_closed_and_logged_once(open_site: Site, message: str) -> None:
+    for _ in range(3):
+        with WebSocket(socket_url(open_site)) as viewer:
+            with contextlib.suppress(OSError):
+                for _ in range(2_000):
+                    viewer.send(message)
+            answer: object = None
+            while not isinstance(answer, Closed):
+                answer = viewer.receive()
+            assert answer == Closed(TOO_MANY)
+    assert open_site.log.count("because it sends too many messages") == 1
+
+
+def test_a_viewer_who_does_not_read_is_logged_once(open_site: Site) -> None:
+    with ExitStack() as stack:
+        stuck = [stack.enter_context(WebSocket(socket_url(open_site), receive_buffer=4096)) for _ in range(3)]
+        assert wait_until(lambda: "does not read" in open_site.log)
+        assert all(viewer.drain() < 2 * FRAME_BYTES for viewer in stuck)
+    assert open_site.log.count("because it does not read") == 1
 
 
 def test_a_page_that_does_not_exist_closes_the_socket_for_good(open_site: Site) -> None:

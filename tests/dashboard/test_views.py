@@ -90,7 +90,7 @@ def test_page_names_its_websocket_and_what_to_poll(shop: Store, client: Client) 
 def test_fragments_are_polled(shop: Store, client: Client) -> None:
     response = client.get("/signals/fragments/live/?signal=pre_save")
 
-    assert response.content.decode().count("hx-swap-oob") == 2
+    assert response.content.decode().count("hx-swap-oob") == 4
     assert client.get("/signals/fragments/secrets/").status_code == 404
 
 

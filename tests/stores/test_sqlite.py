@@ -18,6 +18,7 @@ from signal_monitor.records import Amendment
 from signal_monitor.stores import Store, StoreError, open_store
 from signal_monitor.stores.filters import DispatchFilter
 from signal_monitor.stores.sqlite import connection
+from signal_monitor.stores.unreadable import unreadable_rows
 from tests.stores.making import dispatch, ids, whole_dispatch, write
 
 EVERYTHING = DispatchFilter()
@@ -370,15 +371,15 @@ def test_file_damaged_in_its_middle_is_moved_aside(store: Store, caplog: pytest.
     assert ids(store.dispatches(EVERYTHING)) == ["d1"]
 
 
-def test_damaged_row_is_an_error(store: Store) -> None:
-    write(store, dispatch())
+def test_a_damaged_row_hides_itself_alone(store: Store) -> None:
+    write(store, dispatch(), dispatch("d3"))
     with other_connection(store) as other:
-        other.execute("UPDATE payloads SET payload = '[1,2'")
-    with pytest.raises(StoreError, match="not a Dispatch"):
-        store.dispatch("d1")
-    with pytest.raises(StoreError):
-        write(store, amendments=[Amendment("d1", 0, 1, "late")])
-    write(store, dispatch("d2"))
+        other.execute("UPDATE payloads SET payload = '[1,2' WHERE seq = 1")
+    with unreadable_rows() as unreadable:
+        assert store.dispatch("d1") is None
+        assert ids(store.dispatches(EVERYTHING)) == ["d3"]
+    assert len(unreadable) == 1
+    write(store, dispatch("d2"), amendments=[Amendment("d1", 0, 1, "late")])
     assert store.dispatch("d2") is not None
 
 

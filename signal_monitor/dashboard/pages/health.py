@@ -7,14 +7,15 @@ from dataclasses import fields
 
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard.pages.base import Context, Page, Params
-from signal_monitor.dashboard.processes import ProcessState, alive, orphans, processes
+from signal_monitor.dashboard.processes import ProcessState, alive, processes, seen, shown_orphans
 from signal_monitor.dashboard.serializers import Json, fields_json
 from signal_monitor.scrubbing import scrub
 from signal_monitor.stores.base import Store
+from signal_monitor.text import MAX_LINE, cleaned
 
 PROCESS_FIELDS = (
     *("id", "pid", "host", "title", "started_at", "seen_at", "ended_at", "rate", "dispatches", "queue_length"),
-    *("dropped", "orphans", "errors", "last_error", "versions", "mode"),
+    *("dropped", "orphans", "errors", "last_error", "versions", "mode", "count"),
 )
 
 
@@ -32,8 +33,9 @@ class HealthPage(Page):
         return {
             "processes": states,
             "alive": alive(states),
-            "orphans": orphans(states),
-            "location": store.location,
+            "seen": seen(states),
+            "orphans": shown_orphans(states),
+            "location": cleaned(store.location, MAX_LINE),
             "settings": [(field.name, _shown(getattr(config, field.name))) for field in fields(config)],
         }
 

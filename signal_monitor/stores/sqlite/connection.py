@@ -137,7 +137,8 @@ class Connector:
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        connection.create_function("matches", 2, matches, deterministic=True)
+        connection.text_factory = _text
+        connection.create_function("matches", 2, _matches, deterministic=True)
         refuse_foreign(connection)
         if is_empty(connection):
             mark(connection)
@@ -211,6 +212,15 @@ def begin(connection: sqlite3.Connection) -> None:
         else:
             return
         time.sleep(0.002)
+
+
+def _text(value: bytes) -> str:
+    """A text of the file; one that is no UTF-8 must not keep others from being read."""
+    return value.decode("utf-8", "backslashreplace")
+
+
+def _matches(pattern: str, value: bytes | None) -> bool:
+    return matches(pattern, _text(value or b""))
 
 
 def _code(error: Exception) -> int:

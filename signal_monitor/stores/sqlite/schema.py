@@ -45,7 +45,10 @@ CREATE TABLE totals (
     PRIMARY KEY (kind, "window", key, process)
 ) WITHOUT ROWID;
 CREATE INDEX totals_by_key ON totals (kind, key, "window");
-CREATE TABLE processes (id TEXT PRIMARY KEY, seen_at REAL NOT NULL, payload TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX totals_by_process ON totals (process);
+CREATE TABLE processes (
+    id TEXT PRIMARY KEY, seen_at REAL NOT NULL, ended INTEGER NOT NULL, payload TEXT NOT NULL
+) WITHOUT ROWID;
 """
 TABLE_NAMES = ("state", "calls", "payloads", "dispatches", "requests", "totals", "processes")
 TOTALS_FIELDS = [item.name for item in fields(Totals)]

@@ -8,9 +8,10 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, register
-from django.utils.module_loading import import_string
 
+from signal_monitor import access_rule
 from signal_monitor.conf import get_config
 from signal_monitor.mounts import includes_pages
 from signal_monitor.problem import TAG, Problem
@@ -34,6 +35,9 @@ MIDDLEWARE = "signal_monitor.middleware.SignalMonitorMiddleware"
 MAY_PRECEDE = ("daphne", "channels", "django.")
 # Middleware that has to come first: the span of a request is the parent of the spans of its dispatches.
 MAY_SURROUND = ("opentelemetry.",)
+
+
+SET_ACCESS = "Set it to the dotted path of a function, async or not, that returns True if a request may see the pages."
 
 
 APP_ORDER = Problem(
@@ -85,10 +89,10 @@ NO_HTMX = Problem(
     "'django_htmx' is not in INSTALLED_APPS. The pages need its htmx, and cannot be shown.",
     "Add 'django_htmx' to INSTALLED_APPS.",
 )
-ACCESS_NOT_CALLABLE = Problem(
+NO_ACCESS_RULE = Problem(
     "W011",
-    "SIGNAL_MONITOR['ACCESS'] does not name a callable, and nobody has access: {path}",
-    "Set it to the dotted path of a callable that takes a request and returns whether it may see the pages.",
+    "SIGNAL_MONITOR['ACCESS'] is {path!r}, which cannot be a rule, and nobody has access: {reason}.",
+    SET_ACCESS,
 )
 STORE_NOT_SHARED = Problem(
     "W012",
@@ -96,6 +100,28 @@ STORE_NOT_SHARED = Problem(
     "dispatches of the other.",
     "Run all processes of the project as one user, or name a file that all of them can write to: "
     'SIGNAL_MONITOR["STORE"] = "sqlite:////absolute/path".',
+)
+ACCESS_REPLACED = Problem(
+    "W013",
+    "SIGNAL_MONITOR['ACCESS'] is {path!r}. It decides alone who may see the pages, which show the names of your code, "
+    "messages of exceptions and paths of requests.",
+    "Make sure that it returns True for people whom you trust as much as staff users only, then add "
+    "'signal_monitor.W013' to SILENCED_SYSTEM_CHECKS.",
+)
+OPEN_TO_LOCAL_CLIENTS = Problem(
+    "W014",
+    "DEBUG is True. Everybody who can send requests from this machine may see the pages.",
+    "Set DEBUG = False.",
+)
+TIMING_FOR_EVERYBODY = Problem(
+    "W015",
+    "{setting} is True. The Server-Timing header tells every client the names and durations of receivers.",
+    "Set DEBUG to False and SIGNAL_MONITOR['SERVER_TIMING'] to None, so that only staff users get the header.",
+)
+NO_STAFF = Problem(
+    "W016",
+    "{reason}, so without SIGNAL_MONITOR['ACCESS'] nobody may see the pages.",
+    SET_ACCESS,
 )
 PROBLEMS = (
     APP_ORDER,
@@ -108,12 +134,16 @@ PROBLEMS = (
     NO_URLS,
     NO_HTMX,
     PLAIN_ASGI_APPLICATION,
-    ACCESS_NOT_CALLABLE,
+    NO_ACCESS_RULE,
     STORE_NOT_SHARED,
     NO_SUCH_ASGI_APPLICATION,
     RUNSERVER_REPLACED,
     DAPHNE_REPLACED,
     OWN_TEMPLATES,
+    ACCESS_REPLACED,
+    OPEN_TO_LOCAL_CLIENTS,
+    TIMING_FOR_EVERYBODY,
+    NO_STAFF,
 )
 
 
@@ -124,6 +154,20 @@ def check_setup(app_configs: object, **_kwargs: Any) -> list[CheckMessage]:  # n
     The SIGNAL_MONITOR setting itself is not checked here: with an invalid one, no command gets this far.
     """
     return [message for check in CHECKS for message in check()] if get_config().ENABLED else []
+
+
+@register(TAG, deploy=True)
+def check_deployment(app_configs: object, **_kwargs: Any) -> list[CheckMessage]:  # noqa: ANN401 - Django's signature
+    """Report, with ``check --deploy``, what lets more people than staff users look; also if the monitor is disabled."""
+    config, found = get_config(), []
+    if config.ACCESS:
+        found.append(ACCESS_REPLACED.message(path=config.ACCESS))
+    if settings.DEBUG and not config.ACCESS:
+        found.append(OPEN_TO_LOCAL_CLIENTS.message())
+    if config.SERVER_TIMING or (config.SERVER_TIMING is None and settings.DEBUG):
+        setting = "SIGNAL_MONITOR['SERVER_TIMING']" if config.SERVER_TIMING else "DEBUG"
+        found.append(TIMING_FOR_EVERYBODY.message(setting=setting))
+    return found
 
 
 def check_app_order() -> Iterator[CheckMessage]:
@@ -159,14 +203,20 @@ def check_asgi_application() -> Iterator[CheckMessage]:
 
 
 def check_access() -> Iterator[CheckMessage]:
-    """Check that ACCESS names a callable."""
+    """Check that ACCESS names what can be an access rule."""
     path = get_config().ACCESS
-    try:
-        is_callable = not path or callable(import_string(path))
-    except ImportError as error:
-        is_callable, path = False, f"{path}: {error}"
-    if not is_callable:
-        yield ACCESS_NOT_CALLABLE.message(path=path)
+    if path and (reason := access_rule.reason_against(path)):
+        yield NO_ACCESS_RULE.message(path=path, reason=reason)
+
+
+def check_staff() -> Iterator[CheckMessage]:
+    """Check that there can be users who may look, where nobody else may."""
+    if get_config().ACCESS or settings.DEBUG:
+        return
+    if not apps.is_installed("django.contrib.auth"):
+        yield NO_STAFF.message(reason="'django.contrib.auth' is not in INSTALLED_APPS")
+    elif not (hasattr(get_user_model(), "is_staff") or hasattr(get_user_model(), "is_superuser")):
+        yield NO_STAFF.message(reason=f"{settings.AUTH_USER_MODEL} has neither is_staff nor is_superuser")
 
 
 def check_middleware() -> Iterator[CheckMessage]:
@@ -227,6 +277,7 @@ CHECKS: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
     check_runserver,
     check_templates,
     check_access,
+    check_staff,
     check_middleware,
     check_store,
     check_store_is_shared,

@@ -11,6 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import ParamSpec, TypeVar
 
+from .scrubbing import ScrubLogs
+from .text import MAX_LINE, CleanLogs, cleaned
+
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
@@ -28,6 +31,8 @@ _INTERPRETER_ERRORS = frozenset(
 )  # fmt: skip
 
 logger = logging.getLogger("signal_monitor")
+logger.addFilter(CleanLogs())
+logger.addFilter(ScrubLogs())
 
 
 class InternalErrors:
@@ -48,7 +53,8 @@ class InternalErrors:
 
     def _log(self, where: str, error: BaseException) -> None:
         place = traceback.extract_tb(error.__traceback__)[-1:]
-        self.last = f"{where}: {type(error).__name__}" + "".join(f" at {item.filename}:{item.lineno}" for item in place)
+        at = "".join(f" at {item.filename}:{item.lineno}" for item in place)
+        self.last = cleaned(f"{where}: {type(error).__name__}{at}", MAX_LINE)
         if self.last not in self._logged and len(self._logged) < 100:
             self._logged.add(self.last)
             logger.error("The signal monitor failed in %s; the application goes on.", self.last, exc_info=error)

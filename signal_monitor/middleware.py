@@ -29,7 +29,9 @@ from .instrumentation.record_queue import record_queue
 from .mounts import is_own_path, is_own_view, remember_urlconf
 from .pipeline.process import Presence
 from .pipeline.request_origin import RequestOrigin, RequestTotals, add_up
+from .scrubbing import ScrubLogs
 from .settings_watcher import follow_settings
+from .text import MAX_LINE, CleanLogs, cleaned
 
 PATH = f"{__name__}.SignalMonitorMiddleware"
 STATIC_HANDLERS = {
@@ -40,6 +42,8 @@ MAX_ENTRIES = 10
 MAX_BYTES = 1_024
 
 logger = logging.getLogger("signal_monitor.requests")
+logger.addFilter(CleanLogs())
+logger.addFilter(ScrubLogs())
 
 GetResponse = Callable[[HttpRequest], Any]
 
@@ -117,7 +121,8 @@ def _claim(request: HttpRequest) -> RequestOrigin | None:
     if not isinstance(origin, RequestOrigin) or origin.claimed:
         origin = _opened(framed=False, pending=True)
     origin.claimed = True
-    origin.method, origin.path = request.method or "", request.path if _keeps_paths() else NO_ROUTE
+    origin.method = cleaned(request.method or "")
+    origin.path = cleaned(request.path, MAX_LINE) if _keeps_paths() else NO_ROUTE
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
         origin.trace_id = f"{context.trace_id:032x}"  # also if not sampled: log lines have it
@@ -159,8 +164,8 @@ def _answered(request: HttpRequest, response: HttpResponseBase, origin: RequestO
     origin.status = response.status_code
     if request.resolver_match is not None:
         if not _keeps_paths():
-            origin.path = f"/{request.resolver_match.route}"
-        origin.view = request.resolver_match.view_name or request.resolver_match._func_path  # noqa: SLF001
+            origin.path = cleaned(f"/{request.resolver_match.route}", MAX_LINE)
+        origin.view = cleaned(str(request.resolver_match.view_name or request.resolver_match._func_path))  # noqa: SLF001
     config = get_config()
     slow = config.request_slow_ns is not None and origin.duration_ns >= config.request_slow_ns
     timing = _wants_timing(request, enabled=config.SERVER_TIMING)

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from django.core.checks import CheckMessage, Info, Warning  # noqa: A004 - Django's name for it
 
+from signal_monitor.text import MAX_LINE, cleaned_lines
+
 TAG = "signal_monitor"
 
 
@@ -24,4 +26,5 @@ class Problem(NamedTuple):
     def message(self, **values: object) -> CheckMessage:
         """The message for a project in which the problem was found."""
         level = Info if self.number.startswith("I") else Warning
-        return level(self.text.format(**values), hint=self.hint.format(**values), id=self.id)
+        texts = {name: cleaned_lines(str(value), MAX_LINE) for name, value in values.items()}
+        return level(self.text.format(**texts), hint=self.hint.format(**texts), id=self.id)

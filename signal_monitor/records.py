@@ -90,8 +90,9 @@ class Dispatch:
     ``id`` is unique among all processes of a store. ``root_id`` is the id of the outermost dispatch around this one; at
     ``depth`` 0 it is its own id. ``parent_index`` is the position, in the parent dispatch, of the receiver call that
     sent this one. ``stack`` and ``call_site`` are recorded if the dispatch was slow, failed, or the first of its signal
-    and sender in its process. ``blocked_loop`` is True if a plain send blocked a running event loop. ``trace_id`` and
-    ``span_id`` are lower-case hexadecimal, as OpenTelemetry prints them.
+    and sender in its process. Of a dispatch with very many receiver calls, ``calls_left_out`` are not stored, and
+    ``stored_outside_ns`` is the time outside all of its receivers. ``blocked_loop`` is True if a plain send blocked a
+    running event loop. ``trace_id`` and ``span_id`` are lower-case hexadecimal, as OpenTelemetry prints them.
     """
 
     id: str
@@ -117,6 +118,13 @@ class Dispatch:
     call_site: Frame | None = None
     stack: tuple[Frame, ...] = ()
     failure: Failure | None = None
+    calls_left_out: int = 0
+    stored_outside_ns: int | None = None
+
+    @property
+    def call_count(self) -> int:
+        """The number of receiver calls, with those that are not stored."""
+        return len(self.calls) + self.calls_left_out
 
     @property
     def outcome(self) -> Outcome:
@@ -143,6 +151,8 @@ class Dispatch:
     @property
     def outside_receivers_ns(self) -> int:
         """Time of the dispatch in which none of its receivers ran."""
+        if self.stored_outside_ns is not None:
+            return self.stored_outside_ns
         covered = end = 0
         for start, stop in sorted((call.offset_ns, call.offset_ns + call.duration_ns) for call in self.calls):
             # A late receiver ends after its dispatch.
@@ -265,7 +275,8 @@ class Process:
     ``title`` is its program and first arguments ("daphne demo.asgi", "manage.py migrate"). ``rate`` is the number of
     dispatches per second over the last seconds. ``dropped`` counts lost records by reason, ``orphans`` dispatches
     without receivers by signal, ``errors`` the monitor's own errors. ``mode`` is how sends are observed: "with plans",
-    "without plans" or "off". ``ended_at`` is None while the process runs, and if it was killed.
+    "without plans" or "off". ``ended_at`` is None while the process runs, and if it was killed. ``count`` is how many
+    processes this one stands for: those that ended long ago are added up.
     """
 
     id: str
@@ -285,3 +296,4 @@ class Process:
     versions: dict[str, str] = field(default_factory=dict)
     mode: str = "without plans"
     running: tuple[RunningCall, ...] = ()
+    count: int = 1

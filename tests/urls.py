@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import path, re_path
 
 from demo.urls import urlpatterns as demo_urlpatterns
 from tests import views
@@ -11,4 +11,5 @@ urlpatterns = [
     *demo_urlpatterns,
     path("send/", views.send, name="send"),
     path("asend/", views.asend, name="asend"),
+    re_path(r"^odd/(?P<rest>(?s:.*))$", views.send_oddly),
 ]

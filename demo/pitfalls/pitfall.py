@@ -72,7 +72,7 @@ class Pitfall:
         if pressed:
             links += [Link(name, reverse("signal_monitor:receiver", kwargs={"name": name})) for name in self.others]
         if self.culprit:
-            query = urlencode({"receiver": self.culprit, **self.shown_by})
+            query = urlencode({"receiver": f"={self.culprit}", **self.shown_by})
             links.append(Link("Its dispatches, live", f"{reverse('signal_monitor:live')}?{query}"))
         return [*links, Link(self.card.label, self.card.url)]
 

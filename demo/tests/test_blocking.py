@@ -151,9 +151,9 @@ def test_unknown_way_is_not_found(client: Client) -> None:
     "address",
     [
         *(f"receivers/{RECEIVERS}.{name}/" for name in (*CHORES, "queue_chores", "note_last_chore")),
-        "live/?signal=demo.blocking.signals.article_published",
-        "live/?signal=demo.blocking.signals.article_queued",
-        "live/?signal=demo.blocking.signals.chore_done",
+        "live/?signal=%3Ddemo.blocking.signals.article_published",
+        "live/?signal=%3Ddemo.blocking.signals.article_queued",
+        "live/?signal=%3Ddemo.blocking.signals.chore_done",
         "requests/?path=/blocking/signal/",
         "requests/?path=/blocking/tasks/",
     ],

@@ -10,6 +10,8 @@ from typing import Any
 from django.http import HttpResponse
 from django.template import Context, Engine, Template
 
+from signal_monitor.text import encodable
+
 TEMPLATES = Path(__file__).parents[1] / "templates"
 LIBRARIES = {
     "django_htmx": "django_htmx.templatetags.django_htmx",
@@ -30,4 +32,5 @@ def find_template(name: str) -> Template:
 
 def render_page(name: str, values: Mapping[str, Any], status: int = 200) -> HttpResponse:
     """A response with a whole page."""
-    return HttpResponse(find_template(name).render(Context(dict(values))), status=status)
+    html = encodable(find_template(name).render(Context(dict(values))))
+    return HttpResponse(html.replace("\0", "\\x00"), status=status)

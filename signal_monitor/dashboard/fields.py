@@ -10,14 +10,19 @@ from typing import Any
 from django import forms
 from django.forms.renderers import DjangoTemplates
 
+from signal_monitor.stores.filters import EXACT
+from signal_monitor.text import MAX_LENGTH, cleaned
+
 PERIODS = {"5m": ("5 min", 300), "1h": ("1 h", 3600), "all": ("All", None)}
 DEFAULT_PERIOD = "1h"
 TRUE_VALUES = ("1", "true", "on", "yes")
 A_DAY_MS = 24 * 60 * 60 * 1000
 LATEST_TIME = 4_102_444_800
 """The year 2100, in seconds since the epoch: every clock can display it."""
-MAX_TEXT_LENGTH = 200
+MAX_TEXT_LENGTH = len(EXACT) + MAX_LENGTH
+FILTER_HINT = "Part of a name; * matches anything; = followed by a name matches this name only"
 MAX_NAME_LENGTH = 1000
+MAX_CLEANED = 5_000
 # An id, or the version, id, parent and flags of a traceparent; versions after 00 may have more fields, ff is invalid.
 # https://www.w3.org/TR/trace-context/#traceparent-header
 PASTED_TRACE_ID = re.compile(
@@ -26,12 +31,12 @@ PASTED_TRACE_ID = re.compile(
 
 
 class TextField(forms.CharField):
-    """Optional text that matches part of a name."""
+    """Optional text that matches part of a name, or a whole name after a ``=``."""
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
         attributes = {"autocomplete": "off", "spellcheck": "false", "placeholder": kwargs.pop("placeholder", "any")}
-        widget = forms.TextInput(attributes)
-        super().__init__(required=False, max_length=MAX_TEXT_LENGTH, widget=widget, **kwargs)
+        widget = forms.TextInput({**attributes, "title": kwargs.pop("hint", FILTER_HINT)})
+        super().__init__(required=False, max_length=MAX_TEXT_LENGTH, widget=widget, strip=False, **kwargs)
 
 
 class TraceIdField(TextField):
@@ -39,7 +44,12 @@ class TraceIdField(TextField):
 
     def __init__(self) -> None:
         message = "Not a trace id. Paste 32 hexadecimal digits or a traceparent."
-        super().__init__(label="Trace", placeholder="id or traceparent", error_messages={"invalid": message})
+        super().__init__(
+            label="Trace",
+            placeholder="id or traceparent",
+            hint="32 hexadecimal digits or a traceparent",
+            error_messages={"invalid": message},
+        )
 
     def to_python(self, value: object) -> str:
         text = str(super().to_python(value))
@@ -129,15 +139,21 @@ class PageForm(forms.Form):
     # Not FORM_RENDERER's, which may need templates of the project.
     default_renderer = DjangoTemplates
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
-        kwargs.setdefault("auto_id", "sm-field-%s")
-        super().__init__(*args, **kwargs)
+    def __init__(self, data: Mapping[str, str] | None = None) -> None:
+        super().__init__(data and {name: _as_recorded(value) for name, value in data.items()}, auto_id="sm-field-%s")
 
     def valid_params(self) -> dict[str, str]:
         """The valid values as text, in the order of the fields."""
         self.is_valid()
         values = ((name, self.cleaned_data.get(name)) for name in self.fields)
         return {name: as_text(value) for name, value in values if value not in (None, "", False)}
+
+
+def _as_recorded(value: str) -> str:
+    """A text as records have it, so that a name that somebody pastes is found; Django refuses one with a NUL."""
+    if "\0" in value:
+        return value
+    return cleaned(value if value.startswith(EXACT) else value.strip(), MAX_CLEANED)
 
 
 class PeriodForm(PageForm):

@@ -9,8 +9,6 @@ from typing import NamedTuple
 from django.utils import timezone
 
 NS_PER_MS = 1_000_000
-LONGEST_MODULE = 30
-LONGEST_NAME = 80
 DOTTED_NAME = re.compile(r"[\w<>-]+(\.[\w<>-]+)+")
 
 
@@ -110,14 +108,11 @@ def share(value: float) -> str:
 
 
 def split_name(name: str) -> Name:
-    """Split a dotted name into its module, shortened in the middle if long, and its last part.
+    """Split a dotted name into its module and its last part; other text is returned as the last part.
 
-    Other text is returned as the last part, shortened at the end if long.
+    Nothing is left out: what is common to some names of a page tells others apart.
     """
     if not DOTTED_NAME.fullmatch(name):
-        return Name("", name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…")
+        return Name("", name)
     module, _, last = name.rpartition(".")
-    if len(module) > LONGEST_MODULE and module.count(".") > 1:
-        first, _, rest = module.partition(".")
-        module = f"{first}…{rest.rpartition('.')[2]}"
     return Name(f"{module}.", last)

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
-from django.utils.html import format_html
-
+from signal_monitor.dashboard.budget import Budget, live_budget, pace
+from signal_monitor.dashboard.notices import notice
 from signal_monitor.dashboard.pages import render_parts
 from signal_monitor.dashboard.pages.base import View
 from signal_monitor.pipeline.suppression import suppressed
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import StoreError
+from signal_monitor.text import MAX_LINE, cleaned, encodable
 
 T = TypeVar("T")
 Render = Callable[[View], str]
@@ -26,6 +28,8 @@ TICK_SECONDS = 0.25
 REFRESH_SECONDS = 1.0
 """How old a frame may get while nothing is written: its ages go out of date."""
 MAX_VIEWS = 50
+MAX_CLIENTS = 200
+RENDERERS = 2
 LOG_SECONDS = 60.0
 
 logger = logging.getLogger("signal_monitor")
@@ -57,7 +61,7 @@ class Client:
     @property
     def has_nothing(self) -> bool:
         """Whether the viewer needs a frame even if nothing has changed."""
-        return self._shown is None
+        return self._shown is None and self._slot is None
 
     def offer(self, frame: str) -> None:
         """Put a frame in the slot, replacing the one there."""
@@ -101,26 +105,29 @@ class _ViewState:
         self.clients: set[Client] = set()
         self.cursor: str | None = None
         self.rendered_at = -math.inf
-        self.rendering: asyncio.Task[None] | None = None
+        self.is_rendering = False
+        self.cost = 0.0
 
     def is_due(self, cursor: str, rendered_before: float) -> bool:
         """Whether to render it: a viewer is ready for it and would see something new."""
         ready = [client for client in self.clients if client.is_ready]
-        if not ready or (self.rendering and not self.rendering.done()):
+        if not ready or self.is_rendering:
             return False
         is_old = cursor != self.cursor or self.rendered_at <= rendered_before
         return is_old or any(client.has_nothing for client in ready)
 
-    def stop(self) -> None:
-        if self.rendering:
-            self.rendering.cancel()
+    @property
+    def has_newcomer(self) -> bool:
+        """Whether a viewer has seen no frame yet."""
+        return any(client.has_nothing for client in self.clients)
 
 
 class Hub:
     """Renders views for the clients of one event loop, in threads, while there are any.
 
     ``render`` and ``cursor`` block. They run in the hub's own threads: a receiver that hangs in one of the
-    application's threads must not stop the page that shows it.
+    application's threads must not stop the page that shows it. They take a small share of one core in all: the more
+    views there are, the less often each is rendered, and its page says so.
     """
 
     def __init__(
@@ -131,13 +138,19 @@ class Hub:
         interval: float = TICK_SECONDS,
         refresh: float = REFRESH_SECONDS,
         max_views: int = MAX_VIEWS,
+        max_clients: int = MAX_CLIENTS,
+        budget: Budget | None = None,
     ) -> None:
         self._render = render
         self._cursor = cursor
         self._interval = interval
         self._refresh = refresh
         self._max_views = max_views
+        self._max_clients = max_clients
+        self.budget = budget or Budget()
         self._states: dict[View, _ViewState] = {}
+        self._seen_cursor = ""
+        self._ticked = asyncio.Event()
         self._ticking: asyncio.Task[None] | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._logged_at = -math.inf
@@ -151,6 +164,8 @@ class Hub:
         """Add a client; raises HubFull."""
         if view not in self._states and len(self._states) >= self._max_views:
             raise HubFull(f"{self._max_views} different views are being watched")
+        if sum(len(state.clients) for state in self._states.values()) >= self._max_clients:
+            raise HubFull(f"{self._max_clients} viewers are watching")
         client = Client(view)
         self._states.setdefault(view, _ViewState()).clients.add(client)
         if self._ticking is None:
@@ -163,7 +178,6 @@ class Hub:
         state = self._states[client.view]
         state.clients.remove(client)
         if not state.clients:
-            state.stop()
             del self._states[client.view]
         if not self._states:
             self._stop()
@@ -176,28 +190,63 @@ class Hub:
 
     async def _run(self, threads: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
-        while True:
-            tick_at = loop.time() + self._interval
-            cursor = await _run_in_thread(threads, self._cursor)
-            # An error that makes the cursor unreadable also fails the rendering, which reports it.
-            self._render_due("" if isinstance(cursor, BaseException) else cursor, loop.time(), threads)
-            await asyncio.sleep(max(0.0, tick_at - loop.time()))
+        renderers = [asyncio.create_task(self._render_due(threads)) for _ in range(RENDERERS)]
+        try:
+            while True:
+                tick_at = loop.time() + self._interval
+                cursor, _cost = await self._spending(threads, self._cursor)
+                # An error that makes the cursor unreadable also fails the rendering, which reports it.
+                self._seen_cursor = "" if isinstance(cursor, BaseException) else cursor
+                self._ticked.set()
+                await asyncio.sleep(max(0.0, tick_at - loop.time()))
+        finally:
+            for renderer in renderers:
+                renderer.cancel()
 
-    def _render_due(self, cursor: str, now: float, threads: ThreadPoolExecutor) -> None:
-        for view, state in self._states.items():
-            if state.is_due(cursor, now - self._refresh):
-                state.cursor, state.rendered_at = cursor, now
-                state.rendering = asyncio.create_task(self._render_view(view, state, threads))
+    async def _render_due(self, threads: ThreadPoolExecutor) -> None:
+        """Render one due view after the other, as far as the budget goes."""
+        await self._ticked.wait()
+        while True:
+            wait = self.budget.wait_seconds()
+            if wait > 0:
+                await asyncio.sleep(min(wait, REFRESH_SECONDS))
+            elif (due := self._next_due()) is not None:
+                await self._render_view(*due, threads)
+            else:
+                self._ticked.clear()
+                await self._ticked.wait()
+
+    def _next_due(self) -> tuple[View, _ViewState] | None:
+        """Of the views that are due, one that has a new viewer; else the one that was rendered longest ago."""
+        rendered_before = asyncio.get_running_loop().time() - self._refresh
+        due = [item for item in self._states.items() if item[1].is_due(self._seen_cursor, rendered_before)]
+        return min(due, key=lambda item: (not item[1].has_newcomer, item[1].rendered_at), default=None)
 
     async def _render_view(self, view: View, state: _ViewState, threads: ThreadPoolExecutor) -> None:
-        html = await _run_in_thread(threads, partial(self._render, view))
+        state.cursor, state.rendered_at = self._seen_cursor, asyncio.get_running_loop().time()
+        state.is_rendering = True
+        try:
+            html, state.cost = await self._spending(threads, partial(self._render, view))
+        finally:
+            state.is_rendering = False
         if isinstance(html, BaseException):
             self._log(html)
             frame = notice(_reason(html))
         else:
-            frame = notice() + html
+            frame = notice(pace(self._round_seconds())) + encodable(html)
         for client in state.clients:
             client.offer(frame)
+
+    def _round_seconds(self) -> float:
+        """How long it takes to render every view once."""
+        return sum(state.cost for state in self._states.values()) / self.budget.share
+
+    async def _spending(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> tuple[T | BaseException, float]:
+        """Run work in a thread; its result or exception, and the processor time that it took of the budget."""
+        spent: list[float] = []
+        result = await _run_in_thread(threads, partial(_timed, work, spent))
+        self.budget.spend(sum(spent))
+        return result, sum(spent)
 
     def _log(self, error: BaseException) -> None:
         now = asyncio.get_running_loop().time()
@@ -212,6 +261,14 @@ async def _run_in_thread(threads: ThreadPoolExecutor, work: Callable[[], T]) -> 
     return (await asyncio.gather(running, return_exceptions=True))[0]
 
 
+def _timed(work: Callable[[], T], spent: list[float]) -> T:
+    before = time.thread_time()
+    try:
+        return work()
+    finally:
+        spent.append(time.thread_time() - before)
+
+
 def _unobserved(work: Callable[[], T]) -> T:
     with suppressed():
         return work()
@@ -219,15 +276,8 @@ def _unobserved(work: Callable[[], T]) -> T:
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, StoreError):
-        return f"The store cannot be read: {error}"
+        return cleaned(f"The store cannot be read: {error}", MAX_LINE)
     return "This page cannot be rendered. The server's log has the error."
-
-
-def notice(text: str = "") -> str:
-    """The element that shows an error; without text it hides the last one."""
-    if not text:
-        return '<div id="sm-notice" class="notice" hidden hx-swap-oob="true"></div>'
-    return format_html('<div id="sm-notice" class="notice" role="status" hx-swap-oob="true">{}</div>', text)
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
@@ -237,5 +287,5 @@ def current_hub() -> Hub:
     """The hub of the running event loop."""
     loop = asyncio.get_running_loop()
     if loop not in _hubs:
-        _hubs[loop] = Hub(render_parts, lambda: get_store().cursor())
+        _hubs[loop] = Hub(render_parts, lambda: get_store().cursor(), budget=live_budget)
     return _hubs[loop]

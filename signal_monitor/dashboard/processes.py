@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from signal_monitor.counts import largest
 from signal_monitor.records import Process, RunningCall
 from signal_monitor.stores.base import Store
 
@@ -73,6 +74,11 @@ def alive(states: Iterable[ProcessState]) -> int:
     return sum(not state.gone for state in states)
 
 
+def seen(states: Iterable[ProcessState]) -> int:
+    """Number of processes in the store, with those that were added up."""
+    return sum(state.process.count for state in states)
+
+
 def dispatch_rate(states: Iterable[ProcessState]) -> float:
     """Dispatches per second of all processes that are alive."""
     return sum(state.process.rate for state in states if not state.gone)
@@ -87,6 +93,11 @@ def orphans(states: Iterable[ProcessState]) -> dict[str, int]:
     """Dispatches that found no receiver, by signal, most first; Django's own signals, which are many, last."""
     counts = _sum(state.process.orphans for state in states)
     return dict(sorted(counts.items(), key=lambda item: item[0].startswith("django.")))
+
+
+def shown_orphans(states: Iterable[ProcessState]) -> dict[str, int]:
+    """The same for a page, where the signals of the fewest are added up if there are very many."""
+    return largest(orphans(states))
 
 
 def _sum(counts: Iterable[dict[str, int]]) -> dict[str, int]:

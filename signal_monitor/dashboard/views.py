@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from urllib.parse import urlencode
 
 from django.apps import apps
 from django.core.handlers.asgi import ASGIRequest
+from django.core.serializers.json import DjangoJSONEncoder
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 from django_htmx.http import push_url
@@ -21,20 +23,24 @@ from signal_monitor.dashboard.addresses import (
     page_url,
     socket_url,
 )
+from signal_monitor.dashboard.budget import TOLD_FROM_SECONDS, pace, poll_budget
 from signal_monitor.dashboard.engine import render_page
+from signal_monitor.dashboard.notices import notice
 from signal_monitor.dashboard.pages import PAGES, get_page, render_parts, view_of
 from signal_monitor.dashboard.pages.base import NotStored, Page, Params, UnknownPage, View
 from signal_monitor.instrumentation import is_instrumented
 from signal_monitor.stores.base import StoreError
+from signal_monitor.text import MAX_LINE, cleaned, encodable
 
 PLAIN = "text/plain; charset=utf-8"
 WITHOUT_HTMX = 'The pages of the signal monitor need django-htmx: add "django_htmx" to INSTALLED_APPS.\n'
 NOT_STORED = "The store does not contain this record. It was not sampled, it has been deleted, or it never existed."
+NOT_READABLE = "The store has a record of this id, but it is damaged and cannot be read."
 NAVIGATION = [page for page in PAGES.values() if page.section == page.name]
 
 
-@require_safe
 @access_required
+@require_safe
 def show(request: HttpRequest, /, page: str, **named: str) -> HttpResponse:
     """A whole page; its parameters come from the path and the query string."""
     if not apps.is_installed("django_htmx"):
@@ -51,10 +57,13 @@ def _page(request: HttpRequest, shown: Page, view: View, given: Params, named: P
     shell = {"page": shown, "navigation": NAVIGATION, "observes": is_instrumented()}
     try:
         context = shown.context(dict(view.params))
-    except NotStored:
-        return render_page("signal_monitor/missing.html", {**shell, "missing": named}, status=404)
+    except NotStored as error:
+        missing = {**shell, "missing": named, "unreadable": error.unreadable}
+        return render_page("signal_monitor/missing.html", missing, status=404)
     except StoreError as error:
-        return render_page("signal_monitor/unreadable.html", {**shell, "error": str(error)}, status=503)
+        return render_page(
+            "signal_monitor/unreadable.html", {**shell, "error": cleaned(str(error), MAX_LINE)}, status=503
+        )
     live = live_urls(view)
     if not _has_sockets(request):
         del live["ws_url"]
@@ -92,22 +101,26 @@ def _tidy_url(request: HttpRequest) -> str:
     return f"{path}?{urlencode(filled)}" if filled else path
 
 
-@require_safe
 @access_required
+@require_safe
 def show_parts(request: HttpRequest, /, page: str, **_named: str) -> HttpResponse:
     """The live parts of a page, for browsers without a websocket."""
     try:
-        view = view_of(page, request.GET.dict())
-        return HttpResponse(render_parts(replace(view, base=base_of_page(request, page, {}))))
+        view = replace(view_of(page, request.GET.dict()), base=base_of_page(request, page, {}))
+        wait = poll_budget.wait_seconds()
+        if wait > 0:
+            return HttpResponse(notice(pace(wait + TOLD_FROM_SECONDS)))
+        with poll_budget.measured():
+            return HttpResponse(encodable(notice() + render_parts(view)))
     except UnknownPage as error:
         raise Http404 from error
     except StoreError as error:
-        return HttpResponse(str(error), status=503, content_type=PLAIN)
+        return HttpResponse(cleaned(str(error), MAX_LINE), status=503, content_type=PLAIN)
 
 
-@require_safe
 @access_required
-def show_json(request: HttpRequest, /, page: str, **named: str) -> JsonResponse:
+@require_safe
+def show_json(request: HttpRequest, /, page: str, **named: str) -> HttpResponse:
     """What a page shows, as JSON; unlike the page, it refuses invalid parameters."""
     shown = get_page(page)
     given = {**request.GET.dict(), **_argument(shown, named)}
@@ -117,11 +130,14 @@ def show_json(request: HttpRequest, /, page: str, **named: str) -> JsonResponse:
         return _json_error(400, "Invalid parameters.", fields=errors)
     try:
         context = shown.context(dict(view_of(page, given).params))
-    except NotStored:
-        return _json_error(404, NOT_STORED)
+    except NotStored as error:
+        return _json_error(404, NOT_READABLE if error.unreadable else NOT_STORED)
     except StoreError as error:
-        return _json_error(503, str(error))
-    return JsonResponse(shown.as_json(context), json_dumps_params={"ensure_ascii": False})
+        return _json_error(503, cleaned(str(error), MAX_LINE))
+    answer = {**shown.as_json(context), "unreadable_records": context["unreadable"]}
+    return HttpResponse(
+        encodable(json.dumps(answer, cls=DjangoJSONEncoder, ensure_ascii=False)), content_type="application/json"
+    )
 
 
 def _json_error(status: int, message: str, **more: object) -> JsonResponse:

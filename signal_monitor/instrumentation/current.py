@@ -19,6 +19,7 @@ from time import perf_counter
 from typing import Any
 
 from signal_monitor.records import OriginKind
+from signal_monitor.text import cleaned
 
 from .record_queue import record_queue
 
@@ -194,7 +195,7 @@ class Origin:
     def __init__(self, kind: OriginKind, origin_id: str, *, pending: bool = False) -> None:
         self.before: ExecutionState | None = None
         self.kind = kind
-        self.id = origin_id
+        self.id = cleaned(origin_id)
         self.ignored = self.closed = False
         self.pending: list[Record] | None = [] if pending else None
         self.records: deque[Record] = deque(maxlen=MAX_ORIGIN_RECORDS)

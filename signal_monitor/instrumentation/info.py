@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import weakref
 from collections.abc import Callable, Iterator
 from time import monotonic
@@ -21,6 +20,8 @@ Hook = Callable[[], None]
 ATTRIBUTE = "_signal_monitor"
 """The attribute of a signal that has its SignalState: looking it up by ``id()`` would cost a tenth of a send."""
 CAPTURE_SECONDS = 1.0
+MAX_DEAD = 1_000
+OTHER = "(other)"
 Lines = tuple[tuple[CodeType, int], ...]
 """A stack or a traceback as code and line, outermost first."""
 
@@ -47,8 +48,8 @@ class SignalInfo:
     __slots__ = ("after", "before", "cached_infos", "captured_at", "name", "orphans", "ref", "signal_state", "slow_ns")
 
     def __init__(self, signal: object, name: str, limits: SlowLimits) -> None:
-        self.name = name
-        self.slow_ns = limits.limit_ns(name)
+        self.name = names.shortened(name)
+        self.slow_ns = limits.limit_ns(self.name)
         self.before: Hook | None = None
         self.after: Hook | None = None
         self.orphans = 0
@@ -90,7 +91,7 @@ class SignalState:
 class ReceiverInfo:
     """What is known about one receiver: names and numbers only."""
 
-    __slots__ = ("line", "module", "name", "path", "ref", "slow_ns")
+    __slots__ = ("line", "module", "name", "owner_ref", "path", "ref", "slow_ns")
 
     def __init__(self, receiver: object, limits: SlowLimits) -> None:
         self.name = names.receiver_name(receiver)
@@ -100,6 +101,7 @@ class ReceiverInfo:
         self.line = source.line if source else None
         self.slow_ns = limits.limit_ns(self.name)
         self.ref: Callable[[], object] | None = None
+        self.owner_ref: Callable[[], object] | None = None
 
 
 class DispatchInfo:
@@ -179,11 +181,9 @@ class _Known:
     def __init__(self) -> None:
         self.limits = SlowLimits()
         self.signals: dict[int, SignalInfo] = {}
-        self.receivers: dict[int, ReceiverInfo] = {}
+        self.receivers: dict[tuple[int, int], ReceiverInfo] = {}
         self.created_at: dict[int, tuple[str, int]] = {}
-        self.named: dict[int, str] = {}
-        self.modules_seen = 0
-        self.looked_at = 0.0
+        self.signal_names = names.SignalNames(Signal)
         self.dead: list[SignalInfo] = []
         self.orphans_of_dead: dict[str, int] = {}
 
@@ -202,7 +202,6 @@ def configure_limits(limits: SlowLimits) -> None:
 def note_created_at(signal: object, module: str, line: int) -> None:
     """Remember where a signal was created, in case no module names it."""
     key = id(signal)
-    _known.named.pop(key, None)  # the name of another that died
     _known.created_at[key] = (module, line)
     weakref.finalize(signal, _known.created_at.pop, key, None).atexit = False
 
@@ -281,42 +280,42 @@ def _forget_signal(key: int) -> None:
     info = _known.signals.pop(key, None)
     if info is not None:
         _known.dead.append(info)
+        if len(_known.dead) > MAX_DEAD:
+            _count_dead()
 
 
 def _name_of(signal: object) -> str:
-    key = id(signal)
-    if key not in _known.named and _may_look_again():
-        _known.named = names.named_instances(Signal)
-    if key in _known.named:
-        return _known.named[key]
-    module, line = _known.created_at.get(key, (type(signal).__module__, 0))
-    return names.unnamed_signal(module, line, type(signal))
-
-
-def _may_look_again() -> bool:
-    """Whether modules were loaded since the last look through them, or a second has passed: a look takes 10 ms."""
-    grown, now = len(sys.modules) != _known.modules_seen, monotonic()
-    if grown or now - _known.looked_at > 1.0:
-        _known.modules_seen, _known.looked_at = len(sys.modules), now
-        return True
-    return False
+    module, line = _known.created_at.get(id(signal), ("", 0))
+    name = _known.signal_names.find(signal, module)
+    return name or names.unnamed_signal(module or type(signal).__module__, line, type(signal))
 
 
 def receiver_info(receiver: object) -> ReceiverInfo:
-    """What is known about a receiver; for a bound method, about its function."""
-    target = receiver.__func__ if type(receiver) is MethodType else receiver
-    info = _known.receivers.get(id(target))
+    """What is known about a receiver; for a bound method, about its function and the class of its object."""
+    target: Any = receiver
+    owner: type | None = None
+    if type(receiver) is MethodType:
+        bound_to: Any = receiver.__self__
+        target, owner = receiver.__func__, bound_to if issubclass(type(bound_to), type) else type(bound_to)
+    key = id(target), id(owner)
+    info = _known.receivers.get(key)
     if info is not None and info.ref is not None and info.ref() is target:
         return info
-    return _learn_receiver(target)
+    return _learn_receiver(receiver, target, owner)
 
 
-def _learn_receiver(target: object) -> ReceiverInfo:
-    info, key, receivers = ReceiverInfo(target, _known.limits), id(target), _known.receivers
+def _learn_receiver(receiver: object, target: object, owner: type | None) -> ReceiverInfo:
+    info, receivers, key = ReceiverInfo(receiver, _known.limits), _known.receivers, (id(target), id(owner))
+
+    def forget(_dead: object) -> None:
+        receivers.pop(key, None)
+
     try:
-        info.ref = weakref.ref(target, lambda _: receivers.pop(key, None))
+        info.ref = weakref.ref(target, forget)
     except TypeError:
         return info
+    if owner is not None:
+        info.owner_ref = weakref.ref(owner, forget)
     receivers[key] = info
     return info
 
@@ -328,17 +327,26 @@ def known_signals() -> Iterator[SignalInfo]:
 
 def orphan_counts() -> dict[str, int]:
     """Dispatches that found no receiver, by signal; signals without any are left out."""
-    counts = _known.orphans_of_dead
-    while _known.dead:
-        dead = _known.dead.pop()  # its signal_state has added its count by now
-        if dead.orphans:
-            counts[dead.name] = counts.get(dead.name, 0) + dead.orphans
-    counts = dict(counts)
+    _count_dead()
+    counts = dict(_known.orphans_of_dead)
     for info in known_signals():
         orphans = info.orphan_count()
         if orphans:
             counts[info.name] = counts.get(info.name, 0) + orphans
     return counts
+
+
+def _count_dead() -> None:
+    """Add up the orphans of signals that are gone, by name."""
+    counts = _known.orphans_of_dead
+    while _known.dead:
+        try:
+            dead = _known.dead.pop()
+        except IndexError:  # another thread does the same
+            return
+        if dead.orphans:  # its signal_state has added its count by now
+            name = dead.name if dead.name in counts or len(counts) < MAX_DEAD else OTHER
+            counts[name] = counts.get(name, 0) + dead.orphans
 
 
 def reset_orphan_counts() -> None:

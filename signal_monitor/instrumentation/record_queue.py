@@ -7,6 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 QUEUE_SIZE = 10_000
+MAX_CELLS = 2_000_000
+"""Values that all records of a full queue may have: a record has one for each receiver, of some 32 bytes."""
+LEAST_SIZE = 100
 
 
 class RecordQueue:
@@ -22,6 +25,7 @@ class RecordQueue:
         self.items: deque[Any] = deque()
         self.dropped = 0
         self._on_first: Callable[[], None] | None = None
+        self._is_shrunk = False
 
     def __len__(self) -> int:
         return len(self.items)
@@ -36,6 +40,13 @@ class RecordQueue:
         self._full_size = size
         if self._on_first is None:
             self.size = size
+
+    def make_room_for(self, records: int, cells: int) -> None:
+        """Have room for fewer items while records are large: so many of them had so many values."""
+        most = MAX_CELLS * records // cells if cells else self._full_size
+        size = min(self._full_size, max(LEAST_SIZE, most))
+        if self._on_first is None and (self._is_shrunk or size < self._full_size):
+            self.size, self._is_shrunk = size, size < self._full_size
 
     def start_worker_on_first(self, start: Callable[[], None]) -> None:
         """Call a function when the next item comes."""

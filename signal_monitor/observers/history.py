@@ -10,6 +10,7 @@ from signal_monitor.records import Amendment, Dispatch, ReceiverCall
 from signal_monitor.stores.base import Batch
 
 from .base import BaseObserver
+from .bounded import bounded
 from .sampling import Sampler
 
 MAX_TREE = 300
@@ -54,7 +55,7 @@ class History(BaseObserver):
         tree = self._pending.get(dispatch.root_id)
         if tree is None:
             tree = self._pending[dispatch.root_id] = Tree()
-        self._pending_count += tree.add(dispatch)
+        self._pending_count += tree.add(bounded(dispatch))
         if dispatch.id == dispatch.root_id:
             self._decide(dispatch.root_id)
         elif self._pending_count > MAX_PENDING:

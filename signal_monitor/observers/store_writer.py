@@ -83,10 +83,16 @@ class StoreWriter(BaseObserver):
         try:
             self._store.write(batch)
         except StoreError as error:
-            self._process.drop("store", len(batch.dispatches) + len(batch.amendments) + len(batch.requests))
-            for source in self._sources:
-                source.refused(batch)
+            self._refused(batch)
             self._warn(error)
+        except Exception:
+            self._refused(batch)
+            raise
+
+    def _refused(self, batch: Batch) -> None:
+        self._process.drop("store", len(batch.dispatches) + len(batch.amendments) + len(batch.requests))
+        for source in self._sources:
+            source.refused(batch)
 
     def _warn(self, error: StoreError) -> None:
         if time.monotonic() - self._warned_at >= WARNING_SECONDS:

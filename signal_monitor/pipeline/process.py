@@ -15,12 +15,15 @@ from pathlib import Path
 
 import django
 
+from signal_monitor.counts import largest
 from signal_monitor.errors import errors
 from signal_monitor.instrumentation.custom_send import custom_classes
 from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.instrumentation.info import orphan_counts
 from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.records import Process, RunningCall
+from signal_monitor.scrubbing import scrub_arguments
+from signal_monitor.text import cleaned
 
 RATE_SECONDS = 5.0
 
@@ -76,8 +79,8 @@ class ThisProcess:
         return Process(
             id=self.id,
             pid=os.getpid(),
-            host=socket.gethostname(),
-            title=title(sys.argv),
+            host=cleaned(socket.gethostname()),
+            title=cleaned(scrub_arguments(title(sys.argv))),
             started_at=self.started_at,
             seen_at=now,
             ended_at=now if ended else None,
@@ -85,7 +88,7 @@ class ThisProcess:
             dispatches=self.dispatches,
             queue_length=len(record_queue),
             dropped=self.losses(),
-            orphans=orphan_counts(),
+            orphans=largest(orphan_counts()),
             errors=errors.count,
             last_error=errors.last,
             versions=VERSIONS,

@@ -15,6 +15,8 @@ from signal_monitor.records import RunningCall
 from .converter import RecordConverter, nanoseconds
 from .worker import give_lineage
 
+MAX_RUNNING = 100
+"""Running calls that a process reports at most: those that have been running longest."""
 NOTABLE_NS = 50_000_000
 """The time from which a running receiver call is shown."""
 
@@ -29,6 +31,8 @@ def running_calls(converter: RecordConverter) -> tuple[RunningCall, ...]:
     ]
     if not running:
         return ()
+    running.sort(key=lambda item: _running_ns(*item[:2]), reverse=True)
+    del running[MAX_RUNNING:]
     for record, _, _ in running:
         give_lineage(record)
     threads = sys._current_frames()  # noqa: SLF001 - the documented way to another thread's stack

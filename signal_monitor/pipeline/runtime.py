@@ -18,6 +18,7 @@ from signal_monitor.instrumentation.info import configure_limits, reset_orphan_c
 from signal_monitor.instrumentation.plans import forget_plans
 from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.names import Apps
+from signal_monitor.scrubbing import configure_scrubbing
 from signal_monitor.settings_watcher import follow_settings
 
 from .converter import RecordConverter
@@ -45,8 +46,8 @@ def instrument() -> None:
 
 
 def installed_apps() -> Apps:
-    """The names of the installed applications; none before they are loaded."""
-    return Apps([app.name for app in apps.get_app_configs()] if apps.apps_ready else ())
+    """The names of the installed applications, which are known once they are loaded."""
+    return Apps(lambda: [app.name for app in apps.get_app_configs()] if apps.apps_ready else None)
 
 
 def configure_instrumentation(config: Config) -> None:
@@ -54,6 +55,7 @@ def configure_instrumentation(config: Config) -> None:
     configure_limits(config.slow_limits)
     forget_plans()
     hooks.keeps_messages = config.ERROR_MESSAGES
+    configure_scrubbing(config.SCRUB_PATTERNS)
 
 
 def run(pipeline: Pipeline) -> None:

@@ -32,10 +32,10 @@ from signal_monitor.instrumentation.recorder import LateCall
 from signal_monitor.records import Aggregate, Amendment, Dispatch, ReceiverCall
 from signal_monitor.settings_watcher import follow_settings
 
+from .chunks import Chunks, weight_of
 from .converter import RecordConverter
 from .suppression import suppressed
 
-CHUNK = 512
 BUSY_SECONDS = 0.1
 IDLE_SECONDS = 0.25
 ROUND_SECONDS = 1.0
@@ -93,6 +93,7 @@ class Pipeline:
         self._thread: threading.Thread | None = None
         self._stopping = False
         self._ended = False
+        self._chunks = Chunks(queue)
 
     def add(self, observer: Observer) -> Callable[[], None]:
         """Hand dispatches to one more observer from now on, after the others; returns the function that undoes it."""
@@ -204,14 +205,17 @@ class Pipeline:
         busy = False
         while len(self._queue) and time.monotonic() < deadline:
             busy = True
-            self._deliver_queued(CHUNK)
+            self._deliver_queued(1)  # a chunk
+        if not len(self._queue):
+            self._chunks.forget()
         return busy
 
     def _deliver_queued(self, count: int) -> None:
-        """Deliver the oldest ``count`` items in chunks, between which the dispatching threads get their turn."""
+        """Deliver at least the oldest ``count`` items; between chunks, the dispatching threads get their turn."""
         self.converter.set_clock()
-        while count > 0 and (items := self._queue.take(min(count, CHUNK))):
+        while count > 0 and (items := self._queue.take(self._chunks.size)):
             count -= len(items)
+            self._chunks.adapt(items)
             for item in self._without_aggregated(items):
                 self._deliver(item)
 
@@ -226,7 +230,7 @@ class Pipeline:
                     if not is_outermost(item):
                         give_lineage(item)  # and to those around it, which come later and are not aggregated then
                 elif wanted > 0:
-                    wanted -= 1
+                    wanted -= weight_of(item)
                 else:
                     routine[mark_aggregated(item)].append(item)
                     continue

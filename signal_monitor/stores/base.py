@@ -169,7 +169,10 @@ class Store(ABC):
 
     @abstractmethod
     def processes(self) -> list[Process]:
-        """The processes that have reported, newest report first; those that ended long ago are left out."""
+        """The processes that have reported, newest report first.
+
+        Of those that have ended, the oldest are added up by the hour; after a day, they are left out.
+        """
 
     @abstractmethod
     def clear(self) -> None:

@@ -8,6 +8,8 @@ from functools import lru_cache
 from signal_monitor.records import Dispatch, Outcome, ReceiverCall
 from signal_monitor.stores.retention import category_of
 
+EXACT = "="
+"""What a filter begins with that is a whole name, as in links."""
 FAILED_OUTCOMES = ("raised", "swallowed")
 REQUEST_SIGNALS = ("django.core.signals.request_finished", "django.core.signals.request_started")
 
@@ -16,12 +18,12 @@ REQUEST_SIGNALS = ("django.core.signals.request_finished", "django.core.signals.
 class DispatchFilter:
     """Which dispatches to read; a field that is not set does not restrict.
 
-    ``signal``, ``sender`` and ``receiver`` match anywhere in the name, and case is ignored; with a ``*``, they are
-    patterns of the whole name. ``exact_receiver`` matches one receiver's whole name. ``app`` matches the app of a
-    receiver. ``outcome`` matches a dispatch with at least one such receiver call; "failed" matches raised and
-    swallowed. ``slow`` keeps slow and critical ones. ``min_ms`` is in milliseconds. ``before``, in seconds since the
-    epoch, keeps what started earlier. ``without_request_signals`` leaves out Django's request_started and
-    request_finished, two for every request, unless they were slow or failed.
+    ``signal``, ``sender``, ``receiver`` and ``app`` match anywhere in the name, and case is ignored; with a ``*``, they
+    are patterns of the whole name; what follows a ``=`` is the whole name. ``exact_receiver`` and ``exact_signal`` are
+    whole names too. ``app`` is the app of a receiver. ``outcome`` matches a dispatch with at least one such receiver
+    call; "failed" matches raised and swallowed. ``slow`` keeps slow and critical ones. ``min_ms`` is in milliseconds.
+    ``before``, in seconds since the epoch, keeps what started earlier. ``without_request_signals`` leaves out Django's
+    request_started and request_finished, two for every request, unless they were slow or failed.
     """
 
     signal: str = ""
@@ -43,7 +45,12 @@ class DispatchFilter:
 # Cached: a store calls it for every row, and there are few names.
 @lru_cache(maxsize=8192)
 def matches(pattern: str, name: str) -> bool:
-    """Whether the pattern occurs in the name or, with a ``*``, matches the whole name; case is ignored."""
+    """Whether the pattern occurs in the name or, with a ``*``, matches the whole name; case is ignored.
+
+    With a ``=`` before it, it is the name.
+    """
+    if pattern.startswith(EXACT):
+        return name == pattern.removeprefix(EXACT)
     pattern, name = pattern.casefold(), name.casefold()
     return _matches_pieces(pattern.split("*"), name) if "*" in pattern else pattern in name
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from signal_monitor.records import Amendment, Dispatch, Process, Request, SubjectKind
 from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, Store, Totals, merged
+from signal_monitor.stores.ended import added, sum_id, surplus
 from signal_monitor.stores.filters import DispatchFilter, is_before, is_match, matches, min_ns
 from signal_monitor.stores.retention import (
     CATEGORIES,
@@ -67,6 +68,7 @@ class MemoryStore(Store):
                 self._put_request(request)
             for totals in batch.totals:
                 self._totals[batch.process.id, totals.kind, totals.key, totals.window] = _copy(totals)
+            self._add_up_ended(batch.process.seen_at)
             self._prune(batch.process.seen_at)
 
     def _put(self, dispatch: Dispatch) -> None:
@@ -76,8 +78,8 @@ class MemoryStore(Store):
         self._row_bytes += _dispatch_bytes(dispatch)
 
     def _put_request(self, request: Request) -> None:
-        if self._requests.pop(request.id, None) is None:
-            self._row_bytes += REQUEST_BYTES
+        replaced = self._requests.pop(request.id, None)
+        self._row_bytes += _request_bytes(request) - (_request_bytes(replaced) if replaced is not None else 0)
         self._requests[request.id] = request
 
     def _amend(self, amendment: Amendment) -> None:
@@ -87,6 +89,17 @@ class MemoryStore(Store):
 
     def _find(self, dispatch_id: str) -> Dispatch | None:
         return next((rows[dispatch_id] for rows in self._dispatches.values() if dispatch_id in rows), None)
+
+    def _add_up_ended(self, now: float) -> None:
+        """Add up the oldest processes that have ended, if there are too many."""
+        for process in surplus(self._processes.values(), now):
+            target = sum_id(process)
+            self._processes[target] = added(self._processes.get(target), process)
+            del self._processes[process.id]
+            for place in [place for place in self._totals if place[0] == process.id]:
+                totals = self._totals.pop(place)
+                _, kind, key, window = place
+                self._totals.setdefault((target, kind, key, window), Totals(kind, key, window)).add(totals)
 
     def _prune(self, now: float) -> None:
         for process in list(self._processes.values()):
@@ -111,7 +124,7 @@ class MemoryStore(Store):
             if self._row_bytes <= allowed:
                 return
             row = found.pop(key)
-            self._row_bytes -= REQUEST_BYTES if rows == "requests" else _dispatch_bytes(row)
+            self._row_bytes -= _request_bytes(row) if rows == "requests" else _dispatch_bytes(row)
 
     def _delete_windows(self, protected: int, allowed: int, totals_bytes: int) -> int:
         """Delete the oldest windows until the totals are small enough; answers how large they are then."""
@@ -213,7 +226,11 @@ def _dispatch_bytes(dispatch: Dispatch | None) -> int:
     failures = [failure for failure in (dispatch.failure, *(call.failure for call in dispatch.calls)) if failure]
     frames = len(dispatch.stack) + sum(len(failure.traceback) for failure in failures)
     messages = sum(len(failure.message or "") for failure in failures)
-    return DISPATCH_BYTES + CALL_BYTES * len(dispatch.calls) + FRAME_BYTES * frames + messages
+    return DISPATCH_BYTES + len(dispatch.sender) + CALL_BYTES * len(dispatch.calls) + FRAME_BYTES * frames + messages
+
+
+def _request_bytes(request: Request) -> int:
+    return REQUEST_BYTES + len(request.path)
 
 
 def _totals_bytes(totals: Totals) -> int:

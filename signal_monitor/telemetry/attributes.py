@@ -18,8 +18,11 @@ from opentelemetry.trace import Span, Status, StatusCode
 from signal_monitor.instrumentation.info import DispatchInfo, ReceiverInfo
 from signal_monitor.names import Apps
 from signal_monitor.records import Failure, Outcome
+from signal_monitor.scrubbing import scrub
+from signal_monitor.text import cleaned
 
 Attributes = dict[str, str | int | float]
+MAX_NAMES = 5_000
 
 SIGNAL = "django.signal.name"
 METHOD = "django.signal.method"
@@ -67,7 +70,9 @@ class ReceiverNames:
         key = (receiver.module, receiver.name)
         name = self._known.get(key)
         if name is None:
-            name = self._known[key] = f"receive {self._short(receiver.module, receiver.name)}"
+            if len(self._known) >= MAX_NAMES:
+                self._known.clear()
+            name = self._known[key] = f"receive {cleaned(self._short(receiver.module, receiver.name))}"
         return name
 
     def _short(self, module: str, name: str) -> str:
@@ -98,7 +103,7 @@ def _defines(module: object, name: str, attribute: str) -> bool:
 
 def dispatch_attributes(info: DispatchInfo) -> Attributes:
     """The attributes of a dispatch's span that are known when it starts."""
-    return {SIGNAL: info.signal.name, METHOD: info.method, SENDER: info.sender, RECEIVERS: len(info.receivers)}
+    return {SIGNAL: info.signal.name, METHOD: info.method, SENDER: scrub(info.sender), RECEIVERS: len(info.receivers)}
 
 
 def ended_dispatch_attributes(failed: int, failure: Failure | None) -> Attributes:
@@ -168,13 +173,13 @@ def exception_attributes(failure: Failure, receiver: str | None = None) -> dict[
 
 
 def stacktrace(failure: Failure) -> str:
-    """A failure's traceback as text."""
+    """A failure's traceback as text, without secrets in its lines of code."""
     lines = ["Traceback (most recent call last):"]
     for frame in failure.traceback:
         lines.append(f'  File "{frame.path}", line {frame.line}, in {frame.function}')
         source = linecache.getline(frame.path, frame.line).strip()
         if source:
-            lines.append(f"    {source}")
+            lines.append(f"    {scrub(source)}")
     return "\n".join([*lines, f"{failure.type}: {failure.message}" if failure.message else failure.type])
 
 

@@ -18,15 +18,18 @@ from django.utils.safestring import SafeString
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard import formatting
 from signal_monitor.dashboard.addresses import page_url
+from signal_monitor.dashboard.notices import unreadable_notice
 from signal_monitor.dashboard.pages.base import PartNode
 from signal_monitor.records import Dispatch, ReceiverCall, Request
+from signal_monitor.stores.filters import EXACT
+from signal_monitor.text import MAX_LINE, cleaned
 from signal_monitor.thresholds import CRITICAL_FACTOR, severity
 
 register = template.Library()
 
 WORD_BREAK = SafeString("<wbr>")
 STEPS = re.compile(r"[^._…]*[._…]+|[^._…]+")
-LONGEST_TITLE = 28
+LONGEST_TITLE = 60
 MEANINGS = {
     "ok": "returned",
     "raised": "raised, and the exception reached the caller",
@@ -46,7 +49,14 @@ register.filter("rate", formatting.rate)
 register.filter("share", formatting.share)
 register.filter("clock", formatting.clock)
 register.filter("moment", formatting.moment)
+register.filter("clean", cleaned)
 register.simple_tag(page_url)
+
+
+@register.simple_tag(name="unreadable_notice")
+def _unreadable_notice(count: int | str) -> SafeString:
+    """How many records the page leaves out."""
+    return unreadable_notice(count or 0)  # type: ignore[arg-type]  # "" where a page has no such number
 
 
 @register.tag
@@ -99,12 +109,6 @@ def _breakable(text: str) -> SafeString:
 
 
 @register.filter
-def short_name(name: str) -> str:
-    """The last part of a dotted name."""
-    return formatting.split_name(name).last
-
-
-@register.filter
 def filename(path: str) -> str:
     """The last part of a file's path."""
     return PurePath(path).name
@@ -113,6 +117,10 @@ def filename(path: str) -> str:
 @register.filter
 def setting(value: object) -> str:
     """A setting's value as text."""
+    return cleaned(_setting(value), MAX_LINE)
+
+
+def _setting(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {item}" for key, item in value.items()) or "none"
     if isinstance(value, tuple):
@@ -140,9 +148,10 @@ def dispatch_url(dispatch_id: str) -> str:
 
 @register.simple_tag
 def live_link(text: str | None = None, **where: str) -> SafeString:
-    """A link to the live page with a filter; shows the filter's value unless given a text."""
+    """A link to the live page, filtered by whole names; shows the name unless given a text."""
     content = dotted(next(iter(where.values()))) if text is None else text
-    return _anchor(f"{page_url('live')}?{urlencode(where)}", content)
+    exact = {name: f"{EXACT}{value}" for name, value in where.items()}
+    return _anchor(f"{page_url('live')}?{urlencode(exact)}", content)
 
 
 @register.simple_tag
@@ -167,7 +176,7 @@ def trace_link(record: Dispatch | Request, call: ReceiverCall | None = None) -> 
 def _what_ran(record: Dispatch | Request, call: ReceiverCall | None) -> str:
     if isinstance(record, Request):
         return f"{record.method} {record.path}"
-    return short_name(call.receiver if call else record.signal)
+    return call.receiver if call else record.signal
 
 
 @register.simple_tag(takes_context=True)

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.cookiejar import CookieJar
 from pathlib import Path
-from urllib.parse import urlencode
-from urllib.request import HTTPCookieProcessor, build_opener
+from urllib.error import HTTPError
+from urllib.parse import urlencode, urlsplit
+from urllib.request import HTTPCookieProcessor, Request, build_opener, urlopen
 
 import pytest
 
 from tests.dashboard.websocket import Closed, Refused, WebSocket, number_of
-from tests.support.servers import STAFF_NAME, STAFF_PASSWORD, Site, running_site
+from tests.support.servers import STAFF_NAME, STAFF_PASSWORD, Site, running_site, wait_until
 
 FRAME_BYTES = 500_000
-MISUSE, NO_ACCESS, NO_SUCH_PAGE, SILENT, TOO_BIG, TRY_LATER = 4400, 4403, 4404, 4408, 4413, 4503
+MISUSE, NO_ACCESS, NO_SUCH_PAGE, SILENT, TOO_BIG, TOO_MANY, TRY_LATER = 4400, 4403, 4404, 4408, 4413, 4429, 4503
 
 
 def impatient_site(prepared_database: Path, directory: Path, *, debug: bool) -> Iterator[Site]:
@@ -150,6 +152,28 @@ def test_a_viewer_who_talks_nonsense_is_closed(open_site: Site, message: str, co
         assert viewer.receive() == Closed(code)
 
 
+@pytest.mark.parametrize("message", ['{"paused": false}', '{"ack": 0}'])
+def test_a_viewer_who_sends_without_end_is_closed_and_logged_once(open_site: Site, message: str) -> None:
+    for _ in range(3):
+        with WebSocket(socket_url(open_site)) as viewer:
+            with contextlib.suppress(OSError):
+                for _ in range(2_000):
+                    viewer.send(message)
+            answer: object = None
+            while not isinstance(answer, Closed):
+                answer = viewer.receive()
+            assert answer == Closed(TOO_MANY)
+    assert open_site.log.count("because it sends too many messages") == 1
+
+
+def test_a_viewer_who_does_not_read_is_logged_once(open_site: Site) -> None:
+    with ExitStack() as stack:
+        stuck = [stack.enter_context(WebSocket(socket_url(open_site), receive_buffer=4096)) for _ in range(3)]
+        assert wait_until(lambda: "does not read" in open_site.log)
+        assert all(viewer.drain() < 2 * FRAME_BYTES for viewer in stuck)
+    assert open_site.log.count("because it does not read") == 1
+
+
 def test_a_page_that_does_not_exist_closes_the_socket_for_good(open_site: Site) -> None:
     with WebSocket(socket_url(open_site, query="page=nowhere")) as viewer:
         assert viewer.receive() == Closed(NO_SUCH_PAGE)
@@ -169,6 +193,50 @@ def test_one_view_too_many_is_put_off(open_site: Site) -> None:
 def test_a_page_from_elsewhere_gets_no_socket(open_site: Site, path: str, origin: str | None) -> None:
     with pytest.raises(Refused, match="403"):
         WebSocket(socket_url(open_site, path), origin=origin)
+
+
+def test_a_refused_socket_logs_why_once(start_site: Callable[..., Site]) -> None:
+    """A proxy that drops the port from Host, or does not say that the page has TLS, would be refused in silence."""
+    site = start_site(debug=False)
+    port_dropped = {"host": "localhost", "origin": "http://localhost:8080"}
+    tls_unsaid = {"host": "localhost", "origin": "https://localhost"}
+    for headers in (port_dropped, port_dropped, tls_unsaid, {"host": "evil.example"}, {"origin": None}, {}, {}):
+        with pytest.raises(Refused, match="403"):
+            WebSocket(f"{site.url}/signals/ws/?page=overview", **headers)
+    told = [line.partition("was refused: ")[2] for line in site.log.splitlines() if "was refused: " in line]
+    assert len(told) == 5
+    assert told[0].startswith(
+        "its page is of the origin 'http://localhost:8080', but the request came for 'http://localhost'"
+    )
+    assert told[1].startswith(
+        "its page is of the origin 'https://localhost', but the request came for 'http://localhost'"
+    )
+    assert told[2] == "its Host header 'evil.example' is not in ALLOWED_HOSTS."
+    assert told[3] == "it has no Origin header, which browsers always send."
+    assert told[4].startswith("its user may not see the signal monitor")
+    assert all("proxy_set_header Host" in text and "CSRF_TRUSTED_ORIGINS" in text for text in told[:2])
+
+
+def test_a_name_that_an_attacker_points_at_this_machine_gets_nothing(start_site: Callable[..., Site]) -> None:
+    """With DEBUG, and all hosts allowed, a page of the attacker's could otherwise read everything."""
+    site = start_site(env={"DJANGO_SETTINGS_MODULE": "tests.dashboard.any_host_settings"})
+    evil = f"evil.example:{urlsplit(site.url).port}"
+    with pytest.raises(Refused, match="403"):
+        WebSocket(f"{site.url}/signals/ws/?page=overview", host=evil, origin=f"http://{evil}")
+    with pytest.raises(HTTPError, match="403"):
+        urlopen(Request(f"{site.url}/signals/", headers={"Host": evil}))  # noqa: S310 - the test's own site
+    with WebSocket(f"{site.url}/signals/ws/?page=overview") as viewer:
+        viewer.receive_frame()
+
+
+def test_an_origin_that_the_project_trusts_gets_a_socket(start_site: Callable[..., Site]) -> None:
+    """The browser's address and that of the site differ, as behind a proxy that sends its upstream's name."""
+    site = start_site(env={"DJANGO_SETTINGS_MODULE": "tests.dashboard.any_host_settings"})
+    for origin in ("https://monitor.example", "http://monitor.example:8080", "https://a.wild.example"):
+        with WebSocket(f"{site.url}/signals/ws/?page=overview", origin=origin) as viewer:
+            viewer.receive_frame()
+    with pytest.raises(Refused, match="403"):
+        WebSocket(f"{site.url}/signals/ws/?page=overview", origin="http://monitor.example")
 
 
 def test_an_anonymous_client_gets_no_socket(closed_site: Site) -> None:

@@ -166,6 +166,40 @@ def test_foreign_owner_is_refused(tmp_path: Path, sqlite_url: str, name: str) ->
         write(open_store(sqlite_url), dispatch())
 
 
+@pytest.mark.parametrize(("name", "mode"), [("store", 0o777), ("store", 0o1777), ("store", 0o702)])
+def test_directory_that_everybody_may_write_to_is_refused(
+    tmp_path: Path, sqlite_url: str, name: str, mode: int
+) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name).chmod(mode)
+    with pytest.raises(StoreError, match=f"Every user of this host may write to {tmp_path / name}, .*SIGNAL_MONITOR"):
+        write(open_store(sqlite_url), dispatch())
+    assert list((tmp_path / name).iterdir()) == []
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o777, 0o602])
+def test_file_that_everybody_may_write_to_is_refused(tmp_path: Path, sqlite_url: str, mode: int) -> None:
+    path = tmp_path / "store" / "store.sqlite3"
+    path.parent.mkdir()
+    path.touch()
+    path.chmod(mode)
+    with pytest.raises(StoreError, match=f"may write to {path}, whose mode is {mode:04o}: run chmod o-w"):
+        write(open_store(sqlite_url), dispatch())
+    assert path.read_bytes() == b""
+
+
+def test_file_of_a_group_is_used(tmp_path: Path, sqlite_url: str) -> None:
+    """With umask 002, as many systems have it, files and directories belong to a group."""
+    path = tmp_path / "store" / "store.sqlite3"
+    path.parent.mkdir()
+    path.parent.chmod(0o775)
+    path.touch()
+    path.chmod(0o664)
+    store = open_store(sqlite_url)
+    write(store, dispatch())
+    store.close()
+
+
 def test_place_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot be created"):

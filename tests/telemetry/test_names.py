@@ -33,7 +33,7 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def name_of(receiver: object) -> str:
-    names = ReceiverNames(Apps(["site1.shop", "site1.shop.till"]))
+    names = ReceiverNames(Apps(lambda: ["site1.shop", "site1.shop.till"]))
     return names.of(ReceiverInfo(receiver, SlowLimits()))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -134,3 +135,29 @@ def test_scope_schema_and_resource(export: Callable[[], dict[str, Span]]) -> Non
     sent = spans["send shipped"]
     assert (sent.scope, sent.schema_url, sent.kind) == ("signal_monitor", SCHEMA_URL, "INTERNAL")
     assert sent.resource == spans["request"].resource
+
+
+ODD = "\ud800\x00\x1b[2J\u202e"
+"""Text that protocol buffers cannot encode, or that a terminal obeys."""
+
+
+def test_odd_text_keeps_no_span_from_the_collector(
+    export: Callable[[], dict[str, Span]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Django logs the text as it is, and what a test has logged is sent to another process.
+    monkeypatch.setattr(logging.getLogger("django.dispatch"), "disabled", True)
+
+    def fail(**kwargs: Any) -> None:
+        raise type("Odd", (ValueError,), {"__qualname__": f"Odd{ODD}"})(f"message {ODD}")
+
+    fail.__qualname__, fail.__module__ = f"fail{ODD}", f"module{ODD}"
+    odd = Signal()
+    odd.connect(fail)
+    with trace.get_tracer("test").start_as_current_span("request"):
+        odd.send_robust(f"sender {ODD}")
+
+    spans = export()
+    assert len(spans) == 3
+    (received,) = [span for name, span in spans.items() if name.startswith("receive")]
+    assert "\\ud800\\x00\\x1b[2J\\u202e" in received.name
+    assert r"message \\ud800" in str(received)

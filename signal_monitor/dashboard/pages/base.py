@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,10 +13,12 @@ from django.template.context import Context as TemplateContext
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard.engine import find_template
 from signal_monitor.dashboard.fields import PageForm, as_text
+from signal_monitor.dashboard.notices import unreadable_notice
 from signal_monitor.dashboard.serializers import Json
 from signal_monitor.records import Dispatch, Request
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import Store, Totals
+from signal_monitor.stores.unreadable import unreadable_rows
 
 Params = Mapping[str, str]
 Context = dict[str, Any]
@@ -32,7 +34,9 @@ class UnknownPage(LookupError):  # noqa: N818 - an answer, as Http404 is
 
 
 class NotStored(LookupError):  # noqa: N818 - the same
-    """The store does not contain what the page is about."""
+    """The store does not contain what the page is about; ``unreadable`` if it has it, and cannot read it."""
+
+    unreadable = False
 
 
 @dataclass(frozen=True)
@@ -85,22 +89,35 @@ class Page(ABC):
     def context(self, params: Params) -> Context:
         """Everything the template needs, for valid parameters; blocking. Raises NotStored and StoreError."""
         store, limits = get_store(), get_config().slow_limits
+        with unreadable_rows() as unreadable:
+            titles = {process.id: process.title for process in store.processes()}
+            fetched = self._fetch_or_say_why(store, params, unreadable)
         return {
             "page": self,
             "params": params,
             "slow_ns": limits.slow_ns,
             "has_other_limits": bool(limits.by_pattern),
-            "titles": {process.id: process.title for process in store.processes()},
-            **self.fetch(store, params),
+            "titles": titles,
+            "unreadable": len(unreadable),
+            **fetched,
         }
+
+    def _fetch_or_say_why(self, store: Store, params: Params, unreadable: Sized) -> Context:
+        before = len(unreadable)
+        try:
+            return self.fetch(store, params)
+        except NotStored as error:
+            error.unreadable = len(unreadable) > before
+            raise
 
     def render_parts(self, params: Params) -> str:
         """HTML of the live parts, to be swapped in by id; "" if the store no longer contains what the page is about."""
         try:
             context = self.context(params)
-        except NotStored:
-            return ""
-        return _render_nodes(self.template, self.parts, {**context, "oob": True})
+        except NotStored as error:
+            return unreadable_notice(1, oob=True) if error.unreadable else ""
+        parts = _render_nodes(self.template, self.parts, {**context, "oob": True})
+        return unreadable_notice(context["unreadable"], oob=True) + parts
 
 
 class PartNode(Node):

@@ -7,13 +7,15 @@ from dataclasses import fields
 
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard.pages.base import Context, Page, Params
-from signal_monitor.dashboard.processes import ProcessState, alive, orphans, processes
+from signal_monitor.dashboard.processes import ProcessState, alive, processes, seen, shown_orphans
 from signal_monitor.dashboard.serializers import Json, fields_json
+from signal_monitor.scrubbing import scrub
 from signal_monitor.stores.base import Store
+from signal_monitor.text import MAX_LINE, cleaned
 
 PROCESS_FIELDS = (
     *("id", "pid", "host", "title", "started_at", "seen_at", "ended_at", "rate", "dispatches", "queue_length"),
-    *("dropped", "orphans", "errors", "last_error", "versions", "mode"),
+    *("dropped", "orphans", "errors", "last_error", "versions", "mode", "count"),
 )
 
 
@@ -31,9 +33,10 @@ class HealthPage(Page):
         return {
             "processes": states,
             "alive": alive(states),
-            "orphans": orphans(states),
-            "location": store.location,
-            "settings": [(field.name, getattr(config, field.name)) for field in fields(config)],
+            "seen": seen(states),
+            "orphans": shown_orphans(states),
+            "location": cleaned(store.location, MAX_LINE),
+            "settings": [(field.name, _shown(getattr(config, field.name))) for field in fields(config)],
         }
 
     def as_json(self, context: Context) -> Json:
@@ -44,6 +47,11 @@ class HealthPage(Page):
             "processes": [_process_json(state) for state in context["processes"]],
             "orphans": context["orphans"],
         }
+
+
+def _shown(value: object) -> object:
+    """The value of a setting without its secrets, such as a password in a URL."""
+    return scrub(value) if isinstance(value, str) else value
 
 
 def _process_json(state: ProcessState) -> Json:

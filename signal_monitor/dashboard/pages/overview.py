@@ -83,7 +83,12 @@ class Overview:
     @property
     def orphans(self) -> dict[str, int]:
         """Dispatches that found no receiver, by signal."""
-        return processes.orphans(self.processes)
+        return processes.shown_orphans(self.processes)
+
+    @property
+    def seen(self) -> int:
+        """Processes that have reported."""
+        return processes.seen(self.processes)
 
     @property
     def alive(self) -> int:
@@ -113,7 +118,7 @@ class OverviewPage(Page):
             "slow": overview.slow,
             "failures": overview.failures,
             "dropped": overview.dropped,
-            "processes": len(overview.processes),
+            "processes": overview.seen,
             "processes_alive": overview.alive,
             "orphans": overview.orphans,
             "running": [running_json(row) for row in overview.running],

@@ -9,6 +9,8 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 from signal_monitor.records import Dispatch, Failure, Frame, Process, ReceiverCall, Request, RunningCall
+from signal_monitor.stores.sqlite.validation import checker_of
+from signal_monitor.text import encodable
 
 R = TypeVar("R")
 Decoder = Callable[[Any], Any]
@@ -41,11 +43,15 @@ def encode(record: Dispatch | Request | Process) -> str:
 
 def _record(record_type: type[R], **parts: Decoder) -> Callable[[list[Any]], R]:
     """A decoder for a record; ``parts`` are the decoders of fields that JSON does not restore by itself."""
-    places = [(field_names(record_type).index(name), decoder) for name, decoder in parts.items()]
+    names = field_names(record_type)
+    places = [(names.index(name), decoder) for name, decoder in parts.items()]
+    are_valid = checker_of(record_type, names)
 
     def decode_record(values: list[Any]) -> R:
         for place, decoder in places:
             values[place] = decoder(values[place])
+        if not are_valid(values):
+            raise DamagedError("a value of another type")
         return record_type(*values)
 
     return decode_record
@@ -74,8 +80,8 @@ def decode(record_type: type[R], text: str) -> R:
     """The record of a text that ``encode`` returned; raises DamagedError for any other text."""
     try:
         record: R = _decoders[record_type](json.loads(text))
-    except (ValueError, TypeError, IndexError) as error:
-        raise DamagedError(f"not a {record_type.__name__}: {text[:80]!r}") from error
+    except (ValueError, TypeError, LookupError, RecursionError, DamagedError) as error:
+        raise DamagedError(f"not a {record_type.__name__}: {text!r:.80}") from error
     return record
 
 
@@ -89,13 +95,13 @@ def decode_buckets(text: str | None) -> dict[int, int]:
     buckets: dict[int, int] = {}
     try:
         numbers = json.loads(f"[{text or ''}]")
-        for bucket, count in zip(numbers[::2], numbers[1::2], strict=True):
+        for bucket, count in zip(map(int, numbers[::2]), map(int, numbers[1::2]), strict=True):
             buckets[bucket] = buckets.get(bucket, 0) + count
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise DamagedError(f"not a histogram: {text!r:.80}") from error
     return buckets
 
 
 def column(text: str) -> str:
     """The text for a database column: characters that UTF-8 cannot encode are escaped."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+    return encodable(text)

@@ -131,3 +131,9 @@ def _refuse_foreign(path: Path) -> None:
             f"{path} belongs to the user with id {found.st_uid}, this process to {os.geteuid()}: "
             f"run both as one user, remove it, {ADVICE}."
         )
+    if found.st_mode & stat.S_IWOTH:
+        remedy = "give the file a directory of its own" if found.st_mode & stat.S_ISVTX else "run chmod o-w on it"
+        raise StoreError(
+            f"Every user of this host may write to {path}, whose mode is {stat.S_IMODE(found.st_mode):04o}: "
+            f"{remedy}, {ADVICE}."
+        )

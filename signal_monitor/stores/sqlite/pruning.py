@@ -12,6 +12,7 @@ from signal_monitor.stores.retention import (
 )
 
 from . import statements
+from .ended import add_up_ended
 from .schema import pragma
 
 WAL_SHARE = 16
@@ -31,7 +32,7 @@ def prune(connection: sqlite3.Connection, max_bytes: int, now: float) -> None:
     _delete_old(connection, now)
     limit = max_bytes - max_bytes // WAL_SHARE
     if _used_bytes(connection) > limit:
-        _make_space(connection, max_bytes, limit - max_bytes // SLACK_SHARE)
+        _make_space(connection, max_bytes, limit - max_bytes // SLACK_SHARE, now)
     _shrink(connection, limit)
 
 
@@ -42,7 +43,7 @@ def _delete_old(connection: sqlite3.Connection, now: float) -> None:
     connection.executemany("DELETE FROM processes WHERE id = ?", gone)
 
 
-def _make_space(connection: sqlite3.Connection, max_bytes: int, target: int) -> None:
+def _make_space(connection: sqlite3.Connection, max_bytes: int, target: int, now: float) -> None:
     left = MAX_DELETED
     for rows, protected in deletions(max_bytes):
         surplus = _count(connection, rows) - protected
@@ -53,6 +54,7 @@ def _make_space(connection: sqlite3.Connection, max_bytes: int, target: int) -> 
                 return
             surplus -= at_once
             left -= ROWS_AT_ONCE
+    add_up_ended(connection, now, kept=0)
 
 
 def _count(connection: sqlite3.Connection, rows: Deletable) -> int:

@@ -9,8 +9,9 @@ from signal_monitor.records import Dispatch, Request, SubjectKind
 from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Totals
 from signal_monitor.stores.filters import REQUEST_SIGNALS, DispatchFilter, min_ns, outcomes
 from signal_monitor.stores.retention import Deletable, category_of
-from signal_monitor.stores.sqlite.encoding import column, decode_buckets, encode, encode_buckets
+from signal_monitor.stores.sqlite.encoding import DamagedError, column, decode_buckets, encode, encode_buckets
 from signal_monitor.stores.sqlite.schema import TOTALS_FIELDS
+from signal_monitor.stores.sqlite.validation import checker_of
 
 Row = tuple[Any, ...]
 Term = tuple[str, list[Any]]
@@ -31,7 +32,7 @@ PUT_DISPATCH = "INSERT OR REPLACE INTO dispatches VALUES (?, ?, ?, ?, ?, ?, ?, ?
 PUT_PAYLOAD = "INSERT INTO payloads VALUES (?, ?)"
 PUT_CALL = "INSERT INTO calls VALUES (?, ?, ?, ?, ?)"
 PUT_REQUEST = "INSERT OR REPLACE INTO requests (id, path, started_at, duration_ns, payload) VALUES (?, ?, ?, ?, ?)"
-PUT_PROCESS = "INSERT OR REPLACE INTO processes VALUES (?, ?, ?)"
+PUT_PROCESS = "INSERT OR REPLACE INTO processes VALUES (?, ?, ?, ?)"
 # REPLACE would delete the row and its entry in the second index many times a minute.
 PUT_TOTALS = (
     f"INSERT INTO totals (process, {_NAMES}) "  # noqa: S608 - our own text
@@ -50,6 +51,13 @@ TO_AMEND = "SELECT seq, payload FROM dispatches JOIN payloads USING (seq) WHERE 
 ONE_REQUEST = "SELECT payload FROM requests WHERE id = ?"
 PROCESSES = "SELECT payload FROM processes ORDER BY seen_at DESC"
 GONE_PROCESSES = "SELECT id FROM processes WHERE seen_at < ?"
+ONE_PROCESS = "SELECT payload FROM processes WHERE id = ?"
+DELETE_PROCESS = "DELETE FROM processes WHERE id = ?"
+COUNT_SILENT = "SELECT count(*) FROM processes WHERE ended OR seen_at < ?"
+SILENT_PROCESSES = "SELECT payload FROM processes WHERE ended OR seen_at < ?"
+TOTALS_OF_PROCESS = f"SELECT {_NAMES} FROM totals WHERE process = ?"  # noqa: S608 - our own text
+TOTALS_ROW = f'SELECT {_NAMES} FROM totals WHERE kind = ? AND "window" = ? AND key = ? AND process = ?'  # noqa: S608 - our own text
+DELETE_TOTALS_OF_PROCESS = "DELETE FROM totals WHERE process = ?"
 # By kind, with which the primary key begins: three short searches instead of a scan of the table.
 DELETE_WINDOWS = (
     "DELETE FROM totals WHERE kind IN ('receiver', 'signal', 'sender') AND \"window\" > 0 AND \"window\" < ?"
@@ -144,10 +152,27 @@ def select_failures(kind: SubjectKind, since: float | None, key: str | None, by:
     return query, values
 
 
+_are_totals = checker_of(Totals, TOTALS_FIELDS)
+
+
 def totals_of(row: Row, failure: Row) -> Totals:
-    """The totals in a row of ``select_totals``, with those of the columns of ``select_failures`` that belong to it."""
+    """The totals in a row of ``select_totals``, with those of the columns of ``select_failures`` that belong to it.
+
+    Raises DamagedError.
+    """
     *numbers, buckets, app, path, line, last_at = row
-    values = [*numbers, decode_buckets(buckets), app, path, line, last_at, *failure]
+    values = [*numbers, decode_buckets(buckets), app, path, line, last_at, *(failure or (None, None, None))]
+    if not _are_totals(values):
+        raise DamagedError("not totals")
+    return Totals(*values)
+
+
+def totals_of_row(row: Row) -> Totals:
+    """The totals in a row of the table; raises DamagedError."""
+    place = TOTALS_FIELDS.index("buckets")
+    values = [*row[:place], decode_buckets(row[place]), *row[place + 1 :]]
+    if not _are_totals(values):
+        raise DamagedError("not totals")
     return Totals(*values)
 
 
@@ -187,7 +212,7 @@ def select_dispatches(where: DispatchFilter, limit: int) -> Query:
 def select_requests(path: str, slow_ms: float, before: float, limit: int) -> Query:
     """The payloads of the requests that match, newest first."""
     terms: list[Term] = [
-        ("matches(?, path)", [column(path)]),
+        ("matches(?, CAST(path AS BLOB))", [column(path)]),
         ("duration_ns >= ?", [min_ns(slow_ms)]),
         ("started_at < ?", [before]),
     ]
@@ -199,8 +224,8 @@ def select_requests(path: str, slow_ms: float, before: float, limit: int) -> Que
 def _dispatch_terms(where: DispatchFilter) -> list[Term]:
     routine = REQUEST_SIGNALS if where.without_request_signals else ()
     return [
-        ("matches(?, signal)", [column(where.signal)]),
-        ("matches(?, sender)", [column(where.sender)]),
+        ("matches(?, CAST(signal AS BLOB))", [column(where.signal)]),
+        ("matches(?, CAST(sender AS BLOB))", [column(where.sender)]),
         ("signal = ?", [column(where.exact_signal)]),
         ("duration_ns >= ?", [min_ns(where.min_ms)]),
         ("slow = ?", [where.slow]),
@@ -215,9 +240,9 @@ def _dispatch_terms(where: DispatchFilter) -> list[Term]:
 def _call_terms(where: DispatchFilter) -> list[Term]:
     allowed = outcomes(where)
     return [
-        ("matches(?, receiver)", [column(where.receiver)]),
+        ("matches(?, CAST(receiver AS BLOB))", [column(where.receiver)]),
         ("receiver = ?", [column(where.exact_receiver)]),
-        ("matches(?, app)", [column(where.app)]),
+        ("matches(?, CAST(app AS BLOB))", [column(where.app)]),
         (f"outcome IN ({', '.join('?' * len(allowed))})", list(allowed)),
     ]
 

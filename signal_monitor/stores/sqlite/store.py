@@ -13,9 +13,11 @@ from signal_monitor.stores.retention import DEFAULT_BYTES, amended
 from signal_monitor.stores.sqlite import statements
 from signal_monitor.stores.sqlite.connection import Connector, begin
 from signal_monitor.stores.sqlite.encoding import DamagedError, column, decode, encode
+from signal_monitor.stores.sqlite.ended import add_up_ended
 from signal_monitor.stores.sqlite.location import find_path
 from signal_monitor.stores.sqlite.pruning import prune
 from signal_monitor.stores.sqlite.schema import TABLE_NAMES, is_current
+from signal_monitor.stores.unreadable import note_unreadable
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -59,7 +61,9 @@ class SqliteStore(Store):
         return self._reader.run(lambda connection: [make(row) for row in connection.execute(text, values)])
 
     def _records(self, record_type: type[R], text: str, values: Sequence[object] = ()) -> list[R]:
-        return self._read(lambda row: decode(record_type, row[0]), text, values)
+        """The records of a query; those that cannot be read are left out and noted."""
+        rows = self._read(lambda row: row[0], text, values)
+        return [record for row in rows if (record := _decoded(record_type, row)) is not None]
 
     def cursor(self) -> str:
         """The id of the file, and the number of writes to it."""
@@ -96,10 +100,11 @@ class SqliteStore(Store):
 
     def _totals(self, kind: SubjectKind, since: float | None, key: str | None, by: statements.Group) -> list[Totals]:
         def read(connection: sqlite3.Connection) -> list[Totals]:
-            found = connection.execute(*statements.select_failures(kind, since, key, by))
-            failures = {group: columns for group, *columns in found}
+            failed = connection.execute(*statements.select_failures(kind, since, key, by))
+            failures = {group: columns for group, *columns in failed}
             rows = connection.execute(*statements.select_totals(kind, since, key, by))
-            return [statements.totals_of(row, failures.get(row[place], ())) for row in rows]
+            found = (_totals(row, failures.get(row[place], ())) for row in rows)
+            return [totals for totals in found if totals is not None]
 
         place = 1 if by == statements.BY_KEY else 2
         return self._reader.run(read)
@@ -118,13 +123,31 @@ class SqliteStore(Store):
         self._writer.close()
 
 
+def _decoded(record_type: type[R], payload: str) -> R | None:
+    try:
+        return decode(record_type, payload)
+    except DamagedError:
+        note_unreadable(record_type.__name__, payload)
+        return None
+
+
+def _totals(row: Any, failure: Any) -> Totals | None:  # noqa: ANN401 - rows of a query
+    try:
+        return statements.totals_of(row, failure)
+    except DamagedError:
+        note_unreadable(*row[:2])
+        return None
+
+
 def _only(found: list[R]) -> R | None:
     return found[0] if found else None
 
 
 def _write(connection: sqlite3.Connection, batch: Batch, max_bytes: int) -> None:
     process = batch.process
-    connection.execute(statements.PUT_PROCESS, (column(process.id), process.seen_at, encode(process)))
+    connection.execute(
+        statements.PUT_PROCESS, (column(process.id), process.seen_at, process.ended_at is not None, encode(process))
+    )
     _put_dispatches(connection, batch.dispatches)
     for amendment in batch.amendments:
         _amend(connection, amendment)
@@ -133,6 +156,7 @@ def _write(connection: sqlite3.Connection, batch: Batch, max_bytes: int) -> None
     connection.executemany(
         statements.PUT_TOTALS, (statements.totals_row(process_id, totals) for totals in batch.totals)
     )
+    add_up_ended(connection, process.seen_at)
     prune(connection, max_bytes, process.seen_at)
 
 
@@ -151,7 +175,10 @@ def _amend(connection: sqlite3.Connection, amendment: Amendment) -> None:
     if found is None:
         return
     seq, payload = found
-    dispatch = amended(decode(Dispatch, payload), amendment)
+    stored = _decoded(Dispatch, payload)
+    if stored is None:
+        return  # the other records of the batch are not lost for it
+    dispatch = amended(stored, amendment)
     connection.execute(statements.PUT_DISPATCH, statements.dispatch_row(seq, dispatch))
     connection.execute(statements.PUT_PAYLOAD, (seq, encode(dispatch)))
     connection.executemany(statements.PUT_CALL, statements.call_rows(seq, dispatch))

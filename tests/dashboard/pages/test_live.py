@@ -104,7 +104,7 @@ def test_row_names_the_failing_receiver_before_the_slowest(shop: Store) -> None:
     text = words(draw("live", outcome="failed"))
 
     assert "receivers.reserve_stock OutOfStock: &lt;script" in text
-    assert text.index("reserve_stock") < text.index("slowest of 3: send_mail")
+    assert text.index("reserve_stock") < text.index("slowest of 3: shop.orders.receivers.send_mail")
 
 
 def test_table_is_short_and_says_what_is_sampled(quiet_store: Store) -> None:

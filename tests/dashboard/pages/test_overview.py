@@ -67,7 +67,7 @@ def test_names_of_a_hung_receiver_link_to_all_it_names(shop: Store) -> None:
     html = draw("overview")
 
     assert reverse("signal_monitor:receiver", kwargs={"name": NOTIFY_PARTNER}) in html
-    assert f"{reverse('signal_monitor:live')}?sender=shop.orders.models.Order" in html
+    assert f"{reverse('signal_monitor:live')}?sender=%3Dshop.orders.models.Order" in html
     assert f"{reverse('signal_monitor:health')}#process-web1" in html
 
 

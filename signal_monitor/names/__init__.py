@@ -1,0 +1,31 @@
+"""Names of signals, receivers, senders and exceptions, for objects of every kind, without running their code.
+
+Names are read from types and function objects, never with ``str()`` or from attributes that a class could compute: a
+broken ``__repr__`` does no harm, and lazy objects are not evaluated.
+"""
+
+from __future__ import annotations
+
+from .apps import Apps
+from .classes import class_name, function_name, shortened
+from .errors import error_message
+from .receivers import Source, receiver_module, receiver_name, receiver_source, unwrapped
+from .senders import is_named_itself, sender_name
+from .signals import SignalNames, unnamed_signal
+
+__all__ = [
+    "Apps",
+    "SignalNames",
+    "Source",
+    "class_name",
+    "error_message",
+    "function_name",
+    "is_named_itself",
+    "receiver_module",
+    "receiver_name",
+    "receiver_source",
+    "sender_name",
+    "shortened",
+    "unnamed_signal",
+    "unwrapped",
+]

@@ -1,0 +1,282 @@
+"""Names of receivers behind decorators, proxies and classes: two receivers have two names, those that people wrote."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+import wrapt
+from asgiref.sync import async_to_sync, sync_to_async
+from celery import Celery, shared_task
+from django.db import transaction
+from django.dispatch import Signal
+from django.utils.decorators import method_decorator
+
+from signal_monitor import names
+from signal_monitor.testing import capture_dispatches
+
+HERE = __name__
+app = Celery("names", broker="memory://")
+
+
+def charge(sender: Any = None, **kwargs: Any) -> None: ...
+
+
+def ship(sender: Any = None, **kwargs: Any) -> None: ...
+
+
+async def notify(sender: Any = None, **kwargs: Any) -> None: ...
+
+
+async def archive(sender: Any = None, **kwargs: Any) -> None: ...
+
+
+class Model: ...
+
+
+class Other: ...
+
+
+def plain_decorator(function: Callable[..., Any]) -> Callable[..., Any]:
+    def inner(**kwargs: Any) -> Any:
+        return function(**kwargs)
+
+    return inner
+
+
+@wrapt.decorator  # type: ignore[untyped-decorator, unused-ignore]
+def wrapt_decorator(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+    return wrapped(*args, **kwargs)
+
+
+def follow(model: Any) -> Callable[..., Any]:
+    def receiver(**kwargs: Any) -> Any:
+        return model
+
+    return receiver
+
+
+class Retry:
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+    def __call__(self, **kwargs: Any) -> Any: ...
+
+
+class Slotted:
+    __slots__ = ("__weakref__", "function")
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+    def __call__(self, **kwargs: Any) -> Any: ...
+
+
+class Processor:
+    def handle(self, **kwargs: Any) -> None: ...
+
+    @classmethod
+    def of_class(cls, **kwargs: Any) -> None: ...
+
+    @plain_decorator
+    def decorated(self: Any, **kwargs: Any) -> None: ...
+
+    @method_decorator(transaction.atomic)
+    def atomic(self, **kwargs: Any) -> None: ...
+
+
+class Realtime(Processor): ...
+
+
+class Queued(Processor): ...
+
+
+@contextlib.contextmanager
+def around() -> Iterator[None]:
+    yield
+
+
+WRAPPED: dict[str, Callable[..., Any]] = {
+    "async_to_sync": async_to_sync,
+    "lru_cache": functools.lru_cache,
+    "singledispatch": functools.singledispatch,
+    "wrapt": wrapt_decorator,
+    "shared_task": shared_task,
+    "task": app.task,
+    "contextlib": lambda function: around()(function),
+    "atomic": transaction.atomic,
+}
+CALLING: dict[str, tuple[Callable[..., Any], str]] = {
+    "partial": (functools.partial, "partial({})"),
+    "decorator": (plain_decorator, f"{HERE}.plain_decorator.<locals>.inner({{}})"),
+    "object": (Retry, f"{HERE}.Retry({{}})"),
+    "slots": (Slotted, f"{HERE}.Slotted({{}})"),
+    "both": (lambda function: Retry(functools.partial(function)), f"{HERE}.Retry(partial({{}}))"),
+}
+
+
+def recorded(*receivers: Any, method: str = "send_robust") -> list[Any]:
+    """The calls of the receivers, each by a signal of its own, as they are recorded."""
+    calls = []
+    for receiver in receivers:
+        signal = Signal()
+        signal.connect(receiver, weak=False)
+        with capture_dispatches() as seen:
+            sent = getattr(signal, method)("names")
+            if asyncio.iscoroutine(sent):
+                asyncio.run(_awaited(sent))
+        calls += [call for dispatch in seen.dispatches if dispatch.sender == "names" for call in dispatch.calls]
+    return calls
+
+
+async def _awaited(sent: Any) -> Any:
+    return await sent
+
+
+@pytest.mark.parametrize("kind", WRAPPED)
+def test_wrapped_receiver_has_its_own_name_and_line(kind: str) -> None:
+    functions = (notify, archive) if kind == "async_to_sync" else (charge, ship)
+    calls = recorded(*(WRAPPED[kind](function) for function in functions))
+    assert [call.receiver for call in calls] == [f"{HERE}.{function.__name__}" for function in functions]
+    assert [(call.path, call.line) for call in calls] == [
+        (__file__, function.__code__.co_firstlineno) for function in functions
+    ]
+
+
+def test_receiver_in_a_thread_has_its_own_name() -> None:
+    calls = recorded(sync_to_async(charge), sync_to_async(ship), method="asend")
+    assert [call.receiver for call in calls] == [f"{HERE}.charge", f"{HERE}.ship"]
+
+
+@pytest.mark.parametrize("kind", CALLING)
+def test_what_a_receiver_calls_is_in_its_name(kind: str) -> None:
+    make, form = CALLING[kind]
+    calls = recorded(make(charge), make(ship))
+    assert [call.receiver for call in calls] == [form.format(f"{HERE}.charge"), form.format(f"{HERE}.ship")]
+    assert [call.line for call in calls] == [charge.__code__.co_firstlineno, ship.__code__.co_firstlineno]
+
+
+def test_functions_made_in_a_loop() -> None:
+    made = [call.receiver for call in recorded(*map(follow, (Model, Other, "orders", "customers")))]
+    assert made == [
+        f"{HERE}.follow.<locals>.receiver({what})" for what in (f"{HERE}.Model", f"{HERE}.Other", "orders", "customers")
+    ]
+
+
+def test_text_that_may_be_a_secret_is_not_in_a_name() -> None:
+    (call,) = recorded(follow("sk_live_4242"))
+    assert call.receiver == f"{HERE}.follow.<locals>.receiver"
+
+
+def test_helper_that_is_defined_beside_a_receiver_is_not_in_its_name() -> None:
+    def helper() -> None: ...
+
+    def receiver(**kwargs: Any) -> None:
+        helper()
+
+    assert names.receiver_name(receiver).endswith("<locals>.receiver")
+
+
+def test_lambdas_of_one_line() -> None:
+    first, second = lambda **kwargs: 1, lambda **kwargs: 2
+    found = {names.receiver_name(each) for each in (first, second)}
+    assert len(found) == 2
+    assert all(f"<lambda>:{first.__code__.co_firstlineno}:" in name for name in found)
+
+
+@pytest.mark.parametrize("method", ["handle", "of_class", "decorated", "atomic"])
+def test_bound_method_is_named_by_the_class_of_its_object(method: str) -> None:
+    signal, processors = Signal(), [Realtime(), Queued(), Processor()]
+    for processor in processors:
+        signal.connect(getattr(processor, method), weak=False)
+    with capture_dispatches() as seen:
+        signal.send_robust("names")
+    assert [call.receiver for call in seen.dispatches[0].calls] == [
+        f"{HERE}.{type(processor).__name__}.{method}" for processor in processors
+    ]
+
+
+def test_mocks_are_told_apart_by_their_names() -> None:
+    assert names.receiver_name(mock.Mock(name="mailer")) == "unittest.mock.Mock(mailer)"
+    assert names.receiver_name(mock.Mock()) == "unittest.mock.Mock"
+    assert names.receiver_name(functools.partial(mock.Mock())) == "partial(unittest.mock.Mock)"
+
+
+def test_task_is_not_created_by_its_name() -> None:
+    lazy = Celery("lazy", broker="memory://", set_as_current=False)
+    task = lazy.task(charge)
+    assert names.receiver_name(task) == f"{HERE}.charge"
+    assert names.receiver_source(task) == (__file__, charge.__code__.co_firstlineno)
+    assert not [name for name in lazy._tasks if name.endswith(".charge")]
+
+
+def test_long_names_differ_where_they_differ() -> None:
+    start, end = "a" * 150, "z" * 150
+    found = {names.shortened(f"{start}{middle}{end}") for middle in ("1", "2")}
+    assert len(found) == 2
+    assert all(name.startswith("a" * 100) and name.endswith("z" * 70) and len(name) <= 200 for name in found)
+
+
+def test_apps_of_receivers_are_known(tmp_path: Path) -> None:
+    program = """
+        from django.conf import settings
+        settings.configure(
+            INSTALLED_APPS=["signal_monitor", "outer.apps.OuterConfig", "outer.inner"],
+            SIGNAL_MONITOR={"STORE": "memory"},
+        )
+        import django
+        django.setup()
+        from django.db.models.signals import class_prepared, post_save
+        from signal_monitor import pipeline
+        from signal_monitor.stores import get_store
+        from signal_monitor.stores.filters import DispatchFilter
+        post_save.send(list)
+        pipeline.flush()
+        found = {call.receiver: call.app for row in get_store().dispatches(DispatchFilter()) for call in row.calls}
+        print(sorted(found.items()))
+    """
+    files = {
+        "outer/__init__.py": "",
+        "outer/apps.py": """
+            from django.apps import AppConfig
+            class OuterConfig(AppConfig):
+                name, label = "outer", "other_label"
+                def ready(self):
+                    from . import receivers
+                    from django.db.models.signals import post_save
+                    post_save.send(dict)
+        """,
+        "outer/receivers.py": """
+            from django.db.models.signals import post_save
+            from django.dispatch import receiver
+            @receiver(post_save)
+            def note(**kwargs): pass
+        """,
+        "outer/inner/__init__.py": "",
+        "outer/inner/models.py": """
+            from django.db.models.signals import post_save
+            class Holder:
+                def note(self, **kwargs): pass
+            holder = Holder()
+            post_save.connect(holder.note)
+        """,
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+    run = [sys.executable, "-c", textwrap.dedent(program)]
+    ran = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert (
+        ran.stdout.strip() == "[('outer.inner.models.Holder.note', 'outer.inner'), ('outer.receivers.note', 'outer')]"
+    )

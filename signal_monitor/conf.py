@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from .scrubbing import problem_of
 from .thresholds import SlowLimits, slow_limits
 
 SETTING = "SIGNAL_MONITOR"
@@ -26,10 +27,11 @@ WITHOUT_SPANS = (
 
 
 class Rule(NamedTuple):
-    """Which values a setting accepts: as a text for people, and as a function."""
+    """Which values a setting accepts: as a text for people, and as a function; ``problem`` says what is wrong."""
 
     allowed: str
     accepts: Callable[[object], bool]
+    problem: Callable[[Any], str] = lambda _: ""
 
 
 def _is_number(value: object) -> bool:
@@ -48,6 +50,18 @@ def _is_slow_ms(value: object) -> bool:
 
 def _is_patterns(value: object) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(item, str) and item.strip("!") for item in value)
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+
+
+def _is_scrub_patterns(value: object) -> bool:
+    return value is None or (_is_texts(value) and not _scrub_problem(value))
+
+
+def _scrub_problem(value: Any) -> str:  # noqa: ANN401 - whatever the setting has
+    return "; ".join(filter(None, map(problem_of, value))) if _is_texts(value) else ""
 
 
 def _is_store(value: object) -> bool:
@@ -73,6 +87,11 @@ COUNT_OR_NONE = Rule("a whole number, 0 or more, or None", lambda value: value i
 SIZE = Rule("a whole number of megabytes, 1 or more", lambda value: type(value) is int and value >= 1)
 STORE = Rule('"sqlite", "sqlite:///" and an absolute path, or "memory"', _is_store)
 PATTERNS = Rule('a list of patterns, such as ["*.m2m_changed", "!*.post_init"]', _is_patterns)
+SCRUB_PATTERNS = Rule(
+    'a list of words and regular expressions, such as ["iban", "CUST-[0-9]{8}"], or None',
+    _is_scrub_patterns,
+    _scrub_problem,
+)
 TRACE_URL = Rule('a URL with {trace_id} and, optionally, {span_id}, or ""', _is_trace_url)
 DOTTED_PATH = Rule('a dotted path, or ""', lambda value: isinstance(value, str))
 
@@ -124,6 +143,13 @@ class Config:
         BOOLEAN,
         "Store the messages of exceptions. With `False`, only their types are stored.",
     )
+    SCRUB_PATTERNS: Sequence[str] | None = _setting(
+        (),
+        SCRUB_PATTERNS,
+        "What else is secret, added to the built-in patterns. A word is the name of a secret, whose value is replaced "
+        "by `[scrubbed]`; anything else is a regular expression, whose matches are replaced. With `None`, nothing is "
+        "scrubbed.",
+    )
     SERVER_TIMING: bool | None = _setting(
         None,
         BOOLEAN_OR_NONE,
@@ -156,8 +182,8 @@ class Config:
         "",
         DOTTED_PATH,
         "Dotted path of a callable that takes an `HttpRequest` (for a websocket, one made from its handshake) and "
-        "returns whether it may see the pages. Empty means active staff users and, with `DEBUG`, clients on the same "
-        "machine.",
+        "returns `True` if it may see the pages; it may be async. Empty means active staff users and, with `DEBUG`, "
+        "browsers on the same machine.",
     )
 
     @property
@@ -205,7 +231,9 @@ def _checked(key: str, value: Any) -> Any:  # noqa: ANN401
         raise ImproperlyConfigured(f"{SETTING} has an unknown key {key!r}; the keys are {', '.join(sorted(_RULES))}.")
     rule = _RULES[key]
     if not rule.accepts(value):
-        raise ImproperlyConfigured(f"{SETTING}[{key!r}] is {value!r}; it must be {rule.allowed}.")
+        problem = rule.problem(value)
+        reason = f" ({problem})" if problem else ""
+        raise ImproperlyConfigured(f"{SETTING}[{key!r}] is {value!r}; it must be {rule.allowed}{reason}.")
     return tuple(value) if isinstance(value, list) else value
 
 

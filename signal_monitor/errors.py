@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import ParamSpec, TypeVar
 
+from .scrubbing import ScrubLogs
 from .text import MAX_LINE, CleanLogs, cleaned
 
 P = ParamSpec("P")
@@ -31,6 +32,7 @@ _INTERPRETER_ERRORS = frozenset(
 
 logger = logging.getLogger("signal_monitor")
 logger.addFilter(CleanLogs())
+logger.addFilter(ScrubLogs())
 
 
 class InternalErrors:

@@ -2,100 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import wraps
+from collections.abc import Callable
+from functools import partial, wraps
 from importlib import import_module
-from io import BytesIO
-from ipaddress import ip_address
 from typing import Any, Concatenate, ParamSpec, cast
-from urllib.parse import urlencode, urlsplit
 
+from asgiref.sync import sync_to_async
 from django.apps import apps
 from django.conf import settings
-from django.contrib.auth import REDIRECT_FIELD_NAME, get_user
+from django.contrib.auth import get_user
 from django.contrib.sessions.backends.base import SessionBase
-from django.core.exceptions import DisallowedHost
-from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpRequest, HttpResponseBase, HttpResponseForbidden, HttpResponseRedirect
-from django.urls import NoReverseMatch, reverse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponseBase,
+    HttpResponseForbidden,
+    HttpResponseNotFound,
+    HttpResponseRedirect,
+)
 from django.utils.functional import SimpleLazyObject
-from django.utils.module_loading import import_string
 from django.views.decorators.cache import never_cache
 
+from signal_monitor.access_rule import allows
 from signal_monitor.conf import get_config
+from signal_monitor.dashboard.engine import render_page
+from signal_monitor.dashboard.handshake import Scope, request_of
+from signal_monitor.dashboard.local_clients import is_local
+from signal_monitor.dashboard.login import find_login, has_staff
+from signal_monitor.dashboard.response_headers import protect
 from signal_monitor.instrumentation import suppress
+from signal_monitor.middleware import is_staff
 
 P = ParamSpec("P")
-Scope = Mapping[str, Any]
 
+PLAIN = "text/plain; charset=utf-8"
+NO_SUCH_PAGE = "The signal monitor has no such page.\n"
 REFUSAL = "Only active staff users may see the signal monitor, unless SIGNAL_MONITOR['ACCESS'] allows others.\n"
-DEFAULT_PORTS = {"http": 80, "https": 443}
-# A request with one of these came through a proxy, so that its peer is not the client.
-PROXY_HEADERS = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP")
+LOCAL_HINT = (
+    "With DEBUG, browsers on the same machine may, at http://localhost or http://127.0.0.1 and without a proxy.\n"
+)
 
 
 def may_view(source: HttpRequest | Scope) -> bool:
     """Whether a request, or a websocket's scope, may see the dashboard; blocking.
 
-    For a scope, the session and the user are read from its cookies each time.
+    For a scope, the session and the user are read from its cookies each time. Whatever the project's own rule does,
+    pages and websockets do the same.
     """
     request = source if isinstance(source, HttpRequest) else request_of(source)
     with suppress():
         _set_user(request)
         path = get_config().ACCESS
-        return bool(import_string(path)(request)) if path else _is_staff(request) or _is_local(request)
-
-
-def request_of(scope: Scope) -> HttpRequest:
-    """A websocket's handshake as a Django request.
-
-    Raises UnicodeDecodeError when the query string is malformed.
-    """
-    scheme = "https" if scope.get("scheme") == "wss" else "http"
-    return ASGIRequest({**scope, "type": "http", "method": "GET", "scheme": scheme}, BytesIO())
-
-
-def is_from_own_page(request: HttpRequest) -> bool:
-    """Whether a handshake's Host is allowed, and its Origin has the same host and port.
-
-    Without the first check, a host name that an attacker points at this server would match its own Origin. Browsers
-    always send an Origin with a handshake, so a handshake without one is refused.
-    """
-    try:
-        site = urlsplit(f"//{request.get_host()}")
-        origin = urlsplit(request.META.get("HTTP_ORIGIN", ""))
-        return origin.scheme in DEFAULT_PORTS and (site.hostname, _site_port(request, site.port, origin.scheme)) == (
-            origin.hostname,
-            origin.port or DEFAULT_PORTS[origin.scheme],
-        )
-    except (DisallowedHost, ValueError):
-        return False
-
-
-def _site_port(request: HttpRequest, port: int | None, origin_scheme: str) -> int:
-    # A proxy that terminates TLS may not say so. The Origin then gives the port that the Host omits.
-    return port or DEFAULT_PORTS["https" if request.is_secure() else origin_scheme]
+        if path:
+            return allows(path, request)
+        return _is_staff(request) or (settings.DEBUG and is_local(request))
 
 
 def _is_staff(request: HttpRequest) -> bool:
     user = request.user
-    return bool(user.is_authenticated and user.is_active and getattr(user, "is_staff", False))
-
-
-def _is_local(request: HttpRequest) -> bool:
-    if not settings.DEBUG or any(header in request.META for header in PROXY_HEADERS):
-        return False
-    try:
-        address = ip_address(request.META.get("REMOTE_ADDR", ""))
-    except ValueError:
-        return False
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+    return bool(user.is_authenticated and user.is_active and is_staff(user))
 
 
 def _set_user(request: HttpRequest) -> None:
-    """Set a user if no middleware has."""
+    """Set a user if no middleware has, and where the project has sessions, the session."""
     if not hasattr(request, "user"):
         request.user = cast("Any", SimpleLazyObject(lambda: _read_user(request)))
+        request.auser = cast("Any", partial(_aread_user, request))
+    if not hasattr(request, "session") and any(name.endswith("SessionMiddleware") for name in settings.MIDDLEWARE):
+        request.session = cast("Any", SimpleLazyObject(lambda: _session_of(request)))
 
 
 class _Nobody:
@@ -121,11 +95,20 @@ class _SessionSnapshot(dict[str, Any]):
 def _read_user(request: HttpRequest) -> Any:  # noqa: ANN401 - any class that AUTH_USER_MODEL names
     if not apps.is_installed("django.contrib.auth"):
         return _Nobody()
+    session = getattr(request, "session", None) or _session_of(request)
+    asking = HttpRequest()
+    asking.session = cast("Any", _SessionSnapshot(session.items()))
+    return get_user(asking)
+
+
+async def _aread_user(request: HttpRequest) -> Any:  # noqa: ANN401 - the same
+    return await sync_to_async(_read_user)(request)
+
+
+def _session_of(request: HttpRequest) -> SessionBase:
     cookie = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
     session: SessionBase = import_module(settings.SESSION_ENGINE).SessionStore(cookie)
-    asking = HttpRequest()
-    asking.session = cast("Any", _SessionSnapshot(session.load() if session.session_key else {}))
-    return get_user(asking)
+    return session
 
 
 def access_required(
@@ -133,8 +116,8 @@ def access_required(
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
     """Restrict a view to those who have access, and do not observe what it does.
 
-    A browser without a login is redirected to the admin's login, if there is one. All others without access get a 403.
-    Responses are never cached.
+    A browser without a login is redirected to the project's login page, if there is one. All others without access get
+    a 403, which says who has access. Responses are never cached, and have the headers of the dashboard.
     """
 
     @never_cache
@@ -142,23 +125,37 @@ def access_required(
     def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         with suppress():
             request.get_host()  # raises DisallowedHost, a 400, for a project without CommonMiddleware
-            return view(request, *args, **kwargs) if may_view(request) else _refuse(request)
+            return protect(request, _answer(request, *args, **kwargs) if may_view(request) else _refuse(request))
 
-    # LoginRequiredMiddleware must not ask for a login if the access rule does not.
+    def _answer(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        try:
+            return view(request, *args, **kwargs)
+        except Http404:
+            return HttpResponseNotFound(NO_SUCH_PAGE, content_type=PLAIN)
+
+    # LoginRequiredMiddleware must not ask for a login if the access rule does not, and the pages change nothing.
     guarded.login_required = False  # type: ignore[attr-defined]
+    guarded.csrf_exempt = True  # type: ignore[attr-defined]
     return guarded
 
 
 def _refuse(request: HttpRequest) -> HttpResponseBase:
     is_navigation = "text/html" in request.headers.get("Accept", "") and "HX-Request" not in request.headers
-    if is_navigation and not request.user.is_authenticated and (login := _login_url()):
-        return HttpResponseRedirect(f"{login}?{urlencode({REDIRECT_FIELD_NAME: request.get_full_path()})}")
-    # Returned, not raised: Django would log each refusal with a traceback.
-    return HttpResponseForbidden(REFUSAL, content_type="text/plain; charset=utf-8")
-
-
-def _login_url() -> str:
-    try:
-        return reverse("admin:login")
-    except NoReverseMatch:
-        return ""
+    if not is_navigation:
+        # Returned, not raised: Django would log each refusal with a traceback.
+        return HttpResponseForbidden(REFUSAL + (LOCAL_HINT if settings.DEBUG else ""), content_type=PLAIN)
+    login_url = find_login(request)
+    if login_url and not request.user.is_authenticated:
+        return HttpResponseRedirect(login_url)
+    return render_page(
+        "signal_monitor/refused.html",
+        {
+            "login_url": login_url,
+            "observes": True,  # it says nothing about the process
+            "local_hint": LOCAL_HINT if settings.DEBUG else "",
+            "own_rule": bool(get_config().ACCESS),
+            "user": str(request.user) if request.user.is_authenticated else "",
+            "who_may": "Active staff users" if has_staff() else "Active superusers",
+        },
+        status=403,
+    )

@@ -9,6 +9,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from channels.consumer import get_handler_name
@@ -16,7 +17,10 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import close_old_connections
 
-from signal_monitor.dashboard.access import Scope, is_from_own_page, may_view, request_of
+from signal_monitor.dashboard.access import may_view
+from signal_monitor.dashboard.addresses import base_of_socket
+from signal_monitor.dashboard.handshake import NO_ACCESS as NO_ACCESS_REASON
+from signal_monitor.dashboard.handshake import Scope, reason_against, report_refusal, request_of
 from signal_monitor.dashboard.hub import LOG_SECONDS, Client, Hub, HubFull, current_hub
 from signal_monitor.dashboard.pages import view_of
 from signal_monitor.dashboard.pages.base import UnknownPage, View
@@ -248,20 +252,24 @@ def _log_closed(code: int) -> None:
 
 
 def _may_connect(scope: Scope) -> bool:
-    """Whether Host, Origin and the access rule, in this order, allow a handshake; blocking."""
+    """Whether Host, Origin and the access rule, in this order, allow a handshake; blocking. The log says why not."""
     close_old_connections()
     try:
         request = request_of(scope)
-        return is_from_own_page(request) and may_view(request)
+        reason = reason_against(request) or ("" if may_view(request) else NO_ACCESS_REASON)
     except UnicodeDecodeError:
-        return False
+        reason = "its query string is malformed"
     finally:
         close_old_connections()
+    if reason:
+        report_refusal(reason)
+    return not reason
 
 
 def _view_of(scope: Scope) -> View:
     params = request_of(scope).GET.dict()
-    return view_of(str(params.pop("page", "")), {key: str(value) for key, value in params.items()})
+    view = view_of(str(params.pop("page", "")), {key: str(value) for key, value in params.items()})
+    return replace(view, base=base_of_socket(scope))
 
 
 def _parse(text: str | None) -> object:

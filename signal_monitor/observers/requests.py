@@ -6,6 +6,7 @@ from signal_monitor.instrumentation.current import Origin
 from signal_monitor.pipeline.process import ThisProcess
 from signal_monitor.pipeline.request_origin import RequestOrigin, add_up
 from signal_monitor.records import Request
+from signal_monitor.scrubbing import scrub
 from signal_monitor.stores.base import Batch
 
 from .base import BaseObserver
@@ -39,7 +40,7 @@ class Requests(BaseObserver):
         return Request(
             id=origin.id,
             method=origin.method,
-            path=origin.path,
+            path=scrub(origin.path),
             started_at=origin.started_at,
             duration_ns=origin.duration_ns,
             status=origin.status,

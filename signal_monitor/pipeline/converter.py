@@ -46,7 +46,8 @@ from signal_monitor.records import (
     ReceiverCall,
     RunningCall,
 )
-from signal_monitor.text import MAX_LINE, cleaned
+from signal_monitor.scrubbing import scrub, scrub_message
+from signal_monitor.text import MAX_LENGTH, MAX_LINE, cleaned
 from signal_monitor.thresholds import severity
 
 from .process import ThisProcess
@@ -64,8 +65,11 @@ def frames(lines: Lines) -> tuple[Frame, ...]:
 
 
 def failure(raw: RawFailure | None) -> Failure | None:
-    """An exception as text."""
-    return None if raw is None else Failure(raw.type, raw.message, frames(raw.lines))
+    """An exception as text, without secrets."""
+    if raw is None:
+        return None
+    message = None if raw.message is None else scrub_message(raw.message, MAX_LENGTH)
+    return Failure(raw.type, message, frames(raw.lines))
 
 
 def call_site(stack: Sequence[Frame]) -> Frame | None:
@@ -112,7 +116,7 @@ class RecordConverter:
             id=self.dispatch_id(lineage.number),
             root_id=self.dispatch_id(lineage.root),
             signal=info.signal.name,
-            sender=info.sender,
+            sender=scrub(info.sender),
             method=info.method,
             started_at=self.wall_clock(started),
             duration_ns=duration_ns,
@@ -124,7 +128,7 @@ class RecordConverter:
             origin_kind=origin.kind if origin else None,
             origin_id=origin.id if origin else None,
             process=self.process.id,
-            thread=cleaned(root_of(record).thread_name),
+            thread=cleaned(scrub(root_of(record).thread_name)),
             trace_id=spans.trace_id_hex if spans else None,
             span_id=spans.span_id_hex if spans else None,
             in_transaction=details.in_transaction,
@@ -174,7 +178,7 @@ class RecordConverter:
         durations = [_durations(begins, ends) for begins, ends in itertools.pairwise([started, *ended])]
         return Aggregate(
             signal=info.signal.name,
-            sender=info.sender,
+            sender=scrub(info.sender),
             ended_at=self.wall_clock(ended[-1][-1]),
             durations=durations[0] if len(durations) == 1 else _durations(started, ended[-1]),
             calls=tuple(
@@ -230,7 +234,7 @@ class RecordConverter:
         return RunningCall(
             dispatch_id=self.dispatch_id(lineage.number),
             signal=info.signal.name,
-            sender=info.sender,
+            sender=scrub(info.sender),
             method=info.method,
             receiver=receiver.name,
             index=index,
@@ -238,7 +242,7 @@ class RecordConverter:
             running_ns=running_ns,
             depth=lineage.depth,
             process=self.process.id,
-            thread=cleaned(root_of(state.top).thread_name),
+            thread=cleaned(scrub(root_of(state.top).thread_name)),
             origin_kind=origin.kind if origin else None,
             origin_id=origin.id if origin else None,
             is_async=info.is_async(index),

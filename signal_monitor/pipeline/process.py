@@ -22,6 +22,7 @@ from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.instrumentation.info import orphan_counts
 from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.records import Process, RunningCall
+from signal_monitor.scrubbing import scrub_arguments
 from signal_monitor.text import cleaned
 
 RATE_SECONDS = 5.0
@@ -80,7 +81,7 @@ class ThisProcess:
             id=self.id,
             pid=os.getpid(),
             host=cleaned(socket.gethostname()),
-            title=cleaned(title(sys.argv)),
+            title=cleaned(scrub_arguments(title(sys.argv))),
             started_at=self.started_at,
             seen_at=now,
             ended_at=now if ended else None,

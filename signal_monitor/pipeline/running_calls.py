@@ -48,7 +48,7 @@ def running_calls(converter: RecordConverter) -> tuple[RunningCall, ...]:
 
 def _calls_of(state: ExecutionState) -> Iterator[tuple[Record, int]]:
     """The receiver calls that a thread or task is in, innermost first."""
-    if state.suppressed:
+    if state.suppressed or (state.origin is not None and state.origin.ignored):
         return
     for record, index in ancestors(state.top, time.perf_counter(), MAX_NESTED):
         if index is not None and info_of(record) is not UNOBSERVED and not has_ended(record):

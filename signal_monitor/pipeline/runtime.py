@@ -19,6 +19,7 @@ from signal_monitor.instrumentation.plans import forget_plans
 from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.names import Apps
 from signal_monitor.running_tests import note_test_environment
+from signal_monitor.scrubbing import configure_scrubbing
 from signal_monitor.settings_watcher import follow_settings
 
 from .converter import RecordConverter
@@ -56,6 +57,7 @@ def configure_instrumentation(config: Config) -> None:
     configure_limits(config.slow_limits)
     forget_plans()
     hooks.keeps_messages = config.ERROR_MESSAGES
+    configure_scrubbing(config.SCRUB_PATTERNS)
 
 
 def run(pipeline: Pipeline) -> None:

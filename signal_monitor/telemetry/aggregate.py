@@ -22,6 +22,7 @@ from signal_monitor.pipeline import Observer
 from signal_monitor.pipeline.converter import nanoseconds
 from signal_monitor.pipeline.suppression import unsuppressed
 from signal_monitor.records import Aggregate, Dispatch, ReceiverCall
+from signal_monitor.scrubbing import scrub
 
 from . import attributes as attrs
 from .policy import Parent
@@ -270,7 +271,7 @@ class SpanAggregator(Observer):
             columns = columns_of(several)
             started_ns = clock.start(min(columns.started))
             total_ns = nanoseconds(sum(columns.ended[-1]) - sum(columns.started))
-            span = self._span_of(parent, Names(info.signal.name, info.sender, info.method), started_ns)
+            span = self._span_of(parent, Names(info.signal.name, scrub(info.sender), info.method), started_ns)
             span.add(started_ns, len(several), total_ns, len(several) * len(info.receivers), total_ns)
 
     def _span_of(self, parent: Parent, names: Names, started_ns: int) -> AggregatedSpan:

@@ -18,6 +18,7 @@ from opentelemetry.trace import Span, Status, StatusCode
 from signal_monitor.instrumentation.info import DispatchInfo, ReceiverInfo
 from signal_monitor.names import Apps
 from signal_monitor.records import Failure, Outcome
+from signal_monitor.scrubbing import scrub
 from signal_monitor.text import cleaned
 
 Attributes = dict[str, str | int | float]
@@ -102,7 +103,7 @@ def _defines(module: object, name: str, attribute: str) -> bool:
 
 def dispatch_attributes(info: DispatchInfo) -> Attributes:
     """The attributes of a dispatch's span that are known when it starts."""
-    return {SIGNAL: info.signal.name, METHOD: info.method, SENDER: info.sender, RECEIVERS: len(info.receivers)}
+    return {SIGNAL: info.signal.name, METHOD: info.method, SENDER: scrub(info.sender), RECEIVERS: len(info.receivers)}
 
 
 def ended_dispatch_attributes(failed: int, failure: Failure | None) -> Attributes:
@@ -172,13 +173,13 @@ def exception_attributes(failure: Failure, receiver: str | None = None) -> dict[
 
 
 def stacktrace(failure: Failure) -> str:
-    """A failure's traceback as text."""
+    """A failure's traceback as text, without secrets in its lines of code."""
     lines = ["Traceback (most recent call last):"]
     for frame in failure.traceback:
         lines.append(f'  File "{frame.path}", line {frame.line}, in {frame.function}')
         source = linecache.getline(frame.path, frame.line).strip()
         if source:
-            lines.append(f"    {source}")
+            lines.append(f"    {scrub(source)}")
     return "\n".join([*lines, f"{failure.type}: {failure.message}" if failure.message else failure.type])
 
 

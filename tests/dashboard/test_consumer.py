@@ -8,12 +8,13 @@ import shutil
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.cookiejar import CookieJar
 from pathlib import Path
-from urllib.parse import urlencode
-from urllib.request import HTTPCookieProcessor, build_opener
+from urllib.error import HTTPError
+from urllib.parse import urlencode, urlsplit
+from urllib.request import HTTPCookieProcessor, Request, build_opener, urlopen
 
 import pytest
 
@@ -192,6 +193,50 @@ def test_one_view_too_many_is_put_off(open_site: Site) -> None:
 def test_a_page_from_elsewhere_gets_no_socket(open_site: Site, path: str, origin: str | None) -> None:
     with pytest.raises(Refused, match="403"):
         WebSocket(socket_url(open_site, path), origin=origin)
+
+
+def test_a_refused_socket_logs_why_once(start_site: Callable[..., Site]) -> None:
+    """A proxy that drops the port from Host, or does not say that the page has TLS, would be refused in silence."""
+    site = start_site(debug=False)
+    port_dropped = {"host": "localhost", "origin": "http://localhost:8080"}
+    tls_unsaid = {"host": "localhost", "origin": "https://localhost"}
+    for headers in (port_dropped, port_dropped, tls_unsaid, {"host": "evil.example"}, {"origin": None}, {}, {}):
+        with pytest.raises(Refused, match="403"):
+            WebSocket(f"{site.url}/signals/ws/?page=overview", **headers)
+    told = [line.partition("was refused: ")[2] for line in site.log.splitlines() if "was refused: " in line]
+    assert len(told) == 5
+    assert told[0].startswith(
+        "its page is of the origin 'http://localhost:8080', but the request came for 'http://localhost'"
+    )
+    assert told[1].startswith(
+        "its page is of the origin 'https://localhost', but the request came for 'http://localhost'"
+    )
+    assert told[2] == "its Host header 'evil.example' is not in ALLOWED_HOSTS."
+    assert told[3] == "it has no Origin header, which browsers always send."
+    assert told[4].startswith("its user may not see the signal monitor")
+    assert all("proxy_set_header Host" in text and "CSRF_TRUSTED_ORIGINS" in text for text in told[:2])
+
+
+def test_a_name_that_an_attacker_points_at_this_machine_gets_nothing(start_site: Callable[..., Site]) -> None:
+    """With DEBUG, and all hosts allowed, a page of the attacker's could otherwise read everything."""
+    site = start_site(env={"DJANGO_SETTINGS_MODULE": "tests.dashboard.any_host_settings"})
+    evil = f"evil.example:{urlsplit(site.url).port}"
+    with pytest.raises(Refused, match="403"):
+        WebSocket(f"{site.url}/signals/ws/?page=overview", host=evil, origin=f"http://{evil}")
+    with pytest.raises(HTTPError, match="403"):
+        urlopen(Request(f"{site.url}/signals/", headers={"Host": evil}))  # noqa: S310 - the test's own site
+    with WebSocket(f"{site.url}/signals/ws/?page=overview") as viewer:
+        viewer.receive_frame()
+
+
+def test_an_origin_that_the_project_trusts_gets_a_socket(start_site: Callable[..., Site]) -> None:
+    """The browser's address and that of the site differ, as behind a proxy that sends its upstream's name."""
+    site = start_site(env={"DJANGO_SETTINGS_MODULE": "tests.dashboard.any_host_settings"})
+    for origin in ("https://monitor.example", "http://monitor.example:8080", "https://a.wild.example"):
+        with WebSocket(f"{site.url}/signals/ws/?page=overview", origin=origin) as viewer:
+            viewer.receive_frame()
+    with pytest.raises(Refused, match="403"):
+        WebSocket(f"{site.url}/signals/ws/?page=overview", origin="http://monitor.example")
 
 
 def test_an_anonymous_client_gets_no_socket(closed_site: Site) -> None:

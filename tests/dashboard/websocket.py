@@ -34,7 +34,9 @@ class Closed:
 class WebSocket:
     """A socket on which frames arrive; nothing is answered that the test does not answer, but pings."""
 
-    def __init__(self, url: str, *, origin: str | None = "", cookie: str = "", receive_buffer: int = 0) -> None:
+    def __init__(
+        self, url: str, *, origin: str | None = "", cookie: str = "", receive_buffer: int = 0, host: str = ""
+    ) -> None:
         parts = urlsplit(url)
         self._socket = socket.socket()
         if receive_buffer:
@@ -42,7 +44,8 @@ class WebSocket:
         self._socket.settimeout(20)
         self._socket.connect((parts.hostname, parts.port))
         self._file = self._socket.makefile("rb")
-        self._shake_hands(url, f"http://{parts.netloc}" if origin == "" else origin, cookie)
+        self._host = host or parts.netloc
+        self._shake_hands(url, f"http://{self._host}" if origin == "" else origin, cookie)
 
     def __enter__(self) -> Self:
         return self
@@ -94,7 +97,7 @@ class WebSocket:
     def _shake_hands(self, url: str, origin: str | None, cookie: str) -> None:
         parts = urlsplit(url)
         headers = {
-            "Host": parts.netloc,
+            "Host": self._host,
             "Upgrade": "websocket",
             "Connection": "Upgrade",
             "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),

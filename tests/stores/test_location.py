@@ -101,6 +101,28 @@ def test_path_is_in_the_cache_when_the_root_is_read_only(
     assert find_path("sqlite") != path
 
 
+@pytest.mark.parametrize("mark", ["", "site-packages/manage.py", "site-packages/shop/pyproject.toml"])
+def test_path_is_not_beside_installed_code(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, mark: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("signal_monitor.stores.sqlite.location.ROOT_MARKS", (mark.rpartition("/")[2] or "no mark",))
+    settings.BASE_DIR = tmp_path / "lib" / "site-packages" / "shop"
+    settings.BASE_DIR.mkdir(parents=True)
+    if mark:
+        (tmp_path / "lib" / mark).touch()
+    path = find_path("sqlite")
+    assert path.parent.parent == tmp_path / "cache"
+    settings.SECRET_KEY = "of another site with the same environment"
+    assert find_path("sqlite") != path
+    assert find_path("sqlite").parent.parent == tmp_path / "cache"
+
+
+def test_path_is_in_the_project_that_has_its_environment_inside(project: Path, settings: Settings) -> None:
+    settings.BASE_DIR = project / ".venv" / "lib" / "site-packages" / "shop"
+    assert find_path("sqlite") == project / ".signal_monitor" / "store.sqlite3"
+
+
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
@@ -142,6 +164,40 @@ def test_foreign_owner_is_refused(tmp_path: Path, sqlite_url: str, name: str) ->
     os.chown(tmp_path / name, 12345, -1)
     with pytest.raises(StoreError, match="belongs to the user with id 12345"):
         write(open_store(sqlite_url), dispatch())
+
+
+@pytest.mark.parametrize(("name", "mode"), [("store", 0o777), ("store", 0o1777), ("store", 0o702)])
+def test_directory_that_everybody_may_write_to_is_refused(
+    tmp_path: Path, sqlite_url: str, name: str, mode: int
+) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name).chmod(mode)
+    with pytest.raises(StoreError, match=f"Every user of this host may write to {tmp_path / name}, .*SIGNAL_MONITOR"):
+        write(open_store(sqlite_url), dispatch())
+    assert list((tmp_path / name).iterdir()) == []
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o777, 0o602])
+def test_file_that_everybody_may_write_to_is_refused(tmp_path: Path, sqlite_url: str, mode: int) -> None:
+    path = tmp_path / "store" / "store.sqlite3"
+    path.parent.mkdir()
+    path.touch()
+    path.chmod(mode)
+    with pytest.raises(StoreError, match=f"may write to {path}, whose mode is {mode:04o}: run chmod o-w"):
+        write(open_store(sqlite_url), dispatch())
+    assert path.read_bytes() == b""
+
+
+def test_file_of_a_group_is_used(tmp_path: Path, sqlite_url: str) -> None:
+    """With umask 002, as many systems have it, files and directories belong to a group."""
+    path = tmp_path / "store" / "store.sqlite3"
+    path.parent.mkdir()
+    path.parent.chmod(0o775)
+    path.touch()
+    path.chmod(0o664)
+    store = open_store(sqlite_url)
+    write(store, dispatch())
+    store.close()
 
 
 def test_place_that_cannot_be_made_is_refused(tmp_path: Path) -> None:

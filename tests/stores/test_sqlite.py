@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import subprocess
 import sys
@@ -227,15 +228,134 @@ def corrupt_files(store: Store) -> list[Path]:
     return list(path.parent.glob(f"{path.name}.corrupt-*"))
 
 
-def test_file_that_is_no_database_is_moved_aside(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+def test_file_whose_start_is_damaged_is_moved_aside_where_the_monitor_has_chosen_the_path(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/.signal_monitor/store.sqlite3")
     path = Path(store.location)
     path.parent.mkdir()
     path.write_bytes(b"no database " * 1_000)
-    with caplog.at_level(logging.WARNING, "signal_monitor"):
+    with closing(store), caplog.at_level(logging.WARNING, "signal_monitor"):
         write(store, dispatch())
-    assert ids(store.dispatches(EVERYTHING)) == ["d1"]
+        assert ids(store.dispatches(EVERYTHING)) == ["d1"]
     assert [found.read_bytes()[:11] for found in corrupt_files(store)] == [b"no database"]
     assert [record.name for record in caplog.records] == ["signal_monitor"]
+
+
+def test_three_damaged_files_are_kept_and_nothing_that_is_not_the_monitors(store: Store) -> None:
+    path = Path(store.location)
+    path.parent.mkdir()
+    kept = [path.with_name(f"{path.name}.corrupt-{name}") for name in ("by-me", "20200101T000000000000.gz")]
+    for file in kept:
+        file.touch()
+    damaged = []
+    for number in range(5):
+        write(store, *(dispatch(f"{number}-{item}") for item in range(300)))
+        store.close()
+        content = path.read_bytes()
+        damaged.append(content[:4096] + bytes([number]) * (len(content) - 4096))
+        path.write_bytes(damaged[-1])
+        assert store.dispatches(EVERYTHING) == []
+    copies = sorted(set(corrupt_files(store)) - set(kept))
+    assert [copy.read_bytes() for copy in copies] == damaged[-3:]
+    assert all(file.exists() for file in kept)
+
+
+OTHER_PROGRAM = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute(f"PRAGMA journal_mode = {sys.argv[2]}")
+connection.execute("PRAGMA cache_size = 1")
+connection.execute("CREATE TABLE requests (id)")
+connection.execute("BEGIN")
+connection.executemany("INSERT INTO requests VALUES (?)", [("x" * 1000,) for _ in range(100)])
+if sys.argv[2] == "wal":
+    connection.execute("COMMIT")
+os._exit(0)
+"""
+
+
+def other_files(path: Path) -> Iterator[None]:
+    """Make files of other programs, in turn, at a path."""
+    path.write_bytes(b"a text, and a long one " * 100)
+    yield
+    path.write_bytes(b"x")
+    yield
+    path.write_bytes(b"SQLite format 3\0" + b"x" * 500)
+    yield
+    for mode in ("wal", "delete"):  # with a log or a journal that its process has left behind
+        path.unlink()
+        subprocess.run([sys.executable, "-c", OTHER_PROGRAM, path, mode], check=True)
+        yield
+        for left in path.parent.glob(f"{path.name}-*"):
+            left.unlink()
+    path.unlink()
+    with closing(sqlite3.connect(path)) as empty:
+        empty.execute("VACUUM")
+    yield
+
+
+def test_file_of_another_program_is_neither_changed_nor_moved(store: Store) -> None:
+    path = Path(store.location)
+    path.parent.mkdir(mode=0o700)
+    for _ in other_files(path):
+        before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+        for work in (store.cursor, lambda: write(store, dispatch())):
+            with pytest.raises(StoreError, match=f"{path} is not a file of the signal monitor.*SIGNAL_MONITOR"):
+                work()
+        assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
+
+
+def test_file_of_another_program_in_place_of_ours_is_not_moved(store: Store) -> None:
+    """The same inode, which this process has found to be the monitor's before."""
+    write(store, dispatch())
+    store.close()
+    path = Path(store.location)
+    path.write_bytes(b"a text, and a long one " * 1_000)
+    for work in (lambda: write(store, dispatch("d2")), store.cursor):
+        with pytest.raises(StoreError, match="not a file of the signal monitor"):
+            work()
+    assert path.read_bytes() == b"a text, and a long one " * 1_000
+    assert corrupt_files(store) == []
+
+
+def test_anything_but_a_file_is_refused(store: Store) -> None:
+    path = Path(store.location)
+    path.mkdir(parents=True, mode=0o700)
+    with pytest.raises(StoreError, match="is not a file"):
+        write(store, dispatch())
+    path.rmdir()
+    os.mkfifo(path, 0o600)
+    with pytest.raises(StoreError, match="is not a file"):
+        write(store, dispatch())
+
+
+def test_empty_file_is_used(store: Store) -> None:
+    path = Path(store.location)
+    path.parent.mkdir(mode=0o700)
+    path.touch(mode=0o600)
+    write(store, dispatch())
+    assert ids(store.dispatches(EVERYTHING)) == ["d1"]
+
+
+UNMARKED = """
+import sqlite3
+path = sys.argv[1].removeprefix("sqlite:///")
+store = open_store(sys.argv[1])
+write(store, dispatch())
+other = sqlite3.connect(path, isolation_level=None)
+other.execute("PRAGMA application_id = 0")
+other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+other.execute(f"PRAGMA application_id = {0x53474D4E}")
+os._exit(0)
+"""
+
+
+def test_file_whose_mark_is_in_its_log_is_the_monitors(run: Run, sqlite_url: str, store: Store) -> None:
+    """As the first version has left it when it was killed."""
+    run(UNMARKED, sqlite_url).wait()
+    assert b"SGMN" not in Path(store.location).read_bytes()[:100]
+    assert ids(store.dispatches(EVERYTHING)) == ["d1"]
 
 
 def test_file_damaged_in_its_middle_is_moved_aside(store: Store, caplog: pytest.LogCaptureFixture) -> None:
@@ -284,6 +404,21 @@ def test_file_of_another_version_is_set_aside(sqlite_url: str, store: Store, cap
     assert sorted(path.name for path in Path(store.location).parent.iterdir()) == ["store.sqlite3", "store.sqlite3.old"]
 
 
+def test_older_file_does_not_take_the_place_of_somebody_elses(sqlite_url: str, store: Store) -> None:
+    write(store, dispatch())
+    store.close()
+    theirs = Path(f"{store.location}.old")
+    theirs.write_text("my notes")
+    with other_connection(store) as other:
+        other.execute("PRAGMA user_version = 1")
+    with closing(open_store(sqlite_url)) as newcomer:
+        assert newcomer.dispatches(EVERYTHING) == []
+    (aside,) = theirs.parent.glob("*.old-*")
+    with closing(sqlite3.connect(aside)) as kept:
+        assert kept.execute("SELECT id FROM dispatches").fetchall() == [("d1",)]
+    assert theirs.read_text() == "my notes"
+
+
 OPENER = """
 store = open_store(sys.argv[1])
 store.dispatches(DispatchFilter())
@@ -320,7 +455,7 @@ def test_database_of_something_else_is_refused(store: Store) -> None:
     Path(store.location).parent.mkdir()
     with other_connection(store) as other:
         other.execute("CREATE TABLE requests (id)")
-    with pytest.raises(StoreError, match="another program"):
+    with pytest.raises(StoreError, match="not a file of the signal monitor"):
         write(store, dispatch())
     with other_connection(store) as other:
         assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("requests",)]

@@ -9,6 +9,7 @@ from signal_monitor.conf import get_config
 from signal_monitor.dashboard.pages.base import Context, Page, Params
 from signal_monitor.dashboard.processes import ProcessState, alive, processes, seen, shown_orphans
 from signal_monitor.dashboard.serializers import Json, fields_json
+from signal_monitor.scrubbing import scrub
 from signal_monitor.stores.base import Store
 from signal_monitor.text import MAX_LINE, cleaned
 
@@ -35,7 +36,7 @@ class HealthPage(Page):
             "seen": seen(states),
             "orphans": shown_orphans(states),
             "location": cleaned(store.location, MAX_LINE),
-            "settings": [(field.name, getattr(config, field.name)) for field in fields(config)],
+            "settings": [(field.name, _shown(getattr(config, field.name))) for field in fields(config)],
         }
 
     def as_json(self, context: Context) -> Json:
@@ -46,6 +47,11 @@ class HealthPage(Page):
             "processes": [_process_json(state) for state in context["processes"]],
             "orphans": context["orphans"],
         }
+
+
+def _shown(value: object) -> object:
+    """The value of a setting without its secrets, such as a password in a URL."""
+    return scrub(value) if isinstance(value, str) else value
 
 
 def _process_json(state: ProcessState) -> Json:

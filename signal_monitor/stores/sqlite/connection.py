@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sqlite3
 import threading
 import time
@@ -18,8 +19,9 @@ from signal_monitor.stores.base import StoreError
 from signal_monitor.stores.filters import matches
 from signal_monitor.stores.sqlite.encoding import DamagedError
 from signal_monitor.stores.sqlite.location import make_safe
+from signal_monitor.stores.sqlite.ownership import refuse_other_files, refuse_to_move
 from signal_monitor.stores.sqlite.pruning import WAL_SHARE
-from signal_monitor.stores.sqlite.schema import has_tables, is_current
+from signal_monitor.stores.sqlite.schema import has_tables, is_current, is_empty, mark, refuse_foreign
 from signal_monitor.stores.sqlite.versions import begin_anew
 
 T = TypeVar("T")
@@ -33,6 +35,7 @@ FORK_SECONDS = 0.05
 OPEN_SECONDS = 2.0
 """Time that opening is retried: many processes may create the tables at once."""
 BUSY_CODES = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+KEPT_COPIES = 3
 CORRUPT_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 # No sync: the data survives the end of any process, and a file that a power cut has damaged is moved aside, as the
@@ -135,7 +138,7 @@ class Connector:
         return self._connection
 
     def _opened(self) -> sqlite3.Connection:
-        make_safe(self.path)
+        self._make_safe()
         deadline = time.monotonic() + OPEN_SECONDS
         while True:
             try:
@@ -145,10 +148,14 @@ class Connector:
                     raise
                 if _code(error) in CORRUPT_CODES:
                     self._move_aside(error)
-                    make_safe(self.path)
+                    self._make_safe()
             let_fork_pass()
             # Unlike other statements, the change to WAL does not wait for locks.
             time.sleep(0.01)
+
+    def _make_safe(self) -> None:
+        make_safe(self.path)
+        refuse_other_files(self.path)
 
     def _try_to_open(self) -> sqlite3.Connection:
         self._file = _identity(self.path)
@@ -165,8 +172,9 @@ class Connector:
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.text_factory = _text
         connection.create_function("matches", 2, _matches, deterministic=True)
-        if not has_tables(connection):
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # has no effect later
+        refuse_foreign(connection)
+        if is_empty(connection):
+            mark(connection)
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
         connection.executescript(PRAGMAS.format(pages=self._log_bytes // PAGE_BYTES, log_bytes=self._log_bytes))
         if not is_current(connection):
@@ -183,11 +191,13 @@ class Connector:
     def _move_aside(self, error: Exception) -> None:
         if self._file != _identity(self.path):
             return  # Another process has done so.
+        refuse_to_move(self.path, error)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
         aside = f"{self.path}.corrupt-{stamp}"
         self.path.replace(aside)
         for suffix in ("-wal", "-shm"):
             Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+        _delete_old_copies(self.path)
         logger.warning(
             "The signal monitor's file was damaged (%s). It was moved to %s, and the store begins empty.", error, aside
         )
@@ -261,6 +271,14 @@ def _matches(pattern: str, value: bytes | None) -> bool:
 def _code(error: Exception) -> int:
     """SQLite's primary error code, or 0."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _delete_old_copies(path: Path) -> None:
+    """Keep the newest KEPT_COPIES of the damaged files that were moved aside."""
+    name = re.compile(rf"{re.escape(path.name)}\.corrupt-\d{{8}}T\d{{12}}")
+    copies = sorted(found for found in path.parent.iterdir() if name.fullmatch(found.name))
+    for copy in copies[:-KEPT_COPIES]:
+        copy.unlink(missing_ok=True)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -9,10 +9,9 @@ from dataclasses import fields
 
 from signal_monitor.stores.base import StoreError, Totals
 from signal_monitor.stores.sqlite.encoding import RECORD_TYPES, field_names
+from signal_monitor.stores.sqlite.ownership import APPLICATION_ID
 
 VERSION = 2
-APPLICATION_ID = 0x53474D4E
-"""Marks a file as one of the monitor: "SGMN"."""
 
 # Payloads have a table of their own, so that filters read narrow rows.
 TABLES = """
@@ -89,13 +88,26 @@ def make_tables(connection: sqlite3.Connection) -> None:
         for statement in filter(str.strip, TABLES.split(";")):
             connection.execute(statement)
         connection.execute("INSERT INTO state VALUES (?, 0)", (uuid.uuid4().hex,))
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {FINGERPRINT}")
+
+
+def mark(connection: sqlite3.Connection) -> None:
+    """Mark an empty file as one of the monitor, in the file itself: only then may it have a write-ahead log."""
+    # At once, as each of them writes to the file: another process must not see it unmarked.
+    with connection:
+        connection.execute("BEGIN")
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # has no effect later
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def is_empty(connection: sqlite3.Connection) -> bool:
+    """Whether nothing was ever written to the file."""
+    return pragma(connection, "page_count") == 0
 
 
 def refuse_foreign(connection: sqlite3.Connection) -> None:
     """Raise StoreError for a database that is not one of the monitor, but named in STORE by mistake."""
-    if has_tables(connection) and pragma(connection, "application_id") != APPLICATION_ID:
+    if not is_empty(connection) and pragma(connection, "application_id") != APPLICATION_ID:
         raise StoreError('SIGNAL_MONITOR["STORE"] names a database of another program; choose another file.')
 
 

@@ -7,8 +7,10 @@ import logging
 import os
 import sqlite3
 import tempfile
+import time
 from pathlib import Path
 
+from .ownership import is_marked
 from .schema import has_tables, is_current, make_tables, refuse_foreign
 
 logger = logging.getLogger("signal_monitor")
@@ -31,6 +33,8 @@ def begin_anew(connection: sqlite3.Connection, path: Path) -> None:
 def _set_aside(connection: sqlite3.Connection, path: Path) -> None:
     """Copy the file: to rename it while other processes have it open would take their write-ahead log from them."""
     aside = path.with_name(f"{path.name}.old")
+    if aside.exists() and not is_marked(aside):  # somebody else's
+        aside = path.with_name(f"{path.name}.old-{time.time_ns()}")
     handle, copy = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     os.close(handle)
     try:

@@ -93,6 +93,8 @@ class Dispatch:
     and sender in its process. Of a dispatch with very many receiver calls, ``calls_left_out`` are not stored, and
     ``stored_outside_ns`` is the time outside all of its receivers. ``blocked_loop`` is True if a plain send blocked a
     running event loop. ``trace_id`` and ``span_id`` are lower-case hexadecimal, as OpenTelemetry prints them.
+    ``skipped`` are the names of receivers that a send method of a subclass has not called, the first of
+    ``skipped_count``.
     """
 
     id: str
@@ -117,6 +119,8 @@ class Dispatch:
     blocked_loop: bool | None = None
     call_site: Frame | None = None
     stack: tuple[Frame, ...] = ()
+    skipped: tuple[str, ...] = ()
+    skipped_count: int = 0
     failure: Failure | None = None
     calls_left_out: int = 0
     stored_outside_ns: int | None = None

@@ -16,7 +16,7 @@ Json = dict[str, Any]
 DISPATCH_FIELDS = (
     *("id", "root_id", "parent_id", "depth", "signal", "sender", "method", "started_at", "outcome", "severity"),
     *("failed", "process", "thread", "origin_kind", "origin_id", "trace_id", "span_id", "in_transaction"),
-    *("blocked_loop", "call_count", "calls_left_out"),
+    *("blocked_loop", "call_count", "calls_left_out", "skipped", "skipped_count"),
 )
 CALL_FIELDS = ("receiver", "index", "outcome", "severity", "is_async", "app", "path", "line", "queries", "span_id")
 RUNNING_FIELDS = (

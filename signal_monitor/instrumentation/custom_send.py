@@ -1,6 +1,7 @@
 """Send methods that are not Django's: a subclass's own, or those of another tool that has replaced Django's.
 
-The methods of a subclass whose names begin with ``send`` or ``asend`` are observed. A method that ends in a send method
+The methods of a subclass whose names begin with ``send`` or ``asend`` are observed, and other public ones that ask for
+``_live_receivers`` themselves. A method that ends in a send method
 of Django's is recorded there, and the worker drops its own record. Any other is recorded as a whole. Where it takes its
 receivers from ``_live_receivers``, it is handed stand-ins for as long as it runs, so that each call is timed, and the
 receivers come back in what it returns.
@@ -44,6 +45,7 @@ from .record import (
     begin_call,
     details_of,
     ended_sequential_calls,
+    has_any_call,
     has_begun,
     has_ended,
     info_of,
@@ -58,13 +60,17 @@ custom_classes: set[type] = set()
 
 
 class CustomInfo(DispatchInfo):
-    """The DispatchInfo of one call of a custom send method; ``asked`` once it has asked for receivers."""
+    """The DispatchInfo of one call of a custom send method; ``asked`` once it has asked for receivers.
 
-    __slots__ = ("asked", "orphans_before")
+    A method that is not named as a send method (``named_send``) is recorded only if it calls a receiver or fails.
+    """
 
-    def __init__(self, signal: SignalInfo, sender: str, method: Method) -> None:
+    __slots__ = ("asked", "named_send", "orphans_before")
+
+    def __init__(self, signal: SignalInfo, sender: str, method: Method, *, named_send: bool = True) -> None:
         super().__init__(signal, sender, method, (), 0, custom=True)
         self.asked = False
+        self.named_send = named_send
         self.orphans_before = signal.orphan_count()
         self.limit_rate(captures_all=hooks.captures_all)
 
@@ -144,11 +150,12 @@ def _add_receiver(record: Record, receiver: object, *, is_async: bool) -> int:
 def observed_method(original: FunctionType, name: str) -> Callable[..., Any]:
     """The send method of a class, with the observation around it."""
     method = next((method for method in reversed(METHODS) if name.startswith(method)), METHODS[0])
+    named_send = _is_named_send(name)
     if inspect.iscoroutinefunction(original):
 
         @functools.wraps(original)
         async def aobserved(self: Signal, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-            record, token = _enter(self, args, kwargs, method)
+            record, token = _enter(self, args, kwargs, method, named_send=named_send)
             try:
                 answer = _with_receivers(record, await original(self, *args, **kwargs))
             except BaseException as error:
@@ -161,7 +168,7 @@ def observed_method(original: FunctionType, name: str) -> Callable[..., Any]:
 
     @functools.wraps(original)
     def observed(self: Signal, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        record, token = _enter(self, args, kwargs, method)
+        record, token = _enter(self, args, kwargs, method, named_send=named_send)
         try:
             answer = _with_receivers(record, original(self, *args, **kwargs))
         except BaseException as error:
@@ -177,7 +184,9 @@ Entered = tuple[Record | None, Token[ExecutionState] | None]
 
 
 @guarded("the start of a custom send", (None, None), in_send=True)
-def _enter(signal: Signal, args: tuple[Any, ...], kwargs: dict[str, Any], method: Method) -> Entered:
+def _enter(
+    signal: Signal, args: tuple[Any, ...], kwargs: dict[str, Any], method: Method, *, named_send: bool
+) -> Entered:
     state = current_state()
     if not hooks.enabled or state.suppressed:
         return None, None
@@ -186,7 +195,7 @@ def _enter(signal: Signal, args: tuple[Any, ...], kwargs: dict[str, Any], method
         known.before()
         state = current_state()
     sender = args[0] if args else kwargs.get("sender")
-    record = begin(CustomInfo(known, names.sender_name(sender), method), state, 0)
+    record = begin(CustomInfo(known, names.sender_name(sender), method, named_send=named_send), state, 0)
     inner = ExecutionState.at(record, state.origin)
     running_states[id(record)] = inner
     return record, enter_state(inner)
@@ -211,6 +220,8 @@ def _leave(
         _mark_swallowed(record)
     if is_deferred or not isinstance(info, CustomInfo):
         return  # what is awaited or iterated later records itself
+    if not info.named_send and error is None and not has_any_call(record):
+        return  # it only looks at the receivers
     if info.receivers or error is not None:
         end(record, current_state())
     elif info.asked:
@@ -320,8 +331,22 @@ def methods_of(cls: type[Signal]) -> dict[str, FunctionType]:
 def _send_names(cls: type[Signal]) -> list[str]:
     found: dict[str, None] = dict.fromkeys(METHODS)
     for base in cls.__mro__:
-        found.update(dict.fromkeys(name for name in base.__dict__ if name.startswith(("send", "asend"))))
+        if base is not dispatcher.Signal:
+            found.update(dict.fromkeys(name for name, method in base.__dict__.items() if _sends(name, method)))
     return list(found)
+
+
+def _sends(name: str, method: object) -> bool:
+    """Whether a method is a send method: by its name, or as a public one that asks for the live receivers."""
+    if _is_named_send(name):
+        return True
+    if name.startswith("_") or hasattr(dispatcher.Signal, name) or type(method) is not FunctionType:
+        return False
+    return "_live_receivers" in inspect.unwrap(method).__code__.co_names
+
+
+def _is_named_send(name: str) -> bool:
+    return name.startswith(("send", "asend"))
 
 
 def _own(cls: type[Signal], name: str) -> FunctionType | None:

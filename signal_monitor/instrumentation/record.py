@@ -150,6 +150,11 @@ def has_begun(record: Record, index: int) -> bool:
     return bool(record[TIMES][_times_at(record, index)])
 
 
+def has_any_call(record: Record) -> bool:
+    """Whether any concurrent call has begun."""
+    return any(record[TIMES])
+
+
 def end_dispatch(record: Record) -> None:
     """The dispatch has ended; if all calls are sequential, the last of them has said so."""
     if record[TIMES] is not None:

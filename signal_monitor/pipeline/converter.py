@@ -52,6 +52,7 @@ from signal_monitor.thresholds import severity
 
 from .process import ThisProcess
 
+MAX_SKIPPED = 20
 STDLIB = f"{sysconfig.get_path('stdlib')}{os.sep}"
 LIBRARIES = (STDLIB, *{f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib")})
 SERVERS = tuple(f"{os.sep}{name}{os.sep}" for name in ("django", "asgiref", "channels", "daphne", "twisted", "uvicorn"))
@@ -112,6 +113,7 @@ class RecordConverter:
         origin, lineage = origin_of(record), _lineage_of(record)
         duration_ns = nanoseconds(ended_at(record) - started)
         stack = frames(details.lines)
+        skipped = _skipped(record)
         return Dispatch(
             id=self.dispatch_id(lineage.number),
             root_id=self.dispatch_id(lineage.root),
@@ -135,6 +137,8 @@ class RecordConverter:
             blocked_loop=details.blocked_loop,
             call_site=call_site(stack),
             stack=stack,
+            skipped=skipped[:MAX_SKIPPED],
+            skipped_count=len(skipped),
             failure=failure(details.failure),
         )
 
@@ -257,6 +261,22 @@ _NO_LINEAGE = Lineage(0, 0)
 
 def _lineage_of(record: Record) -> Lineage:
     return lineage_of(record) or _NO_LINEAGE
+
+
+def _skipped(record: Record) -> tuple[str, ...]:
+    """The names of the receivers that a custom send method was given and has not called."""
+    info = info_of(record)
+    if not info.custom:
+        return ()
+    times = call_times(record)
+    # A method that asks for receivers twice gets each of them twice.
+    called = {_identity(receiver) for receiver, (started, _) in zip(info.receivers, times, strict=True) if started}
+    skipped = {_identity(receiver): receiver.name for receiver in info.receivers}
+    return tuple(name for identity, name in skipped.items() if identity not in called)
+
+
+def _identity(receiver: ReceiverInfo) -> tuple[str, str | None, int | None]:
+    return receiver.name, receiver.path, receiver.line
 
 
 def nanoseconds(seconds: float) -> int:

@@ -65,12 +65,25 @@ def _several(decoder: Decoder) -> Decoder:
     return lambda values: tuple(map(decoder, values))
 
 
+def _text(value: object) -> str:
+    if type(value) is not str:
+        raise DamagedError("a value of another type")
+    return value
+
+
 _frame = _record(Frame)
 _frames = _several(_frame)
 _failure = _optional(_record(Failure, traceback=_frames))
 _call = _record(ReceiverCall, failure=_failure)
 _decoders: Mapping[type, Decoder] = {
-    Dispatch: _record(Dispatch, calls=_several(_call), call_site=_optional(_frame), stack=_frames, failure=_failure),
+    Dispatch: _record(
+        Dispatch,
+        calls=_several(_call),
+        call_site=_optional(_frame),
+        stack=_frames,
+        skipped=_several(_text),
+        failure=_failure,
+    ),
     Request: _record(Request),
     Process: _record(Process, running=_several(_record(RunningCall, stack=_frames))),
 }

@@ -29,6 +29,7 @@ METHOD = "django.signal.method"
 SENDER = "django.signal.sender"
 RECEIVERS = "django.signal.receivers.count"
 FAILED = "django.signal.receivers.failed"
+SEND_METHOD_TIME = "django.signal.send_method.duration"
 AGGREGATED_RECEIVERS = "django.signal.receivers.aggregated.count"
 AGGREGATED_RECEIVERS_TIME = "django.signal.receivers.aggregated.duration"
 AGGREGATED_DISPATCHES = "django.signal.dispatches.aggregated.count"
@@ -117,6 +118,19 @@ def aggregated_attributes(durations_ns: Iterable[int]) -> Attributes:
     if not durations_ns:
         return {}
     return {AGGREGATED_RECEIVERS: len(durations_ns), AGGREGATED_RECEIVERS_TIME: sum(durations_ns) / 1e9}
+
+
+def send_method_attributes(duration: float, calls: Iterable[tuple[float, float]]) -> Attributes:
+    """The time, in seconds, in which a send method of a subclass ran none of its receivers.
+
+    ``calls`` are the starts and ends of the receiver calls, from the start of the dispatch.
+    """
+    covered = latest = 0.0
+    for start, end in sorted(calls):
+        until = min(end, duration)
+        covered += max(0.0, until - max(start, latest))
+        latest = max(latest, until)
+    return {SEND_METHOD_TIME: duration - covered}
 
 
 def receiver_attributes(receiver: ReceiverInfo, signal: str) -> Attributes:

@@ -19,6 +19,7 @@ from .attributes import (
     OUTCOME,
     PATH,
     RECEIVERS,
+    SEND_METHOD_TIME,
     SENDER,
     SIGNAL,
     aggregated_name,
@@ -71,6 +72,12 @@ ATTRIBUTES = (
     Attribute(SENDER, "dispatch", "string", "Name of the sender."),
     Attribute(RECEIVERS, "dispatch", "int", "Number of receivers."),
     Attribute(FAILED, "dispatch", "int", "Number of receivers that raised, swallowed exceptions included."),
+    Attribute(
+        SEND_METHOD_TIME,
+        "dispatch",
+        "double, s",
+        "Time in which a send method of a subclass ran none of its receivers. Only for such methods.",
+    ),
     Attribute(
         AGGREGATED_RECEIVERS,
         "dispatch",

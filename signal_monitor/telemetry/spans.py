@@ -220,6 +220,8 @@ class LazySpans(CurrentSpan):
                 span.add_event(attrs.EXCEPTION_EVENT, told_attributes, clock.end(times[index].ended))
         durations_ns = [nanoseconds(times[index].ended - times[index].started) for index in without]
         attributes = attrs.ended_dispatch_attributes(len(failures), failure) | attrs.aggregated_attributes(durations_ns)
+        if self.info.custom:
+            attributes |= _send_method_attributes(record)
         attrs.end_dispatch_span(span, attributes, failure, clock.end(ended_at(record)))
 
     def _ended_calls(self, record: Record) -> list[int]:
@@ -309,6 +311,12 @@ class LazySpans(CurrentSpan):
         """The id of a receiver call's span, as records hold it; None where there is none."""
         span = self.started.get(index)
         return f"{span.get_span_context().span_id:016x}" if span is not None else None
+
+
+def _send_method_attributes(record: Record) -> attrs.Attributes:
+    began, ended = started_at(record), ended_at(record)
+    calls = [(call.started - began, (call.ended or ended) - began) for call in call_times(record) if call.started]
+    return attrs.send_method_attributes(ended - began, calls)
 
 
 class LiveSpans(LazySpans):

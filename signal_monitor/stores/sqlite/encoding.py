@@ -8,14 +8,14 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from signal_monitor.records import Dispatch, Failure, Frame, Process, ReceiverCall, Request, RunningCall
+from signal_monitor.records import Dispatch, Failure, Frame, Process, ReceiverCall, ReceiverSum, Request, RunningCall
 from signal_monitor.stores.sqlite.validation import checker_of
 from signal_monitor.text import encodable
 
 R = TypeVar("R")
 Decoder = Callable[[Any], Any]
 
-RECORD_TYPES = (Frame, Failure, ReceiverCall, Dispatch, Request, RunningCall, Process)
+RECORD_TYPES = (Frame, Failure, ReceiverCall, Dispatch, ReceiverSum, Request, RunningCall, Process)
 
 
 class DamagedError(Exception):
@@ -68,11 +68,14 @@ def _several(decoder: Decoder) -> Decoder:
 _frame = _record(Frame)
 _frames = _several(_frame)
 _failure = _optional(_record(Failure, traceback=_frames))
-_call = _record(ReceiverCall, failure=_failure)
+_call = _record(ReceiverCall, failure=_failure, slow_line=_optional(_frame), slow_stack=_frames)
+_request = _record(Request, receivers=_several(_record(ReceiverSum)), failure=_failure)
 _decoders: Mapping[type, Decoder] = {
     Dispatch: _record(Dispatch, calls=_several(_call), call_site=_optional(_frame), stack=_frames, failure=_failure),
-    Request: _record(Request),
-    Process: _record(Process, running=_several(_record(RunningCall, stack=_frames))),
+    Request: _request,
+    Process: _record(
+        Process, running=_several(_record(RunningCall, stack=_frames)), running_requests=_several(_request)
+    ),
 }
 
 

@@ -263,7 +263,7 @@ class RecordConverter:
             signal=info.signal.name,
             offset_ns=nanoseconds(late.times.started - started_at(record)),
             nested_ns=max(0, duration_ns - self_ns),
-            sender=info.sender,
+            sender=scrub(info.sender),
             makes_slow=level != "normal" and not was_slow,
             makes_failed=late.failure is not None and not had_failed,
             repeated_ns=nanoseconds(own.repeated_seconds),

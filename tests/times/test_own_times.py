@@ -38,6 +38,7 @@ async def asleeping(**_kwargs: Any) -> None:
 
 def signal_of(*receivers: Any) -> Signal:
     signal = Signal()
+    signal.send("so that its name is known: to find it takes a while")
     for receiver in receivers:
         signal.connect(receiver, weak=False)
     return signal

@@ -125,9 +125,10 @@ def hold_the_thread(seconds: float) -> asyncio.Task[Any]:
 
 
 async def test_waiting_for_a_thread_is_no_time_in_receivers(captured: Capture) -> None:
+    signal = signal_of(sleeping)
     held = hold_the_thread(0.25)
     await asyncio.sleep(0.01)
-    await signal_of(sleeping).asend("waited")
+    await signal.asend("waited")
     await held
 
     dispatch = only(captured, "waited")
@@ -144,8 +145,10 @@ async def test_waiting_for_the_event_loop_is_named(captured: Capture) -> None:
     async def blocking_task() -> None:
         time.sleep(0.15)  # noqa: ASYNC251 - it holds up the loop
 
+    signal = signal_of(sleeping, quick)
+
     async def send() -> None:
-        await signal_of(sleeping, quick).asend("held up")
+        await signal.asend("held up")
 
     sending = asyncio.create_task(send())
     await asyncio.sleep(SLEEP / 2)
@@ -163,9 +166,10 @@ async def test_waiting_inside_a_receiver_is_not_its_own_nor_its_dispatchs(captur
     async def nested(**_kwargs: Any) -> None:
         await inner.asend("inner")
 
+    outer_signal = signal_of(nested)
     held = hold_the_thread(0.25)
     await asyncio.sleep(0.01)
-    await signal_of(nested).asend("outer")
+    await outer_signal.asend("outer")
     await held
 
     outer = only(captured, "outer")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import cache
 from typing import Any
 
-from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.routing import ProtocolTypeRouter
+from django.conf import settings
 from django.core import asgi
 
+from signal_monitor.dashboard.addresses import path_info_of
 from signal_monitor.instrumentation import suppress
+from signal_monitor.middleware import PATH as MIDDLEWARE
+from signal_monitor.mounts import is_own_path
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -25,28 +28,23 @@ def get_asgi_application(*, websocket: Application | None = None) -> Application
     """
     http = asgi.get_asgi_application()
     # Imported here, because it may import models.
-    from signal_monitor.routing import mount_path, websocket_urlpatterns
+    from signal_monitor.routing import is_for_live, live
 
-    live: Application = URLRouter(websocket_urlpatterns)
     others = websocket or _refuse
-    mount = cache(mount_path)
 
     async def serve_http(scope: Scope, receive: Receive, send: Send) -> None:
-        if not _path(scope).startswith(mount()):
+        # With the middleware, the resolved view decides what is observed.
+        if MIDDLEWARE in settings.MIDDLEWARE or not is_own_path(path_info_of(scope)):
             await http(scope, receive, send)
             return
         with suppress():
             await http(scope, receive, send)
 
     async def serve_websocket(scope: Scope, receive: Receive, send: Send) -> None:
-        application = live if _path(scope) == f"{mount()}ws/" else others
+        application = live if is_for_live(scope) else others
         await application(scope, receive, send)
 
     return ProtocolTypeRouter({"http": serve_http, "websocket": serve_websocket, "lifespan": _lifespan})
-
-
-def _path(scope: Scope) -> str:
-    return str(scope["path"]).removeprefix(scope.get("root_path", ""))
 
 
 async def _refuse(_scope: Scope, receive: Receive, send: Send) -> None:

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.checks import CheckMessage, Warning, register  # noqa: A004 - Django's name for it
-from django.urls import NoReverseMatch, reverse
+from django.core.checks import CheckMessage, register
 
 from signal_monitor import access_rule
 from signal_monitor.conf import get_config
+from signal_monitor.mounts import includes_pages
+from signal_monitor.problem import TAG, Problem
+from signal_monitor.server_checks import (
+    DAPHNE_REPLACED,
+    NO_SUCH_ASGI_APPLICATION,
+    OWN_TEMPLATES,
+    PLAIN_ASGI_APPLICATION,
+    RUNSERVER_REPLACED,
+    check_asgi_module,
+    check_runserver,
+    check_templates,
+)
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import StoreError
-from signal_monitor.stores.sqlite.location import DIRECTORY, find_path, project_root
-from signal_monitor.text import MAX_LINE, cleaned_lines
+from signal_monitor.stores.sqlite.location import DIRECTORY, find_path, is_installed, project_root
 
-TAG = "signal_monitor"
 MIDDLEWARE = "signal_monitor.middleware.SignalMonitorMiddleware"
 
 # Apps that may come first: daphne has to, and Django's own apps connect few receivers.
@@ -33,24 +40,6 @@ MAY_SURROUND = ("opentelemetry.",)
 SET_ACCESS = "Set it to the dotted path of a function, async or not, that returns True if a request may see the pages."
 
 
-class Problem(NamedTuple):
-    """A problem that the checks find; text and hint may have fields in braces."""
-
-    number: str
-    text: str
-    hint: str
-
-    @property
-    def id(self) -> str:
-        """The id of the message, as SILENCED_SYSTEM_CHECKS expects it."""
-        return f"{TAG}.{self.number}"
-
-    def warning(self, **values: object) -> CheckMessage:
-        """The message for a project in which the problem was found."""
-        texts = {name: cleaned_lines(str(value), MAX_LINE) for name, value in values.items()}
-        return Warning(self.text.format(**texts), hint=self.hint.format(**texts), id=self.id)
-
-
 APP_ORDER = Problem(
     "W001",
     "{apps} come before 'signal_monitor' in INSTALLED_APPS. Signals that are sent while these are loaded are not "
@@ -60,18 +49,18 @@ APP_ORDER = Problem(
 NO_DAPHNE = Problem(
     "W002",
     "'daphne' is not in INSTALLED_APPS. runserver has no websockets, and the pages poll for updates.",
-    "Put 'daphne' first in INSTALLED_APPS.",
+    "Put 'daphne' first in INSTALLED_APPS. If the project runs under WSGI only, leave it out and silence this check.",
 )
 NO_CHANNELS = Problem(
     "W003",
     "'channels' is not in INSTALLED_APPS. The pages cannot use a websocket.",
-    "Add 'channels' to INSTALLED_APPS.",
+    "Add 'channels' to INSTALLED_APPS. If the project runs under WSGI only, leave it out and silence this check.",
 )
 NO_ASGI_APPLICATION = Problem(
     "W004",
     "ASGI_APPLICATION is not set. runserver cannot serve websockets.",
     'Set ASGI_APPLICATION = "project.asgi.application", and create the application in project/asgi.py with '
-    "signal_monitor.asgi.get_asgi_application().",
+    "signal_monitor.asgi.get_asgi_application(). If the project runs under WSGI only, silence this check.",
 )
 NO_MIDDLEWARE = Problem(
     "W005",
@@ -92,17 +81,13 @@ STORE_UNUSABLE = Problem(
 NO_URLS = Problem(
     "W008",
     "The monitor's pages are not in the URLs.",
-    'Add path("signals/", include("signal_monitor.urls")) to the urlpatterns of your ROOT_URLCONF.',
+    'Add path("signals/", include("signal_monitor.urls")) to the urlpatterns of your ROOT_URLCONF. If a middleware '
+    "chooses a URLconf for each request, add it to one of these and silence this check.",
 )
 NO_HTMX = Problem(
     "W009",
     "'django_htmx' is not in INSTALLED_APPS. The pages need its htmx, and cannot be shown.",
     "Add 'django_htmx' to INSTALLED_APPS.",
-)
-PLAIN_ASGI_APPLICATION = Problem(
-    "W010",
-    "{name} is Django's own application. It refuses websockets, and the pages poll for updates.",
-    "Import get_asgi_application from signal_monitor.asgi instead in {path}.",
 )
 NO_ACCESS_RULE = Problem(
     "W011",
@@ -151,6 +136,10 @@ PROBLEMS = (
     PLAIN_ASGI_APPLICATION,
     NO_ACCESS_RULE,
     STORE_NOT_SHARED,
+    NO_SUCH_ASGI_APPLICATION,
+    RUNSERVER_REPLACED,
+    DAPHNE_REPLACED,
+    OWN_TEMPLATES,
     ACCESS_REPLACED,
     OPEN_TO_LOCAL_CLIENTS,
     TIMING_FOR_EVERYBODY,
@@ -172,12 +161,12 @@ def check_deployment(app_configs: object, **_kwargs: Any) -> list[CheckMessage]:
     """Report, with ``check --deploy``, what lets more people than staff users look; also if the monitor is disabled."""
     config, found = get_config(), []
     if config.ACCESS:
-        found.append(ACCESS_REPLACED.warning(path=config.ACCESS))
+        found.append(ACCESS_REPLACED.message(path=config.ACCESS))
     if settings.DEBUG and not config.ACCESS:
-        found.append(OPEN_TO_LOCAL_CLIENTS.warning())
+        found.append(OPEN_TO_LOCAL_CLIENTS.message())
     if config.SERVER_TIMING or (config.SERVER_TIMING is None and settings.DEBUG):
         setting = "SIGNAL_MONITOR['SERVER_TIMING']" if config.SERVER_TIMING else "DEBUG"
-        found.append(TIMING_FOR_EVERYBODY.warning(setting=setting))
+        found.append(TIMING_FOR_EVERYBODY.message(setting=setting))
     return found
 
 
@@ -186,69 +175,58 @@ def check_app_order() -> Iterator[CheckMessage]:
     names = [config.name for config in apps.get_app_configs()]
     earlier = [name for name in names[: names.index("signal_monitor")] if not name.startswith(MAY_PRECEDE)]
     if earlier:
-        yield APP_ORDER.warning(apps=", ".join(earlier))
+        yield APP_ORDER.message(apps=", ".join(earlier))
 
 
 def check_daphne() -> Iterator[CheckMessage]:
     """Check that the development server is an ASGI server; daphne itself checks that it precedes staticfiles."""
     if not apps.is_installed("daphne"):
-        yield NO_DAPHNE.warning()
+        yield NO_DAPHNE.message()
 
 
 def check_channels() -> Iterator[CheckMessage]:
     """Check that Channels is installed."""
     if not apps.is_installed("channels"):
-        yield NO_CHANNELS.warning()
+        yield NO_CHANNELS.message()
 
 
 def check_htmx() -> Iterator[CheckMessage]:
     """Check that django-htmx is installed; the pages use its copy of htmx."""
     if not apps.is_installed("django_htmx"):
-        yield NO_HTMX.warning()
+        yield NO_HTMX.message()
 
 
 def check_asgi_application() -> Iterator[CheckMessage]:
     """Check that there is an ASGI application for daphne to run."""
     if not getattr(settings, "ASGI_APPLICATION", None):
-        yield NO_ASGI_APPLICATION.warning()
-
-
-def check_asgi_module() -> Iterator[CheckMessage]:
-    """Check that the ASGI application has the monitor's websocket; its module is read, not imported."""
-    name = getattr(settings, "ASGI_APPLICATION", None)
-    spec = find_spec(name.rpartition(".")[0]) if name else None
-    if spec is None or spec.origin is None:
-        return
-    text = Path(spec.origin).read_text(encoding="utf-8", errors="replace")
-    if not any(word in text for word in ("signal_monitor", "ProtocolTypeRouter", "URLRouter")):
-        yield PLAIN_ASGI_APPLICATION.warning(name=name, path=spec.origin)
+        yield NO_ASGI_APPLICATION.message()
 
 
 def check_access() -> Iterator[CheckMessage]:
     """Check that ACCESS names what can be an access rule."""
     path = get_config().ACCESS
     if path and (reason := access_rule.reason_against(path)):
-        yield NO_ACCESS_RULE.warning(path=path, reason=reason)
+        yield NO_ACCESS_RULE.message(path=path, reason=reason)
 
 
 def check_staff() -> Iterator[CheckMessage]:
-    """Check that there can be staff users, where nobody else may look."""
+    """Check that there can be users who may look, where nobody else may."""
     if get_config().ACCESS or settings.DEBUG:
         return
     if not apps.is_installed("django.contrib.auth"):
-        yield NO_STAFF.warning(reason="'django.contrib.auth' is not in INSTALLED_APPS")
-    elif not hasattr(get_user_model(), "is_staff"):
-        yield NO_STAFF.warning(reason=f"{settings.AUTH_USER_MODEL} has no is_staff")
+        yield NO_STAFF.message(reason="'django.contrib.auth' is not in INSTALLED_APPS")
+    elif not (hasattr(get_user_model(), "is_staff") or hasattr(get_user_model(), "is_superuser")):
+        yield NO_STAFF.message(reason=f"{settings.AUTH_USER_MODEL} has neither is_staff nor is_superuser")
 
 
 def check_middleware() -> Iterator[CheckMessage]:
     """Check that the middleware is listed before all others."""
     if MIDDLEWARE not in settings.MIDDLEWARE:
-        yield NO_MIDDLEWARE.warning()
+        yield NO_MIDDLEWARE.message()
         return
     outer = [name for name in settings.MIDDLEWARE if not name.startswith(MAY_SURROUND)]
     if outer[0] != MIDDLEWARE:
-        yield MIDDLEWARE_ORDER.warning(outer=outer[0])
+        yield MIDDLEWARE_ORDER.message(outer=outer[0])
 
 
 def check_store() -> Iterator[CheckMessage]:
@@ -256,14 +234,16 @@ def check_store() -> Iterator[CheckMessage]:
     try:
         _try_store(get_config().STORE)
     except StoreError as error:
-        yield STORE_UNUSABLE.warning(error=error)
+        yield STORE_UNUSABLE.message(error=error)
 
 
 def check_store_is_shared() -> Iterator[CheckMessage]:
     """Check that all processes of the project use the same store."""
     directory = project_root() / DIRECTORY
+    if is_installed(directory):
+        return
     if get_config().STORE == "sqlite" and directory.exists() and find_path("sqlite").parent != directory:
-        yield STORE_NOT_SHARED.warning(directory=directory, path=find_path("sqlite"))
+        yield STORE_NOT_SHARED.message(directory=directory, path=find_path("sqlite"))
 
 
 def _try_store(store: str) -> None:
@@ -280,17 +260,11 @@ def _try_store(store: str) -> None:
 def check_urls() -> Iterator[CheckMessage]:
     """Check that the pages have a URL."""
     if not _has_pages():
-        yield NO_URLS.warning()
+        yield NO_URLS.message()
 
 
 def _has_pages() -> bool:
-    if not getattr(settings, "ROOT_URLCONF", None):
-        return False
-    try:
-        reverse("signal_monitor:overview")
-    except NoReverseMatch:
-        return False
-    return True
+    return bool(getattr(settings, "ROOT_URLCONF", None)) and includes_pages(settings.ROOT_URLCONF)
 
 
 CHECKS: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
@@ -300,6 +274,8 @@ CHECKS: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
     check_htmx,
     check_asgi_application,
     check_asgi_module,
+    check_runserver,
+    check_templates,
     check_access,
     check_staff,
     check_middleware,

@@ -10,23 +10,25 @@ import contextlib
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from types import FrameType
 from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.core.signals import got_request_exception, request_finished, request_started
 from django.http import HttpRequest, HttpResponseBase
-from django.urls import NoReverseMatch, reverse
 from opentelemetry import trace
 
 from .conf import get_config
 from .errors import guarded
 from .instrumentation import suppress
 from .instrumentation.capture import failure_of
-from .instrumentation.current import Record, begin_origin, current_origin, end_origin
+from .instrumentation.current import Origin, Record, begin_origin, current_origin, end_origin
 from .instrumentation.info import hook_signal
 from .instrumentation.record import info_of, set_no_origin
 from .instrumentation.record_queue import record_queue
+from .mounts import is_own_path, is_own_view, remember_urlconf
+from .pipeline import begin_anew_if_forked, work_for_worker
 from .pipeline.process import Presence
 from .pipeline.request_origin import RequestOrigin, RequestTotals, add_up, open_requests
 from .records import WAITING, Outside, ReceiverSum
@@ -79,6 +81,9 @@ class SignalMonitorMiddleware:
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
             markcoroutinefunction(self)
+        # Under ASGI, Django would call a plain method in a thread, which takes longer than all that the monitor does.
+        is_awaited = self.is_async or _handler_is_async()
+        self.process_view: Callable[..., Any] = self._aprocess_view if is_awaited else self._process_view
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
@@ -94,13 +99,31 @@ class SignalMonitorMiddleware:
             _answered(request, response, origin)
         return cast("HttpResponseBase", response)
 
+    def _process_view(self, request: HttpRequest, *_view: object) -> None:
+        _view_resolved(request, current_origin())
+
+    @markcoroutinefunction  # so that it is known as one when another tool has wrapped it with functools.wraps
+    async def _aprocess_view(self, request: HttpRequest, *_view: object) -> None:
+        _view_resolved(request, current_origin())
+
+
+def _handler_is_async() -> bool:
+    """Whether the handler that is loading the middleware is asynchronous; ``get_response`` may not be, even so."""
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - Django does not tell
+    while frame is not None and frame.f_code.co_name != "load_middleware":
+        frame = frame.f_back
+    return frame is not None and bool(frame.f_locals.get("is_async"))
+
 
 @contextlib.contextmanager
 def _observed(request: HttpRequest) -> Iterator[RequestOrigin | None]:
-    """Attribute dispatches to a request while it is processed; the dashboard's own requests are not observed."""
+    """Attribute dispatches to a request while it is processed.
+
+    Until the view is known, they wait: what belongs to the dashboard's own requests is dropped.
+    """
     origin = _claim(request)
     try:
-        if origin is None or origin.ignored:
+        if origin is None:
             with suppress():
                 yield None
         else:
@@ -111,6 +134,7 @@ def _observed(request: HttpRequest) -> Iterator[RequestOrigin | None]:
         raise
     finally:
         if origin is not None:
+            _view_resolved(request, origin)
             origin.end()
             if not origin.framed:
                 close_request()
@@ -121,7 +145,7 @@ def _claim(request: HttpRequest) -> RequestOrigin | None:
     follow_settings()
     origin = current_origin()
     if not isinstance(origin, RequestOrigin) or origin.claimed:
-        origin = _opened(framed=False)
+        origin = _opened(framed=False, pending=True)
     origin.claimed = True
     open_requests[id(origin)] = origin
     origin.method = cleaned(request.method or "")
@@ -130,25 +154,30 @@ def _claim(request: HttpRequest) -> RequestOrigin | None:
     if context.is_valid:
         origin.trace_id = f"{context.trace_id:032x}"  # also if not sampled: log lines have it
         origin.span_id = f"{context.span_id:016x}" if context.trace_flags.sampled else None
-    origin.ignored = _is_ours(request.path)
-    if origin.ignored:
-        origin.pending = None
+    return origin
+
+
+@guarded("the view of a request", None)
+def _view_resolved(request: HttpRequest, origin: Origin | None) -> None:
+    """Deliver what was dispatched for a request so far, or drop it if the view is one of the dashboard's.
+
+    A request that was answered before its view was looked up is judged by its path.
+    """
+    if not isinstance(origin, RequestOrigin) or origin.view_resolved:
+        return
+    origin.view_resolved = True
+    match, urlconf = request.resolver_match, getattr(request, "urlconf", None)
+    if is_own_view(match) if match else is_own_path(request.path_info, urlconf):
+        origin.ignored, origin.pending = True, None
         Presence.serves_pages = True
+        remember_urlconf(urlconf)
     else:
         origin.release(record_queue.append)
-    return origin
 
 
 def _keeps_paths() -> bool:
     wanted = get_config().REQUEST_PATHS
     return settings.DEBUG if wanted is None else wanted
-
-
-def _is_ours(path: str) -> bool:
-    try:
-        return path.startswith(reverse("signal_monitor:overview"))
-    except NoReverseMatch:
-        return False
 
 
 @guarded("the failure of a request", None)
@@ -169,6 +198,9 @@ def note_exception() -> None:
 @guarded("the end of a request", None)
 def _answered(request: HttpRequest, response: HttpResponseBase, origin: RequestOrigin | None) -> None:
     if origin is None:
+        return
+    _view_resolved(request, origin)
+    if origin.ignored:
         return
     origin.end()
     origin.status = response.status_code
@@ -195,7 +227,12 @@ def _wants_timing(request: HttpRequest, *, enabled: bool | None) -> bool:
     if enabled is not None:
         return enabled
     user = request.__dict__.get("_cached_user")
-    return settings.DEBUG or bool(getattr(user, "is_active", False) and getattr(user, "is_staff", False))
+    return settings.DEBUG or bool(getattr(user, "is_active", False) and is_staff(user))
+
+
+def is_staff(user: object) -> bool:
+    """Whether a user is staff or, where the user model has no ``is_staff``, a superuser."""
+    return bool(getattr(user, "is_staff", getattr(user, "is_superuser", False)))
 
 
 def server_timing(totals: RequestTotals) -> str:
@@ -280,6 +317,7 @@ def open_request() -> None:
 
 def _opened(*, framed: bool, pending: bool = False) -> RequestOrigin:
     """Make a new request the current one."""
+    begin_anew_if_forked()
     origin, around = RequestOrigin(framed=framed, pending=pending), current_origin()
     begin_origin(origin)
     if isinstance(around, RequestOrigin):
@@ -312,6 +350,7 @@ def close_request() -> None:
     origin.release(_unclaimed)
     if origin.claimed:
         record_queue.append(origin)
+    work_for_worker()
 
 
 def hook_requests() -> None:

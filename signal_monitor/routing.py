@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from typing import Any, cast
 
-from django.urls import NoReverseMatch, get_script_prefix, re_path, reverse
-from django.utils.functional import lazy
+from django.core.exceptions import TooManyFieldsSent
+from django.http import QueryDict
+from django.urls import URLPattern
+from django.urls.resolvers import RegexPattern
 
+from signal_monitor.dashboard.addresses import KEY, is_own_key, path_info_of
 from signal_monitor.dashboard.consumer import LiveConsumer
+from signal_monitor.mounts import SOCKET, is_own_socket
 
-DEFAULT_MOUNT = "/signals/"
+live = cast("Any", LiveConsumer.as_asgi())
+"""The application of the websocket."""
 
 
-def mount_path() -> str:
-    """Path under which the project's URLconf includes the pages, without the script prefix: "/signals/"."""
+def is_for_live(scope: Mapping[str, Any]) -> bool:
+    """Whether a websocket is for the live pages: its path says so, or a key that one of the pages has made."""
+    if not scope["path"].endswith(f"/{SOCKET}"):
+        return False
     try:
-        return "/" + reverse("signal_monitor:overview").removeprefix(get_script_prefix())
-    except NoReverseMatch:
-        return DEFAULT_MOUNT  # another process serves the pages
+        query = QueryDict(scope.get("query_string", b""))
+    except TooManyFieldsSent:
+        return False
+    return "page" in query and (is_own_socket(path_info_of(scope)) or is_own_key(query.get(KEY, "")))
 
 
-def _live_pattern() -> str:
-    return f"^{re.escape(mount_path().lstrip('/'))}ws/$"
+class _LivePattern(RegexPattern):
+    """Matches the path of the websocket, wherever the URLs include the pages."""
+
+    def match(self, path: str) -> tuple[str, tuple[Any, ...], dict[str, Any]] | None:
+        return ("", (), {}) if is_own_socket(f"/{path}") else None
 
 
-# Lazy, because the URLconf must not be loaded before the first connection.
-websocket_urlpatterns: list[Any] = [re_path(lazy(_live_pattern, str)(), cast("Any", LiveConsumer.as_asgi()))]
+websocket_urlpatterns: list[Any] = [URLPattern(_LivePattern(r"ws/$"), live)]
 """For the top level of a project's own URLRouter."""

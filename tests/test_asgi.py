@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import wraps
 from typing import Any, cast
 
 import pytest
+from asgiref.sync import iscoroutinefunction
 from channels.routing import URLRouter
 from channels.testing import HttpCommunicator, WebsocketCommunicator
+from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 from pytest_django.fixtures import Settings
 
 from signal_monitor.asgi import Application, Receive, Scope, Send, get_asgi_application
 from signal_monitor.instrumentation.current import current_state
+from signal_monitor.middleware import PATH as MIDDLEWARE
 from signal_monitor.routing import websocket_urlpatterns
 
 OWN_PAGE = [(b"host", b"testserver"), (b"origin", b"http://testserver")]
@@ -68,7 +74,19 @@ async def test_the_socket_is_where_the_pages_are_mounted() -> None:
     await communicator.disconnect()
 
 
-@pytest.mark.parametrize("where", ["/signals/ws/", "/internal/ws", "/", "/internal/ws/more/"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "/signals/ws/?page=live",
+        "/internal/ws?page=live",
+        "/",
+        "/internal/ws/more/?page=live",
+        "/internal/ws/",
+        "/elsewhere/ws/?page=live&key=%FF",
+        f"/internal/ws/?page=live{'&a' * 2000}",
+        "/elsewhere/ws/?page=live&key=ws/:forged",
+    ],
+)
 async def test_other_sockets_are_refused(where: str) -> None:
     accepted, _ = await socket_at(get_asgi_application(), where).connect()
     assert not accepted
@@ -89,6 +107,33 @@ async def test_a_router_of_the_projects_own_can_hold_the_socket() -> None:
     chat = socket_at(router, "/chat/")
     assert (await chat.connect())[0]
     await chat.disconnect()
+
+
+def synchronous(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """A middleware as many projects have it."""
+    return get_response
+
+
+@pytest.mark.parametrize("others", [[], [f"{__name__}.synchronous"]], ids=["alone", "around a synchronous one"])
+@pytest.mark.parametrize(("handler", "expected"), [(ASGIHandler, "_aprocess_view"), (WSGIHandler, "_process_view")])
+def test_the_middleware_learns_the_view_without_a_thread(
+    settings: Settings, handler: Callable[[], Any], expected: str, others: list[str]
+) -> None:
+    """Under ASGI, Django calls a plain ``process_view`` in a thread, and under WSGI another one in an event loop."""
+    settings.MIDDLEWARE = [MIDDLEWARE, *others]
+    (process_view,) = handler()._view_middleware
+    assert process_view.__name__ == expected
+
+
+def test_process_view_is_known_as_asynchronous_when_a_tool_has_wrapped_it(settings: Settings) -> None:
+    settings.MIDDLEWARE = [MIDDLEWARE]
+    process_view = ASGIHandler()._view_middleware[0]  # type: ignore[attr-defined] # not typed
+
+    @wraps(process_view)
+    def wrapped(*arguments: object) -> object:
+        return process_view(*arguments)
+
+    assert iscoroutinefunction(wrapped)
 
 
 async def test_a_server_that_announces_start_and_end_is_answered() -> None:

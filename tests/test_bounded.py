@@ -166,7 +166,7 @@ def test_large_records_leave_room_for_small_ones_once_they_are_delivered() -> No
     for _ in range(20):
         crowd.send(None)
 
-    assert wait_until(lambda: record_queue.size == QUEUE_SIZE and not len(record_queue), 20)
+    assert wait_until(lambda: record_queue.capacity == QUEUE_SIZE and not len(record_queue), 20)
 
 
 def _another() -> Callable[..., None]:

@@ -54,7 +54,7 @@ def run_script(script: str, **environment: str) -> subprocess.CompletedProcess[s
 
 
 def test_full_queue_drops_and_counts() -> None:
-    queue = RecordQueue(size=3)
+    queue = RecordQueue(capacity=3)
     for number in range(5):
         queue.append(number)
 

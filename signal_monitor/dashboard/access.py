@@ -6,12 +6,11 @@ from collections.abc import Callable
 from functools import partial, wraps
 from importlib import import_module
 from typing import Any, Concatenate, ParamSpec, cast
-from urllib.parse import urlencode
 
 from asgiref.sync import sync_to_async
 from django.apps import apps
 from django.conf import settings
-from django.contrib.auth import REDIRECT_FIELD_NAME, get_user
+from django.contrib.auth import get_user
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import (
     Http404,
@@ -21,16 +20,18 @@ from django.http import (
     HttpResponseNotFound,
     HttpResponseRedirect,
 )
-from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.cache import never_cache
 
 from signal_monitor.access_rule import allows
 from signal_monitor.conf import get_config
+from signal_monitor.dashboard.engine import render_page
 from signal_monitor.dashboard.handshake import Scope, request_of
 from signal_monitor.dashboard.local_clients import is_local
+from signal_monitor.dashboard.login import find_login, has_staff
 from signal_monitor.dashboard.response_headers import protect
 from signal_monitor.instrumentation import suppress
+from signal_monitor.middleware import is_staff
 
 P = ParamSpec("P")
 
@@ -59,7 +60,7 @@ def may_view(source: HttpRequest | Scope) -> bool:
 
 def _is_staff(request: HttpRequest) -> bool:
     user = request.user
-    return bool(user.is_authenticated and user.is_active and getattr(user, "is_staff", False))
+    return bool(user.is_authenticated and user.is_active and is_staff(user))
 
 
 def _set_user(request: HttpRequest) -> None:
@@ -115,8 +116,8 @@ def access_required(
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
     """Restrict a view to those who have access, and do not observe what it does.
 
-    A browser without a login is redirected to the admin's login, if there is one. All others without access get a 403.
-    Responses are never cached, and have the headers of the dashboard.
+    A browser without a login is redirected to the project's login page, if there is one. All others without access get
+    a 403, which says who has access. Responses are never cached, and have the headers of the dashboard.
     """
 
     @never_cache
@@ -140,14 +141,21 @@ def access_required(
 
 def _refuse(request: HttpRequest) -> HttpResponseBase:
     is_navigation = "text/html" in request.headers.get("Accept", "") and "HX-Request" not in request.headers
-    if is_navigation and not request.user.is_authenticated and (login := _login_url()):
-        return HttpResponseRedirect(f"{login}?{urlencode({REDIRECT_FIELD_NAME: request.get_full_path()})}")
-    # Returned, not raised: Django would log each refusal with a traceback.
-    return HttpResponseForbidden(REFUSAL + (LOCAL_HINT if settings.DEBUG else ""), content_type=PLAIN)
-
-
-def _login_url() -> str:
-    try:
-        return reverse("admin:login")
-    except NoReverseMatch:
-        return ""
+    if not is_navigation:
+        # Returned, not raised: Django would log each refusal with a traceback.
+        return HttpResponseForbidden(REFUSAL + (LOCAL_HINT if settings.DEBUG else ""), content_type=PLAIN)
+    login_url = find_login(request)
+    if login_url and not request.user.is_authenticated:
+        return HttpResponseRedirect(login_url)
+    return render_page(
+        "signal_monitor/refused.html",
+        {
+            "login_url": login_url,
+            "observes": True,  # it says nothing about the process
+            "local_hint": LOCAL_HINT if settings.DEBUG else "",
+            "own_rule": bool(get_config().ACCESS),
+            "user": str(request.user) if request.user.is_authenticated else "",
+            "who_may": "Active staff users" if has_staff() else "Active superusers",
+        },
+        status=403,
+    )

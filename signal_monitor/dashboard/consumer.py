@@ -9,6 +9,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from channels.consumer import get_handler_name
@@ -17,6 +18,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import close_old_connections
 
 from signal_monitor.dashboard.access import may_view
+from signal_monitor.dashboard.addresses import base_of_socket
 from signal_monitor.dashboard.handshake import NO_ACCESS as NO_ACCESS_REASON
 from signal_monitor.dashboard.handshake import Scope, reason_against, report_refusal, request_of
 from signal_monitor.dashboard.hub import LOG_SECONDS, Client, Hub, HubFull, current_hub
@@ -266,7 +268,8 @@ def _may_connect(scope: Scope) -> bool:
 
 def _view_of(scope: Scope) -> View:
     params = request_of(scope).GET.dict()
-    return view_of(str(params.pop("page", "")), {key: str(value) for key, value in params.items()})
+    view = view_of(str(params.pop("page", "")), {key: str(value) for key, value in params.items()})
+    return replace(view, base=base_of_socket(scope))
 
 
 def _parse(text: str | None) -> object:

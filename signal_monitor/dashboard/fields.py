@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.forms.renderers import DjangoTemplates
 
 from signal_monitor.stores.filters import EXACT
 from signal_monitor.text import MAX_LENGTH, cleaned
@@ -134,6 +135,9 @@ class _CheckboxInput(forms.CheckboxInput):
 
 class PageForm(forms.Form):
     """The parameters of a page; invalid ones are reported and ignored, the others still apply."""
+
+    # Not FORM_RENDERER's, which may need templates of the project.
+    default_renderer = DjangoTemplates
 
     def __init__(self, data: Mapping[str, str] | None = None) -> None:
         super().__init__(data and {name: _as_recorded(value) for name, value in data.items()}, auto_id="sm-field-%s")

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from django.apps import apps
+from django.core.handlers.asgi import ASGIRequest
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.template.loader import render_to_string
-from django.urls import reverse
 from django.views.decorators.http import require_safe
 from django_htmx.http import push_url
 
 from signal_monitor.dashboard.access import access_required
+from signal_monitor.dashboard.addresses import (
+    base_of_page,
+    based_at,
+    browser_path,
+    default_base,
+    page_url,
+    socket_url,
+)
 from signal_monitor.dashboard.budget import TOLD_FROM_SECONDS, pace, poll_budget
+from signal_monitor.dashboard.engine import render_page
 from signal_monitor.dashboard.notices import notice
 from signal_monitor.dashboard.pages import PAGES, get_page, render_parts, view_of
-from signal_monitor.dashboard.pages.base import Context, NotStored, UnknownPage, View
+from signal_monitor.dashboard.pages.base import NotStored, Page, Params, UnknownPage, View
 from signal_monitor.instrumentation import is_instrumented
 from signal_monitor.stores.base import StoreError
 from signal_monitor.text import MAX_LINE, cleaned, encodable
@@ -35,49 +45,68 @@ def show(request: HttpRequest, /, page: str, **named: str) -> HttpResponse:
     """A whole page; its parameters come from the path and the query string."""
     if not apps.is_installed("django_htmx"):
         return HttpResponse(WITHOUT_HTMX, status=503, content_type=PLAIN)
-    shown, given = get_page(page), {**request.GET.dict(), **named}
-    view = view_of(page, given)
+    shown = get_page(page)
+    named = _argument(shown, named)
+    given = {**request.GET.dict(), **named}
+    view = replace(view_of(page, given), base=base_of_page(request, page, named))
+    with based_at(view.base):
+        return _page(request, shown, view, given, named)
+
+
+def _page(request: HttpRequest, shown: Page, view: View, given: Params, named: Params) -> HttpResponse:
     shell = {"page": shown, "navigation": NAVIGATION, "observes": is_instrumented()}
     try:
         context = shown.context(dict(view.params))
     except NotStored as error:
         missing = {**shell, "missing": named, "unreadable": error.unreadable}
-        return _page(request, "signal_monitor/missing.html", missing, 404)
+        return render_page("signal_monitor/missing.html", missing, status=404)
     except StoreError as error:
-        return _page(request, "signal_monitor/unreadable.html", {**shell, "error": cleaned(str(error), MAX_LINE)}, 503)
-    response = _page(request, shown.template, {**shell, **context, **live_urls(view), "form": shown.form(given)})
+        return render_page(
+            "signal_monitor/unreadable.html", {**shell, "error": cleaned(str(error), MAX_LINE)}, status=503
+        )
+    live = live_urls(view)
+    if not _has_sockets(request):
+        del live["ws_url"]
+    response = render_page(shown.template, {**shell, **context, **live, "form": shown.form(given)})
     if "HX-Request" in request.headers:
         push_url(response, _tidy_url(request))
     return response
 
 
-def _page(request: HttpRequest, template: str, context: Context, status: int = 200) -> HttpResponse:
-    html = encodable(render_to_string(template, context, request))
-    return HttpResponse(html.replace("\0", "\\x00"), status=status)
+def _argument(page: Page, named: Params) -> dict[str, str]:
+    """The argument of a page among all that its URL gives: the pattern that includes the pages may give more."""
+    return {page.argument: named[page.argument]} if page.argument else {}
 
 
 def live_urls(view: View) -> dict[str, str]:
     """Where a page gets its live updates: the websocket, and the URL to poll without one."""
-    query = urlencode([("page", view.page), *view.params])
-    polled = reverse("signal_monitor:fragments", kwargs={"page": view.page})
+    base = view.base or default_base()
+    with based_at(base):
+        polled = page_url("fragments", view.page)
     return {
-        "ws_url": f"{reverse('signal_monitor:overview')}ws/?{query}",
+        "ws_url": socket_url(base, [("page", view.page), *view.params]),
         "poll_url": f"{polled}?{urlencode(view.params)}",
     }
+
+
+def _has_sockets(request: HttpRequest) -> bool:
+    """Whether this process serves the websocket: it does not under WSGI, nor with Django's own ASGI application."""
+    return isinstance(request, ASGIRequest) and "signal_monitor.routing" in sys.modules
 
 
 def _tidy_url(request: HttpRequest) -> str:
     """The URL without the fields of a form that were left empty."""
     filled = {key: value for key, value in request.GET.items() if value}
-    return f"{request.path}?{urlencode(filled)}" if filled else request.path
+    path = browser_path(request)
+    return f"{path}?{urlencode(filled)}" if filled else path
 
 
 @access_required
 @require_safe
-def show_parts(request: HttpRequest, /, page: str) -> HttpResponse:
+def show_parts(request: HttpRequest, /, page: str, **_named: str) -> HttpResponse:
     """The live parts of a page, for browsers without a websocket."""
     try:
-        view = view_of(page, request.GET.dict())
+        view = replace(view_of(page, request.GET.dict()), base=base_of_page(request, page, {}))
         wait = poll_budget.wait_seconds()
         if wait > 0:
             return HttpResponse(notice(pace(wait + TOLD_FROM_SECONDS)))
@@ -93,7 +122,8 @@ def show_parts(request: HttpRequest, /, page: str) -> HttpResponse:
 @require_safe
 def show_json(request: HttpRequest, /, page: str, **named: str) -> HttpResponse:
     """What a page shows, as JSON; unlike the page, it refuses invalid parameters."""
-    shown, given = get_page(page), {**request.GET.dict(), **named}
+    shown = get_page(page)
+    given = {**request.GET.dict(), **_argument(shown, named)}
     form = shown.form(given)
     errors = {**form.errors, **{key: ["There is no such parameter."] for key in given if key not in form.fields}}
     if errors:

@@ -36,6 +36,7 @@ class Lineage(NamedTuple):
     """The number of a dispatch, those of the outermost dispatch and of the one around it, and how deep it is nested.
 
     ``parent_index`` is the position of the receiver in which it was sent; None where a custom send method itself sent.
+    ``base`` is the root that the dispatch is on.
     """
 
     number: int
@@ -43,6 +44,7 @@ class Lineage(NamedTuple):
     depth: int = 0
     parent: int | None = None
     parent_index: int | None = None
+    base: Root | None = None
 
 
 AGGREGATED = Lineage(-1, -1)
@@ -288,9 +290,13 @@ def _index_at(record: Record, at: float) -> int | None:
 
 
 def root_of(place: Place) -> Root:
-    """The root that a place is on."""
+    """The root that a place is on; each dispatch that has a lineage knows its own."""
     while not isinstance(place, Root):
-        place = place[OUTER] if isinstance(place, list) else place.outer
+        if isinstance(place, list):
+            lineage: Lineage | None = place[LINEAGE]
+            place = lineage.base if lineage is not None and lineage.base is not None else place[OUTER]
+        else:
+            place = place.outer
     return place
 
 

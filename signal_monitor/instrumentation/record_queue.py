@@ -10,22 +10,26 @@ QUEUE_SIZE = 10_000
 MAX_CELLS = 2_000_000
 """Values that all records of a full queue may have: a record has one for each receiver, of some 32 bytes."""
 LEAST_SIZE = 100
+UNCHECKED = 32
+"""The most items that are queued between two checks of the worker and of the process."""
 
 
 class RecordQueue:
     """Records, and what ends with them, that the worker has not seen yet.
 
     Appending takes no lock: a lock here would dead-lock in ``__del__``, in signal handlers and after fork. The send
-    methods append to ``items`` themselves while it is shorter than ``size``. ``dropped`` counts what had no room.
-    ``size`` is 0 until the first item comes: the send methods then call ``append``, which starts the worker.
+    methods append to ``items`` themselves while it is shorter than ``size``; otherwise they call ``append``, which
+    checks that this process has a worker, and raises ``size``: by one item at first, by twice as many each time, and by
+    UNCHECKED in the end. The worker sets ``size`` to 0 when it rests, so that the next item is checked.
+    ``capacity`` is the most items, fewer while they are large; ``dropped`` counts what had no room.
     """
 
-    def __init__(self, size: int = QUEUE_SIZE) -> None:
-        self.size = self._full_size = size
+    def __init__(self, capacity: int = QUEUE_SIZE) -> None:
+        self.size = self.capacity = self._full_capacity = capacity
         self.items: deque[Any] = deque()
         self.dropped = 0
-        self._on_first: Callable[[], None] | None = None
-        self._is_shrunk = False
+        self._unchecked = 1
+        self._check: Callable[[], None] | None = None
 
     def __len__(self) -> int:
         return len(self.items)
@@ -33,41 +37,54 @@ class RecordQueue:
     @property
     def is_full(self) -> bool:
         """Whether the next item is dropped."""
-        return self._on_first is None and len(self.items) >= self.size
+        return len(self.items) >= self.capacity
 
-    def resize(self, size: int) -> None:
-        """Have room for so many items, once the first has come."""
-        self._full_size = size
-        if self._on_first is None:
-            self.size = size
+    @property
+    def is_half_full(self) -> bool:
+        """Whether the worker should not wait any longer."""
+        return 2 * len(self.items) >= self.capacity
+
+    def resize(self, capacity: int) -> None:
+        """Have room for so many items."""
+        self.capacity = self._full_capacity = capacity
+        if self._check is None:
+            self.size = capacity
 
     def make_room_for(self, records: int, cells: int) -> None:
         """Have room for fewer items while records are large: so many of them had so many values."""
-        most = MAX_CELLS * records // cells if cells else self._full_size
-        size = min(self._full_size, max(LEAST_SIZE, most))
-        if self._on_first is None and (self._is_shrunk or size < self._full_size):
-            self.size, self._is_shrunk = size, size < self._full_size
+        most = MAX_CELLS * records // cells if cells else self._full_capacity
+        capacity = min(self._full_capacity, max(LEAST_SIZE, most))
+        if capacity != self.capacity:
+            self.capacity = capacity
+            self.size = capacity if self._check is None else min(self.size, capacity)
 
-    def start_worker_on_first(self, start: Callable[[], None]) -> None:
-        """Call a function when the next item comes."""
-        self.size, self._on_first = 0, start
+    def check_with(self, check: Callable[[], None]) -> None:
+        """Call a function when the next item comes, and from time to time from then on."""
+        self._check = check
+        self.check_next()
 
-    def start_no_worker(self) -> None:
-        """Call nothing when the next item comes."""
-        self.size, self._on_first = self._full_size, None
+    def check_no_more(self) -> None:
+        """Call nothing when items come."""
+        self.size, self._check = self.capacity, None
 
-    def start_worker(self) -> None:
-        """Start the worker, if it waits for the first item."""
-        if self._on_first is not None:
-            start, self._on_first = self._on_first, None
-            self.size = self._full_size
-            start()
+    def check_next(self) -> None:
+        """Check the next item that comes, however few there are."""
+        if self._check is not None:
+            self.size, self._unchecked = 0, 1
+
+    def check(self) -> None:
+        """Check now, and when some more items have come."""
+        if self._check is not None:
+            # Before the check, which may dispatch signals itself.
+            self.size = min(len(self.items) + self._unchecked, self.capacity)
+            self._unchecked = min(2 * self._unchecked, UNCHECKED)
+            self._check()
 
     def append(self, item: object) -> None:
         """Queue an item, or count it as dropped when the queue is full."""
-        if self._on_first is not None:
-            self.start_worker()
-        if len(self.items) < self.size:
+        if len(self.items) >= self.size:
+            self.check()
+        if len(self.items) < self.capacity:
             self.items.append(item)
         else:
             self.dropped += 1
@@ -81,9 +98,13 @@ class RecordQueue:
         items = self.items
         return [items.popleft() for _ in range(min(limit, len(items)))]
 
-    def clear(self) -> None:
-        """Forget what is queued; for a forked child, whose parent delivers it."""
+    def clear_items(self) -> None:
+        """Forget what is queued."""
         self.items.clear()
+
+    def clear(self) -> None:
+        """Forget what is queued, and what was dropped; for a forked child, whose parent delivers it."""
+        self.clear_items()
         self.dropped = 0
 
 

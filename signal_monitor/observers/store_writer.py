@@ -10,6 +10,7 @@ from signal_monitor.instrumentation.current import Record
 from signal_monitor.instrumentation.hooks import DispatchSpans
 from signal_monitor.pipeline.process import Presence, ThisProcess
 from signal_monitor.records import Aggregate, Dispatch, Request, RunningCall
+from signal_monitor.stores import store_now
 from signal_monitor.stores.base import Batch, Store, StoreError
 
 from .base import BaseObserver
@@ -26,6 +27,8 @@ class StoreWriter(BaseObserver):
 
     The records of a batch that the store refuses are lost and counted as dropped; its totals are in the next one.
     """
+
+    ends_alone = True
 
     def __init__(
         self,
@@ -79,12 +82,13 @@ class StoreWriter(BaseObserver):
         now = time.monotonic()
         is_new = bool(batch.dispatches or batch.amendments or batch.requests or batch.totals or running or requests)
         is_due = is_new or self._were_running or now - self._written_at >= HEARTBEAT_SECONDS
-        is_idle = not self._process.dispatches and not running and not requests and not Presence.serves_pages
+        is_used = self._process.dispatches or self._process.dropped or running or requests
+        is_idle = not is_used and not Presence.serves_pages
         if is_idle or (only_new and not is_due):
             return
         self._written_at, self._were_running = now, bool(running or requests)
         try:
-            self._store.write(batch)
+            store_now(self._store).write(batch)
         except StoreError as error:
             self._refused(batch)
             self._warn(error)

@@ -35,10 +35,10 @@ class Presence:
 
 
 class ThisProcess:
-    """Who this process is, and its counts."""
+    """Who this process is, and its counts. ``no_worker`` says why there is no worker thread; empty if there is."""
 
     def __init__(self) -> None:
-        self.id = ""
+        self.id = self.no_worker = ""
         self.dispatches = 0
         self.dropped: dict[str, int] = {}
         self.serves = False
@@ -51,6 +51,7 @@ class ThisProcess:
         self.dispatches = 0
         self.serves = False
         self.dropped = {}
+        self.no_worker = ""
         self.started_at = time.time()
         self._recent.clear()
 
@@ -100,11 +101,16 @@ class ThisProcess:
             errors=errors.count,
             last_error=errors.last,
             versions=VERSIONS,
-            mode=observation_mode(),
+            mode=self._mode(),
             running=running,
             running_requests=running_requests,
             serves=self.serves or Presence.serves_pages,
         )
+
+    def _mode(self) -> str:
+        """How sends are observed, and why there is no worker, if so."""
+        mode = observation_mode()
+        return f"{mode}; no thread of its own: {self.no_worker}" if self.no_worker else mode
 
 
 def title(arguments: list[str]) -> str:

@@ -29,6 +29,8 @@ from .own_times import CallTime, DispatchTimes, OwnTimes, outside_of
 class RequestOrigin(Origin):
     """A request under way; ``claimed`` once the middleware has said which one it is.
 
+    ``view_resolved`` once it is known whether the view is one of the dashboard's.
+
     ``framed`` ones were begun by ``request_started`` and end with ``request_finished``; the others, made by hand in
     tests and scripts, end with their response.
     """
@@ -48,12 +50,13 @@ class RequestOrigin(Origin):
         "status",
         "trace_id",
         "view",
+        "view_resolved",
     )
 
     def __init__(self, *, framed: bool, pending: bool = False) -> None:
         super().__init__("request", secrets.token_hex(8), pending=pending)
         self.framed = framed
-        self.claimed = False
+        self.claimed = self.view_resolved = False
         self.method = self.path = ""
         self.view: str | None = None
         self.status: int | None = None

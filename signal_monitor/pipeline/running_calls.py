@@ -20,6 +20,8 @@ MAX_RUNNING = 100
 """Running calls that a process reports at most: those that have been running longest."""
 NOTABLE_NS = 50_000_000
 """The time from which a running receiver call is shown."""
+MAX_NESTED = 100
+"""The number of nested calls that are looked at in each thread and task, from the innermost one on."""
 
 
 def running_calls(converter: RecordConverter) -> tuple[RunningCall, ...]:
@@ -81,9 +83,9 @@ class CallSampler(Observer):
 
 def _calls_of(state: ExecutionState, most: int | None = None) -> Iterator[tuple[Record, int]]:
     """The receiver calls that a thread or task is in, innermost first."""
-    if state.suppressed:
+    if state.suppressed or (state.origin is not None and state.origin.ignored):
         return
-    for record, index in ancestors(state.top, time.perf_counter(), most):
+    for record, index in ancestors(state.top, time.perf_counter(), MAX_NESTED if most is None else most):
         if index is not None and info_of(record) is not UNOBSERVED and not has_ended(record):
             yield record, index
 

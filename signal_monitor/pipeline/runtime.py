@@ -12,12 +12,13 @@ from django.apps import apps
 from signal_monitor import instrumentation
 from signal_monitor.conf import Config
 from signal_monitor.errors import guarded
-from signal_monitor.instrumentation.current import forget_other_threads
+from signal_monitor.instrumentation.current import current_origin, forget_other_threads
 from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.instrumentation.info import configure_limits, reset_orphan_counts
 from signal_monitor.instrumentation.plans import forget_plans
 from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.names import Apps
+from signal_monitor.running_tests import note_test_environment
 from signal_monitor.scrubbing import configure_scrubbing
 from signal_monitor.settings_watcher import follow_settings
 
@@ -30,9 +31,10 @@ REPLACE_SECONDS = 10.0
 
 
 class _Running:
-    """The pipeline of this process, if it has one."""
+    """The pipeline of this process, if it has one; ``pid`` is the process that it was made or begun anew in."""
 
     pipeline: Pipeline | None = None
+    pid = os.getpid()
 
 
 def instrument() -> None:
@@ -62,7 +64,7 @@ def run(pipeline: Pipeline) -> None:
     """Make a pipeline the process's own; its worker starts with the first record. The one before is stopped."""
     stop(REPLACE_SECONDS)
     _Running.pipeline = pipeline
-    record_queue.start_worker_on_first(pipeline.start)
+    record_queue.check_with(_check)
 
 
 def current() -> Pipeline | None:
@@ -72,15 +74,41 @@ def current() -> Pipeline | None:
 
 def flush() -> None:
     """Deliver what is queued now, if a pipeline runs."""
+    begin_anew_if_forked()
     follow_settings()
+    origin = current_origin()
+    if origin is not None and origin.pending:
+        origin.release(record_queue.append)
     if _Running.pipeline is not None:
         _Running.pipeline.flush()
 
 
+@guarded("the check of the worker", None, in_send=True)
+def _check() -> None:
+    """See that the pipeline is this process's own, and that its worker runs."""
+    begin_anew_if_forked()
+    note_test_environment()  # a short one would have ended before the worker asks
+    if _Running.pipeline is not None:
+        _Running.pipeline.check()
+
+
+def work_for_worker() -> None:
+    """Deliver what is queued at the end of a request, where the worker can have no thread."""
+    if _Running.pipeline is not None:
+        _Running.pipeline.work_for_worker()
+
+
+def begin_anew_if_forked() -> None:
+    """Begin anew in a child that was forked without Python's hooks, as by uWSGI; it takes a tenth of a microsecond."""
+    if _Running.pid != os.getpid():
+        _after_fork()
+
+
 def stop(timeout: float = EXIT_SECONDS) -> None:
     """Stop the process's pipeline, after at most ``timeout`` seconds of delivering what is queued."""
+    begin_anew_if_forked()
     if _Running.pipeline is not None:
-        record_queue.start_no_worker()  # a worker that starts now would take the records of the next pipeline
+        record_queue.check_no_more()  # a worker that starts now would take the records of the next pipeline
         _Running.pipeline.stop(timeout)
         _Running.pipeline = None
 
@@ -93,12 +121,13 @@ def stop_before_others_at_exit() -> None:
 
 @guarded("the start in a forked child", None)
 def _after_fork() -> None:
+    _Running.pid = os.getpid()
     forget_other_threads()
     record_queue.clear()
     reset_orphan_counts()
     if _Running.pipeline is not None:
         _Running.pipeline.forget()
-        record_queue.start_worker_on_first(_Running.pipeline.start)
+        record_queue.check_with(_check)
 
 
 def _end_with_multiprocessing(_module: object) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import _thread
 import contextlib
 import itertools
+import logging
+import sys
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 
 from signal_monitor.errors import attempt, errors, guarded
@@ -23,6 +25,7 @@ from signal_monitor.instrumentation.record import (
     lineage_of,
     mark_aggregated,
     parent_of,
+    root_of,
     set_lineage,
     spans_of,
     superseded_custom_send,
@@ -34,7 +37,9 @@ from signal_monitor.settings_watcher import follow_settings
 
 from .chunks import Chunks, weight_of
 from .converter import RecordConverter
+from .interruptions import is_interruption
 from .suppression import suppressed
+from .threads import NO_THREAD, why_no_threads
 
 BUSY_SECONDS = 0.1
 IDLE_SECONDS = 0.25
@@ -43,14 +48,20 @@ WATCH_SECONDS = 0.05
 QUIET_SECONDS = 10.0
 """The time without a dispatch after which the worker watches only as often as it works."""
 EXIT_SECONDS = 1.0
+RETRY_SECONDS = 1.0
+"""The time after which a thread that could not be started is tried again."""
 _numbers = itertools.count(1)
+
+logger = logging.getLogger("signal_monitor")
 
 
 class Observer:
     """Receives finished dispatches, in the worker thread; this one ignores them.
 
-    Observers do not know each other.
+    Observers do not know each other. ``ends_alone`` ones are told of the end though another one holds the worker up.
     """
+
+    ends_alone = False
 
     def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:
         """A dispatch has ended."""
@@ -93,10 +104,14 @@ class Pipeline:
         self.converter = converter
         self.observers = list(observers)
         self._queue = queue
+        self._undelivered: deque[object] = deque()
+        self._interruption: BaseException | None = None
         self._lock = threading.Lock()
         self._holder: int | None = None
         self._wake, self._started = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
+        self._retry_at = self._idle_until = 0.0
+        self._telling: Observer | None = None
         self._stopping = False
         self._ended = False
         self._chunks = Chunks(queue)
@@ -115,36 +130,91 @@ class Pipeline:
                 self.observers.remove(observer)
 
     def start(self) -> None:
-        """Start the worker, unless it runs."""
-        if self._thread is None or not self._thread.is_alive():
-            self._stopping = self._ended = False
-            self._wake.clear()
-            self._started.clear()
-            self._thread = threading.Thread(target=self._run, name="signal_monitor", daemon=True)
-            # From a thread of its own: a time limit of the application's must not strike while this one waits for it.
-            try:
-                _thread.start_new_thread(self._start_thread, (self._thread,))
-            except RuntimeError:  # see _start_thread
-                self._started.set()
+        """Start the worker, unless it runs or may have no thread; one that has died is started again, and counted."""
+        if self._thread is not None and (not self._started.is_set() or self._thread.is_alive()):
+            return
+        if self.converter.process.no_worker and time.monotonic() < self._retry_at:
+            return
+        if self._thread is not None and self._thread.ident is not None:
+            errors.note("the worker", RuntimeError("The thread has died, and is started again."))
+        reason = why_no_threads()
+        if reason:
+            self._have_no_worker(reason)
+        else:
+            self._start()
+
+    def _start(self) -> None:
+        self._stopping = self._ended = False
+        self._wake.clear()
+        self._started.clear()
+        self._thread = threading.Thread(target=self._run, name="signal_monitor", daemon=True)
+        # From a thread of its own: a time limit of the application's must not strike while this one waits for it.
+        try:
+            _thread.start_new_thread(self._start_thread, (self._thread,))
+        except RuntimeError:  # see _start_thread
+            self._have_no_worker(NO_THREAD)
 
     def _start_thread(self, thread: threading.Thread) -> None:
         try:
             thread.start()
-        except RuntimeError:  # from Python 3.12 on, none is started while the interpreter ends: stop() delivers
-            self._started.set()
+        except RuntimeError:
+            # No thread is to be had. From Python 3.12 on, none is started while the interpreter ends: stop() delivers.
+            self._have_no_worker(NO_THREAD)
+
+    def _have_no_worker(self, reason: str) -> None:
+        """Note why there is no worker: ``work_for_worker`` delivers, at the end of each request."""
+        process, self._thread = self.converter.process, None
+        self._retry_at = time.monotonic() + RETRY_SECONDS
+        self._started.set()
+        if process.no_worker != reason and not sys.is_finalizing():
+            process.no_worker = reason
+            logger.warning("The signal monitor has no thread of its own, so requests deliver its records: %s", reason)
+
+    def check(self) -> None:
+        """See that the worker runs; wake it if the queue is half full."""
+        self.start()
+        if self._queue.is_half_full and not self._wake.is_set():
+            self._wake.set()
+
+    def work_for_worker(self) -> None:
+        """Deliver what is queued in the calling thread, where the worker has none, and not most of the time."""
+        if self.converter.process.no_worker and time.monotonic() >= self._idle_until:
+            began = time.monotonic()
+            self.flush()
+            self._idle_until = 2 * time.monotonic() - began
 
     def stop(self, timeout: float = EXIT_SECONDS) -> None:
         """Deliver what is queued, for at most ``timeout`` seconds, and end the worker."""
         thread, self._thread = self._thread, None
         self._stopping = True
         self._wake.set()
-        if thread is threading.current_thread():
+        if thread is threading.current_thread() or (thread is None and self.converter.process.no_worker):
             self._end()  # the worker itself has noticed that the settings have changed
         elif thread is not None and self._started.wait(timeout):
             if thread.ident is None:
                 self._end()
             else:
                 thread.join(timeout)
+                if thread.is_alive():
+                    self._give_up()
+
+    def _give_up(self) -> None:
+        """Count and store what the worker could not deliver in time; it is held up in one of the observers."""
+        left, held_up = self._waiting(), self._telling
+        self._queue.clear_items()
+        self.converter.process.drop("not delivered at exit", left)
+        logger.warning(
+            "The signal monitor gave up waiting for %s at exit; %d records were not delivered.",
+            type(held_up).__name__ if held_up is not None else "its worker",
+            left,
+        )
+        for observer in self.observers:
+            if observer is not held_up and observer.ends_alone:
+                attempt(type(observer).__name__, "end", lambda one: one.end(), observer)
+
+    def _waiting(self) -> int:
+        """How many records are queued, or taken from the queue and not delivered."""
+        return len(self._queue) + sum(map(_count, list(self._undelivered)))
 
     def flush(self) -> None:
         """Deliver everything that is queued now, in the calling thread.
@@ -155,6 +225,13 @@ class Pipeline:
             if alone:
                 self._deliver_queued(len(self._queue))
                 self._each("flush", lambda observer: observer.flush())
+                self._pass_interruption()
+
+    def _pass_interruption(self) -> None:
+        """Raise what has interrupted an observer, now that everything is delivered."""
+        interruption, self._interruption = self._interruption, None
+        if interruption is not None:
+            raise interruption
 
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[bool]:
@@ -175,18 +252,32 @@ class Pipeline:
         self._holder = None
         self._wake, self._started = threading.Event(), threading.Event()
         self._thread = None
+        self._retry_at = self._idle_until = 0.0
+        self._undelivered.clear()
+        self._telling = self._interruption = None
+        self._stopping = self._ended = False
         for observer in self.observers:
             observer.forget()
 
     def _run(self) -> None:
+        self.converter.process.no_worker = ""
         self._started.set()
         self._busy_at = time.monotonic()
-        with suppressed():
-            while not self._stopping:
-                busy = self._work()
-                follow_settings(wait=False)
-                self._pause(BUSY_SECONDS if busy else IDLE_SECONDS)
+        while not self._stopping:
+            try:
+                with suppressed():
+                    self._rounds()
+            except BaseException as error:  # noqa: BLE001 - nothing ends the worker but stop()
+                errors.note("the worker", error)
         self._end()
+
+    def _rounds(self) -> None:
+        while not self._stopping:
+            busy = self._work()
+            follow_settings(wait=False)
+            self._pause(BUSY_SECONDS if busy else IDLE_SECONDS)
+            if not self._stopping:
+                self._wake.clear()
 
     def _pause(self, seconds: float) -> None:
         """Wait for the next round, and let the observers watch meanwhile."""
@@ -218,6 +309,7 @@ class Pipeline:
             with self._exclusive():
                 busy = self._drain()
                 self._each("tick", lambda observer: observer.tick())
+                self._queue.check_next()
         except BaseException as error:  # noqa: BLE001 - a SystemExit of an exporter must not end the observation
             errors.note("the worker", error)
             return True
@@ -227,7 +319,7 @@ class Pipeline:
         """Deliver what is queued, for ROUND_SECONDS or a little more; whether there was anything."""
         deadline = time.monotonic() + ROUND_SECONDS
         busy = False
-        while len(self._queue) and time.monotonic() < deadline:
+        while (len(self._queue) or self._undelivered) and time.monotonic() < deadline:
             busy = True
             self._deliver_queued(1)  # a chunk
         if not len(self._queue):
@@ -237,15 +329,27 @@ class Pipeline:
     def _deliver_queued(self, count: int) -> None:
         """Deliver at least the oldest ``count`` items; between chunks, the dispatching threads get their turn."""
         self.converter.set_clock()
+        self._deliver_taken()
         while count > 0 and (items := self._queue.take(self._chunks.size)):
             count -= len(items)
             self._chunks.adapt(items)
             self._busy_at = time.monotonic()
-            for item in self._without_aggregated(items):
+            self._undelivered.extend(self._without_aggregated(items))
+            self._deliver_taken()
+
+    def _deliver_taken(self) -> None:
+        """Deliver what was taken from the queue; what an exception leaves is delivered the next time."""
+        undelivered = self._undelivered
+        while undelivered:
+            item = undelivered.popleft()
+            try:
                 self._deliver(item)
+            except BaseException:
+                self.converter.process.drop("interrupted", _count(item))
+                raise
 
     def _without_aggregated(self, items: Sequence[object]) -> list[object]:
-        """What is delivered one by one; the routine dispatches beyond what the observers want are aggregated."""
+        """What is delivered: first the routine dispatches beyond what the observers want, by their DispatchInfo."""
         wanted = sum(observer.wanted() for observer in self.observers)
         single: list[object] = []
         routine: defaultdict[DispatchInfo, list[Record]] = defaultdict(list)
@@ -260,11 +364,8 @@ class Pipeline:
                     routine[mark_aggregated(item)].append(item)
                     continue
             single.append(item)
-        for info, several in routine.items():
-            self._aggregate(info, several)
-        return single
+        return [*routine.items(), *single]
 
-    @guarded("the worker", None)
     def _aggregate(self, info: DispatchInfo, records: Sequence[Record]) -> None:
         info.reset_rate_limit(time.monotonic())
         aggregate = self.converter.aggregate(info, records)
@@ -272,7 +373,9 @@ class Pipeline:
 
     @guarded("the worker", None)
     def _deliver(self, item: object) -> None:
-        if isinstance(item, list):
+        if isinstance(item, tuple):
+            self._aggregate(*item)
+        elif isinstance(item, list):
             self._deliver_record(item)
         elif isinstance(item, LateCall):
             amendment, call = self.converter.late(item)
@@ -292,8 +395,20 @@ class Pipeline:
         self._each("observe", lambda observer: observer.observe(dispatch, spans))
 
     def _each(self, what: str, tell: Callable[[Observer], None]) -> None:
-        for observer in self.observers:
-            attempt(type(observer).__name__, what, tell, observer)
+        for observer in list(self.observers):
+            self._telling = observer
+            try:
+                tell(observer)
+            except BaseException as error:  # noqa: BLE001 - the others are told; interruptions are raised afterwards
+                errors.note(f"{type(observer).__name__}.{what}", error)
+                if is_interruption(error):
+                    self._interruption = error
+            self._telling = None
+
+
+def _count(item: object) -> int:
+    """How many records an item to deliver stands for."""
+    return len(item[1]) if isinstance(item, tuple) else int(isinstance(item, list))
 
 
 def give_lineage(record: Record) -> None:
@@ -312,6 +427,7 @@ def give_lineage(record: Record) -> None:
         parent, number = parent_of(step), next(_numbers)
         around = lineage_of(parent.record) if parent is not None else None
         if parent is None or around is None:
-            set_lineage(step, Lineage(number, number))
+            set_lineage(step, Lineage(number, number, base=root_of(step)))
         else:
-            set_lineage(step, Lineage(number, around.root, around.depth + 1, around.number, parent.position))
+            place = (around.root, around.depth + 1, around.number, parent.position)
+            set_lineage(step, Lineage(number, *place, base=root_of(step)))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import atexit
 
 from signal_monitor.conf import get_config
+from signal_monitor.running_tests import keeps_to_itself
 from signal_monitor.stores.base import Store, StoreError
 from signal_monitor.stores.memory import MemoryStore
 from signal_monitor.stores.retention import DEFAULT_BYTES
 from signal_monitor.stores.sqlite import SqliteStore
 
-__all__ = ["Store", "StoreError", "forget_store", "get_store", "open_store"]
+__all__ = ["Store", "StoreError", "forget_store", "get_store", "open_store", "store_now"]
 
 _stores: dict[tuple[str, int], Store] = {}
 """The store of this process, by where it is and its size in bytes."""
@@ -22,9 +23,9 @@ def open_store(url: str, max_bytes: int = DEFAULT_BYTES) -> Store:
 
 
 def get_store() -> Store:
-    """This process's store, as the settings have it now."""
+    """This process's store, as the settings have it now; that of a test run is in memory."""
     config = get_config()
-    wanted = config.STORE, config.store_bytes
+    wanted = "memory" if keeps_to_itself() else config.STORE, config.store_bytes
     store = _stores.get(wanted)
     if store is None:
         for other in set(_stores) - {wanted}:
@@ -32,6 +33,11 @@ def get_store() -> Store:
         # Threads may come here at once: all get the store of the first.
         store = _stores.setdefault(wanted, open_store(*wanted))
     return store
+
+
+def store_now(store: Store) -> Store:
+    """A store, or the one in memory where this process has turned out to run tests since it was chosen."""
+    return get_store() if not isinstance(store, MemoryStore) and keeps_to_itself() else store
 
 
 def forget_store() -> None:

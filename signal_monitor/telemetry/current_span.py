@@ -41,14 +41,16 @@ class LazyContext(Context):
     """A context with the span of a receiver call as the current one; it is empty until it is read.
 
     It has no ``__init__``, which would take as long as everything else: its attributes are set where it is made.
-    ``base`` has the other values. ``entered`` is when the call began, or 0 for a sequential call.
+    ``base`` has the other values, and ``around`` is the innermost context that is no such one. ``entered`` is when the
+    call began, or 0 for a sequential call.
     """
 
-    __slots__ = ("base", "entered", "index", "spans")
+    __slots__ = ("around", "base", "entered", "index", "spans")
 
     spans: SpanSource
     index: int
     base: Context
+    around: Context
     entered: float
 
     def _filled(self) -> LazyContext:

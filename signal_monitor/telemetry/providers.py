@@ -5,11 +5,14 @@ Those that an instrumentor was given come before the global ones.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 from opentelemetry import metrics, trace
 from opentelemetry.metrics import MeterProvider
-from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor, Tracer
+from opentelemetry.sdk.trace import ConcurrentMultiSpanProcessor, SpanProcessor, SynchronousMultiSpanProcessor, Tracer
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, Sampler
 from opentelemetry.trace import TracerProvider
@@ -128,15 +131,33 @@ class DeliverOnFlush(SpanProcessor):
         pipeline.flush()
 
 
+_COMBINED = (SynchronousMultiSpanProcessor, ConcurrentMultiSpanProcessor)
+_delivering: WeakSet[SpanProcessor] = WeakSet()
+"""The processors of providers whose own methods deliver first."""
+
+
 def deliver_on_flush(provider: Any) -> None:  # noqa: ANN401 - of whatever kind
     """Make flushing a provider of the SDK's deliver our spans before its other processors are flushed.
 
-    Processors are flushed in their order, and the public method would add ours as the last.
+    Processors are flushed in their order, and the public method would add ours as the last. Where they are flushed
+    concurrently, or in a way of a subclass, our delivery comes before.
     """
     combined = getattr(provider, "_active_span_processor", None)
-    if type(combined) is not SynchronousMultiSpanProcessor:
-        return
-    with combined._lock:  # noqa: SLF001 - see above
-        processors = combined._span_processors  # noqa: SLF001
-        if not any(type(item) is DeliverOnFlush for item in processors):
-            combined._span_processors = (DeliverOnFlush(), *processors)  # noqa: SLF001
+    if type(combined) is SynchronousMultiSpanProcessor:
+        with combined._lock:  # noqa: SLF001 - see above
+            processors = combined._span_processors  # noqa: SLF001
+            if not any(type(item) is DeliverOnFlush for item in processors):
+                combined._span_processors = (DeliverOnFlush(), *processors)  # noqa: SLF001
+    elif isinstance(combined, _COMBINED) and combined not in _delivering:
+        _delivering.add(combined)
+        vars(combined)["force_flush"] = _delivering_first(combined.force_flush)
+        vars(combined)["shutdown"] = _delivering_first(combined.shutdown)
+
+
+def _delivering_first(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def deliver_first(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the SDK's signatures
+        pipeline.flush()
+        return method(*args, **kwargs)
+
+    return deliver_first

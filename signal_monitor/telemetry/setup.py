@@ -126,9 +126,7 @@ class Telemetry:
         it, because reading it starts the receiver's span.
         """
         state.traced = state.untraced = None
-        around = context
-        while type(around) is LazyContext:
-            around = around.base
+        around = context.around if type(context) is LazyContext else context
         is_plain = not around.keys() - {SPAN_KEY}
         if not is_plain and is_suppressed(around):
             return SUPPRESSED

@@ -91,6 +91,7 @@ class LazySpans(CurrentSpan):
     def _context_of(self, index: int, base: Context, entered: float = 0.0) -> Context:
         context = LazyContext()
         context.spans, context.index, context.base, context.entered = self, index, base, entered
+        context.around = base.around if type(base) is LazyContext else base
         return context
 
     def span_of(self, index: int, entered: float = 0.0) -> Span:

@@ -11,14 +11,13 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from django import template
-from django.conf import settings
 from django.template.base import Parser, Token
-from django.urls import NoReverseMatch, get_script_prefix, get_urlconf, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard import formatting
+from signal_monitor.dashboard.addresses import page_url
 from signal_monitor.dashboard.notices import unreadable_notice
 from signal_monitor.dashboard.pages.base import PartNode
 from signal_monitor.records import Dispatch, Outside, ReceiverCall, ReceiverSum, Request
@@ -60,6 +59,7 @@ register.filter("share", formatting.share)
 register.filter("clock", formatting.clock)
 register.filter("moment", formatting.moment)
 register.filter("clean", cleaned)
+register.simple_tag(page_url)
 
 
 @register.simple_tag(name="unreadable_notice")
@@ -141,32 +141,18 @@ def _anchor(url: str, content: str) -> SafeString:
     return format_html('<a href="{}">{}</a>', url, content)
 
 
-def _url(page: str, name: str = "") -> str:
-    """The URL of a page; "" for a name that a URL cannot contain."""
-    return _reversed(get_script_prefix(), get_urlconf() or settings.ROOT_URLCONF, page, name)
-
-
-# A frame of the live table has some 250 links, most of them as in the frame before, and Django's reverse is slow.
-@lru_cache(maxsize=4096)
-def _reversed(_prefix: str, _urlconf: str, page: str, name: str) -> str:
-    try:
-        return reverse(f"signal_monitor:{page}", args=[name] if name else None)
-    except NoReverseMatch:
-        return ""
-
-
 @register.simple_tag
 def link(page: str, name: str, text: str | None = None) -> SafeString | str:
     """A link to the page of a dispatch, request, receiver or signal; plain text for a name that no URL can contain."""
     content = dotted(name) if text is None else text
-    url = _url(page, name)
+    url = page_url(page, name)
     return _anchor(url, content) if url else content
 
 
 @register.simple_tag
 def dispatch_url(dispatch_id: str) -> str:
     """The URL of a dispatch."""
-    return _url("dispatch", dispatch_id)
+    return page_url("dispatch", dispatch_id)
 
 
 @register.simple_tag
@@ -174,7 +160,7 @@ def live_link(text: str | None = None, **where: str) -> SafeString:
     """A link to the live page, filtered by whole names; shows the name unless given a text."""
     content = dotted(next(iter(where.values()))) if text is None else text
     exact = {name: f"{EXACT}{value}" for name, value in where.items()}
-    return _anchor(f"{_url('live')}?{urlencode(exact)}", content)
+    return _anchor(f"{page_url('live')}?{urlencode(exact)}", content)
 
 
 @register.simple_tag
@@ -207,7 +193,9 @@ def process_link(context: dict[str, Any], process: str) -> SafeString:
     """A link to a process on the health page, by its title if the store still has it."""
     title = context["titles"].get(process, process)
     shown = title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"
-    return format_html('<a href="{}#process-{}" title="{} ({})">{}</a>', _url("health"), process, title, process, shown)
+    return format_html(
+        '<a href="{}#process-{}" title="{} ({})">{}</a>', page_url("health"), process, title, process, shown
+    )
 
 
 @register.simple_tag(takes_context=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -18,6 +21,7 @@ from pytest_django.fixtures import Settings
 from signal_monitor.dashboard.access import access_required, may_view
 from signal_monitor.dashboard.handshake import reason_against, request_of
 from signal_monitor.instrumentation.current import current_state
+from tests.support.servers import ROOT
 
 ELSEWHERE = "203.0.113.7"
 BROWSER = "text/html,application/xhtml+xml,*/*;q=0.8"
@@ -344,13 +348,58 @@ def test_a_program_that_is_not_logged_in_gets_a_403(headers: dict[str, str]) -> 
     assert_refused(page(request_from(**headers)))
 
 
-def test_a_customer_gets_a_403() -> None:
-    assert_refused(page(request_from(user=User(username="customer"), accept=BROWSER)))
+def test_a_customer_is_told_who_may_look() -> None:
+    text = page_of_refusal(page(request_from(user=User(username="customer<b>"), accept=BROWSER)))
+    assert "You are logged in as <b>customer&lt;b&gt;</b>. Active staff users may see" in text
+    assert 'href="/admin/login/?next=%2Fsignals%2F"' in text
 
 
-def test_a_project_without_an_admin_turns_everyone_away(settings: Settings) -> None:
+def test_a_customer_is_told_that_the_project_has_a_rule(settings: Settings) -> None:
+    settings.SIGNAL_MONITOR = {"ACCESS": f"{__name__}.only_the_curious"}
+    text = page_of_refusal(page(request_from(user=User(username="customer"), accept=BROWSER)))
+    assert "a rule of its own" in text
+    assert "only_the_curious" not in text
+
+
+def page_of_refusal(response: HttpResponseBase) -> str:
+    assert isinstance(response, HttpResponse)
+    assert response.status_code == 403
+    assert response["Content-Type"].startswith("text/html")
+    return response.content.decode()
+
+
+def test_a_project_without_a_login_page_turns_everyone_away(settings: Settings) -> None:
     settings.ROOT_URLCONF = __name__
-    assert_refused(page(request_from(accept=BROWSER)))
+    assert "Log in" not in page_of_refusal(page(request_from(accept=BROWSER)))
+
+
+@pytest.mark.parametrize("login", ["/log-in/here/", "log-in", "https://sso.example/login?app=shop"])
+def test_a_project_without_an_admin_has_its_own_login(settings: Settings, login: str) -> None:
+    settings.ROOT_URLCONF = "tests.dashboard.urls_with_login"
+    settings.LOGIN_URL = login
+    response = page(request_from(accept=BROWSER))
+    expected = login if "//" in login else "/log-in/here/"
+    assert (response.status_code, response.headers["Location"]) == (
+        302,
+        f"{expected}{'&' if '?' in expected else '?'}next=%2Fsignals%2F",
+    )
+
+
+def test_a_rule_of_the_project_goes_with_its_login(settings: Settings) -> None:
+    """The admin's login turns away users who are not staff."""
+    settings.SIGNAL_MONITOR = {"ACCESS": f"{__name__}.only_the_curious"}
+    assert page(request_from(accept=BROWSER)).headers["Location"].startswith("/accounts/")
+
+
+def test_a_superuser_may_look_where_nobody_is_staff() -> None:
+    """A user model without ``is_staff``, as some projects have it."""
+    command = [sys.executable, "-m", "tests.dashboard.project_without_staff"]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert json.loads(done.stdout) == {
+        "superuser": 200,
+        "other": "Active superusers may see the signal monitor.",
+        "nobody": "/log-in/?next=%2Fsignals%2F",
+    }
 
 
 def test_a_view_checks_the_host_first() -> None:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support.proxy import running_proxy
 from tests.support.servers import PATIENCE_SECONDS, STAFF_NAME, STAFF_PASSWORD, Site, wait_until
 
 if TYPE_CHECKING:
@@ -229,35 +230,37 @@ def test_content_security_policy_is_strict(site: Site) -> None:
 def test_polling_under_plain_wsgi(chromium: Browser, start_site: Callable[..., Site]) -> None:
     site = start_site(wsgi=True)
     page = chromium.new_page()
+    sockets: list[str] = []
+    page.on("websocket", lambda socket: sockets.append(socket.url))
     page.goto(f"{site.url}/signals/live/")
     page.wait_for_selector('[data-live-status][data-state="polling"]')
 
     get(site, "/send/?fail")
     page.wait_for_selector("#sm-live-table >> text=charge_card")
+    assert sockets == []
     page.close()
 
 
-def test_page_that_follows_one_without_websockets_polls_at_once(
-    chromium: Browser, start_site: Callable[..., Site]
-) -> None:
-    site = start_site(wsgi=True)
-    page = chromium.new_page()
-    sockets: list[str] = []
-    page.on("websocket", lambda socket: sockets.append(socket.url))
-    page.goto(f"{site.url}/signals/live/")
-    page.wait_for_selector('[data-live-status][data-state="polling"]')
-    page.goto("about:blank")  # the first page may be about to try once more
-    tried = len(sockets)
+def test_page_that_follows_one_without_websockets_polls_at_once(chromium: Browser, site: Site) -> None:
+    """The proxy does not pass websockets on."""
+    with running_proxy(site.url, passes_sockets=False) as origin:
+        page = chromium.new_page()
+        sockets: list[str] = []
+        page.on("websocket", lambda socket: sockets.append(socket.url))
+        page.goto(f"{origin}/signals/live/")
+        page.wait_for_selector('[data-live-status][data-state="polling"]')
+        page.goto("about:blank")  # the first page may be about to try once more
+        tried = len(sockets)
 
-    page.goto(f"{site.url}/signals/")
-    page.wait_for_selector('[data-live-status][data-state="polling"]')
-    assert (tried > 0, len(sockets)) == (True, tried)
+        page.goto(f"{origin}/signals/")
+        page.wait_for_selector('[data-live-status][data-state="polling"]')
+        assert (tried > 0, len(sockets)) == (True, tried)
 
-    page.evaluate("sessionStorage.setItem('signal-monitor-no-sockets', String(Date.now() - 300_001))")
-    page.goto(f"{site.url}/signals/live/")
-    page.wait_for_selector('[data-live-status][data-state="polling"]')
-    assert len(sockets) > tried
-    page.close()
+        page.evaluate("sessionStorage.setItem('signal-monitor-no-sockets', String(Date.now() - 300_001))")
+        page.goto(f"{origin}/signals/live/")
+        page.wait_for_selector('[data-live-status][data-state="polling"]')
+        assert len(sockets) > tried
+        page.close()
 
 
 def test_page_without_its_static_files_says_so(chromium: Browser, site: Site) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
-from django.test import Client, RequestFactory
+from django.test import AsyncClient, Client, RequestFactory
 from django.urls import get_resolver
 from pytest_django.fixtures import Settings
 
+import signal_monitor.routing  # noqa: F401 - this process serves the websocket
 from signal_monitor.dashboard import views
 from signal_monitor.dashboard.pages import PAGES
 from signal_monitor.dashboard.pages.base import View
@@ -22,6 +23,7 @@ from signal_monitor.stores.base import Batch, Store
 from tests.dashboard.drawing import get_json, url_of
 from tests.dashboard.examples import ARGUMENTS, MARKUP, dispatch, process, totals
 
+DJANGO_TEMPLATES = "django.template.backends.django.DjangoTemplates"
 BANNER = "This process does not observe signals"
 WITHOUT_ARGUMENTS = [page for page in PAGES if page not in ARGUMENTS]
 
@@ -80,11 +82,40 @@ def test_bad_parameter_is_told_of(shop: Store, client: Client, page: str, query:
     assert message in response.content.decode()
 
 
-def test_page_names_its_websocket_and_what_to_poll(shop: Store, client: Client) -> None:
-    html = client.get(f"{url_of('live')}?signal=save&outcome=odd").content.decode()
+async def test_page_names_its_websocket_and_what_to_poll(shop: Store, async_client: AsyncClient) -> None:
+    response = await async_client.get(f"{url_of('live')}?signal=save&outcome=odd")
+    html = response.content.decode()
 
     assert 'ws-connect="/signals/ws/?page=live&amp;signal=save"' in html
     assert 'hx-get="/signals/fragments/live/?signal=save"' in html
+
+
+def test_page_offers_no_websocket_under_wsgi(shop: Store, client: Client) -> None:
+    html = client.get(url_of("live")).content.decode()
+
+    assert "ws-connect" not in html
+    assert 'hx-get="/signals/fragments/live/?"' in html
+
+
+@pytest.mark.parametrize(
+    "templates",
+    [
+        [],
+        [{"BACKEND": "django.template.backends.dummy.TemplateStrings"}],
+        [{"BACKEND": DJANGO_TEMPLATES, "OPTIONS": {"string_if_invalid": "INVALID %s", "autoescape": False}}],
+    ],
+    ids=["none", "another backend", "other options"],
+)
+@pytest.mark.parametrize("page", PAGES)
+def test_page_looks_the_same_whatever_engine_the_project_has(
+    shop: Store, client: Client, settings: Settings, page: str, templates: list[dict[str, object]]
+) -> None:
+    settings.TEMPLATES = templates
+    settings.FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+    response = client.get(url_of(page))
+
+    assert response.status_code == 200
+    assert "INVALID" not in response.content.decode()
 
 
 def test_fragments_are_polled(shop: Store, client: Client) -> None:

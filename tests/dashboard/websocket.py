@@ -35,7 +35,7 @@ class WebSocket:
     """A socket on which frames arrive; nothing is answered that the test does not answer, but pings."""
 
     def __init__(
-        self, url: str, *, origin: str | None = "", cookie: str = "", host: str = "", receive_buffer: int = 0
+        self, url: str, *, origin: str | None = "", cookie: str = "", receive_buffer: int = 0, host: str = ""
     ) -> None:
         parts = urlsplit(url)
         self._socket = socket.socket()
@@ -44,7 +44,8 @@ class WebSocket:
         self._socket.settimeout(20)
         self._socket.connect((parts.hostname, parts.port))
         self._file = self._socket.makefile("rb")
-        self._shake_hands(url, f"http://{parts.netloc}" if origin == "" else origin, cookie, host or parts.netloc)
+        self._host = host or parts.netloc
+        self._shake_hands(url, f"http://{self._host}" if origin == "" else origin, cookie)
 
     def __enter__(self) -> Self:
         return self
@@ -93,10 +94,10 @@ class WebSocket:
                 count += len(chunk)
         return count
 
-    def _shake_hands(self, url: str, origin: str | None, cookie: str, host: str) -> None:
+    def _shake_hands(self, url: str, origin: str | None, cookie: str) -> None:
         parts = urlsplit(url)
         headers = {
-            "Host": host,
+            "Host": self._host,
             "Upgrade": "websocket",
             "Connection": "Upgrade",
             "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),

@@ -101,6 +101,28 @@ def test_path_is_in_the_cache_when_the_root_is_read_only(
     assert find_path("sqlite") != path
 
 
+@pytest.mark.parametrize("mark", ["", "site-packages/manage.py", "site-packages/shop/pyproject.toml"])
+def test_path_is_not_beside_installed_code(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, mark: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("signal_monitor.stores.sqlite.location.ROOT_MARKS", (mark.rpartition("/")[2] or "no mark",))
+    settings.BASE_DIR = tmp_path / "lib" / "site-packages" / "shop"
+    settings.BASE_DIR.mkdir(parents=True)
+    if mark:
+        (tmp_path / "lib" / mark).touch()
+    path = find_path("sqlite")
+    assert path.parent.parent == tmp_path / "cache"
+    settings.SECRET_KEY = "of another site with the same environment"
+    assert find_path("sqlite") != path
+    assert find_path("sqlite").parent.parent == tmp_path / "cache"
+
+
+def test_path_is_in_the_project_that_has_its_environment_inside(project: Path, settings: Settings) -> None:
+    settings.BASE_DIR = project / ".venv" / "lib" / "site-packages" / "shop"
+    assert find_path("sqlite") == project / ".signal_monitor" / "store.sqlite3"
+
+
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 

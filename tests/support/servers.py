@@ -1,4 +1,4 @@
-"""Real servers for tests: sites under daphne, Redis, and a browser. All listen on ports that the system chose."""
+"""Real servers for tests: sites, Redis, and a browser. All listen on ports that the system chose."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 60.0
 """How long a test waits for what a busy machine does late."""
 STAFF_NAME = STAFF_PASSWORD = "staff"
+LISTENING = re.compile(r"(?:Listening on TCP address |[Rr]unning on http://|Listening at: http://)127\.0\.0\.1:(\d+)")
+"""How daphne, uvicorn, hypercorn and gunicorn say on which port they listen."""
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -71,7 +73,7 @@ def wait_until(condition: Callable[[], bool], timeout: float = PATIENCE_SECONDS)
 
 @dataclass
 class Site:
-    """A site under daphne in a process of its own; a test that makes a view fail sets ``may_log_tracebacks``."""
+    """A site in a process of its own; a test that makes a view fail sets ``may_log_tracebacks``."""
 
     process: subprocess.Popen[bytes]
     log_path: Path
@@ -109,9 +111,17 @@ class Site:
 
     def _is_listening(self) -> bool:
         assert self.process.poll() is None, f"the site ended with {self.process.returncode}:\n{self.log}"
-        if found := re.search(r"Listening on TCP address 127\.0\.0\.1:(\d+)", self.log):
+        if found := LISTENING.search(self.log):
             self.url = f"http://127.0.0.1:{found[1]}"
         return bool(found)
+
+
+SERVERS = {
+    "daphne": ["daphne", "--bind", "127.0.0.1", "--port", "0"],
+    "uvicorn": ["uvicorn", "--host", "127.0.0.1", "--port", "0"],
+    "hypercorn": ["hypercorn", "--bind", "127.0.0.1:0"],
+    "gunicorn": ["gunicorn", "--bind", "127.0.0.1:0"],
+}
 
 
 def site_environment(directory: Path, *, debug: bool) -> dict[str, str]:
@@ -135,14 +145,16 @@ def running_site(
     debug: bool = True,
     env: Mapping[str, str] | None = None,
     wsgi: bool = False,
+    server: str = "daphne",
+    options: Sequence[str] = (),
 ) -> Iterator[Site]:
     """A site that runs while the block does; AssertionError afterwards if its log has a traceback.
 
-    It is served by daphne, or, with ``wsgi``, by a plain WSGI server.
+    It is served by a server of SERVERS with some options, or, with ``wsgi``, by a plain WSGI server.
     """
     log_path = directory / "site.log"
-    daphne = [sys.executable, "-m", "daphne", "--bind", "127.0.0.1", "--port", "0", application]
-    command = [sys.executable, "-m", "tests.wsgi_server"] if wsgi else daphne
+    served = [sys.executable, "-m", *SERVERS[server], *options, application]
+    command = [sys.executable, "-m", "tests.wsgi_server"] if wsgi else served
     environment = {**site_environment(directory, debug=debug), **(env or {})}
     with (
         log_path.open("wb") as log,
@@ -207,7 +219,7 @@ def chromium() -> Iterator[Browser]:
 def redis_server(tmp_path: Path) -> Iterator[str]:
     """The URL of a Redis that lives as long as the test and writes nothing but its log."""
     program = find_program("redis-server", package="redis-server")
-    port = _unused_port()
+    port = unused_port()
     command = [
         program,
         "--bind",
@@ -234,7 +246,7 @@ def redis_server(tmp_path: Path) -> Iterator[str]:
             process.terminate()
 
 
-def _unused_port() -> int:
+def unused_port() -> int:
     """A port that was free a moment ago: Redis cannot choose one itself and say which."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

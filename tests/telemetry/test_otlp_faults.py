@@ -203,7 +203,10 @@ def test_every_span_is_counted(result: Result, protocol: str, fault: str) -> Non
     # The SDK looks at the queue's length before it appends: between threads it may be off by a few.
     assert processed + dropped == pytest.approx(SPANS, rel=0.01)
     assert run.counted("otel.sdk.exporter.span.exported") == processed
-    assert run.failures() == {COUNTED_AS[protocol, fault]}
+    failures, expected = run.failures(), COUNTED_AS[protocol, fault]
+    if expected == "UNAVAILABLE":
+        failures.discard("DEADLINE_EXCEEDED")  # a busy machine may not get as far as the refusal in time
+    assert failures == {expected}
 
 
 @pytest.mark.parametrize(("protocol", "fault"), [case for case, failure in COUNTED_AS.items() if failure is None])

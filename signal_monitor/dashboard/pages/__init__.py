@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from signal_monitor.dashboard.addresses import based_at
 from signal_monitor.dashboard.pages.base import Page, Params, UnknownPage, View
 from signal_monitor.dashboard.pages.dispatch import DispatchPage
 from signal_monitor.dashboard.pages.health import HealthPage
@@ -48,4 +49,5 @@ def view_of(name: str, params: Params) -> View:
 
 def render_parts(view: View) -> str:
     """HTML of the live parts of a page; blocking. Raises UnknownPage and StoreError."""
-    return get_page(view.page).render_parts(dict(view.params))
+    with based_at(view.base):
+        return get_page(view.page).render_parts(dict(view.params))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
-from django.template import Node, NodeList, Template
+from django.template import Node, NodeList
 from django.template.context import Context as TemplateContext
-from django.template.loader import get_template
 
 from signal_monitor.conf import get_config
+from signal_monitor.dashboard.engine import find_template
 from signal_monitor.dashboard.fields import PageForm, as_text
 from signal_monitor.dashboard.notices import unreadable_notice
 from signal_monitor.dashboard.serializers import Json
@@ -41,10 +41,11 @@ class NotStored(LookupError):  # noqa: N818 - the same
 
 @dataclass(frozen=True)
 class View:
-    """The name of a page and its valid parameters; two viewers who see the same have equal views."""
+    """The name of a page, its valid parameters and the base of its links; equal for two viewers who see the same."""
 
     page: str
     params: tuple[tuple[str, str], ...] = ()
+    base: str = ""
 
 
 class Page(ABC):
@@ -132,7 +133,7 @@ class PartNode(Node):
 
 
 def _render_nodes(template_name: str, names: Sequence[str], values: Context) -> str:
-    template: Template = cast("Any", get_template(template_name)).template
+    template = find_template(template_name)
     found = template.nodelist.get_nodes_by_type(PartNode)
     nodes = {node.name: node for node in found if isinstance(node, PartNode)}
     context = TemplateContext(values)

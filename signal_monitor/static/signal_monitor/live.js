@@ -6,7 +6,7 @@
  *   <div id="sm-live" data-live hx-ext="ws" ws-connect="/signals/ws/?page=overview&…"
  *        hx-get="/signals/…the polled fragments…" hx-trigger="sm:poll" hx-swap="none"></div>
  *                                    exactly one, empty, outside the content: children would inherit its hx-* attributes;
- *                                    without hx-get there is no polling
+ *                                    without hx-get there is no polling, without ws-connect (under WSGI) no websocket
  *   <div id="sm-frame" hidden></div> gets the number of the frame
  *   <div id="sm-notice" class="notice" hidden></div> shows an error of the store; hidden without one
  *   [data-live-status]               gets its text, and data-state: connecting, live, held, paused, polling,

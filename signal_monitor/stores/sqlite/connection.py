@@ -9,7 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -30,6 +30,8 @@ BUSY_SECONDS = 0.5
 """Time that a statement, or the start of a write, waits for the lock of another process."""
 TURN_SECONDS = 2.0
 """Time that a thread waits for the other threads of its process."""
+FORK_SECONDS = 0.05
+"""Time that a fork waits for the threads that use a connection; what they do is interrupted, and done again later."""
 OPEN_SECONDS = 2.0
 """Time that opening is retried: many processes may create the tables at once."""
 BUSY_CODES = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -49,6 +51,20 @@ MAX_LOG_BYTES = 1000 * PAGE_BYTES
 
 logger = logging.getLogger("signal_monitor")
 
+
+class ForkError(sqlite3.OperationalError):
+    """A fork has interrupted work, which is to be done again."""
+
+    sqlite_errorcode = sqlite3.SQLITE_INTERRUPT
+
+
+class _Fork:
+    """``over`` is set while no thread of this process is about to fork."""
+
+    over = threading.Event()
+
+
+_Fork.over.set()
 _connectors: WeakSet[Connector] = WeakSet()
 # Connections that a forked child found open. SQLite must not even close them there, so they are kept.
 _inherited: list[sqlite3.Connection] = []
@@ -70,16 +86,31 @@ class Connector:
         _connectors.add(self)
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """The result of the work; it is tried again on a new connection if the connection or the file is damaged."""
+        """The result of the work; it is tried again on a new connection if the connection or the file is damaged.
+
+        It is also tried again when a fork has interrupted it.
+        """
+        while True:
+            try:
+                return self._run(work)
+            except ForkError:
+                continue
+
+    def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with self._turn():
             try:
                 try:
                     return work(self._open())
                 except (sqlite3.Error, DamagedError) as error:
+                    if _code(error) == sqlite3.SQLITE_INTERRUPT:
+                        self._discard()
+                        raise ForkError from error
                     if _code(error) in BUSY_CODES:
                         raise
                     self._recover(error)
                     return work(self._open())
+            except ForkError:
+                raise
             except (sqlite3.Error, DamagedError, OSError) as error:
                 raise StoreError(f"The signal monitor's file {self.path} cannot be used: {error}.") from error
 
@@ -92,6 +123,7 @@ class Connector:
     def _turn(self) -> Iterator[None]:
         if self._pid != os.getpid():
             self._forget_inherited()
+        _Fork.over.wait(TURN_SECONDS)
         if not self._lock.acquire(timeout=TURN_SECONDS):
             raise StoreError(f"The signal monitor's file {self.path} is in use by another thread.")
         try:
@@ -117,6 +149,7 @@ class Connector:
                 if _code(error) in CORRUPT_CODES:
                     self._move_aside(error)
                     self._make_safe()
+            let_fork_pass()
             # Unlike other statements, the change to WAL does not wait for locks.
             time.sleep(0.01)
 
@@ -177,20 +210,31 @@ class Connector:
     # A connection that was opened before a fork must not be used in the child: SQLite takes the parent's locks for the
     # child's own, and the parent deletes the log that the child writes to. So no connection is open during a fork.
 
-    def before_fork(self) -> None:
-        """Close the connection, once the thread that uses it is done."""
-        self._held_for_fork = self._lock.acquire(timeout=TURN_SECONDS)
+    def before_fork(self, deadline: float) -> None:
+        """Close the connection; the thread that uses it is interrupted."""
+        self._held_for_fork = self._lock.acquire(blocking=False)
+        while not self._held_for_fork and time.monotonic() < deadline:
+            self._interrupt()
+            self._held_for_fork = self._lock.acquire(timeout=FORK_SECONDS / 10)
         if self._held_for_fork:
             self._discard()
+
+    def _interrupt(self) -> None:
+        connection = self._connection
+        if connection is not None:
+            with suppress(sqlite3.Error):  # it was closed meanwhile
+                connection.interrupt()
 
     def after_fork_in_parent(self) -> None:
         """Let other threads use the connection again."""
         if self._held_for_fork:
+            self._held_for_fork = False
             self._lock.release()
 
     def _forget_inherited(self) -> None:
         # The lock may be held by a thread that does not exist in this process.
         self._lock = threading.Lock()
+        self._held_for_fork = False
         self._pid = os.getpid()
         if self._connection is not None:
             _inherited.append(self._connection)
@@ -211,6 +255,7 @@ def begin(connection: sqlite3.Connection) -> None:
                 raise
         else:
             return
+        let_fork_pass()
         time.sleep(0.002)
 
 
@@ -245,14 +290,28 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+def let_fork_pass() -> None:
+    """Raise ForkError if a thread of this process waits to fork."""
+    if not _Fork.over.is_set():
+        raise ForkError
+
+
 def _before_fork() -> None:
+    _Fork.over.clear()
+    deadline = time.monotonic() + FORK_SECONDS
     for connector in list(_connectors):
-        connector.before_fork()
+        connector.before_fork(deadline)
 
 
 def _after_fork_in_parent() -> None:
     for connector in list(_connectors):
         connector.after_fork_in_parent()
+    _Fork.over.set()
 
 
-os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent)
+def _after_fork_in_child() -> None:
+    _Fork.over = threading.Event()  # a thread that is not in this process may hold the lock of the other
+    _Fork.over.set()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

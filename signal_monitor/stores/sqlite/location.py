@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.crypto import salted_hmac
 
 from signal_monitor.stores.base import StoreError
 
@@ -17,6 +19,7 @@ URL_PREFIX = "sqlite:///"
 DIRECTORY = ".signal_monitor"
 FILE = "store.sqlite3"
 ROOT_MARKS = ("manage.py", "pyproject.toml")
+PACKAGES = {"site-packages", "dist-packages"}
 ADVICE = 'or choose another file with SIGNAL_MONITOR["STORE"] = "sqlite:////absolute/path"'
 
 
@@ -26,19 +29,36 @@ def find_path(url: str) -> Path:
         return Path(url.removeprefix(URL_PREFIX))
     root = project_root()
     directory = root / DIRECTORY
-    if _is_writable(directory if os.path.lexists(directory) else root):
+    if is_installed(root):
+        digest = _digest_of_site(root)
+    elif _is_writable(directory if os.path.lexists(directory) else root):
         return directory / FILE
-    digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
-    return _cache_directory() / f"django-signal-monitor-{digest}" / FILE
+    else:
+        digest = hashlib.sha256(os.fsencode(root)).hexdigest()
+    return _cache_directory() / f"django-signal-monitor-{digest[:16]}" / FILE
 
 
 def project_root() -> Path:
     """The directory of the nearest manage.py or pyproject.toml, upwards from BASE_DIR or the settings module."""
     start = _start()
     for directory in (start, *start.parents):
-        if any((directory / mark).is_file() for mark in ROOT_MARKS):
+        if not is_installed(directory) and any((directory / mark).is_file() for mark in ROOT_MARKS):
             return directory
     return start
+
+
+def is_installed(directory: Path) -> bool:
+    """Whether a directory is in one for installed packages: an update removes it, and several sites may share it."""
+    return not PACKAGES.isdisjoint(directory.parts)
+
+
+def _digest_of_site(root: Path) -> str:
+    """A name for one of the sites that share installed code; all processes of a site have its SECRET_KEY."""
+    try:
+        key = settings.SECRET_KEY
+    except ImproperlyConfigured:  # it is empty
+        key = "none"
+    return salted_hmac("signal_monitor.store", os.fsencode(root), secret=key, algorithm="sha256").hexdigest()
 
 
 def _start() -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +11,14 @@ from django.template.loader import get_template
 from django.test import Client
 from django.urls import reverse
 
+import signal_monitor
 from signal_monitor.dashboard.pages import PAGES, render_parts, view_of
 from signal_monitor.dashboard.pages.base import Page, PartNode, UnknownPage, View
 from signal_monitor.stores.base import Store
 from tests.dashboard.drawing import draw, fill_tables, older, parts, shown
 from tests.dashboard.examples import ARGUMENTS
+
+TEMPLATES = Path(signal_monitor.__file__).parent / "templates"
 
 
 def test_view_keeps_only_known_and_good_parameters_in_one_order() -> None:
@@ -110,3 +114,9 @@ def test_twins_take_a_time_to_begin_before(quiet_store: Store, client: Client) -
 
     assert following[0]["id"] == "d50"
     assert requests[0]["id"] == "r50"
+
+
+@pytest.mark.parametrize("template", sorted(TEMPLATES.rglob("*.html")), ids=lambda path: path.name)
+def test_template_takes_addresses_from_the_request(template: Path) -> None:
+    """``{% url %}`` knows nothing of a proxy, nor of what the pattern that includes the pages captures."""
+    assert "{% url " not in template.read_text(encoding="utf-8")

@@ -1,0 +1,1 @@
+"""An app whose users cannot be staff; only ``tests.dashboard.project_without_staff`` installs it."""

@@ -1,0 +1,1 @@
+"""New projects that follow the README, and the servers that people start."""

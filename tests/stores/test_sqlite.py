@@ -50,6 +50,7 @@ from signal_monitor.stores.filters import DispatchFilter
 from signal_monitor.stores.sqlite import connection
 from tests.stores.making import *
 connection.BUSY_SECONDS = connection.TURN_SECONDS = connection.OPEN_SECONDS = {PATIENCE_SECONDS}
+connection.FORK_SECONDS = {PATIENCE_SECONDS}
 """
 Run = Callable[..., subprocess.Popen[str]]
 

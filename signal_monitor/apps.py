@@ -21,7 +21,7 @@ from .observers.store_writer import StoreWriter
 from .observers.totals import TotalsObserver
 from .pipeline.converter import RecordConverter
 from .pipeline.process import ThisProcess
-from .pipeline.running_calls import running_calls
+from .pipeline.running_calls import CallSampler, running_calls
 from .pipeline.runtime import configure_instrumentation, installed_apps
 from .query_counting import query_counting
 from .settings_watcher import call_on_change
@@ -75,14 +75,11 @@ def build(config: Config) -> pipeline.Pipeline:
     """The pipeline with its observers, in their order."""
     process = ThisProcess()
     converter = RecordConverter(process, installed_apps())
-    stored = (
-        TotalsObserver(),
-        History(config.SAMPLE_PER_SECOND),
-        Requests(process, config.request_slow_ns, config.SAMPLE_PER_SECOND),
-    )
-    writer = StoreWriter(process, get_store(), stored, partial(running_calls, converter))
+    requests = Requests(process, config.request_slow_ns, config.SAMPLE_PER_SECOND)
+    stored = (TotalsObserver(), History(config.SAMPLE_PER_SECOND), requests)
+    writer = StoreWriter(process, get_store(), stored, partial(running_calls, converter), requests.running)
     exporting = telemetry.start(config, installed_apps(), process)
-    return pipeline.Pipeline(converter, [*stored, *exporting, writer])
+    return pipeline.Pipeline(converter, [*stored, *exporting, CallSampler(converter), writer])
 
 
 def _in_transaction() -> bool:

@@ -9,19 +9,20 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
-from django.core.signals import request_finished, request_started
+from django.core.signals import got_request_exception, request_finished, request_started
 from django.http import HttpRequest, HttpResponseBase
 from opentelemetry import trace
 
 from .conf import get_config
 from .errors import guarded
 from .instrumentation import suppress
+from .instrumentation.capture import failure_of
 from .instrumentation.current import Origin, Record, begin_origin, current_origin, end_origin
 from .instrumentation.info import hook_signal
 from .instrumentation.record import info_of, set_no_origin
@@ -29,7 +30,8 @@ from .instrumentation.record_queue import record_queue
 from .mounts import is_own_path, is_own_view, remember_urlconf
 from .pipeline import begin_anew_if_forked, work_for_worker
 from .pipeline.process import Presence
-from .pipeline.request_origin import RequestOrigin, RequestTotals, add_up
+from .pipeline.request_origin import RequestOrigin, RequestTotals, add_up, open_requests
+from .records import WAITING, Outside, ReceiverSum
 from .scrubbing import ScrubLogs
 from .settings_watcher import follow_settings
 from .text import MAX_LINE, CleanLogs, cleaned
@@ -41,6 +43,25 @@ STATIC_HANDLERS = {
 NO_ROUTE = "(no route)"
 MAX_ENTRIES = 10
 MAX_BYTES = 1_024
+MS = 1_000_000
+LEAST_OUTSIDE_NS = 100_000
+"""The header leaves out shorter times outside receivers."""
+BLAMED_SHARE = 0.05
+"""The log line names a receiver whose own time is at least this share of the request."""
+MAX_BLAMED = 3
+WAITED_FOR: Mapping[Outside, str] = {"thread": "a thread of sync_to_async", "event loop": "the event loop"}
+NAMES: Mapping[Outside, str] = {
+    "thread": "thread",
+    "event loop": "loop",
+    "send method": "send",
+    "log handlers": "log",
+}
+DESCRIPTIONS: Mapping[Outside, str] = {
+    "thread": "waiting for a thread of sync_to_async",
+    "event loop": "waiting for the event loop",
+    "send method": "send methods themselves",
+    "log handlers": "log handlers of send_robust",
+}
 
 logger = logging.getLogger("signal_monitor.requests")
 logger.addFilter(CleanLogs())
@@ -107,6 +128,10 @@ def _observed(request: HttpRequest) -> Iterator[RequestOrigin | None]:
                 yield None
         else:
             yield origin
+    except BaseException as error:
+        if origin is not None:
+            _note_failure(origin, error)
+        raise
     finally:
         if origin is not None:
             _view_resolved(request, origin)
@@ -122,6 +147,7 @@ def _claim(request: HttpRequest) -> RequestOrigin | None:
     if not isinstance(origin, RequestOrigin) or origin.claimed:
         origin = _opened(framed=False, pending=True)
     origin.claimed = True
+    open_requests[id(origin)] = origin
     origin.method = cleaned(request.method or "")
     origin.path = cleaned(request.path, MAX_LINE) if _keeps_paths() else NO_ROUTE
     context = trace.get_current_span().get_span_context()
@@ -154,6 +180,21 @@ def _keeps_paths() -> bool:
     return settings.DEBUG if wanted is None else wanted
 
 
+@guarded("the failure of a request", None)
+def _note_failure(origin: RequestOrigin, error: BaseException) -> None:
+    origin.failure = origin.failure or failure_of(error)
+
+
+@guarded("the failure of a request", None)
+def note_exception() -> None:
+    """Django is about to answer an exception with a status of 500, or to let it through; it handles it now."""
+    origin, error = current_origin(), sys.exception()
+    while error is not None and not failure_of(error).lines:
+        error = error.__context__  # the one before was raised and caught in our send method
+    if isinstance(origin, RequestOrigin) and not origin.ended and error is not None:
+        _note_failure(origin, error)
+
+
 @guarded("the end of a request", None)
 def _answered(request: HttpRequest, response: HttpResponseBase, origin: RequestOrigin | None) -> None:
     if origin is None:
@@ -175,7 +216,7 @@ def _answered(request: HttpRequest, response: HttpResponseBase, origin: RequestO
     totals = add_up(origin)
     if timing:
         others = response.headers.get("Server-Timing")
-        value = server_timing(origin.dispatch_count, totals)
+        value = server_timing(totals)
         response.headers["Server-Timing"] = f"{others}, {value}" if others else value
     if slow and settings.DEBUG:
         _log(origin, totals)
@@ -194,21 +235,36 @@ def is_staff(user: object) -> bool:
     return bool(getattr(user, "is_staff", getattr(user, "is_superuser", False)))
 
 
-def server_timing(dispatch_count: int, totals: RequestTotals) -> str:
-    """The value of the header: the total, then the slowest receivers, up to MAX_ENTRIES entries and MAX_BYTES bytes.
+def server_timing(totals: RequestTotals) -> str:
+    """The value of the header, up to MAX_ENTRIES entries and MAX_BYTES bytes.
 
-    Durations are milliseconds; descriptions are quoted strings. Source: W3C Server Timing, section 3.
+    First the time in receivers, then what was waited for, then the receivers with the most own time. Durations are
+    milliseconds; descriptions are quoted strings. Source: W3C Server Timing, section 3.
     """
-    entries = [_entry("signals", totals.signal_ns, f"{dispatch_count} dispatches, {totals.receiver_count} receivers")]
-    size = len(entries[0])
-    for number, row in enumerate(totals.receivers[: MAX_ENTRIES - 1], start=1):
+    described = f"{_counted(totals.dispatch_count, 'dispatch', 'dispatches')}, {_receivers(totals)}"
+    entries = [_entry("signals", totals.receivers_ns, described)]
+    entries += [
+        _entry(f"signals-{NAMES[kind]}", ns, DESCRIPTIONS[kind])
+        for kind, ns in totals.outside.items()
+        if ns >= LEAST_OUTSIDE_NS
+    ]
+    size = len(", ".join(entries))
+    for number, row in enumerate(totals.receivers[: MAX_ENTRIES - len(entries)], start=1):
         calls = f" ({row.calls} calls)" if row.calls > 1 else ""
-        entry = _entry(f"receiver-{number}", row.total_ns, f"{row.receiver}{calls}")
+        entry = _entry(f"receiver-{number}", row.self_ns, f"{row.receiver}{calls}")
         size += len(entry) + len(", ")
         if size > MAX_BYTES:
             break
         entries.append(entry)
     return ", ".join(entries)
+
+
+def _counted(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}"
+
+
+def _receivers(totals: RequestTotals) -> str:
+    return _counted(totals.receiver_count, "receiver call", "receiver calls")
 
 
 def _entry(name: str, duration_ns: int, description: str) -> str:
@@ -218,17 +274,40 @@ def _entry(name: str, duration_ns: int, description: str) -> str:
 
 
 def _log(origin: RequestOrigin, totals: RequestTotals) -> None:
-    slowest = totals.receivers[0] if totals.receivers else None
     logger.warning(
-        "%s %s took %.0f ms, %.0f ms of it in %d dispatches to %d receivers%s",
+        "%s %s took %.0f ms, %.0f ms of it in receivers (%s, %s)%s%s",
         origin.method,
         origin.path,
         origin.duration_ns / 1e6,
-        totals.signal_ns / 1e6,
-        origin.dispatch_count,
-        totals.receiver_count,
-        f"; most in {slowest.receiver}, {slowest.total_ns / 1e6:.0f} ms" if slowest else "",
+        totals.receivers_ns / 1e6,
+        _counted(totals.dispatch_count, "dispatch", "dispatches"),
+        _receivers(totals),
+        f" and %.0f ms waiting for {_waited_for(totals)}" % (totals.waiting_ns / 1e6) if totals.waiting_ns > MS else "",
+        f"; {_blame(origin, totals)}",
     )
+
+
+def _waited_for(totals: RequestTotals) -> str:
+    """What signals waited for, longest first."""
+    waited = sorted((ns, kind) for kind, ns in totals.outside.items() if kind in WAITING and ns > MS)
+    return " and ".join(WAITED_FOR[kind] for _, kind in reversed(waited)) or "the event loop"
+
+
+def _blame(origin: RequestOrigin, totals: RequestTotals) -> str:
+    """The receivers that took a share of the request worth naming, or that none did."""
+    least_ns = origin.duration_ns * BLAMED_SHARE
+    blamed = [row for row in totals.receivers if row.self_ns >= least_ns][:MAX_BLAMED]
+    if not blamed and totals.receivers_ns < least_ns:
+        return "signals were not to blame"
+    if not blamed:
+        return f"no receiver took {BLAMED_SHARE:.0%} of it"
+    return "own times: " + ", ".join(map(_own_time, blamed))
+
+
+def _own_time(row: ReceiverSum) -> str:
+    calls = f" in {row.calls} calls" if row.calls > 1 else ""
+    within = f" of {row.total_ns / 1e6:.0f}" if row.total_ns - row.self_ns > MS else ""
+    return f"{row.receiver} {row.self_ns / 1e6:.0f}{within} ms{calls}"
 
 
 def open_request() -> None:
@@ -278,3 +357,4 @@ def hook_requests() -> None:
     """Begin and end requests when Django sends ``request_started`` and ``request_finished``."""
     hook_signal(request_started, before=open_request)
     hook_signal(request_finished, after=close_request)
+    hook_signal(got_request_exception, before=note_exception)

@@ -17,9 +17,15 @@ Outcome = Literal["ok", "raised", "swallowed", "cancelled", "late", "not_run"]
 Severity = Literal["normal", "slow", "critical"]
 OriginKind = Literal["request", "task", "command"]
 SubjectKind = Literal["receiver", "signal", "sender"]
+Outside = Literal["thread", "event loop", "send method", "log handlers"]
+"""What a dispatch waits for, or does itself, while none of its receivers runs."""
 
+WAITING: tuple[Outside, ...] = ("thread", "event loop")
+"""What of that is waiting: for a thread of ``sync_to_async``, or for the event loop to go on."""
 METHODS: tuple[Method, ...] = get_args(Method)
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+CANCELLATIONS = ("asyncio.exceptions.CancelledError", "GeneratorExit")
 # The outcome of a dispatch is the first of these that one of its receiver calls has.
 WORST_FIRST: tuple[Outcome, ...] = ("raised", "swallowed", "cancelled", "not_run", "late", "ok")
 
@@ -58,8 +64,11 @@ class ReceiverCall:
     """One call of a receiver in a dispatch.
 
     ``offset_ns`` is the time since the start of the dispatch; it and ``duration_ns`` are 0 if the receiver was not
-    called. ``app`` is the name of the installed application that defines the receiver, if any. ``queries`` is None if
-    queries were not counted.
+    called. ``nested_ns`` is the part of the duration that dispatches took which it sent, ``repeated_ns`` the part that
+    calls of the same receiver took inside these. ``app`` is the name of the installed application that defines the
+    receiver, if any. ``queries`` is None if queries were not counted. ``slow_stack`` is its stack, outermost frame
+    first, ``slow_seen_ns`` after its start, when it had run beyond its limit; ``slow_line`` is the innermost frame of
+    the project's own code in it.
     """
 
     receiver: str
@@ -76,6 +85,16 @@ class ReceiverCall:
     queries: int | None = None
     query_ns: int | None = None
     span_id: str | None = None
+    nested_ns: int = 0
+    repeated_ns: int = 0
+    slow_line: Frame | None = None
+    slow_stack: tuple[Frame, ...] = ()
+    slow_seen_ns: int | None = None
+
+    @property
+    def self_ns(self) -> int:
+        """Own time: the duration without the dispatches that it sent."""
+        return max(0, self.duration_ns - self.nested_ns)
 
     @property
     def failed(self) -> bool:
@@ -89,12 +108,13 @@ class Dispatch:
 
     ``id`` is unique among all processes of a store. ``root_id`` is the id of the outermost dispatch around this one; at
     ``depth`` 0 it is its own id. ``parent_index`` is the position, in the parent dispatch, of the receiver call that
-    sent this one. ``stack`` and ``call_site`` are recorded if the dispatch was slow, failed, or the first of its signal
-    and sender in its process. Of a dispatch with very many receiver calls, ``calls_left_out`` are not stored, and
-    ``stored_outside_ns`` is the time outside all of its receivers. ``blocked_loop`` is True if a plain send blocked a
-    running event loop. ``trace_id`` and ``span_id`` are lower-case hexadecimal, as OpenTelemetry prints them.
-    ``skipped`` are the names of receivers that a send method of a subclass has not called, the first of
-    ``skipped_count``.
+    sent this one. ``outside`` is the time in which none of its receivers ran, by what it did or waited for;
+    ``nested_outside`` is the same of the dispatches sent inside it, and ``nested_ns`` is the time of all of these.
+    ``stack`` and ``call_site`` are recorded if the dispatch was slow, failed, or the first of its signal and sender in
+    its process. Of a dispatch with very many receiver calls, ``calls_left_out`` are not stored. ``blocked_loop`` is
+    True if a plain send blocked a running event loop. ``trace_id`` and ``span_id`` are lower-case hexadecimal, as
+    OpenTelemetry prints them. ``skipped`` are the names of receivers that a send method of a subclass has not called,
+    the first of ``skipped_count``.
     """
 
     id: str
@@ -123,7 +143,9 @@ class Dispatch:
     skipped_count: int = 0
     failure: Failure | None = None
     calls_left_out: int = 0
-    stored_outside_ns: int | None = None
+    outside: dict[Outside, int] = field(default_factory=dict)
+    nested_outside: dict[Outside, int] = field(default_factory=dict)
+    nested_ns: int = 0
 
     @property
     def call_count(self) -> int:
@@ -153,17 +175,40 @@ class Dispatch:
         return self.failure is not None or any(call.failed for call in self.calls)
 
     @property
+    def ended_at(self) -> float:
+        """When it ended, in seconds since the epoch."""
+        return self.started_at + self.duration_ns / 1e9
+
+    @property
     def outside_receivers_ns(self) -> int:
-        """Time of the dispatch in which none of its receivers ran."""
-        if self.stored_outside_ns is not None:
-            return self.stored_outside_ns
-        covered = end = 0
-        for start, stop in sorted((call.offset_ns, call.offset_ns + call.duration_ns) for call in self.calls):
-            # A late receiver ends after its dispatch.
-            until = min(stop, self.duration_ns)
-            covered += max(0, until - max(start, end))
-            end = max(end, until)
-        return self.duration_ns - covered
+        """Time of the dispatch in which no receiver ran, neither its own nor one further inside."""
+        return sum(self.outside.values()) + sum(self.nested_outside.values())
+
+    @property
+    def all_outside(self) -> dict[Outside, int]:
+        """Time in which no receiver ran, neither its own nor one further inside, by what it did or waited for."""
+        kinds = dict.fromkeys([*self.outside, *self.nested_outside])
+        return {kind: self.outside.get(kind, 0) + self.nested_outside.get(kind, 0) for kind in kinds}
+
+    @property
+    def receivers_ns(self) -> int:
+        """Time in which a receiver ran, here or further inside: what counts against the limit."""
+        return max(0, self.duration_ns - self.outside_receivers_ns)
+
+    @property
+    def self_ns(self) -> int:
+        """Own time of its receivers."""
+        return max(0, self.duration_ns - sum(self.outside.values()) - self.nested_ns)
+
+    @property
+    def waiting_ns(self) -> int:
+        """Time spent waiting for a thread or the event loop, here or further inside."""
+        return waiting_ns(self.outside) + waiting_ns(self.nested_outside)
+
+
+def waiting_ns(outside: Mapping[Outside, int]) -> int:
+    """What of the time outside receivers is waiting."""
+    return sum(outside.get(kind, 0) for kind in WAITING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +248,8 @@ class Amendment:
     """The outcome of a receiver call that ended after its dispatch.
 
     ``replaces`` is the outcome that was recorded before: late, or not_run if the call had not begun. ``offset_ns`` is
-    when it began, counted from the start of the dispatch.
+    when it began, counted from the start of the dispatch. ``makes_slow`` and ``makes_failed`` say that the dispatch is
+    slow, or has failed, since this call ended.
     """
 
     dispatch_id: str
@@ -215,14 +261,42 @@ class Amendment:
     replaces: Outcome = "late"
     signal: str = ""
     offset_ns: int | None = None
+    nested_ns: int = 0
+    repeated_ns: int = 0
+    sender: str = ""
+    makes_slow: bool = False
+    makes_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverSum:
+    """The calls of one receiver in a request: the time of all of them, and their own time.
+
+    A moment counts once, so that neither exceeds the duration of the request, unless it ran in several threads.
+    ``longest_ns`` is the longest own time. ``slow`` calls reached their limit.
+    """
+
+    receiver: str
+    calls: int
+    total_ns: int
+    self_ns: int
+    longest_ns: int = 0
+    slow: int = 0
+    failed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """One HTTP request and what it spent in signals.
 
-    ``signal_ns`` is the time during which at least one outermost dispatch was running; overlapping dispatches are
-    counted once. ``view`` is the name of the view or its function. ``span_id`` is None if the trace was not sampled.
+    ``signal_ns`` is the time during which at least one outermost dispatch was running before the response was ready;
+    overlapping dispatches are counted once. ``outside`` is the part of it in which no receiver ran. ``after_count``
+    dispatches with ``after_receivers`` receiver calls came after the response, such as those of ``request_finished``,
+    and took ``after_ns`` more. ``receivers`` has the most own time first; ``receivers_left_out`` are not in it.
+    ``summed_count`` is how many dispatches the sums cover: those of a request with too many cover the last ones.
+    ``failure`` is the exception for which Django answered with a status of 500, or that ended the request without a
+    response. ``view`` is the name of the view or its function. ``span_id`` is None if the trace was not sampled.
+    ``running`` requests have not ended: the numbers are those so far.
     """
 
     id: str
@@ -240,11 +314,51 @@ class Request:
     process: str = ""
     trace_id: str | None = None
     span_id: str | None = None
+    outside: dict[Outside, int] = field(default_factory=dict)
+    after_count: int = 0
+    after_receivers: int = 0
+    after_ns: int = 0
+    summed_count: int = 0
+    receivers: tuple[ReceiverSum, ...] = ()
+    receivers_left_out: int = 0
+    failure: Failure | None = None
+    running: bool = False
 
     @property
-    def signal_share(self) -> float:
-        """Signal time as a share of the duration of the request, from 0 to 1."""
-        return min(1.0, self.signal_ns / self.duration_ns) if self.duration_ns else 0.0
+    def receivers_ns(self) -> int:
+        """Signal time in which a receiver ran."""
+        return max(0, self.signal_ns - sum(self.outside.values()))
+
+    @property
+    def waiting_ns(self) -> int:
+        """Signal time spent waiting for a thread or the event loop."""
+        return waiting_ns(self.outside)
+
+    @property
+    def receivers_share(self) -> float:
+        """Time in receivers as a share of the duration of the request, from 0 to 1."""
+        return self.share_of(self.receivers_ns)
+
+    def share_of(self, part_ns: int) -> float:
+        """A part of the duration of the request as a share of it, from 0 to 1."""
+        return min(1.0, part_ns / self.duration_ns) if self.duration_ns else 0.0
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether the own times of its receivers add up to more than the time in receivers."""
+        return sum(row.self_ns for row in self.receivers) > (self.receivers_ns + self.after_ns) * 1.01
+
+    @property
+    def failed(self) -> bool:
+        """Whether it was answered with an error of the server, or not at all; one that was cancelled has not failed."""
+        if self.status is not None:
+            return self.status >= 500
+        return self.failure is not None and not self.cancelled
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it ended without a response because the client went away or its task was cancelled."""
+        return self.status is None and self.failure is not None and self.failure.type in CANCELLATIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +394,8 @@ class Process:
     dispatches per second over the last seconds. ``dropped`` counts lost records by reason, ``orphans`` dispatches
     without receivers by signal, ``errors`` the monitor's own errors. ``mode`` is how sends are observed: "with plans",
     "without plans" or "off". ``ended_at`` is None while the process runs, and if it was killed. ``count`` is how many
-    processes this one stands for: those that ended long ago are added up.
+    processes this one stands for: those that ended long ago are added up. ``serves`` says whether it has worked for a
+    request or a task: a server or a worker, and no command that runs once.
     """
 
     id: str
@@ -301,3 +416,5 @@ class Process:
     mode: str = "without plans"
     running: tuple[RunningCall, ...] = ()
     count: int = 1
+    running_requests: tuple[Request, ...] = ()
+    serves: bool = False

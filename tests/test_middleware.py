@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.staticfiles.handlers import StaticFilesHandler
-from django.core.signals import request_finished, request_started
+from django.core.signals import got_request_exception, request_finished, request_started
 from django.dispatch import Signal
 from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, Client, RequestFactory
@@ -25,8 +25,8 @@ from signal_monitor.instrumentation.current import MAX_PENDING, Root, begin_orig
 from signal_monitor.instrumentation.info import DispatchInfo, signal_info
 from signal_monitor.instrumentation.record import new_record, set_times
 from signal_monitor.middleware import MAX_BYTES, MAX_ENTRIES, SignalMonitorMiddleware, close_request, server_timing
-from signal_monitor.pipeline.request_origin import ReceiverTime, RequestOrigin, RequestTotals, add_up
-from signal_monitor.records import Request
+from signal_monitor.pipeline.request_origin import RequestOrigin, RequestTotals, add_up
+from signal_monitor.records import ReceiverSum, Request
 from signal_monitor.stores import get_store
 from signal_monitor.stores.filters import DispatchFilter
 from signal_monitor.testing import Capture, capture_dispatches
@@ -68,6 +68,8 @@ urlpatterns = [
     path("aworking/", aworking),
     path("secret/<str:token>/", lambda request, token: HttpResponse("done")),
     path("nesting/", lambda request: nesting(request)),
+    path("relaying/", lambda request: relaying(request)),
+    path("breaking/", lambda request: breaking(request)),
     *test_urlpatterns,
 ]
 pytestmark = [pytest.mark.urls(__name__), pytest.mark.django_db]
@@ -104,7 +106,7 @@ def test_request_is_recorded_with_what_it_dispatched(client: Client, captured: C
     assert request.failed_count == 1
     assert request.dispatch_count == len([item for item in captured.dispatches if item.origin_id == request.id])
     assert 20_000_000 <= request.signal_ns <= request.duration_ns
-    assert 0 < request.signal_share <= 1
+    assert 0 < request.receivers_share <= 1
 
 
 def test_signals_around_the_middleware_belong_to_the_request(client: Client, captured: Capture) -> None:
@@ -309,8 +311,8 @@ def test_server_timing_can_be_switched(client: Client, settings: Settings) -> No
 
 
 def test_server_timing_is_short_and_quoted() -> None:
-    rows = [ReceiverTime(f'shop.receivers.{"x" * 60}."quoted\\{number}é\n"', 2, 5_000_000) for number in range(40)]
-    value = server_timing(3, RequestTotals(1, 40, 0, 0, rows))
+    rows = [ReceiverSum(f'shop.receivers.{"x" * 60}."quoted\\{number}é\n"', 2, 1, 5_000_000) for number in range(40)]
+    value = server_timing(RequestTotals(1, {"thread": 1}, 3, 40, 0, 0, 0, 0, 0, 3, rows))
 
     entries = ENTRY.findall(value)
     assert 1 < len(entries) <= MAX_ENTRIES
@@ -331,7 +333,7 @@ def test_slow_request_is_one_line_in_debug(
         client.get("/working/")
 
     (record,) = [record for record in caplog.records if record.name == "signal_monitor.requests"]
-    assert re.match(r"GET /working/ took \d+ ms, \d+ ms of it in \d+ dispatches", record.getMessage())
+    assert re.match(r"GET /working/ took \d+ ms, \d+ ms of it in receivers \(\d+ dispatches", record.getMessage())
     assert f"{__name__}.slow" in record.getMessage()
 
 
@@ -343,6 +345,70 @@ def test_no_request_is_slow_without_a_limit(client: Client, settings: Settings) 
     settings.SIGNAL_MONITOR = {**settings.SIGNAL_MONITOR, "REQUEST_SLOW_MS": 1}
     client.get("/send/?ms=5")
     assert len(requests()) == 1
+
+
+class Relayed(Signal):
+    """A signal with a send method of its own, which ends in Django's."""
+
+    def send(self, sender: Any, **named: Any) -> Any:
+        return super().send(sender, **named)
+
+
+relayed = Relayed()
+
+
+def relaying(request: HttpRequest) -> HttpResponse:
+    def outer(**kwargs: Any) -> None:
+        relayed.send("inner")
+
+    signal = Signal()
+    signal.connect(outer, weak=False)
+    signal.send("outer")
+    return HttpResponse("done")
+
+
+@pytest.mark.usefixtures("captured")
+def test_send_methods_of_a_subclass_are_counted_once(client: Client, settings: Settings) -> None:
+    settings.DEBUG = True
+    relayed.connect(slow)
+    header = client.get("/relaying/").headers["Server-Timing"]
+    relayed.disconnect(slow)
+
+    (request,) = requests()
+    told = {name: float(ms) for ms, name in re.findall(r'dur=([0-9.]+);desc="[^"]*?([a-z_]+)"', header)}
+    assert told["outer"] < told["slow"]
+    own = {row.receiver.rpartition(".")[2]: row.self_ns / 1e6 for row in request.receivers}
+    assert (own["outer"], own["slow"]) == pytest.approx((told["outer"], told["slow"]), abs=0.01)
+    assert request.dispatch_count - request.after_count == 3  # request_started and these two
+
+
+def breaking(request: HttpRequest) -> HttpResponse:
+    raise LookupError("broken")
+
+
+@pytest.mark.usefixtures("captured")
+@pytest.mark.parametrize("heard", [False, True])
+def test_exception_of_a_request_is_named_whoever_hears_of_it(client: Client, heard: bool) -> None:  # noqa: FBT001
+    client.raise_request_exception = False
+    if heard:
+        got_request_exception.connect(around)
+    client.get("/breaking/")
+    got_request_exception.disconnect(around)
+
+    (request,) = requests()
+    assert (request.status, request.failed, request.failed_count) == (500, True, 0)
+    assert request.failure is not None
+    assert request.failure.summary == "LookupError: broken"
+
+
+def test_exception_that_leaves_the_middleware_is_named(captured: Capture) -> None:
+    with pytest.raises(LookupError):
+        SignalMonitorMiddleware(breaking)(RequestFactory().get("/breaking/"))
+
+    (request,) = requests()
+    assert (request.status, request.failed) == (None, True)
+    assert request.failure is not None
+    assert request.failure.summary == "LookupError: broken"
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_slow_receiver_is_slow_in_a_slow_request(visit: Visit) -> None:
     (dispatch,) = visit.dispatches(f"{RECEIVERS}.render_report", min_ms="100")
     request = visit.read(f"requests/{dispatch['origin_id']}/")
     assert dispatch["calls"][0]["severity"] in {"slow", "critical"}
-    assert request["signal_share"] > 0
+    assert request["receivers_share"] > 0
     assert visit.read("overview/")["slowest"][0]["name"] == f"{RECEIVERS}.render_report"
 
 

@@ -187,17 +187,18 @@ def calls_per_minute(history: Sequence[Totals]) -> Chart:
 
 
 def p95_per_minute(history: Sequence[Totals], limit_ns: int) -> Chart:
-    """The p95 of each minute of the last hour, against the slow limit."""
+    """The p95 of each minute of the last hour, or the longest of a few calls, against the slow limit."""
     minutes = _by_minute(history)
     height = MINUTES_HEIGHT
-    peak = max((row.p95_ns for row in minutes.values()), default=0) or 1
+    peak = max((row.high_ns for row in minutes.values()), default=0) or 1
     bars = []
     for x, row in minutes.items():
         if not row.count:
             continue
-        size = max(1.5, row.p95_ns / peak * height)
-        title = f"{formatting.clock(row.window)[:5]}: p95 {formatting.duration(row.p95_ns)}"
-        bars.append(_minute_bar(x, height - size, size, title, "slow" if row.p95_ns >= limit_ns else ""))
+        size = max(1.5, row.high_ns / peak * height)
+        what = "p95" if row.has_p95 else f"longest of {row.count}"
+        title = f"{formatting.clock(row.window)[:5]}: {what} {formatting.duration(row.high_ns)}"
+        bars.append(_minute_bar(x, height - size, size, title, "slow" if row.high_ns >= limit_ns else ""))
     limit = height - limit_ns / peak * height if limit_ns <= peak else None
     return Chart(bars, height, _hour_ticks(), limit, formatting.duration(peak) if bars else "")
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from signal_monitor.counts import largest
-from signal_monitor.records import Process, RunningCall
+from signal_monitor.records import Process, Request, RunningCall
 from signal_monitor.stores.base import Store
 
+SETTLED_SECONDS = 60.0
+"""A process that serves no requests or tasks, but runs for so long, does some other lasting work."""
+ONE_TIME = {"migrate", "loaddata", "dumpdata", "flush", "test", "shell", "check", "collectstatic", "createsuperuser"}
 GONE_AFTER_SECONDS = 10.0  # five reports missed
 
 
@@ -25,6 +28,13 @@ class ProcessState:
     def gone(self) -> bool:
         """Whether it has ended, or has not reported for too long."""
         return self.process.ended_at is not None or self.now - self.process.seen_at > GONE_AFTER_SECONDS
+
+    @property
+    def is_one_time(self) -> bool:
+        """Whether it has served nothing, and is a command that runs once, has ended, or has only begun."""
+        if self.process.serves:
+            return False
+        return self.gone or self.up_seconds < SETTLED_SECONDS or bool(ONE_TIME & set(self.process.title.split()))
 
     @property
     def up_seconds(self) -> float:
@@ -57,6 +67,31 @@ class Running:
         return max(self.call.running_ns, (self.state.now - self.call.started_at) * 1e9)
 
 
+@dataclass(frozen=True)
+class RunningRequest:
+    """A request that has not ended, or had not when its process was last heard of."""
+
+    request: Request
+    gone: bool
+
+
+def running_requests(states: Sequence[ProcessState]) -> list[RunningRequest]:
+    """Requests that have not ended, those of processes that are gone last, the newest of each first."""
+    rows = [
+        RunningRequest(_so_far(request, state), state.gone)
+        for state in states
+        for request in state.process.running_requests
+    ]
+    return sorted(rows, key=lambda row: (row.gone, -row.request.started_at))
+
+
+def _so_far(request: Request, state: ProcessState) -> Request:
+    """A running request, with its duration up to now."""
+    if state.gone or request.status is not None:
+        return request
+    return replace(request, duration_ns=max(request.duration_ns, round((state.now - request.started_at) * 1e9)))
+
+
 def processes(store: Store) -> list[ProcessState]:
     """All processes in the store, those alive first."""
     now = time.time()
@@ -67,6 +102,13 @@ def running(states: Sequence[ProcessState]) -> list[Running]:
     """Receiver calls that have not ended, longest first; those of processes that are gone last."""
     rows = [Running(call, state) for state in states for call in state.process.running]
     return sorted(rows, key=lambda row: (row.gone, -row.running_ns))
+
+
+def one_time(states: Sequence[ProcessState]) -> list[ProcessState]:
+    """Processes that ran once, such as ``migrate``, beside a site that runs; none if no site has been seen."""
+    if not any(state.process.serves for state in states):
+        return []
+    return [state for state in states if state.is_one_time]
 
 
 def alive(states: Iterable[ProcessState]) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from signal_monitor.dashboard.formatting import milliseconds
 from signal_monitor.dashboard.processes import Running
-from signal_monitor.records import Dispatch, Failure, Frame, ReceiverCall, Request
+from signal_monitor.records import Dispatch, Failure, Frame, Outside, ReceiverCall, ReceiverSum, Request
 from signal_monitor.stores.base import Totals
 
 Json = dict[str, Any]
@@ -25,13 +25,14 @@ RUNNING_FIELDS = (
 )
 REQUEST_FIELDS = (
     *("id", "method", "path", "view", "status", "started_at", "dispatch_count", "receiver_count", "failed_count"),
-    *("slow_count", "process", "trace_id", "span_id", "signal_share"),
+    *("slow_count", "process", "trace_id", "span_id", "receivers_share", "failed", "running", "after_count"),
+    *("after_receivers", "summed_count", "receivers_left_out"),
 )
 TOTALS_FIELDS = (
     *("count", "failures", "slow", "blocking", "not_run", "app", "path", "line", "last_at"),
     *("last_failure", "last_failure_at", "last_failure_dispatch"),
 )
-TOTALS_DURATIONS = ("total", "mean", "p50", "p95", "p99", "max")
+TOTALS_DURATIONS = ("total", "self", "receivers", "waiting", "other", "mean", "p50", "max")
 
 
 def fields_json(record: object, names: Iterable[str]) -> Json:
@@ -57,6 +58,10 @@ def call_json(call: ReceiverCall) -> Json:
         **fields_json(call, CALL_FIELDS),
         "offset_ms": milliseconds(call.offset_ns),
         "duration_ms": milliseconds(call.duration_ns),
+        "self_ms": milliseconds(call.self_ns),
+        "slow_line": None if call.slow_line is None else asdict(call.slow_line),
+        "slow_stack": frames_json(call.slow_stack),
+        "slow_seen_ms": None if call.slow_seen_ns is None else milliseconds(call.slow_seen_ns),
         "query_ms": None if call.query_ns is None else milliseconds(call.query_ns),
         "failure": failure_json(call.failure),
     }
@@ -67,6 +72,10 @@ def dispatch_json(dispatch: Dispatch) -> Json:
     return {
         **fields_json(dispatch, DISPATCH_FIELDS),
         "duration_ms": milliseconds(dispatch.duration_ns),
+        "receivers_ms": milliseconds(dispatch.receivers_ns),
+        "self_ms": milliseconds(dispatch.self_ns),
+        "waiting_ms": milliseconds(dispatch.waiting_ns),
+        "outside_ms": outside_json(dispatch.all_outside),
         "call_site": None if dispatch.call_site is None else asdict(dispatch.call_site),
         "outside_receivers_ms": milliseconds(dispatch.outside_receivers_ns),
         "failure": failure_json(dispatch.failure),
@@ -74,12 +83,19 @@ def dispatch_json(dispatch: Dispatch) -> Json:
     }
 
 
+def outside_json(outside: Mapping[Outside, int]) -> Json:
+    """Time outside receivers, by what was done or waited for."""
+    return {kind: milliseconds(duration_ns) for kind, duration_ns in outside.items()}
+
+
 def totals_json(row: Totals) -> Json:
-    """The totals of a receiver, signal or sender."""
+    """The totals of a receiver, signal or sender; percentiles of too few calls are None."""
     return {
         "name": row.key,
         **fields_json(row, TOTALS_FIELDS),
         **{f"{name}_ms": milliseconds(getattr(row, f"{name}_ns")) for name in TOTALS_DURATIONS},
+        "p95_ms": milliseconds(row.p95_ns) if row.has_p95 else None,
+        "p99_ms": milliseconds(row.p99_ns) if row.has_p99 else None,
     }
 
 
@@ -99,4 +115,20 @@ def request_json(request: Request) -> Json:
         **fields_json(request, REQUEST_FIELDS),
         "duration_ms": milliseconds(request.duration_ns),
         "signal_ms": milliseconds(request.signal_ns),
+        "receivers_ms": milliseconds(request.receivers_ns),
+        "waiting_ms": milliseconds(request.waiting_ns),
+        "outside_ms": outside_json(request.outside),
+        "after_ms": milliseconds(request.after_ns),
+        "failure": failure_json(request.failure),
+    }
+
+
+def receiver_sum_json(row: ReceiverSum, request: Request) -> Json:
+    """The calls of one receiver in a request."""
+    return {
+        **fields_json(row, ("receiver", "calls", "slow", "failed")),
+        "total_ms": milliseconds(row.total_ns),
+        "self_ms": milliseconds(row.self_ns),
+        "longest_ms": milliseconds(row.longest_ns),
+        "share": request.share_of(row.self_ns),
     }

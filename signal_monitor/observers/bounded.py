@@ -9,7 +9,7 @@ from typing import get_args
 from signal_monitor.records import WORST_FIRST, Dispatch, ReceiverCall, Severity
 
 MAX_CALLS = 100
-"""Receiver calls that are stored of a dispatch: those that did not end well, then the longest."""
+"""Receiver calls that are stored of a dispatch: those that did not end well, then the longest own times."""
 MAX_TRACEBACKS = 10
 """Receiver calls of a dispatch whose exceptions are stored with their tracebacks."""
 
@@ -23,8 +23,7 @@ def bounded(dispatch: Dispatch) -> Dispatch:
     shortened = _with_few_tracebacks(calls)
     if not left_out and shortened is calls:
         return dispatch
-    outside_ns = dispatch.outside_receivers_ns
-    return replace(dispatch, calls=tuple(shortened), calls_left_out=left_out, stored_outside_ns=outside_ns)
+    return replace(dispatch, calls=tuple(shortened), calls_left_out=left_out)
 
 
 def _most_notable(calls: Sequence[ReceiverCall]) -> Sequence[ReceiverCall]:
@@ -38,7 +37,7 @@ def _rank(call: ReceiverCall) -> tuple[bool, int, int, int]:
         call.outcome == "not_run",
         WORST_FIRST.index(call.outcome),
         -_SEVERITIES.index(call.severity),
-        -call.duration_ns,
+        -call.self_ns,
     )
 
 

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 from signal_monitor.instrumentation.current import Origin
+from signal_monitor.pipeline.converter import failure
 from signal_monitor.pipeline.process import ThisProcess
-from signal_monitor.pipeline.request_origin import RequestOrigin, add_up
+from signal_monitor.pipeline.request_origin import RequestOrigin, add_up, running_requests
+from signal_monitor.pipeline.running_calls import NOTABLE_NS
 from signal_monitor.records import Request
 from signal_monitor.scrubbing import scrub
 from signal_monitor.stores.base import Batch
 
 from .base import BaseObserver
 from .sampling import Sampler
+
+RUNNING_RATIO = 50
+"""A running request is added up again after so many times the time that it took."""
+MAX_RUNNING = 20
+"""Running requests that a process reports."""
+MAX_RECEIVERS_RUNNING = 10
+MAX_RECEIVERS = 50
+"""Receivers whose sums are stored with a request: those with the most own time."""
 
 
 class Requests(BaseObserver):
@@ -24,19 +37,21 @@ class Requests(BaseObserver):
         self._slow_ns = slow_ns
         self._sampler = Sampler(sample_per_second)
         self._ended: list[Request] = []
+        self._so_far: dict[str, tuple[Request, float]] = {}
 
     def close(self, origin: Origin) -> None:
         """Make the record of a request that has ended."""
         if not isinstance(origin, RequestOrigin):
             return
+        self._process.serves = True
         request = self._record(origin)
         origin.records.clear()  # code that still refers to the request keeps nothing else alive
         slow = self._slow_ns is not None and request.duration_ns >= self._slow_ns
-        if slow or request.failed_count or request.slow_count or self._sampler.take():
+        if slow or request.failed or request.failed_count or request.slow_count or self._sampler.take():
             self._ended.append(request)
 
-    def _record(self, origin: RequestOrigin) -> Request:
-        totals = add_up(origin)
+    def _record(self, origin: RequestOrigin, *, running: bool = False) -> Request:
+        totals, most = add_up(origin), MAX_RECEIVERS_RUNNING if running else MAX_RECEIVERS
         return Request(
             id=origin.id,
             method=origin.method,
@@ -46,14 +61,40 @@ class Requests(BaseObserver):
             status=origin.status,
             view=origin.view,
             signal_ns=totals.signal_ns,
-            dispatch_count=origin.dispatch_count,
+            dispatch_count=totals.dispatch_count,
             receiver_count=totals.receiver_count,
             failed_count=totals.failed_count,
             slow_count=totals.slow_count,
             process=self._process.id,
             trace_id=origin.trace_id,
             span_id=origin.span_id,
+            outside=dict(totals.outside),
+            after_count=totals.after_count,
+            after_receivers=totals.after_receivers,
+            after_ns=totals.after_ns,
+            summed_count=totals.summed_count,
+            receivers=tuple(totals.receivers[:most]),
+            receivers_left_out=max(0, len(totals.receivers) - most),
+            running=running,
+            failure=failure(origin.failure),
         )
+
+    def running(self) -> tuple[Request, ...]:
+        """The requests that have been running for a while, the longest first, with their numbers so far."""
+        origins = [origin for origin in running_requests() if origin.duration_ns >= NOTABLE_NS][:MAX_RUNNING]
+        known = {origin.id for origin in origins}
+        self._so_far = {key: value for key, value in self._so_far.items() if key in known}
+        return tuple(map(self._record_so_far, origins))
+
+    def _record_so_far(self, origin: RequestOrigin) -> Request:
+        """The record of a running request; adding it up again and again takes a bounded share of the worker's time."""
+        began = time.monotonic()
+        request, again_at = self._so_far.get(origin.id, (None, 0.0))
+        if request is not None and began < again_at:
+            return replace(request, duration_ns=origin.duration_ns, status=origin.status)
+        request = self._record(origin, running=True)
+        self._so_far[origin.id] = request, began + (time.monotonic() - began) * RUNNING_RATIO
+        return request
 
     def fill(self, batch: Batch) -> None:
         """Store the requests that ended since the last batch."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from signal_monitor.instrumentation.current import Record
 from signal_monitor.instrumentation.hooks import DispatchSpans
 from signal_monitor.pipeline.process import Presence, ThisProcess
-from signal_monitor.records import Aggregate, Dispatch, RunningCall
+from signal_monitor.records import Aggregate, Dispatch, Request, RunningCall
 from signal_monitor.stores import store_now
 from signal_monitor.stores.base import Batch, Store, StoreError
 
@@ -36,11 +36,13 @@ class StoreWriter(BaseObserver):
         store: Store,
         sources: Sequence[BaseObserver],
         running: Callable[[], tuple[RunningCall, ...]],
+        running_requests: Callable[[], tuple[Request, ...]] = tuple,
     ) -> None:
         self._process = process
         self._store = store
         self._sources = sources
         self._running = running
+        self._running_requests = running_requests
         self._were_running = False
         self._written_at = 0.0
         self._warned_at = float("-inf")
@@ -48,6 +50,7 @@ class StoreWriter(BaseObserver):
     def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:
         """Count the dispatch."""
         self._process.dispatches += 1
+        self._process.serves = self._process.serves or dispatch.origin_kind in {"request", "task"}
 
     def aggregate(self, aggregate: Aggregate, records: Sequence[Record]) -> None:
         """Count the dispatches."""
@@ -72,17 +75,18 @@ class StoreWriter(BaseObserver):
         self._written_at = 0.0
 
     def _write(self, *, only_new: bool, ended: bool = False) -> None:
-        running = self._running()
-        batch = Batch(process=self._process.describe(running, ended=ended))
+        running, requests = self._running(), self._running_requests()
+        batch = Batch(process=self._process.describe(running, requests, ended=ended))
         for source in self._sources:
             source.fill(batch)
         now = time.monotonic()
-        is_new = bool(batch.dispatches or batch.amendments or batch.requests or batch.totals or running)
+        is_new = bool(batch.dispatches or batch.amendments or batch.requests or batch.totals or running or requests)
         is_due = is_new or self._were_running or now - self._written_at >= HEARTBEAT_SECONDS
-        is_idle = not (self._process.dispatches or self._process.dropped or running) and not Presence.serves_pages
+        is_used = self._process.dispatches or self._process.dropped or running or requests
+        is_idle = not is_used and not Presence.serves_pages
         if is_idle or (only_new and not is_due):
             return
-        self._written_at, self._were_running = now, bool(running)
+        self._written_at, self._were_running = now, bool(running or requests)
         try:
             store_now(self._store).write(batch)
         except StoreError as error:

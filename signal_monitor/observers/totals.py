@@ -17,8 +17,10 @@ from signal_monitor.records import (
     ReceiverCall,
     Severity,
     SubjectKind,
+    waiting_ns,
 )
 from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, Totals
+from signal_monitor.stores.filters import REQUEST_SIGNALS
 
 from .base import BaseObserver
 
@@ -49,12 +51,13 @@ class TotalsObserver(BaseObserver):
         subjects: tuple[tuple[SubjectKind, str], ...] = (("signal", dispatch.signal), ("sender", dispatch.sender))
         for kind, key in subjects:
             for totals in self._both(kind, key, ended_at):
-                self._add(totals, dispatch.duration_ns, dispatch.severity, ended_at)
+                self._add(totals, dispatch.receivers_ns, dispatch.severity, ended_at)
+                _add_dispatch(totals, dispatch)
                 if failing is not None:
                     _note_failure(totals, failing, ended_at, dispatch.id)
         for call in dispatch.calls:
             if call.outcome != "late":  # it still runs, and is counted when it ends
-                self._add_call(call, dispatch.id, ended_at)
+                self._add_call(call, dispatch.id, ended_at, dispatch.signal)
 
     def aggregate(self, aggregate: Aggregate, records: Sequence[Record]) -> None:
         """Count routine dispatches that were added up."""
@@ -66,30 +69,43 @@ class TotalsObserver(BaseObserver):
             for totals in self._both("receiver", calls.receiver, aggregate.ended_at):
                 totals.app, totals.path, totals.line = calls.app, calls.path, calls.line
                 _add_all(totals, calls.durations, aggregate.ended_at)
+                totals.request_calls += calls.durations.count * (aggregate.signal in REQUEST_SIGNALS)
                 totals.blocking += calls.durations.count
 
     def amend(self, amendment: Amendment, call: ReceiverCall) -> None:
         """Count a late call, whose duration is known now."""
         now = time.time()
-        self._add_call(call, amendment.dispatch_id, now)
+        if amendment.makes_slow or amendment.makes_failed:
+            self._amend_dispatch(amendment, now)
+        self._add_call(call, amendment.dispatch_id, now, amendment.signal)
         if amendment.replaces == "not_run":
             for totals in self._both("receiver", call.receiver, now):
                 totals.not_run = max(0, totals.not_run - 1)
 
-    def _add_call(self, call: ReceiverCall, dispatch_id: str, at: float) -> None:
+    def _amend_dispatch(self, amendment: Amendment, now: float) -> None:
+        """Count a dispatch as slow or failed since its late call has ended."""
+        for totals in (*self._both("signal", amendment.signal, now), *self._both("sender", amendment.sender, now)):
+            totals.slow += amendment.makes_slow
+            if amendment.makes_failed and amendment.failure is not None:
+                _note_failure(totals, amendment.failure, now, amendment.dispatch_id)
+
+    def _add_call(self, call: ReceiverCall, dispatch_id: str, at: float, signal: str) -> None:
         for totals in self._both("receiver", call.receiver, at):
             totals.app, totals.path, totals.line = call.app, call.path, call.line
             if call.outcome == "not_run":
                 totals.not_run += 1
                 continue
-            self._add(totals, call.duration_ns, call.severity, at)
+            self._add(totals, call.self_ns, call.severity, at)
+            totals.self_ns += call.self_ns
+            totals.request_calls += signal in REQUEST_SIGNALS
+            totals.total_ns += max(0, call.duration_ns - call.repeated_ns)
             totals.blocking += not call.is_async
             if call.failure is not None and call.failed:
                 _note_failure(totals, call.failure, at, dispatch_id)
 
     def _add(self, totals: Totals, duration_ns: int, severity: Severity, at: float) -> None:
         totals.count += 1
-        totals.total_ns += duration_ns
+        totals.receivers_ns += duration_ns
         totals.max_ns = max(totals.max_ns, duration_ns)
         totals.slow += severity != "normal"
         totals.last_at = max(at, totals.last_at or 0)
@@ -133,9 +149,20 @@ class TotalsObserver(BaseObserver):
 def _add_all(totals: Totals, durations: Durations, at: float) -> None:
     totals.count += durations.count
     totals.total_ns += durations.total_ns
+    totals.self_ns += durations.total_ns
+    totals.receivers_ns += durations.total_ns
     totals.max_ns = max(totals.max_ns, durations.max_ns)
     totals.last_at = max(at, totals.last_at or 0)
     merge(totals.buckets, durations.buckets)
+
+
+def _add_dispatch(totals: Totals, dispatch: Dispatch) -> None:
+    """Count the time that is the dispatch's own: what its receivers have sent is counted for other dispatches."""
+    outside_ns, waited_ns = sum(dispatch.outside.values()), waiting_ns(dispatch.outside)
+    totals.self_ns += dispatch.self_ns
+    totals.waiting_ns += waited_ns
+    totals.other_ns += outside_ns - waited_ns
+    totals.total_ns += dispatch.self_ns + outside_ns
 
 
 def _note_failure(totals: Totals, failure: Failure, at: float, dispatch_id: str) -> None:

@@ -7,6 +7,7 @@ import os
 import sysconfig
 import time
 from array import array
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from operator import sub
 from types import FrameType
@@ -28,6 +29,7 @@ from signal_monitor.instrumentation.record import (
     lineage_of,
     origin_of,
     outcome_of,
+    parent_of,
     queries_of,
     root_of,
     spans_of,
@@ -36,6 +38,7 @@ from signal_monitor.instrumentation.record import (
 from signal_monitor.instrumentation.recorder import LateCall
 from signal_monitor.names import Apps
 from signal_monitor.records import (
+    SEVERITIES,
     Aggregate,
     AggregatedCalls,
     Amendment,
@@ -43,16 +46,22 @@ from signal_monitor.records import (
     Durations,
     Failure,
     Frame,
+    Outside,
     ReceiverCall,
     RunningCall,
+    Severity,
 )
 from signal_monitor.scrubbing import scrub, scrub_message
 from signal_monitor.text import MAX_LENGTH, MAX_LINE, cleaned
 from signal_monitor.thresholds import severity
 
+from .intervals import length, nanoseconds
+from .own_times import CallTime, DispatchTimes, OutsideTimes, OwnTimes
 from .process import ThisProcess
 
 MAX_SKIPPED = 20
+MAX_LATE = 5_000
+MAX_STACKS = 1_000
 STDLIB = f"{sysconfig.get_path('stdlib')}{os.sep}"
 LIBRARIES = (STDLIB, *{f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib")})
 SERVERS = tuple(f"{os.sep}{name}{os.sep}" for name in ("django", "asgiref", "channels", "daphne", "twisted", "uvicorn"))
@@ -91,6 +100,9 @@ class RecordConverter:
     def __init__(self, process: ThisProcess, apps: Apps | None = None) -> None:
         self.process = process
         self._apps = apps or Apps()
+        self._own_times = OwnTimes()
+        self._late = _LateDispatches()
+        self._stacks: OrderedDict[tuple[int, int], tuple[int, Lines]] = OrderedDict()
         self._epoch = 0.0
         self.set_clock()
 
@@ -111,9 +123,17 @@ class RecordConverter:
         info, spans, started = info_of(record), spans_of(record), started_at(record)
         details = details_of(record) or _NO_DETAILS
         origin, lineage = origin_of(record), _lineage_of(record)
-        duration_ns = nanoseconds(ended_at(record) - started)
-        stack = frames(details.lines)
-        skipped = _skipped(record)
+        read = call_times(record)
+        times = self._times(record, read, lineage)
+        calls, stack = self._calls(record, read, times), frames(details.lines)
+        duration_ns, outside = nanoseconds(ended_at(record) - started), _lengths(times.outside)
+        nested_outside = _lengths(times.nested_outside)
+        receivers_ns = duration_ns - sum(outside.values()) - sum(nested_outside.values())
+        level = _worst(severity(receivers_ns, info.signal.slow_ns), calls)
+        if details.outcomes and not {"late", "not_run"}.isdisjoint(details.outcomes.values()):
+            failed = details.failure is not None or any(call.failed for call in calls)
+            self._late.note(lineage.number, slow=level != "normal", failed=failed)
+        skipped = _skipped(record, read)
         return Dispatch(
             id=self.dispatch_id(lineage.number),
             root_id=self.dispatch_id(lineage.root),
@@ -122,11 +142,11 @@ class RecordConverter:
             method=info.method,
             started_at=self.wall_clock(started),
             duration_ns=duration_ns,
-            calls=self._calls(record),
+            calls=calls,
             parent_id=self.dispatch_id(lineage.parent) if lineage.parent is not None else None,
             parent_index=lineage.parent_index,
             depth=lineage.depth,
-            severity=severity(duration_ns, info.signal.slow_ns),
+            severity=level,
             origin_kind=origin.kind if origin else None,
             origin_id=origin.id if origin else None,
             process=self.process.id,
@@ -140,23 +160,53 @@ class RecordConverter:
             skipped=skipped[:MAX_SKIPPED],
             skipped_count=len(skipped),
             failure=failure(details.failure),
+            outside=outside,
+            nested_outside=nested_outside,
+            nested_ns=nanoseconds(times.nested_seconds),
         )
 
-    def _calls(self, record: Record) -> tuple[ReceiverCall, ...]:
+    def _times(self, record: Record, read: Sequence[CallTimes], lineage: Lineage) -> DispatchTimes:
+        parent = parent_of(record) if lineage.parent is not None else None
+        return self._own_times.add(record, read, lineage.number, parent, lineage.parent)
+
+    def _calls(self, record: Record, read: Sequence[CallTimes], times: DispatchTimes) -> tuple[ReceiverCall, ...]:
         """The receiver calls of a dispatch; a custom send method may leave receivers out."""
         custom = info_of(record).custom
         return tuple(
-            self._call(record, index, times)
-            for index, times in enumerate(call_times(record))
-            if times.started or not custom
+            self._call(record, index, one, own or _NOT_CALLED)
+            for index, (one, own) in enumerate(zip(read, times.calls, strict=True))
+            if one.started or not custom
         )
 
-    def _call(self, record: Record, index: int, times: CallTimes) -> ReceiverCall:
+    def seen_ns(self, record: Record, index: int) -> int:
+        """How long a call had been running when its stack was noted; 0 if it was not."""
+        return self._stacks.get((_lineage_of(record).number, index), (0, ()))[0]
+
+    def note_stack(self, record: Record, index: int, lines: Lines) -> None:
+        """Keep the stack of a receiver call that runs, until its dispatch is delivered."""
+        times, number = call_times(record)[index], _lineage_of(record).number
+        if times.started and not times.ended:
+            self._stacks[number, index] = nanoseconds(time.perf_counter() - times.started), lines
+        if len(self._stacks) > MAX_STACKS:
+            self._stacks.popitem(last=False)
+
+    def _slow_stack(self, number: int, index: int, receiver: ReceiverInfo, level: Severity) -> dict[str, Any]:
+        """The stack that was noted of a call, as fields of its record: that of the receiver and what it called."""
+        seen_ns, lines = self._stacks.pop((number, index), (None, ()))
+        if seen_ns is None or level == "normal":  # slow only by what it has sent
+            return {}
+        stack = _inside(frames(lines), receiver)
+        return (
+            {"slow_line": call_site(stack) or stack[-1], "slow_stack": stack, "slow_seen_ns": seen_ns} if stack else {}
+        )
+
+    def _call(self, record: Record, index: int, times: CallTimes, own: CallTime) -> ReceiverCall:
         info, outcome = info_of(record), outcome_of(record, index)
         receiver, spans = info.receivers[index], spans_of(record)
         started = times.started if outcome != "not_run" else 0.0
         duration_ns = nanoseconds((times.ended or ended_at(record)) - started) if started else 0
-        details = details_of(record) or _NO_DETAILS
+        self_ns = min(duration_ns, nanoseconds(own.own_seconds))
+        details, level = details_of(record) or _NO_DETAILS, severity(self_ns, receiver.slow_ns)
         count, seconds = queries_of(record, index)
         counted = hooks.counts_queries and bool(started)
         return ReceiverCall(
@@ -166,7 +216,7 @@ class RecordConverter:
             offset_ns=nanoseconds(started - started_at(record)) if started else 0,
             duration_ns=duration_ns,
             is_async=info.is_async(index),
-            severity=severity(duration_ns, receiver.slow_ns),
+            severity=level,
             failure=failure(details.failures.get(index)),
             app=self._apps.of(receiver.module),
             path=receiver.path,
@@ -174,6 +224,9 @@ class RecordConverter:
             queries=count if counted else None,
             query_ns=nanoseconds(seconds) if counted else None,
             span_id=spans.receiver_span_id_hex(index) if spans and outcome != "not_run" else None,
+            nested_ns=duration_ns - self_ns if started else 0,
+            repeated_ns=nanoseconds(own.repeated_seconds),
+            **(self._slow_stack(_lineage_of(record).number, index, receiver, level) if self._stacks else {}),
         )
 
     def aggregate(self, info: DispatchInfo, records: Sequence[Record]) -> Aggregate:
@@ -197,18 +250,27 @@ class RecordConverter:
         """What became of a receiver call after its dispatch had ended, and that call as it is now."""
         record, index = late.record, late.index
         info = info_of(record)
-        receiver, was = info.receivers[index], outcome_of(record, index)
-        duration_ns = nanoseconds(late.times.ended - late.times.started)
+        receiver, outcome = info.receivers[index], outcome_of(record, index)
+        number = _lineage_of(record).number
+        own = self._own_times.late(number, index, late.times, receiver.name)
+        duration_ns, self_ns = nanoseconds(own.seconds), nanoseconds(own.own_seconds)
+        level = severity(self_ns, receiver.slow_ns)
+        was_slow, had_failed = self._late.note(number, slow=level != "normal", failed=late.failure is not None)
         amendment = Amendment(
-            dispatch_id=self.dispatch_id(_lineage_of(record).number),
+            dispatch_id=self.dispatch_id(number),
             index=index,
             duration_ns=duration_ns,
             outcome="late",
-            replaces="not_run" if was == "not_run" else "late",
-            severity=severity(duration_ns, receiver.slow_ns),
+            replaces="not_run" if outcome == "not_run" else "late",
+            severity=level,
             failure=failure(late.failure),
             signal=info.signal.name,
             offset_ns=nanoseconds(late.times.started - started_at(record)),
+            nested_ns=max(0, duration_ns - self_ns),
+            sender=scrub(info.sender),
+            makes_slow=level != "normal" and not was_slow,
+            makes_failed=late.failure is not None and not had_failed,
+            repeated_ns=nanoseconds(own.repeated_seconds),
         )
         call = ReceiverCall(
             receiver=receiver.name,
@@ -222,6 +284,8 @@ class RecordConverter:
             app=self._apps.of(receiver.module),
             path=receiver.path,
             line=receiver.line,
+            nested_ns=amendment.nested_ns,
+            repeated_ns=amendment.repeated_ns,
         )
         return amendment, call
 
@@ -251,11 +315,27 @@ class RecordConverter:
             origin_id=origin.id if origin else None,
             is_async=info.is_async(index),
             severity=level,
-            stack=frames(_stack_of(state.top, threads.get(state.thread))) if level != "normal" else (),
+            stack=frames(stack_of(state.top, threads.get(state.thread))) if level != "normal" else (),
         )
 
 
+class _LateDispatches:
+    """Whether the dispatches whose calls go on are slow, and have failed, so far."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[int, tuple[bool, bool]] = OrderedDict()
+
+    def note(self, number: int, *, slow: bool, failed: bool) -> tuple[bool, bool]:
+        """Note what a dispatch, or a late call of it, was; returns what was known before."""
+        before = self._known.get(number, (False, False))
+        self._known[number] = before[0] or slow, before[1] or failed
+        if len(self._known) > MAX_LATE:
+            self._known.popitem(last=False)
+        return before
+
+
 _NO_DETAILS = DispatchDetails()
+_NOT_CALLED = CallTime()
 _NO_LINEAGE = Lineage(0, 0)
 
 
@@ -263,12 +343,11 @@ def _lineage_of(record: Record) -> Lineage:
     return lineage_of(record) or _NO_LINEAGE
 
 
-def _skipped(record: Record) -> tuple[str, ...]:
+def _skipped(record: Record, times: Sequence[CallTimes]) -> tuple[str, ...]:
     """The names of the receivers that a custom send method was given and has not called."""
     info = info_of(record)
     if not info.custom:
         return ()
-    times = call_times(record)
     # A method that asks for receivers twice gets each of them twice.
     called = {_identity(receiver) for receiver, (started, _) in zip(info.receivers, times, strict=True) if started}
     skipped = {_identity(receiver): receiver.name for receiver in info.receivers}
@@ -279,9 +358,25 @@ def _identity(receiver: ReceiverInfo) -> tuple[str, str | None, int | None]:
     return receiver.name, receiver.path, receiver.line
 
 
-def nanoseconds(seconds: float) -> int:
-    """Seconds as whole nanoseconds."""
-    return round(seconds * 1e9)
+def _inside(stack: tuple[Frame, ...], receiver: ReceiverInfo) -> tuple[Frame, ...]:
+    """The part of a stack that is inside a receiver; all of it where its function is not found there."""
+    name = receiver.name.rpartition(".")[2]
+    for place, frame in enumerate(stack):
+        if frame.path == receiver.path and frame.function.rpartition(".")[2] == name:
+            return stack[place:]
+    return stack
+
+
+def _lengths(outside: OutsideTimes) -> dict[Outside, int]:
+    return {kind: nanoseconds(length(moments)) for kind, moments in outside.items()} if outside else {}
+
+
+def _worst(level: Severity, calls: Iterable[ReceiverCall]) -> Severity:
+    """The worst of a severity and those of receiver calls."""
+    for call in calls:
+        if call.severity != "normal":
+            level = max(level, call.severity, key=SEVERITIES.index)
+    return level
 
 
 def _durations(started: Iterable[float], ended: Iterable[float]) -> Durations:
@@ -291,10 +386,10 @@ def _durations(started: Iterable[float], ended: Iterable[float]) -> Durations:
     )
 
 
-def _stack_of(place: Place, thread: FrameType | None) -> Lines:
+def stack_of(place: Place, thread: FrameType | None) -> Lines:
     """Where a receiver call is: the awaits of its coroutine, or the stack of its thread."""
     awaited: Any = place.coroutine if isinstance(place, Call) else None
-    if awaited is None:
+    if awaited is None or getattr(awaited, "cr_running", False):
         return stack_lines(thread)
     lines: list[Any] = []
     while awaited is not None and len(lines) < 30:

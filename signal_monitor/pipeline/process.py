@@ -21,7 +21,7 @@ from signal_monitor.instrumentation.custom_send import custom_classes
 from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.instrumentation.info import orphan_counts
 from signal_monitor.instrumentation.record_queue import record_queue
-from signal_monitor.records import Process, RunningCall
+from signal_monitor.records import Process, Request, RunningCall
 from signal_monitor.scrubbing import scrub_arguments
 from signal_monitor.text import cleaned
 
@@ -41,6 +41,7 @@ class ThisProcess:
         self.id = self.no_worker = ""
         self.dispatches = 0
         self.dropped: dict[str, int] = {}
+        self.serves = False
         self._recent: deque[tuple[float, int]] = deque()
         self.renew()
 
@@ -48,6 +49,7 @@ class ThisProcess:
         """Be another process: the counts start at nothing. For a forked child."""
         self.id = secrets.token_hex(4)
         self.dispatches = 0
+        self.serves = False
         self.dropped = {}
         self.no_worker = ""
         self.started_at = time.time()
@@ -74,7 +76,13 @@ class ThisProcess:
         since, count = self._recent[0]
         return (self.dispatches - count) / (now - since) if now > since else 0.0
 
-    def describe(self, running: tuple[RunningCall, ...], *, ended: bool = False) -> Process:
+    def describe(
+        self,
+        running: tuple[RunningCall, ...],
+        running_requests: tuple[Request, ...] = (),
+        *,
+        ended: bool = False,
+    ) -> Process:
         """The record of this process as it is now."""
         now = time.time()
         return Process(
@@ -95,6 +103,8 @@ class ThisProcess:
             versions=VERSIONS,
             mode=self._mode(),
             running=running,
+            running_requests=running_requests,
+            serves=self.serves or Presence.serves_pages,
         )
 
     def _mode(self) -> str:

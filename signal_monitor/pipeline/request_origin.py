@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 from signal_monitor.instrumentation.current import Origin, Record
-from signal_monitor.instrumentation.info import ReceiverInfo
+from signal_monitor.instrumentation.info import RawFailure
 from signal_monitor.instrumentation.record import (
+    Ancestor,
     call_times,
     details_of,
-    ended_at,
     info_of,
-    is_outermost_of_root,
-    started_at,
+    parent_of,
     superseded_custom_send,
 )
+from signal_monitor.records import Outside, ReceiverSum, waiting_ns
+
+from .intervals import Intervals, length, nanoseconds, union
+from .own_times import CallTime, DispatchTimes, OwnTimes, outside_of
 
 
 class RequestOrigin(Origin):
@@ -31,8 +36,11 @@ class RequestOrigin(Origin):
     """
 
     __slots__ = (
+        "__weakref__",
+        "answered_count",
         "claimed",
         "ended",
+        "failure",
         "framed",
         "method",
         "path",
@@ -57,6 +65,8 @@ class RequestOrigin(Origin):
         self.started_at = time.time()
         self.started = perf_counter()
         self.ended = 0.0
+        self.answered_count = 0
+        self.failure: RawFailure | None = None
 
     @property
     def duration_ns(self) -> int:
@@ -65,68 +75,152 @@ class RequestOrigin(Origin):
 
     def end(self) -> None:
         """The response is ready; calling it again changes nothing."""
-        self.ended = self.ended or perf_counter()
+        if not self.ended:
+            self.ended, self.answered_count = perf_counter(), self.dispatch_count
 
 
-class ReceiverTime(NamedTuple):
-    """What one receiver took of a request."""
+open_requests: WeakValueDictionary[int, RequestOrigin] = WeakValueDictionary()
+"""The requests that the middleware has seen begin, and that have not ended, by their ``id()``."""
 
-    receiver: str
-    calls: int
-    total_ns: int
+
+def running_requests() -> list[RequestOrigin]:
+    """The requests under way, oldest first."""
+    under_way = [origin for origin in list(open_requests.values()) if not origin.closed and not origin.ignored]
+    return sorted(under_way, key=lambda origin: origin.started)
 
 
 class RequestTotals(NamedTuple):
-    """The dispatches of a request added up; ``receivers`` has the most time first."""
+    """The dispatches of a request added up; ``receivers`` has the most own time first. See ``records.Request``."""
 
     signal_ns: int
+    outside: Mapping[Outside, int]
+    dispatch_count: int
     receiver_count: int
     failed_count: int
     slow_count: int
-    receivers: list[ReceiverTime]
+    after_count: int
+    after_receivers: int
+    after_ns: int
+    summed_count: int
+    receivers: list[ReceiverSum]
+
+    @property
+    def receivers_ns(self) -> int:
+        """Signal time in which a receiver ran."""
+        return max(0, self.signal_ns - sum(self.outside.values()))
+
+    @property
+    def waiting_ns(self) -> int:
+        """Signal time spent waiting for a thread or the event loop."""
+        return waiting_ns(self.outside)
 
 
 def add_up(origin: RequestOrigin) -> RequestTotals:
-    """What the dispatches of a request amount to.
+    """What the dispatches of a request amount to so far.
 
-    Signal time is the time during which at least one outermost dispatch was running before the response was ready:
-    overlapping ones are counted once.
+    Those that ended after the response are counted, and take no part in the signal time.
     """
-    superseded = {id(superseded_custom_send(record)) for record in origin.records}
-    records = [record for record in origin.records if id(record) not in superseded]
-    ended = origin.ended or perf_counter()
-    outermost = ((started_at(r), min(ended_at(r), ended)) for r in records if is_outermost_of_root(r, superseded))
-    calls = [call for record in records for call in _ended_calls(record)]
-    return RequestTotals(
-        signal_ns=round(_covered(outermost) * 1e9),
-        receiver_count=sum(1 for record in records for times in call_times(record) if times.started),
-        failed_count=sum(len(details.failures) for r in records if (details := details_of(r)) is not None),
-        slow_count=sum(1 for receiver, call_ns in calls if call_ns >= receiver.slow_ns),
-        receivers=_by_receiver(calls),
-    )
+    records = list(origin.records)
+    left_out = origin.dispatch_count - len(records)
+    superseded = {id(around) for record in records if (around := superseded_custom_send(record)) is not None}
+    numbered = [(left_out + i, record) for i, record in enumerate(records) if id(record) not in superseded]
+    summed = _Sums(origin, {id(record) for _, record in numbered}, superseded)
+    for number, record in numbered:
+        summed.add(record, is_after=bool(origin.ended) and number >= origin.answered_count)
+    return summed.totals(left_out)
 
 
-def _ended_calls(record: Record) -> Iterator[tuple[ReceiverInfo, int]]:
-    """The receiver calls that have ended, and how many nanoseconds they took."""
-    for receiver, (started, ended) in zip(info_of(record).receivers, call_times(record), strict=False):
-        if started and ended:
-            yield receiver, round((ended - started) * 1e9)
+class _Sums:
+    """Adds up dispatches, in the order of their ends."""
+
+    def __init__(self, origin: RequestOrigin, known: set[int], superseded: set[int]) -> None:
+        self._superseded = superseded
+        self._ended = origin.ended or perf_counter()
+        self._known = known
+        self._times = OwnTimes()
+        self._outermost: list[DispatchTimes] = []
+        self._receivers: dict[str, _ReceiverSum] = {}
+        self._counts = [0, 0]
+        self._calls = [0, 0]
+        self._failed = 0
+
+    def add(self, record: Record, *, is_after: bool) -> None:
+        """Add a dispatch."""
+        parent = self._parent_of(record)
+        read = call_times(record)
+        times = self._times.add(record, read, id(record), parent, id(parent.record) if parent is not None else None)
+        if parent is None:
+            self._outermost.append(times)
+        self._counts[is_after] += 1
+        self._calls[is_after] += sum(1 for started, _ in read if started)
+        failures = details.failures if (details := details_of(record)) is not None else {}
+        self._failed += len(failures)
+        for index, (receiver, call) in enumerate(zip(info_of(record).receivers, times.calls, strict=False)):
+            if call is not None and read[index].ended:
+                mine = self._receivers.setdefault(receiver.name, _ReceiverSum())
+                mine.add(call, slow_ns=receiver.slow_ns, failed=index in failures)
+
+    def _parent_of(self, record: Record) -> Ancestor | None:
+        """The receiver call around a dispatch; None if it is another request's, or its dispatch has not ended."""
+        parent = parent_of(record)
+        while parent is not None and id(parent.record) in self._superseded:  # the worker may not have marked it yet
+            parent = parent_of(parent.record)
+        return parent if parent is not None and id(parent.record) in self._known else None
+
+    def totals(self, left_out: int) -> RequestTotals:
+        """The sums; ``left_out`` dispatches were too many to keep, and are counted only."""
+        windows = union((one.started, min(one.ended, self._ended)) for one in self._outermost)
+        outside = outside_of(self._outermost, windows)
+        rows = [sums.row(name) for name, sums in self._receivers.items()]
+        return RequestTotals(
+            signal_ns=nanoseconds(length(windows)),
+            outside={kind: nanoseconds(length(waited)) for kind, waited in outside.items()},
+            dispatch_count=left_out + sum(self._counts),
+            receiver_count=sum(self._calls),
+            failed_count=self._failed,
+            slow_count=sum(row.slow for row in rows),
+            after_count=self._counts[True],
+            after_receivers=self._calls[True],
+            after_ns=nanoseconds(length(union((max(one.started, self._ended), one.ended) for one in self._outermost))),
+            summed_count=sum(self._counts),
+            receivers=sorted(rows, key=lambda row: (-row.self_ns, row.receiver)),
+        )
 
 
-def _by_receiver(calls: Iterable[tuple[ReceiverInfo, int]]) -> list[ReceiverTime]:
-    times: dict[str, tuple[int, int]] = {}
-    for receiver, call_ns in calls:
-        count, total_ns = times.get(receiver.name, (0, 0))
-        times[receiver.name] = (count + 1, total_ns + call_ns)
-    rows = [ReceiverTime(name, *numbers) for name, numbers in times.items()]
-    return sorted(rows, key=lambda row: row.total_ns, reverse=True)
+@dataclass(slots=True)
+class _ReceiverSum:
+    """The calls of one receiver: seconds of those in one thread, and the moments of those that may overlap."""
 
+    calls: int = 0
+    seconds: float = 0.0
+    own_seconds: float = 0.0
+    longest: float = 0.0
+    slow: int = 0
+    failed: int = 0
+    running: Intervals = field(default_factory=list)
+    own: Intervals = field(default_factory=list)
 
-def _covered(intervals: Iterable[tuple[float, float]]) -> float:
-    """Length of the union of intervals."""
-    covered = reached = 0.0
-    for start, end in sorted(intervals):
-        if end > max(start, reached):  # one that began after the response has no part in it
-            covered += end - max(start, reached)
-            reached = end
-    return covered
+    def add(self, call: CallTime, *, slow_ns: int, failed: bool) -> None:
+        self.calls += 1
+        self.failed += failed
+        self.slow += nanoseconds(call.own_seconds) >= slow_ns
+        self.longest = max(self.longest, call.own_seconds)
+        if call.own is None:
+            self.seconds += call.seconds - call.repeated_seconds
+            self.own_seconds += call.own_seconds
+        else:
+            self.running.append((call.started, call.ended))
+            self.own.extend(call.own)
+            # What was sent in its thread is not among the moments.
+            self.own_seconds -= max(0.0, length(call.own) - call.own_seconds)
+
+    def row(self, receiver: str) -> ReceiverSum:
+        return ReceiverSum(
+            receiver=receiver,
+            calls=self.calls,
+            total_ns=nanoseconds(self.seconds + length(union(self.running))),
+            self_ns=max(0, nanoseconds(self.own_seconds + length(union(self.own)))),
+            longest_ns=nanoseconds(self.longest),
+            slow=self.slow,
+            failed=self.failed,
+        )

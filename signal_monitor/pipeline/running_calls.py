@@ -12,8 +12,9 @@ from signal_monitor.instrumentation.plans import UNOBSERVED
 from signal_monitor.instrumentation.record import ancestors, call_times, has_ended, info_of
 from signal_monitor.records import RunningCall
 
-from .converter import RecordConverter, nanoseconds
-from .worker import give_lineage
+from .converter import RecordConverter, stack_of
+from .intervals import nanoseconds
+from .worker import Observer, give_lineage
 
 MAX_RUNNING = 100
 """Running calls that a process reports at most: those that have been running longest."""
@@ -46,11 +47,45 @@ def running_calls(converter: RecordConverter) -> tuple[RunningCall, ...]:
     return tuple(sorted(found.values(), key=lambda call: call.running_ns, reverse=True))
 
 
-def _calls_of(state: ExecutionState) -> Iterator[tuple[Record, int]]:
+class CallSampler(Observer):
+    """Takes the stacks of receiver calls that run beyond their limit, so that the slow line is stored with the call.
+
+    A call that goes on is seen again whenever it has run twice as long; the last stack is kept.
+    """
+
+    def __init__(self, converter: RecordConverter) -> None:
+        self._converter = converter
+
+    def watch(self) -> None:
+        """Take the stacks that are due."""
+        due = [
+            (record, index, state)
+            for state in live_states()
+            for record, index in _calls_of(state, most=1)  # the others do not run while this one does
+            if self._is_due(record, index)
+        ]
+        if not due:
+            return
+        threads = sys._current_frames()  # noqa: SLF001 - the documented way to another thread's stack
+        try:
+            for record, index, state in due:
+                give_lineage(record)
+                self._converter.note_stack(record, index, stack_of(state.top, threads.get(state.thread)))
+        finally:
+            threads.clear()  # as in running_calls
+
+    def _is_due(self, record: Record, index: int) -> bool:
+        running_ns = _running_ns(record, index)
+        return running_ns >= max(
+            1, info_of(record).receivers[index].slow_ns, 2 * self._converter.seen_ns(record, index)
+        )
+
+
+def _calls_of(state: ExecutionState, most: int | None = None) -> Iterator[tuple[Record, int]]:
     """The receiver calls that a thread or task is in, innermost first."""
     if state.suppressed or (state.origin is not None and state.origin.ignored):
         return
-    for record, index in ancestors(state.top, time.perf_counter(), MAX_NESTED):
+    for record, index in ancestors(state.top, time.perf_counter(), MAX_NESTED if most is None else most):
         if index is not None and info_of(record) is not UNOBSERVED and not has_ended(record):
             yield record, index
 

@@ -44,6 +44,9 @@ from .threads import NO_THREAD, why_no_threads
 BUSY_SECONDS = 0.1
 IDLE_SECONDS = 0.25
 ROUND_SECONDS = 1.0
+WATCH_SECONDS = 0.05
+QUIET_SECONDS = 10.0
+"""The time without a dispatch after which the worker watches only as often as it works."""
 EXIT_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 """The time after which a thread that could not be started is tried again."""
@@ -79,6 +82,9 @@ class Observer:
     def tick(self) -> None:
         """The queue is empty for the moment."""
 
+    def watch(self) -> None:
+        """A moment has passed in which receivers may have run: WATCH_SECONDS, or more after QUIET_SECONDS."""
+
     def flush(self) -> None:
         """Hand over everything that waits: a reader wants to see it, or the process is about to end."""
 
@@ -109,6 +115,7 @@ class Pipeline:
         self._stopping = False
         self._ended = False
         self._chunks = Chunks(queue)
+        self._busy_at = 0.0
 
     def add(self, observer: Observer) -> Callable[[], None]:
         """Hand dispatches to one more observer from now on, after the others; returns the function that undoes it."""
@@ -255,6 +262,7 @@ class Pipeline:
     def _run(self) -> None:
         self.converter.process.no_worker = ""
         self._started.set()
+        self._busy_at = time.monotonic()
         while not self._stopping:
             try:
                 with suppressed():
@@ -267,9 +275,25 @@ class Pipeline:
         while not self._stopping:
             busy = self._work()
             follow_settings(wait=False)
-            self._wake.wait(BUSY_SECONDS if busy else IDLE_SECONDS)
+            self._pause(BUSY_SECONDS if busy else IDLE_SECONDS)
             if not self._stopping:
                 self._wake.clear()
+
+    def _pause(self, seconds: float) -> None:
+        """Wait for the next round, and let the observers watch meanwhile."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            is_quiet = time.monotonic() - self._busy_at > QUIET_SECONDS
+            if self._wake.wait(left if is_quiet else min(left, WATCH_SECONDS)):
+                return
+            self._watch()
+
+    def _watch(self) -> None:
+        try:
+            with self._exclusive():
+                self._each("watch", lambda observer: observer.watch())
+        except BaseException as error:  # noqa: BLE001 - as in _work
+            errors.note("the worker", error)
 
     def _end(self) -> None:
         """Deliver for the last time."""
@@ -309,6 +333,7 @@ class Pipeline:
         while count > 0 and (items := self._queue.take(self._chunks.size)):
             count -= len(items)
             self._chunks.adapt(items)
+            self._busy_at = time.monotonic()
             self._undelivered.extend(self._without_aggregated(items))
             self._deliver_taken()
 

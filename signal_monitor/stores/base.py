@@ -17,6 +17,8 @@ from signal_monitor.records import (
 from signal_monitor.stores.filters import DispatchFilter
 
 WINDOW_SECONDS = 60
+CALLS_FOR_P95 = 20
+CALLS_FOR_P99 = 100
 LIFE = 0
 """The ``window`` of totals since the start of a process."""
 
@@ -31,7 +33,13 @@ class Totals:
 
     ``window`` is the start of a window of WINDOW_SECONDS in seconds since the epoch, or LIFE. ``buckets`` maps
     histogram bucket numbers (see ``signal_monitor.histograms``) to counts. For signals and senders a count is a
-    dispatch, for receivers a receiver call that ran. ``blocking`` counts the calls of synchronous receivers.
+    dispatch, for receivers a receiver call that ran. ``blocking`` counts the calls of synchronous receivers,
+    ``request_calls`` those made for request_started and request_finished.
+
+    ``buckets``, ``max_ns`` and ``slow`` measure own times of receivers, or time in receivers of dispatches;
+    ``receivers_ns`` is the sum of these. ``self_ns`` is the sum of own times, of dispatches too, so that the rows of a
+    kind may be added up. ``total_ns`` also has what the calls of a receiver have sent, each moment once, or what the
+    dispatches waited for, which is ``waiting_ns``, and what they did themselves outside receivers, ``other_ns``.
     """
 
     kind: SubjectKind
@@ -42,7 +50,12 @@ class Totals:
     slow: int = 0
     blocking: int = 0
     not_run: int = 0
+    request_calls: int = 0
     total_ns: int = 0
+    self_ns: int = 0
+    receivers_ns: int = 0
+    waiting_ns: int = 0
+    other_ns: int = 0
     max_ns: int = 0
     buckets: dict[int, int] = field(default_factory=dict)
     app: str | None = None
@@ -52,6 +65,21 @@ class Totals:
     last_failure: str | None = None
     last_failure_at: float | None = None
     last_failure_dispatch: str | None = None
+
+    @property
+    def high_ns(self) -> int:
+        """The p95; of fewer than CALLS_FOR_P95 durations, of which none is known, the longest."""
+        return self.p95_ns if self.has_p95 else self.max_ns
+
+    @property
+    def has_p95(self) -> bool:
+        """Whether there are enough durations for a 95th percentile."""
+        return self.count >= CALLS_FOR_P95
+
+    @property
+    def has_p99(self) -> bool:
+        """Whether there are enough durations for a 99th percentile."""
+        return self.count >= CALLS_FOR_P99
 
     def quantile_ns(self, quantile: float) -> int:
         """Nearest-rank quantile of the durations, in nanoseconds."""
@@ -75,7 +103,7 @@ class Totals:
     @property
     def mean_ns(self) -> int:
         """Mean duration in nanoseconds."""
-        return self.total_ns // self.count if self.count else 0
+        return self.receivers_ns // self.count if self.count else 0
 
     def add(self, other: Totals) -> None:
         """Add the totals of another window or process for the same subject."""
@@ -84,7 +112,12 @@ class Totals:
         self.slow += other.slow
         self.blocking += other.blocking
         self.not_run += other.not_run
+        self.request_calls += other.request_calls
         self.total_ns += other.total_ns
+        self.self_ns += other.self_ns
+        self.receivers_ns += other.receivers_ns
+        self.waiting_ns += other.waiting_ns
+        self.other_ns += other.other_ns
         self.max_ns = max(self.max_ns, other.max_ns)
         merge(self.buckets, other.buckets)
         self.app = self.app or other.app
@@ -112,6 +145,11 @@ class Batch:
     totals: Sequence[Totals] = ()
 
 
+def first_window(since: float) -> int:
+    """The start of the first window that had not ended at a time."""
+    return int(since) // WINDOW_SECONDS * WINDOW_SECONDS
+
+
 class Store(ABC):
     """Storage shared by all processes: they write their records to it, and the dashboard reads them.
 
@@ -136,6 +174,10 @@ class Store(ABC):
         """Stored dispatches that match, newest first."""
 
     @abstractmethod
+    def count(self, where: DispatchFilter) -> int:
+        """How many stored dispatches match."""
+
+    @abstractmethod
     def tree(self, root_id: str, limit: int = 500) -> list[Dispatch]:
         """The stored dispatches under one outermost dispatch, itself included, in order of their start."""
 
@@ -156,11 +198,17 @@ class Store(ABC):
         """One request, or None if it was not stored or was deleted."""
 
     @abstractmethod
-    def totals(self, kind: SubjectKind, since: float | None = None, key: str | None = None) -> list[Totals]:
+    def totals(
+        self,
+        kind: SubjectKind,
+        since: float | None = None,
+        key: str | None = None,
+        left_out: Sequence[str] = (),
+    ) -> list[Totals]:
         """Totals per subject, added up over all processes.
 
         Since the start of the processes or, with ``since`` (seconds since the epoch), over the windows that had not
-        ended then. With ``key``, of one subject only. Without order.
+        ended then. With ``key``, of one subject only; without the processes whose ids are ``left_out``. Without order.
         """
 
     @abstractmethod

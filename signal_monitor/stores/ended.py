@@ -31,8 +31,8 @@ def is_sum(process_id: str) -> bool:
 
 
 def sum_id(process: Process) -> str:
-    """The id of those that a process is added to."""
-    return f"{_PREFIX}{int(process.seen_at) // _HOUR * _HOUR}"
+    """The id of those that a process is added to: those that ran once apart, as the overview leaves them out."""
+    return f"{_PREFIX}{'' if process.serves else 'once-'}{int(process.seen_at) // _HOUR * _HOUR}"
 
 
 def surplus(processes: Iterable[Process], now: float, kept: int = KEPT_ENDED) -> list[Process]:
@@ -81,6 +81,7 @@ def added(total: Process | None, process: Process) -> Process:
         errors=total.errors + process.errors,
         last_error=process.last_error or total.last_error,
         running=(),
+        running_requests=(),
     )
 
 

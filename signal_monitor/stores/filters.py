@@ -21,9 +21,10 @@ class DispatchFilter:
     ``signal``, ``sender``, ``receiver`` and ``app`` match anywhere in the name, and case is ignored; with a ``*``, they
     are patterns of the whole name; what follows a ``=`` is the whole name. ``exact_receiver`` and ``exact_signal`` are
     whole names too. ``app`` is the app of a receiver. ``outcome`` matches a dispatch with at least one such receiver
-    call; "failed" matches raised and swallowed. ``slow`` keeps slow and critical ones. ``min_ms`` is in milliseconds.
-    ``before``, in seconds since the epoch, keeps what started earlier. ``without_request_signals`` leaves out Django's
-    request_started and request_finished, two for every request, unless they were slow or failed.
+    call; "failed" matches raised and swallowed. ``slow`` keeps slow and critical ones. ``min_ms`` is the least time in
+    receivers, in milliseconds. ``before``, in seconds since the epoch, keeps what started earlier, ``ended_since`` what
+    ended then or later. ``without_request_signals`` leaves out Django's request_started and request_finished, two for
+    every request, unless they were slow or failed.
     """
 
     signal: str = ""
@@ -39,6 +40,7 @@ class DispatchFilter:
     origin_id: str = ""
     trace_id: str = ""
     before: float = 0.0
+    ended_since: float = 0.0
     without_request_signals: bool = False
 
 
@@ -98,13 +100,14 @@ def _dispatch_matches(dispatch: Dispatch, where: DispatchFilter) -> bool:
     return (
         matches(where.signal, dispatch.signal)
         and matches(where.sender, dispatch.sender)
-        and dispatch.duration_ns >= min_ns(where.min_ms)
+        and dispatch.receivers_ns >= min_ns(where.min_ms)
         and (not where.slow or dispatch.severity != "normal")
         and (not where.failed or dispatch.failed)
         and _same(where.exact_signal, dispatch.signal)
         and _same(where.origin_id, dispatch.origin_id)
         and _same(where.trace_id, dispatch.trace_id)
         and is_before(dispatch.started_at, where.before)
+        and dispatch.ended_at >= where.ended_since
         and not (where.without_request_signals and _is_routine(dispatch))
     )
 

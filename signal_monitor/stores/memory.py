@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
@@ -27,6 +28,7 @@ DISPATCH_BYTES = 800
 CALL_BYTES = 350
 FRAME_BYTES = 80
 REQUEST_BYTES = 800
+SUM_BYTES = 150
 TOTALS_BYTES = 700
 BUCKET_BYTES = 60
 
@@ -78,9 +80,9 @@ class MemoryStore(Store):
         self._row_bytes += _dispatch_bytes(dispatch)
 
     def _put_request(self, request: Request) -> None:
-        replaced = self._requests.pop(request.id, None)
-        self._row_bytes += _request_bytes(request) - (_request_bytes(replaced) if replaced is not None else 0)
+        self._row_bytes -= _request_bytes(self._requests.pop(request.id, None))
         self._requests[request.id] = request
+        self._row_bytes += _request_bytes(request)
 
     def _amend(self, amendment: Amendment) -> None:
         dispatch = self._find(amendment.dispatch_id)
@@ -149,6 +151,10 @@ class MemoryStore(Store):
         newest_first = sorted(self._all(), key=lambda dispatch: dispatch.started_at, reverse=True)
         return list(islice((dispatch for dispatch in newest_first if is_match(dispatch, where)), limit))
 
+    def count(self, where: DispatchFilter) -> int:
+        """How many stored dispatches match."""
+        return sum(1 for dispatch in self._all() if is_match(dispatch, where))
+
     def _all(self) -> list[Dispatch]:
         with self._lock:
             return [dispatch for rows in self._dispatches.values() for dispatch in rows.values()]
@@ -179,9 +185,15 @@ class MemoryStore(Store):
         """One request, or None if it is not stored."""
         return self._requests.get(request_id)
 
-    def totals(self, kind: SubjectKind, since: float | None = None, key: str | None = None) -> list[Totals]:
+    def totals(
+        self,
+        kind: SubjectKind,
+        since: float | None = None,
+        key: str | None = None,
+        left_out: Sequence[str] = (),
+    ) -> list[Totals]:
         """Totals per subject, since the start of the processes, or over the windows since a time."""
-        return merged(self._rows(kind, since, key))
+        return merged(self._rows(kind, since, key, left_out))
 
     def history(self, kind: SubjectKind, key: str, since: float) -> list[Totals]:
         """One subject's totals window by window, oldest first."""
@@ -189,9 +201,11 @@ class MemoryStore(Store):
         windows = sorted({row.window for row in rows})
         return [merged(row for row in rows if row.window == window)[0] for window in windows]
 
-    def _rows(self, kind: SubjectKind, since: float | None, key: str | None) -> list[Totals]:
+    def _rows(
+        self, kind: SubjectKind, since: float | None, key: str | None, left_out: Sequence[str] = ()
+    ) -> list[Totals]:
         with self._lock:
-            everything = list(self._totals.values())
+            everything = [row for place, row in self._totals.items() if place[0] not in left_out]
         return [
             row
             for row in everything
@@ -225,12 +239,17 @@ def _dispatch_bytes(dispatch: Dispatch | None) -> int:
         return 0
     failures = [failure for failure in (dispatch.failure, *(call.failure for call in dispatch.calls)) if failure]
     frames = len(dispatch.stack) + sum(len(failure.traceback) for failure in failures)
+    frames += sum(len(call.slow_stack) for call in dispatch.calls)
     messages = sum(len(failure.message or "") for failure in failures)
     return DISPATCH_BYTES + len(dispatch.sender) + CALL_BYTES * len(dispatch.calls) + FRAME_BYTES * frames + messages
 
 
-def _request_bytes(request: Request) -> int:
-    return REQUEST_BYTES + len(request.path)
+def _request_bytes(request: Request | None) -> int:
+    """About how much memory a request takes; none for None."""
+    if request is None:
+        return 0
+    frames = len(request.failure.traceback) if request.failure is not None else 0
+    return REQUEST_BYTES + len(request.path) + SUM_BYTES * len(request.receivers) + FRAME_BYTES * frames
 
 
 def _totals_bytes(totals: Totals) -> int:

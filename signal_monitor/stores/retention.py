@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal, get_args
 
-from signal_monitor.records import Amendment, Dispatch, Severity
+from signal_monitor.records import SEVERITIES, Amendment, Dispatch
 
 Category = Literal["routine", "slow", "failed"]
 Rows = Literal["routine", "requests", "slow", "failed"]
@@ -23,8 +23,6 @@ MAX_PROTECTED = 500
 BYTES_PER_PROTECTED = 16_384
 """A store protects one row of each kind for so many of its bytes, up to MAX_PROTECTED."""
 WINDOWS_PROTECTED = 2
-
-_SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 
 def category_of(dispatch: Dispatch) -> Category:
@@ -54,9 +52,11 @@ def amended(dispatch: Dispatch, amendment: Amendment) -> Dispatch:
             outcome=amendment.outcome,
             severity=amendment.severity,
             failure=amendment.failure,
+            nested_ns=amendment.nested_ns,
+            repeated_ns=amendment.repeated_ns,
         )
         if call.index == amendment.index
         else call
         for call in dispatch.calls
     )
-    return replace(dispatch, calls=calls, severity=max(dispatch.severity, amendment.severity, key=_SEVERITIES.index))
+    return replace(dispatch, calls=calls, severity=max(dispatch.severity, amendment.severity, key=SEVERITIES.index))

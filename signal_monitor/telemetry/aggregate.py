@@ -19,7 +19,7 @@ from signal_monitor.instrumentation.hooks import DispatchSpans
 from signal_monitor.instrumentation.info import DispatchInfo
 from signal_monitor.instrumentation.record import columns_of, info_of, spans_of
 from signal_monitor.pipeline import Observer
-from signal_monitor.pipeline.converter import nanoseconds
+from signal_monitor.pipeline.intervals import nanoseconds
 from signal_monitor.pipeline.suppression import unsuppressed
 from signal_monitor.records import Aggregate, Dispatch, ReceiverCall
 from signal_monitor.scrubbing import scrub

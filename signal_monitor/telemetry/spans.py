@@ -27,7 +27,7 @@ from signal_monitor.instrumentation.record import (
     started_at,
 )
 from signal_monitor.pipeline.converter import failure as as_text
-from signal_monitor.pipeline.converter import nanoseconds
+from signal_monitor.pipeline.intervals import nanoseconds
 from signal_monitor.pipeline.suppression import unsuppressed
 from signal_monitor.records import Failure
 

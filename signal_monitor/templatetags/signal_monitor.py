@@ -20,7 +20,8 @@ from signal_monitor.dashboard import formatting
 from signal_monitor.dashboard.addresses import page_url
 from signal_monitor.dashboard.notices import unreadable_notice
 from signal_monitor.dashboard.pages.base import PartNode
-from signal_monitor.records import Dispatch, ReceiverCall, Request
+from signal_monitor.records import Dispatch, Outside, ReceiverCall, ReceiverSum, Request
+from signal_monitor.stores.base import Totals
 from signal_monitor.stores.filters import EXACT
 from signal_monitor.text import MAX_LINE, cleaned
 from signal_monitor.thresholds import CRITICAL_FACTOR, severity
@@ -39,8 +40,16 @@ MEANINGS = {
     "not_run": "was not run, because an earlier receiver raised",
 }
 TRACE_LINK = '<a class="trace" href="{}" rel="noreferrer" aria-label="trace of {} at {}">trace</a>'
-OUTSIDE_NS = 10_000_000
-"""What a dispatch may spend outside its receivers before a page mentions it."""
+OUTSIDE_NS = 1_000_000
+"""What may be spent outside receivers before a page mentions it."""
+OWN_SHARE = 0.02
+"""The part of a call that dispatches inside it take before a page mentions its own time."""
+OUTSIDE: Mapping[Outside, str] = {
+    "thread": "waiting for a thread of sync_to_async",
+    "event loop": "waiting for the event loop",
+    "send method": "in the send method itself",
+    "log handlers": "in log handlers",
+}
 
 register.filter("duration", formatting.duration)
 register.filter("span", formatting.span)
@@ -204,7 +213,7 @@ def badge(call: Dispatch | ReceiverCall | Any) -> SafeString:  # noqa: ANN401
     if call.severity != "normal":
         limit_ns = get_config().slow_limits.slow_ns
         limit = formatting.duration(limit_ns * (CRITICAL_FACTOR if call.severity == "critical" else 1))
-        title = f"{call.severity.capitalize()}: from {limit} unless SLOW_MS has another limit for it."
+        title = f"{call.severity.capitalize()}: from {limit} in receivers unless SLOW_MS has another limit for it."
         marks.append((call.severity, title, call.severity))
     return format_html_join(" ", '<span class="badge {}" title="{}">{}</span>', marks)
 
@@ -235,15 +244,38 @@ def _meter(kind: str, filled: float) -> SafeString:
 
 @register.filter
 def slowest(dispatch: Dispatch) -> ReceiverCall | None:
-    """The receiver call that took longest."""
-    return max(dispatch.calls, key=lambda call: call.duration_ns, default=None)
+    """The receiver call with the longest own time."""
+    return max(dispatch.calls, key=lambda call: call.self_ns, default=None)
 
 
 @register.filter
-def outside(dispatch: Dispatch) -> int | None:
-    """Time outside its receivers, if that is most of its duration; else None."""
-    outside_ns = dispatch.outside_receivers_ns
-    return outside_ns if outside_ns > OUTSIDE_NS and outside_ns * 2 > dispatch.duration_ns else None
+def outside(record: Dispatch | Request) -> str:
+    """What took time outside receivers, longest first ("640 ms waiting for the event loop"); "" for little."""
+    times = record.all_outside if isinstance(record, Dispatch) else record.outside
+    told = sorted(((ns, kind) for kind, ns in times.items() if ns >= OUTSIDE_NS), reverse=True)
+    return ", ".join(f"{formatting.duration(ns)} {OUTSIDE[kind]}" for ns, kind in told)
+
+
+@register.filter
+def own(part: ReceiverCall | ReceiverSum) -> str:
+    """Own time, where it differs from the whole: "own 28.0 ms"."""
+    total_ns = part.duration_ns if isinstance(part, ReceiverCall) else part.total_ns
+    return f"own {formatting.duration(part.self_ns)}" if total_ns - part.self_ns > total_ns * OWN_SHARE else ""
+
+
+@register.filter
+def high(row: Totals) -> SafeString:
+    """The p95; under 20 calls, the longest of them."""
+    if not row.count:
+        return format_html("{}", "—")
+    told = formatting.duration(row.high_ns)
+    return format_html("{}", told) if row.has_p95 else format_html("{} <small>longest of {}</small>", told, row.count)
+
+
+@register.filter
+def share_of(part_ns: int, request: Request) -> str:
+    """A part of the duration of a request, in percent."""
+    return formatting.share(request.share_of(part_ns))
 
 
 @register.filter

@@ -106,6 +106,8 @@ def _one_call(key: str, kind: Any, duration_ns: int) -> Totals:
         count=1,
         slow=int(duration_ns >= 100 * MS),
         total_ns=duration_ns,
+        self_ns=duration_ns,
+        receivers_ns=duration_ns,
         max_ns=duration_ns,
         buckets={bucket_of(duration_ns): 1},
     )
@@ -160,9 +162,18 @@ def fill(store: Store) -> None:
     )
 
 
-def waited(*calls: ReceiverCall, duration_ms: int) -> Dispatch:
-    """A slow ``asend`` of that duration."""
-    return dispatch("waited", *calls, method="asend", duration_ns=duration_ms * MS, severity="slow")
+def waited(*calls: ReceiverCall, duration_ms: int, outside_ms: int = 0, nested_ms: int = 0) -> Dispatch:
+    """A slow ``asend`` of that duration, of which it waited for a thread, and its receivers sent, for so long."""
+    outside = {"thread": outside_ms * MS} if outside_ms else {}
+    return dispatch(
+        "waited",
+        *calls,
+        method="asend",
+        duration_ns=duration_ms * MS,
+        severity="slow",
+        outside=outside,
+        nested_ns=nested_ms * MS,
+    )
 
 
 def call_at(offset_ms: int, duration_ms: int) -> ReceiverCall:

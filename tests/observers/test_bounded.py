@@ -34,7 +34,7 @@ def calls(**odd: dict[str, Any]) -> Iterator[ReceiverCall]:
 
 def dispatch(*several: ReceiverCall) -> Dispatch:
     duration_ns = sum(call.duration_ns for call in several) + 500
-    return Dispatch("d", "d", "shop.paid", "None", "send", 1.0, duration_ns, several)
+    return Dispatch("d", "d", "shop.paid", "None", "send", 1.0, duration_ns, several, outside={"send method": 500})
 
 
 def test_the_calls_that_matter_are_kept() -> None:

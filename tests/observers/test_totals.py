@@ -103,6 +103,47 @@ def test_late_receiver_is_counted_when_it_ends() -> None:
     assert (life.count, life.total_ns, life.blocking) == (1, 9_000_000, 0)
 
 
+def test_dispatch_that_a_late_receiver_makes_slow_or_failed_is_counted_so() -> None:
+    observer, late = TotalsObserver(), call(outcome="late", is_async=True, duration_ns=9_000_000)
+    observer.observe(dispatch(late), None)
+    failure = Failure("KeyError")
+    told = Amendment(
+        "p-1", 0, 9, "late", signal="shop.paid", sender="shop", failure=failure, makes_slow=True, makes_failed=True
+    )
+    observer.amend(told, late)
+    observer.amend(replace(told, makes_slow=False, makes_failed=False), late)
+
+    life = totals_of(observer, "signal")["shop.paid", LIFE]
+    assert (life.count, life.slow, life.failures) == (1, 1, 1)
+
+
+def test_own_times_of_rows_may_be_added_up() -> None:
+    observer = TotalsObserver()
+    outer = dispatch(call(duration_ns=90_000_000, nested_ns=60_000_000))
+    observer.observe(
+        replace(
+            outer,
+            duration_ns=100_000_000,
+            nested_ns=60_000_000,
+            outside={"thread": 7_000_000, "send method": 3_000_000},
+        ),
+        None,
+    )
+
+    batch = Batch(process=ThisProcess().describe(()))
+    observer.fill(batch)
+    rows = {row.kind: row for row in batch.totals if row.window == LIFE}
+    signal, receiver = rows["signal"], rows["receiver"]
+    assert (receiver.self_ns, receiver.total_ns, receiver.max_ns) == (30_000_000, 90_000_000, 30_000_000)
+    assert (signal.self_ns, signal.waiting_ns, signal.other_ns, signal.total_ns) == (
+        30_000_000,
+        7_000_000,
+        3_000_000,
+        40_000_000,
+    )
+    assert signal.max_ns == 90_000_000
+
+
 def test_unbounded_senders_share_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(totals, "MAX_SUBJECTS", 10)
     observer = TotalsObserver()

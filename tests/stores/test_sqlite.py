@@ -50,6 +50,7 @@ from signal_monitor.stores.filters import DispatchFilter
 from signal_monitor.stores.sqlite import connection
 from tests.stores.making import *
 connection.BUSY_SECONDS = connection.TURN_SECONDS = connection.OPEN_SECONDS = {PATIENCE_SECONDS}
+connection.FORK_SECONDS = {PATIENCE_SECONDS}
 """
 Run = Callable[..., subprocess.Popen[str]]
 
@@ -203,7 +204,7 @@ def test_lock_held_by_another_is_an_error(store: Store) -> None:
 def test_failed_write_leaves_nothing_behind(store: Store) -> None:
     write(store, dispatch())
     with pytest.raises(StoreError):
-        write(store, dispatch("d2"), dispatch("d3", started_at=None))
+        write(store, dispatch("d2"), dispatch("d3", depth=None))
     assert ids(store.dispatches(EVERYTHING)) == ["d1"]
 
 

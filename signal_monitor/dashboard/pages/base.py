@@ -96,6 +96,7 @@ class Page(ABC):
             "page": self,
             "params": params,
             "slow_ns": limits.slow_ns,
+            "request_slow_ns": get_config().request_slow_ns,
             "has_other_limits": bool(limits.by_pattern),
             "titles": titles,
             "unreadable": len(unreadable),
@@ -149,6 +150,12 @@ def table(params: Params, rows: Sequence[Dispatch] | Sequence[Request]) -> Conte
         "before": float(params.get("before", 0)),
         "older": as_text(rows[-1].started_at) if is_full else "",
     }
+
+
+def shown_json(context: Context) -> Json:
+    """How many rows a table shows, and where older ones start: None if it shows all that match."""
+    older = context["older"]
+    return {"shown": len(context["rows"]), "older_before": float(older) if older else None}
 
 
 def largest_first(rows: Iterable[Totals], figure: Callable[[Totals], float]) -> list[Totals]:

@@ -6,7 +6,7 @@ from django import forms
 
 from signal_monitor.dashboard.charts import waterfall
 from signal_monitor.dashboard.fields import MAX_TEXT_LENGTH, PageForm
-from signal_monitor.dashboard.pages.base import Context, NotStored, Page, Params
+from signal_monitor.dashboard.pages.base import LIST_ROWS, Context, NotStored, Page, Params
 from signal_monitor.dashboard.serializers import Json, dispatch_json, frames_json
 from signal_monitor.stores.base import Store
 
@@ -31,12 +31,13 @@ class DispatchPage(Page):
         dispatch = store.dispatch(params.get("dispatch_id", ""))
         if dispatch is None:
             raise NotStored("dispatch")
-        tree = store.tree(dispatch.root_id)
+        tree = store.tree(dispatch.root_id, LIST_ROWS)
         return {"dispatch": dispatch, "tree": tree, "waterfall": waterfall(tree or [dispatch])}
 
     def as_json(self, context: Context) -> Json:
         return {
             **dispatch_json(context["dispatch"]),
             "stack": frames_json(context["dispatch"].stack),
+            "tree_is_complete": len(context["tree"]) < LIST_ROWS,
             "tree": [dispatch_json(dispatch) for dispatch in context["tree"]],
         }

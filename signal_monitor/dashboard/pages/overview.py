@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -19,15 +19,21 @@ CARD_ROWS = 8
 
 @dataclass(frozen=True)
 class Overview:
-    """The figures of the overview, from the totals of all receivers in a period and the state of all processes."""
+    """The figures of the overview, from the totals of a period and the state of all processes.
+
+    ``leading`` are the totals that the lists of receivers show: without the ``one_time`` processes of a running site.
+    """
 
     receivers: Sequence[Totals]
+    signals: Sequence[Totals]
+    leading: Sequence[Totals]
+    one_time: Sequence[ProcessState]
     processes: Sequence[ProcessState]
 
     @property
     def slowest(self) -> list[Totals]:
         """Synchronous receivers by p95."""
-        return largest_first([row for row in self.receivers if row.blocking], attrgetter("p95_ns"))[:CARD_ROWS]
+        return _leading([row for row in self.leading if row.blocking], attrgetter("high_ns"))
 
     @property
     def failing(self) -> list[Totals]:
@@ -37,8 +43,8 @@ class Overview:
 
     @property
     def busiest(self) -> list[Totals]:
-        """Receivers by total time."""
-        return largest_first(self.receivers, attrgetter("total_ns"))[:CARD_ROWS]
+        """Receivers by own time."""
+        return _leading(self.leading, attrgetter("self_ns"))
 
     @property
     def calls(self) -> int:
@@ -47,13 +53,13 @@ class Overview:
 
     @property
     def failures(self) -> int:
-        """Receiver calls in the period that raised."""
-        return sum(row.failures for row in self.receivers)
+        """Dispatches in the period that failed, or a receiver of which did."""
+        return sum(row.failures for row in self.signals)
 
     @property
     def slow(self) -> int:
-        """Receiver calls in the period that reached their limit."""
-        return sum(row.slow for row in self.receivers)
+        """Dispatches in the period that reached their limit, or a receiver of which did."""
+        return sum(row.slow for row in self.signals)
 
     @property
     def rate(self) -> float:
@@ -69,6 +75,11 @@ class Overview:
     def running_alive(self) -> list[Running]:
         """Receiver calls that have not ended, in processes that are alive."""
         return [row for row in self.running if not row.gone]
+
+    @property
+    def running_gone(self) -> int:
+        """Number of receiver calls that had not ended when their process was stopped or killed."""
+        return len(self.running) - len(self.running_alive)
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -96,6 +107,12 @@ class Overview:
         return processes.alive(self.processes)
 
 
+def _leading(rows: Sequence[Totals], figure: Callable[[Totals], float]) -> list[Totals]:
+    """The first rows by a figure; those that only ran for request signals, and were never slow, come last."""
+    ordered = largest_first(rows, figure)
+    return sorted(ordered, key=lambda row: row.request_calls == row.count and not row.slow)[:CARD_ROWS]
+
+
 class OverviewPage(Page):
     """The first page."""
 
@@ -103,11 +120,16 @@ class OverviewPage(Page):
     route = ""
     title = "Overview"
     form = PeriodForm
-    parts = ("tiles", "running", "slowest", "failing", "busiest", "orphans")
+    parts = ("tiles", "running", "left_out", "slowest", "failing", "busiest", "orphans")
 
     def fetch(self, store: Store, params: Params) -> Context:
         states = processes.processes(store)
-        return {"overview": Overview(store.totals("receiver", since(params.get("period", ""))), states)}
+        started = since(params.get("period", ""))
+        receivers, signals = store.totals("receiver", started), store.totals("signal", started)
+        one_time = processes.one_time(states)
+        ids = [state.process.id for state in one_time]
+        leading = store.totals("receiver", started, left_out=ids) if ids else receivers
+        return {"overview": Overview(receivers, signals, leading, one_time, states)}
 
     def as_json(self, context: Context) -> Json:
         overview: Overview = context["overview"]
@@ -117,6 +139,10 @@ class OverviewPage(Page):
             "calls": overview.calls,
             "slow": overview.slow,
             "failures": overview.failures,
+            "slow_calls": sum(row.slow for row in overview.receivers),
+            "failed_calls": sum(row.failures for row in overview.receivers),
+            "receivers": len(overview.receivers),
+            "left_out_of_lists": [state.process.title for state in overview.one_time],
             "dropped": overview.dropped,
             "processes": overview.seen,
             "processes_alive": overview.alive,
@@ -124,5 +150,5 @@ class OverviewPage(Page):
             "running": [running_json(row) for row in overview.running],
             "slowest": [totals_json(row) for row in overview.slowest],
             "failing": [totals_json(row) for row in overview.failing],
-            "most_total_time": [totals_json(row) for row in overview.busiest],
+            "most_own_time": [totals_json(row) for row in overview.busiest],
         }

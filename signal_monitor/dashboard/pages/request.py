@@ -8,7 +8,8 @@ from django import forms
 
 from signal_monitor.dashboard.fields import MAX_TEXT_LENGTH, PageForm
 from signal_monitor.dashboard.pages.base import LIST_ROWS, Context, NotStored, Page, Params
-from signal_monitor.dashboard.serializers import Json, dispatch_json, request_json
+from signal_monitor.dashboard.processes import RunningRequest, processes, running_requests
+from signal_monitor.dashboard.serializers import Json, dispatch_json, receiver_sum_json, request_json
 from signal_monitor.stores.base import Store
 from signal_monitor.stores.filters import DispatchFilter
 
@@ -30,13 +31,30 @@ class RequestPage(Page):
     parts = ("request",)
 
     def fetch(self, store: Store, params: Params) -> Context:
-        record = store.request(params.get("request_id", ""))
-        if record is None:
+        found = find_request(store, params.get("request_id", ""))
+        if found is None:
             raise NotStored("request")
+        record = found.request
         dispatches = store.dispatches(DispatchFilter(origin_id=record.id), LIST_ROWS)
         # Not "request": Django's context processors set that.
-        return {"record": record, "dispatches": sorted(dispatches, key=attrgetter("started_at", "depth"))}
+        shown = sorted(dispatches, key=attrgetter("started_at", "depth"))
+        return {"record": record, "gone": found.gone, "dispatches": shown}
 
     def as_json(self, context: Context) -> Json:
-        dispatches = [dispatch_json(row) for row in context["dispatches"]]
-        return {**request_json(context["record"]), "dispatches": dispatches}
+        record, dispatches = context["record"], [dispatch_json(row) for row in context["dispatches"]]
+        return {
+            **request_json(record),
+            "process_gone": context["gone"],
+            "receivers": [receiver_sum_json(row, record) for row in record.receivers],
+            "dispatches_shown": len(dispatches),
+            "dispatches_left_out": max(0, record.dispatch_count - len(dispatches)),
+            "dispatches": dispatches,
+        }
+
+
+def find_request(store: Store, request_id: str) -> RunningRequest | None:
+    """A request that has ended, or one that is running."""
+    ended = store.request(request_id)
+    if ended is not None:
+        return RunningRequest(ended, gone=False)
+    return next((row for row in running_requests(processes(store)) if row.request.id == request_id), None)

@@ -150,7 +150,7 @@ def _relatives(kind: SubjectKind, dispatches: Iterable[Dispatch]) -> list[str]:
 def _last_calls(
     dispatches: Iterable[Dispatch], kind: SubjectKind, name: str, matches: Callable[[ReceiverCall], bool]
 ) -> list[LastCall]:
-    """The last dispatches, each with its longest receiver call that matches.
+    """The last dispatches, each with the receiver call of the longest own time that matches.
 
     For a receiver, those in which its own call matches.
     """
@@ -158,5 +158,5 @@ def _last_calls(
     for dispatch in dispatches:
         calls = [call for call in dispatch.calls if matches(call) and (kind == "signal" or call.receiver == name)]
         if calls or kind == "signal":
-            found.append((dispatch, max(calls, key=attrgetter("duration_ns"), default=None)))
+            found.append((dispatch, max(calls, key=attrgetter("self_ns"), default=None)))
     return found[:LAST_CALLS]

@@ -14,8 +14,10 @@ from signal_monitor.stores.base import Store, Totals
 
 DEFAULT_SORT = "p95"
 SORTS: dict[str, tuple[str, Callable[[Totals], float]]] = {
-    "p95": ("p95", attrgetter("p95_ns")),
-    "total": ("Total time", attrgetter("total_ns")),
+    "p95": ("p95", attrgetter("high_ns")),
+    "total": ("Own time", attrgetter("self_ns")),
+    "waiting": ("Waiting", attrgetter("waiting_ns")),
+    "slow": ("Slow", attrgetter("slow")),
     "count": ("Count", attrgetter("count")),
     "failures": ("Failures", attrgetter("failures")),
 }

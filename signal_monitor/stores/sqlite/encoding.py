@@ -8,14 +8,14 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from signal_monitor.records import Dispatch, Failure, Frame, Process, ReceiverCall, Request, RunningCall
+from signal_monitor.records import Dispatch, Failure, Frame, Process, ReceiverCall, ReceiverSum, Request, RunningCall
 from signal_monitor.stores.sqlite.validation import checker_of
 from signal_monitor.text import encodable
 
 R = TypeVar("R")
 Decoder = Callable[[Any], Any]
 
-RECORD_TYPES = (Frame, Failure, ReceiverCall, Dispatch, Request, RunningCall, Process)
+RECORD_TYPES = (Frame, Failure, ReceiverCall, Dispatch, ReceiverSum, Request, RunningCall, Process)
 
 
 class DamagedError(Exception):
@@ -74,7 +74,8 @@ def _text(value: object) -> str:
 _frame = _record(Frame)
 _frames = _several(_frame)
 _failure = _optional(_record(Failure, traceback=_frames))
-_call = _record(ReceiverCall, failure=_failure)
+_call = _record(ReceiverCall, failure=_failure, slow_line=_optional(_frame), slow_stack=_frames)
+_request = _record(Request, receivers=_several(_record(ReceiverSum)), failure=_failure)
 _decoders: Mapping[type, Decoder] = {
     Dispatch: _record(
         Dispatch,
@@ -84,8 +85,10 @@ _decoders: Mapping[type, Decoder] = {
         skipped=_several(_text),
         failure=_failure,
     ),
-    Request: _record(Request),
-    Process: _record(Process, running=_several(_record(RunningCall, stack=_frames))),
+    Request: _request,
+    Process: _record(
+        Process, running=_several(_record(RunningCall, stack=_frames)), running_requests=_several(_request)
+    ),
 }
 
 

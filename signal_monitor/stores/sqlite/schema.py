@@ -18,8 +18,8 @@ TABLES = """
 CREATE TABLE state (epoch TEXT NOT NULL, changes INTEGER NOT NULL);
 CREATE TABLE dispatches (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, root_id TEXT NOT NULL, signal TEXT NOT NULL, sender TEXT NOT NULL,
-    started_at REAL NOT NULL, duration_ns INTEGER NOT NULL, category TEXT NOT NULL, slow INTEGER NOT NULL,
-    depth INTEGER NOT NULL, process TEXT NOT NULL, origin_id TEXT, trace_id TEXT
+    started_at REAL NOT NULL, ended_at REAL NOT NULL, receivers_ns INTEGER NOT NULL, category TEXT NOT NULL,
+    slow INTEGER NOT NULL, depth INTEGER NOT NULL, process TEXT NOT NULL, origin_id TEXT, trace_id TEXT
 );
 CREATE INDEX dispatches_by_start ON dispatches (started_at);
 CREATE INDEX dispatches_by_root ON dispatches (root_id);
@@ -40,8 +40,10 @@ CREATE INDEX requests_by_start ON requests (started_at);
 CREATE TABLE totals (
     process TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, "window" INTEGER NOT NULL, count INTEGER NOT NULL,
     failures INTEGER NOT NULL, slow INTEGER NOT NULL, blocking INTEGER NOT NULL, not_run INTEGER NOT NULL,
-    total_ns INTEGER NOT NULL, max_ns INTEGER NOT NULL, buckets TEXT, app TEXT, path TEXT, line INTEGER,
-    last_at REAL, last_failure TEXT, last_failure_at REAL, last_failure_dispatch TEXT,
+    request_calls INTEGER NOT NULL, total_ns INTEGER NOT NULL, self_ns INTEGER NOT NULL, receivers_ns INTEGER NOT NULL,
+    waiting_ns INTEGER NOT NULL, other_ns INTEGER NOT NULL, max_ns INTEGER NOT NULL, buckets TEXT,
+    app TEXT, path TEXT, line INTEGER, last_at REAL,
+    last_failure TEXT, last_failure_at REAL, last_failure_dispatch TEXT,
     PRIMARY KEY (kind, "window", key, process)
 ) WITHOUT ROWID;
 CREATE INDEX totals_by_key ON totals (kind, key, "window");

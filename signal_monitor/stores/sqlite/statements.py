@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -23,12 +24,13 @@ Group = Literal["+key", '+"window"']
 BY_KEY: Group = "+key"
 BY_WINDOW: Group = '+"window"'
 SUMS = (
-    'kind, key, min("window"), sum(count), sum(failures), sum(slow), sum(blocking), sum(not_run), sum(total_ns), '
+    'kind, key, min("window"), sum(count), sum(failures), sum(slow), sum(blocking), sum(not_run), '
+    "sum(request_calls), sum(total_ns), sum(self_ns), sum(receivers_ns), sum(waiting_ns), sum(other_ns), "
     "max(max_ns), group_concat(buckets), max(app), max(path), max(line), max(last_at)"
 )
 _NAMES = ", ".join(f'"{name}"' for name in TOTALS_FIELDS)
 
-PUT_DISPATCH = "INSERT OR REPLACE INTO dispatches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+PUT_DISPATCH = "INSERT OR REPLACE INTO dispatches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 PUT_PAYLOAD = "INSERT INTO payloads VALUES (?, ?)"
 PUT_CALL = "INSERT INTO calls VALUES (?, ?, ?, ?, ?)"
 PUT_REQUEST = "INSERT OR REPLACE INTO requests (id, path, started_at, duration_ns, payload) VALUES (?, ?, ?, ?, ?)"
@@ -80,7 +82,8 @@ def dispatch_row(seq: int, dispatch: Dispatch) -> Row:
         column(dispatch.signal),
         column(dispatch.sender),
         dispatch.started_at,
-        dispatch.duration_ns,
+        dispatch.ended_at,
+        dispatch.receivers_ns,
         category_of(dispatch),
         dispatch.severity != "normal",
         dispatch.depth,
@@ -134,16 +137,20 @@ def delete_oldest(rows: Deletable, limit: int) -> Query:
     return (DELETE_REQUESTS, [limit]) if rows == "requests" else (DELETE_DISPATCHES, [rows, limit])
 
 
-def select_totals(kind: SubjectKind, since: float | None, key: str | None, by: Group) -> Query:
+def select_totals(
+    kind: SubjectKind, since: float | None, key: str | None, by: Group, left_out: Sequence[str] = ()
+) -> Query:
     """Totals added up by subject or by window, as ``totals_of`` takes them; SQL is faster than Python here."""
-    text, values = _all_of(_totals_terms(kind, since, key))
+    text, values = _all_of(_totals_terms(kind, since, key, left_out))
     query = f"SELECT {SUMS} FROM {_totals_by(key)} WHERE {text} GROUP BY {by} ORDER BY {by}"  # noqa: S608 - our own text
     return query, values
 
 
-def select_failures(kind: SubjectKind, since: float | None, key: str | None, by: Group) -> Query:
+def select_failures(
+    kind: SubjectKind, since: float | None, key: str | None, by: Group, left_out: Sequence[str] = ()
+) -> Query:
     """The newest failure in each of the groups of ``select_totals`` that has one."""
-    text, values = _all_of([*_totals_terms(kind, since, key), ("last_failure_at > ?", [0])])
+    text, values = _all_of([*_totals_terms(kind, since, key, left_out), ("last_failure_at > ?", [0])])
     # With a single max(), SQLite takes the other columns from the row with the maximum.
     query = (
         f"SELECT {by}, last_failure, max(last_failure_at), last_failure_dispatch "  # noqa: S608 - our own text
@@ -181,7 +188,7 @@ def _totals_by(key: str | None) -> str:
     return "totals" if key is None else "totals INDEXED BY totals_by_key"
 
 
-def _totals_terms(kind: SubjectKind, since: float | None, key: str | None) -> list[Term]:
+def _totals_terms(kind: SubjectKind, since: float | None, key: str | None, left_out: Sequence[str]) -> list[Term]:
     terms: list[Term] = [("kind = ?", [kind])]
     if since is None:
         terms.append(('"window" = ?', [LIFE]))
@@ -189,24 +196,36 @@ def _totals_terms(kind: SubjectKind, since: float | None, key: str | None) -> li
         terms.append(('"window" > ? AND "window" <> ?', [since - WINDOW_SECONDS, LIFE]))
     if key is not None:
         terms.append(("key = ?", [column(key)]))
+    if left_out:
+        terms.append((f"process NOT IN ({', '.join('?' * len(left_out))})", list(map(column, left_out))))
     return terms
 
 
 def select_dispatches(where: DispatchFilter, limit: int) -> Query:
     """The payloads of the dispatches that match the filter, newest first."""
-    terms = _given(_dispatch_terms(where))
-    call_terms = _given(_call_terms(where))
-    if call_terms:
-        text, values = _all_of(call_terms)
-        exists = f"EXISTS (SELECT 1 FROM calls WHERE calls.seq = dispatches.seq AND {text})"  # noqa: S608 - our own text
-        terms.append((exists, values))
-    text, values = _all_of(terms)
+    text, values = _terms_text(where)
     # SQLite keeps the order of a CROSS JOIN: read the index by start, then the payloads of what matches.
     return (
         f"SELECT payload FROM dispatches CROSS JOIN payloads USING (seq) WHERE {text} "  # noqa: S608 - our own text
         "ORDER BY started_at DESC, dispatches.seq DESC LIMIT ?",
         [*values, limit],
     )
+
+
+def _terms_text(where: DispatchFilter) -> Query:
+    terms = _given(_dispatch_terms(where))
+    call_terms = _given(_call_terms(where))
+    if call_terms:
+        text, values = _all_of(call_terms)
+        exists = f"EXISTS (SELECT 1 FROM calls WHERE calls.seq = dispatches.seq AND {text})"  # noqa: S608 - our own text
+        terms.append((exists, values))
+    return _all_of(terms)
+
+
+def count_dispatches(where: DispatchFilter) -> Query:
+    """How many dispatches match the filter."""
+    text, values = _terms_text(where)
+    return f"SELECT count(*) FROM dispatches WHERE {text}", values  # noqa: S608 - our own text
 
 
 def select_requests(path: str, slow_ms: float, before: float, limit: int) -> Query:
@@ -227,12 +246,13 @@ def _dispatch_terms(where: DispatchFilter) -> list[Term]:
         ("matches(?, CAST(signal AS BLOB))", [column(where.signal)]),
         ("matches(?, CAST(sender AS BLOB))", [column(where.sender)]),
         ("signal = ?", [column(where.exact_signal)]),
-        ("duration_ns >= ?", [min_ns(where.min_ms)]),
+        ("receivers_ns >= ?", [min_ns(where.min_ms)]),
         ("slow = ?", [where.slow]),
         ("(category = 'failed') = ?", [where.failed]),
         ("origin_id = ?", [column(where.origin_id)]),
         ("trace_id = ?", [column(where.trace_id)]),
         ("started_at < ?", [where.before]),
+        ("ended_at >= ?", [where.ended_since]),
         ("(signal NOT IN (?, ?) OR category <> 'routine')", list(routine)),
     ]
 

@@ -74,6 +74,11 @@ class SqliteStore(Store):
         """Stored dispatches that match, newest first."""
         return self._records(Dispatch, *statements.select_dispatches(where, limit))
 
+    def count(self, where: DispatchFilter) -> int:
+        """How many stored dispatches match."""
+        (number,) = self._read(lambda row: int(row[0]), *statements.count_dispatches(where))
+        return number
+
     def tree(self, root_id: str, limit: int = 500) -> list[Dispatch]:
         """The stored dispatches under one outermost dispatch, in order of their start."""
         return self._records(Dispatch, statements.TREE, (column(root_id), limit))
@@ -90,19 +95,32 @@ class SqliteStore(Store):
         """One request, or None if it is not stored."""
         return _only(self._records(Request, statements.ONE_REQUEST, (column(request_id),)))
 
-    def totals(self, kind: SubjectKind, since: float | None = None, key: str | None = None) -> list[Totals]:
+    def totals(
+        self,
+        kind: SubjectKind,
+        since: float | None = None,
+        key: str | None = None,
+        left_out: Sequence[str] = (),
+    ) -> list[Totals]:
         """Totals per subject, since the start of the processes, or over the windows since a time."""
-        return self._totals(kind, since, key, statements.BY_KEY)
+        return self._totals(kind, since, key, statements.BY_KEY, left_out)
 
     def history(self, kind: SubjectKind, key: str, since: float) -> list[Totals]:
         """One subject's totals window by window, oldest first."""
         return self._totals(kind, since, key, statements.BY_WINDOW)
 
-    def _totals(self, kind: SubjectKind, since: float | None, key: str | None, by: statements.Group) -> list[Totals]:
+    def _totals(
+        self,
+        kind: SubjectKind,
+        since: float | None,
+        key: str | None,
+        by: statements.Group,
+        left_out: Sequence[str] = (),
+    ) -> list[Totals]:
         def read(connection: sqlite3.Connection) -> list[Totals]:
-            failed = connection.execute(*statements.select_failures(kind, since, key, by))
+            failed = connection.execute(*statements.select_failures(kind, since, key, by, left_out))
             failures = {group: columns for group, *columns in failed}
-            rows = connection.execute(*statements.select_totals(kind, since, key, by))
+            rows = connection.execute(*statements.select_totals(kind, since, key, by, left_out))
             found = (_totals(row, failures.get(row[place], ())) for row in rows)
             return [totals for totals in found if totals is not None]
 

@@ -72,7 +72,8 @@ def test_names_of_a_hung_receiver_link_to_all_it_names(shop: Store) -> None:
 
 
 def test_slow_calls_of_the_overview_link_to_the_slow_dispatches(shop: Store) -> None:
-    assert re.search(r'href="/signals/live/\?outcome=slow"><span class="label">Slow calls', draw("overview"))
+    link = r'href="/signals/live/\?outcome=slow&amp;period=1h"><span class="label">Slow dispatches'
+    assert re.search(link, draw("overview"))
 
 
 def test_stack_has_an_id_that_stays_so_that_it_stays_open(shop: Store, client: Client) -> None:

@@ -90,8 +90,8 @@ def test_slow_dispatch_of_fast_receivers_says_what_took_so_long(quiet_store: Sto
     quiet_store.write(Batch(process(), dispatches=[waited(*together, duration_ms=120)]))
     assert "several receivers together" in draw("signal", name=ORDER_PLACED)
 
-    quiet_store.write(Batch(process(), dispatches=[waited(call_at(0, 90), duration_ms=101)]))
-    assert "its only receiver and the send itself" in draw("signal", name=ORDER_PLACED)
+    quiet_store.write(Batch(process(), dispatches=[waited(call_at(0, 101), duration_ms=101, nested_ms=90)]))
+    assert "its receivers with the dispatches they sent" in draw("signal", name=ORDER_PLACED)
 
 
 def test_slashes_in_a_receivers_name_are_part_of_it(quiet_store: Store, client: Client) -> None:

@@ -166,8 +166,9 @@ class Config:
     SPANS_PER_TRACE: int | None = _setting(
         100,
         COUNT_OR_NONE,
-        "Number of OpenTelemetry spans that a trace may have, apart from those of slow and failed receivers. Further "
-        "dispatches are aggregated in spans that give their number. `None` sets no limit, `0` makes no spans at all.",
+        "Number of OpenTelemetry spans that the monitor makes in a trace. Further dispatches are aggregated in spans "
+        "that give their number, and tell of the first slow and failed ones. `None` sets no limit, `0` makes no spans "
+        "at all.",
     )
     SPANS_EXCLUDE: Sequence[str] = _setting(
         (),

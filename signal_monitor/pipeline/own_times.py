@@ -234,7 +234,8 @@ def _kind(gap: Interval, record: Record, calls: list[CallTime | None]) -> Outsid
     if info.custom:
         return "send method"
     if not info.method.startswith("a"):
-        return "log handlers" if _is_between_sequential(gap, info, calls) else "event loop"
+        logs = _is_between_sequential(gap, info, calls) or _follows_failure(gap, record, calls)
+        return "log handlers" if logs else "event loop"
     grouped = [call for call in calls[: info.sync_count] if call is not None]
     if info.sync_count and (not grouped or gap[1] <= grouped[0].started):
         return "thread"

@@ -56,3 +56,26 @@ def test_log_handler_is_no_receivers_work(kind: type[Signal], method: str) -> No
     assert [call.outcome for call in by_method[method].calls] == ["swallowed", "ok"]
     assert all(call.duration_ns < 200_000_000 for call in by_method[method].calls)
     assert by_method["send"].parent_id is None
+
+
+@pytest.mark.parametrize("receivers", [(fails,), (follows, fails), (fails, follows)])
+def test_log_handler_is_no_work_of_a_receiver_around(receivers: Any) -> None:
+    signal, outer, logger = Signal(), Signal(), logging.getLogger("django.dispatch")
+    for receiver in receivers:
+        signal.connect(receiver)
+
+    def around(**kwargs: Any) -> None:
+        signal.send_robust("inside")
+
+    outer.connect(around)
+    handler = Sending()
+    logger.addHandler(handler)
+    try:
+        with capture_dispatches() as captured:
+            outer.send("around")
+    finally:
+        logger.removeHandler(handler)
+    by_sender = {dispatch.sender: dispatch for dispatch in captured.dispatches}
+    assert by_sender["inside"].outside["log handlers"] >= 300_000_000
+    (call,) = by_sender["around"].calls
+    assert call.self_ns < 200_000_000

@@ -25,7 +25,7 @@ from signal_monitor import names
 from signal_monitor.testing import capture_dispatches
 
 HERE = __name__
-app = Celery("names", broker="memory://")
+app = Celery("names", broker="memory://", set_as_current=False)
 
 
 def charge(sender: Any = None, **kwargs: Any) -> None: ...

@@ -30,7 +30,10 @@ def test_time_limits_are_not_lost(environ: dict[str, str], plain: Outcomes, mode
     observed = _outcomes(mode, environ)
 
     assert [name for name, item in plain.items() if "failed" in item] == []
-    assert {name: item for name, item in observed.items() if item != plain[name]} == {}
+    different = [name for name, item in observed.items() if item != plain[name]]
+    if different:  # once more, as in test_programs
+        observed = _outcomes(mode, environ)
+    assert {name: observed[name] for name in different if observed[name] != plain[name]} == {}
 
 
 def _outcomes(mode: Mode, environ: dict[str, str]) -> Outcomes:

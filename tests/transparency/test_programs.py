@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from .processes import MODES, run_module
-from .scenario import Scenario, group_of, scenarios_of
+from .processes import MODES, run_module, run_program
+from .scenario import Mode, Scenario, group_of, scenarios_of
 
 MODULES = sorted(path.stem for path in (Path(__file__).parent / "programs").glob("[a-z]*.py"))
 GROUPS = [(module, group) for module in MODULES for group in dict.fromkeys(map(group_of, scenarios_of(module)))]
@@ -27,12 +27,15 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[s
 
 @pytest.mark.parametrize("mode", MODES[1:])
 @pytest.mark.parametrize(("module", "group"), GROUPS, ids=lambda value: value)
-def test_outcomes_are_the_same(module: str, group: str, mode: str, outcomes: Callable[[str], dict[str, Any]]) -> None:
+def test_outcomes_are_the_same(module: str, group: str, mode: Mode, outcomes: Callable[[str], dict[str, Any]]) -> None:
     rows = {name: item for name, item in scenarios_of(module).items() if group_of(name) == group}
     plain, observed = (outcomes(module)[each] for each in ("plain", mode))
 
     assert [plain[name]["failed"] for name in rows if "failed" in plain[name]] == []
     different = [name for name in rows if is_different(rows[name], plain[name], observed[name])]
+    if different:  # once more: with a second thread, CPython 3.11 has lost one in thousands of asynchronous exceptions
+        observed = run_program(mode, module)
+        different = [name for name in different if is_different(rows[name], plain[name], observed[name])]
     assert {name: observed[name] for name in different} == {name: plain[name] for name in different}
 
 

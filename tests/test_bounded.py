@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.dispatch import Signal
 
 from signal_monitor import pipeline
+from signal_monitor.apps import restart
 from signal_monitor.instrumentation import current, info
 from signal_monitor.instrumentation.record_queue import LEAST_SIZE, MAX_CELLS, QUEUE_SIZE, RecordQueue, record_queue
 from signal_monitor.observers.totals import MAX_SUBJECTS, OTHER
@@ -24,6 +25,13 @@ FEW = 50
 
 
 def receive(**_kwargs: Any) -> None: ...
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _totals_begin_anew() -> Iterator[None]:
+    """Leave the tests that follow in this process totals that have room for their names."""
+    yield
+    restart()
 
 
 @pytest.fixture(autouse=True)

@@ -253,7 +253,7 @@ class Pipeline:
         self._lock = threading.Lock()
         self._holder = None
         self._wake, self._started = threading.Event(), threading.Event()
-        self._thread = None
+        self._thread, self._running = None, False
         self._retry_at = self._idle_until = 0.0
         self._undelivered.clear()
         self._telling = self._interruption = None

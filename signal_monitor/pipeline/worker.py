@@ -106,7 +106,6 @@ class Pipeline:
         self._queue = queue
         self._undelivered: deque[object] = deque()
         self._interruption: BaseException | None = None
-        self._running = False
         self._lock = threading.Lock()
         self._holder: int | None = None
         self._wake, self._started = threading.Event(), threading.Event()
@@ -132,8 +131,7 @@ class Pipeline:
 
     def start(self) -> None:
         """Start the worker, unless it runs or may have no thread; one that has died is started again, and counted."""
-        # Not is_alive(): up to Python 3.12, a time limit that strikes in it makes a thread that runs look dead.
-        if self._thread is not None and (not self._started.is_set() or self._running):
+        if self._thread is not None and (not self._started.is_set() or self._thread.is_alive()):
             return
         if self.converter.process.no_worker and time.monotonic() < self._retry_at:
             return
@@ -253,7 +251,7 @@ class Pipeline:
         self._lock = threading.Lock()
         self._holder = None
         self._wake, self._started = threading.Event(), threading.Event()
-        self._thread, self._running = None, False
+        self._thread = None
         self._retry_at = self._idle_until = 0.0
         self._undelivered.clear()
         self._telling = self._interruption = None
@@ -262,20 +260,16 @@ class Pipeline:
             observer.forget()
 
     def _run(self) -> None:
-        self._running = True
-        try:
-            self.converter.process.no_worker = ""
-            self._started.set()
-            self._busy_at = time.monotonic()
-            while not self._stopping:
-                try:
-                    with suppressed():
-                        self._rounds()
-                except BaseException as error:  # noqa: BLE001 - nothing ends the worker but stop()
-                    errors.note("the worker", error)
-            self._end()
-        finally:
-            self._running = False
+        self.converter.process.no_worker = ""
+        self._started.set()
+        self._busy_at = time.monotonic()
+        while not self._stopping:
+            try:
+                with suppressed():
+                    self._rounds()
+            except BaseException as error:  # noqa: BLE001 - nothing ends the worker but stop()
+                errors.note("the worker", error)
+        self._end()
 
     def _rounds(self) -> None:
         while not self._stopping:

@@ -106,6 +106,7 @@ class Pipeline:
         self._queue = queue
         self._undelivered: deque[object] = deque()
         self._interruption: BaseException | None = None
+        self._running_thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._holder: int | None = None
         self._wake, self._started = threading.Event(), threading.Event()
@@ -131,7 +132,8 @@ class Pipeline:
 
     def start(self) -> None:
         """Start the worker, unless it runs or may have no thread; one that has died is started again, and counted."""
-        if self._thread is not None and (not self._started.is_set() or self._thread.is_alive()):
+        # Not is_alive(): up to Python 3.12, a time limit that strikes in it makes a thread that runs look dead.
+        if self._thread is not None and (not self._started.is_set() or self._running_thread is self._thread):
             return
         if self.converter.process.no_worker and time.monotonic() < self._retry_at:
             return
@@ -251,7 +253,7 @@ class Pipeline:
         self._lock = threading.Lock()
         self._holder = None
         self._wake, self._started = threading.Event(), threading.Event()
-        self._thread = None
+        self._thread = self._running_thread = None
         self._retry_at = self._idle_until = 0.0
         self._undelivered.clear()
         self._telling = self._interruption = None
@@ -260,16 +262,23 @@ class Pipeline:
             observer.forget()
 
     def _run(self) -> None:
-        self.converter.process.no_worker = ""
-        self._started.set()
-        self._busy_at = time.monotonic()
-        while not self._stopping:
-            try:
-                with suppressed():
-                    self._rounds()
-            except BaseException as error:  # noqa: BLE001 - nothing ends the worker but stop()
-                errors.note("the worker", error)
-        self._end()
+        own = self._running_thread = threading.current_thread()
+        try:
+            self.converter.process.no_worker = ""
+            self._started.set()
+            self._busy_at = time.monotonic()
+            while not self._stopping:
+                try:
+                    with suppressed():
+                        self._rounds()
+                except BaseException as error:  # noqa: BLE001 - nothing ends the worker but stop()
+                    errors.note("the worker", error)
+            self._end()
+        finally:
+            if self._running_thread is own:  # else the worker that has replaced this one
+                self._running_thread = None
+            if self._thread is own:
+                self._started.set()  # whatever has struck before, start() starts the next
 
     def _rounds(self) -> None:
         while not self._stopping:

@@ -1,10 +1,9 @@
 """Send methods that are not Django's: a subclass's own, or those of another tool that has replaced Django's.
 
 The methods of a subclass whose names begin with ``send`` or ``asend`` are observed, and other public ones that ask for
-``_live_receivers`` themselves. A method that ends in a send method
-of Django's is recorded there, and the worker drops its own record. Any other is recorded as a whole. Where it takes its
-receivers from ``_live_receivers``, it is handed stand-ins for as long as it runs, so that each call is timed, and the
-receivers come back in what it returns.
+``_live_receivers`` themselves. A method that ends in a send method of Django's is recorded there, and the worker drops
+its own record. Any other is recorded as a whole. Where it takes its receivers from ``_live_receivers``, it is handed
+stand-ins for as long as it runs, so that each call is timed, and the receivers come back in what it returns.
 """
 
 from __future__ import annotations

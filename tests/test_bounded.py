@@ -29,7 +29,8 @@ def receive(**_kwargs: Any) -> None: ...
 
 @pytest.fixture(scope="module", autouse=True)
 def _totals_begin_anew() -> Iterator[None]:
-    """Leave the tests that follow in this process totals that have room for their names."""
+    """Give this module, and the tests that follow in this process, totals that have room for their names."""
+    restart()
     yield
     restart()
 

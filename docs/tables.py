@@ -1,4 +1,4 @@
-"""Generate the tables of settings, spans, metrics and checks in the docs from the code.
+"""Generate the tables of settings, spans, metrics, checks and findings in the docs from the code.
 
     python -m docs.tables
 
@@ -14,6 +14,8 @@ from pathlib import Path
 
 from signal_monitor import checks, conf
 from signal_monitor.conf import Config
+from signal_monitor.findings.base import Rule
+from signal_monitor.findings.rules import RULES
 from signal_monitor.telemetry import docs_reference as reference
 
 DOCS = Path(__file__).parent
@@ -112,10 +114,28 @@ def _readable(text: str) -> str:
     return re.sub(r"\{(\w+)(?:!r)?\}", r"*\1*", _plain(text))
 
 
+def rules() -> str:
+    """The rules of the findings."""
+    return table(
+        ["code", "what is wrong", "reported from", "not reported"],
+        ([f"[{code(rule.code)}](#{rule.code.lower()})", rule.title, rule.minimum, rule.innocent] for rule in RULES),
+    )
+
+
+def explained() -> str:
+    """The rules one by one, with an anchor each."""
+    return "\n\n".join(_explained(rule) for rule in RULES)
+
+
+def _explained(rule: Rule) -> str:
+    return f"### {rule.code}\n\n**{rule.title}** ({code(rule.name)}, {rule.level}). {rule.what}\n\n*What to do:* {rule.remedy}"
+
+
 TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "settings.md": {"settings": settings, "excluded": excluded, "removed": removed},
     "opentelemetry.md": {"spans": spans, "attributes": attributes, "metrics": metrics},
     "checks.md": {"checks": problems},
+    "findings.md": {"rules": rules, "explained": explained},
 }
 
 

@@ -64,6 +64,10 @@ def _scrub_problem(value: Any) -> str:  # noqa: ANN401 - whatever the setting ha
     return "; ".join(filter(None, map(problem_of, value))) if _is_texts(value) else ""
 
 
+def _is_silenced(value: object) -> bool:
+    return _is_texts(value) and all(item.partition(":")[0].strip() for item in value)  # type: ignore[attr-defined]
+
+
 def _is_store(value: object) -> bool:
     prefix = "sqlite:////"
     return isinstance(value, str) and (value in {"sqlite", "memory"} or (value.startswith(prefix) and value != prefix))
@@ -86,6 +90,7 @@ COUNT = Rule("a whole number, 0 or more", _is_count)
 COUNT_OR_NONE = Rule("a whole number, 0 or more, or None", lambda value: value is None or _is_count(value))
 SIZE = Rule("a whole number of megabytes, 1 or more", lambda value: type(value) is int and value >= 1)
 STORE = Rule('"sqlite", "sqlite:///" and an absolute path, or "memory"', _is_store)
+SILENCED = Rule('a list of codes and receivers, such as ["R201:shop.receivers.render_*", "W108"]', _is_silenced)
 PATTERNS = Rule('a list of patterns, such as ["*.m2m_changed", "!*.post_init"]', _is_patterns)
 SCRUB_PATTERNS = Rule(
     'a list of words and regular expressions, such as ["iban", "CUST-[0-9]{8}"], or None',
@@ -177,6 +182,13 @@ class Config:
         "removes what it matches from the patterns before it, the default ones included.",
     )
     METRICS: bool = _setting(True, BOOLEAN, "Record OpenTelemetry metrics.")  # noqa: FBT003 - a default
+    SILENCED_FINDINGS: Sequence[str] = _setting(
+        (),
+        SILENCED,
+        "Findings that are not shown, as code and pattern of the receiver or signal: "
+        '`["R201:shop.receivers.render_*"]`. Without a pattern, no finding of that code is shown. '
+        "`SILENCED_SYSTEM_CHECKS` silences all of a code too.",
+    )
     TRACE_URL: str = _setting(
         "", TRACE_URL, "Link to a trace, with `{trace_id}` and, optionally, `{span_id}`. Empty means no links."
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from signal_monitor.dashboard.formatting import milliseconds
 from signal_monitor.dashboard.processes import Running
+from signal_monitor.finding import Finding
 from signal_monitor.records import Dispatch, Failure, Frame, Outside, ReceiverCall, ReceiverSum, Request
 from signal_monitor.stores.base import Totals
 
@@ -27,6 +28,10 @@ REQUEST_FIELDS = (
     *("id", "method", "path", "view", "status", "started_at", "dispatch_count", "receiver_count", "failed_count"),
     *("slow_count", "process", "trace_id", "span_id", "receivers_share", "failed", "running", "after_count"),
     *("after_receivers", "summed_count", "receivers_left_out"),
+)
+FINDING_FIELDS = (
+    *("id", "code", "name", "title", "level", "subject_kind", "subject", "detail", "message", "why", "advice", "path"),
+    *("line", "first_seen", "last_seen", "count", "dispatches", "requests", "processes", "silenced_by"),
 )
 TOTALS_FIELDS = (
     *("count", "failures", "slow", "blocking", "not_run", "app", "path", "line", "last_at"),
@@ -132,3 +137,8 @@ def receiver_sum_json(row: ReceiverSum, request: Request) -> Json:
         "longest_ms": milliseconds(row.longest_ns),
         "share": request.share_of(row.self_ns),
     }
+
+
+def finding_json(finding: Finding) -> Json:
+    """A finding."""
+    return {**fields_json(finding, FINDING_FIELDS), "cost_ms": milliseconds(finding.cost_ns)}

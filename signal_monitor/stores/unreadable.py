@@ -25,3 +25,10 @@ def note_unreadable(*row: Hashable) -> None:
     rows = _found.get()
     if rows is not None:
         rows.add(row)
+
+
+def note_again(rows: set[Hashable]) -> None:
+    """Note rows that were left out of something which was read before and is shown again."""
+    found = _found.get()
+    if found is not None:
+        found |= rows

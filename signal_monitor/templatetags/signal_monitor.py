@@ -108,6 +108,17 @@ def dotted(name: str) -> SafeString:
 
 
 @register.filter
+def marked(text: str) -> SafeString:
+    """A sentence of a finding: what is in backticks is code, and long names may wrap."""
+    pieces = enumerate(text.split("`"))
+    return format_html_join(
+        "",
+        "{}",
+        ((format_html("<code>{}</code>", _breakable(piece)) if index % 2 else piece,) for index, piece in pieces),
+    )
+
+
+@register.filter
 def stamp(at: float) -> str:
     """A row's time, with its date if that is not today."""
     return formatting.stamp(at, time.time())

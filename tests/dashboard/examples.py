@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from signal_monitor.findings.rules import NotRun
 from signal_monitor.histograms import bucket_of
 from signal_monitor.records import Dispatch, Failure, Frame, Process, ReceiverCall, Request, RunningCall
 from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, Store, Totals
@@ -25,6 +26,7 @@ ARGUMENTS = {
     "receiver": {"name": RESERVE_STOCK},
     "dispatch": {"dispatch_id": "failed"},
     "request": {"request_id": "r1"},
+    "finding": {"finding_id": NotRun().finding("receiver", RESERVE_STOCK, "").id},
 }
 """The arguments of the pages that have one."""
 OUT_OF_STOCK = Failure(

@@ -22,7 +22,8 @@ from tests.support.servers import Site, wait_until
 LEFT_OUT = "1 record of the store cannot be read"
 
 DISPATCH = "UPDATE payloads SET payload = {} WHERE seq = (SELECT seq FROM dispatches WHERE id = 'ordinary')"
-LISTS = ["live", "signal"]
+FINDINGS = ["findings", "finding"]
+LISTS = ["live", "signal", *FINDINGS]
 DAMAGES = {
     "text cut short": (DISPATCH.format("substr(payload, 1, 40)"), LISTS),
     "no text": (DISPATCH.format("x'ff00fe'"), LISTS),
@@ -33,15 +34,18 @@ DAMAGES = {
     "unknown outcome": (DISPATCH.format("replace(payload, '\"ok\"', '\"exploded\"')"), LISTS),
     "infinite time": (DISPATCH.format("replace(payload, '\"send\",', '\"send\",1e999,')"), LISTS),
     "other types": (DISPATCH.format("replace(payload, '\"send\"', '[]')"), LISTS),
-    "a request": ("UPDATE requests SET payload = replace(payload, '\"POST\"', '{}')", ["requests", "request"]),
+    "a request": (
+        "UPDATE requests SET payload = replace(payload, '\"POST\"', '{}')",
+        ["requests", "request", *FINDINGS],
+    ),
     "a process": ("UPDATE processes SET payload = '[]' WHERE id = 'other'", list(PAGES)),
     "a histogram": (
         "UPDATE totals SET buckets = 'x' WHERE last_failure IS NOT NULL",
-        ["overview", "receivers", "receiver"],
+        ["overview", "receivers", "receiver", *FINDINGS],
     ),
     "a number of totals": (
         "UPDATE totals SET max_ns = 'most' WHERE last_failure IS NOT NULL",
-        ["overview", "receivers", "receiver"],
+        ["overview", "receivers", "receiver", *FINDINGS],
     ),
 }
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from signal_monitor.dashboard.addresses import based_at
 from signal_monitor.dashboard.pages.base import Page, Params, UnknownPage, View
 from signal_monitor.dashboard.pages.dispatch import DispatchPage
+from signal_monitor.dashboard.pages.finding import FindingPage
+from signal_monitor.dashboard.pages.findings import FindingsPage
 from signal_monitor.dashboard.pages.health import HealthPage
 from signal_monitor.dashboard.pages.live import LivePage
 from signal_monitor.dashboard.pages.overview import OverviewPage
@@ -19,6 +21,8 @@ from signal_monitor.dashboard.pages.subject import ReceiverPage, SignalPage
 
 _ALL: tuple[Page, ...] = (
     OverviewPage(),
+    FindingsPage(),
+    FindingPage(),
     LivePage(),
     SignalsPage(),
     SignalPage(),

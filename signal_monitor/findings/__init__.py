@@ -1,0 +1,9 @@
+"""Findings: what is wrong with a project's signals, each with its evidence, its line and what to do."""
+
+from __future__ import annotations
+
+from signal_monitor.finding import Finding
+
+from .engine import find
+
+__all__ = ["Finding", "find"]

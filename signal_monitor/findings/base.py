@@ -1,0 +1,50 @@
+"""The base classes of the rules."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from signal_monitor.finding import Finding, Level
+from signal_monitor.records import SubjectKind
+
+from .snapshot import Snapshot
+
+
+class Rule(ABC):
+    """One kind of mistake.
+
+    ``what`` explains it, and ``remedy`` says what to do, both for the documentation. ``minimum`` is the evidence from
+    which it is reported, ``innocent`` what looks alike and is not reported.
+    """
+
+    code: ClassVar[str]
+    name: ClassVar[str]
+    title: ClassVar[str]
+    level: ClassVar[Level] = "warning"
+    what: ClassVar[str]
+    remedy: ClassVar[str]
+    minimum: ClassVar[str]
+    innocent: ClassVar[str]
+
+    def finding(self, kind: SubjectKind, subject: str, message: str, **more: Any) -> Finding:  # noqa: ANN401 - fields
+        """A finding of this rule; ``why`` and ``advice`` are those of the rule unless they are given."""
+        fields = {"level": self.level, "why": self.what, "advice": self.remedy, **more}
+        return Finding(
+            code=self.code,
+            name=self.name,
+            title=self.title,
+            subject_kind=kind,
+            subject=subject,
+            message=message,
+            **fields,
+        )
+
+
+class RecordRule(Rule):
+    """A rule about what has run: a function of what the store holds."""
+
+    @abstractmethod
+    def check(self, snapshot: Snapshot) -> Iterator[Finding]:
+        """The findings in what the store holds."""

@@ -1,0 +1,93 @@
+"""Runs the rules over what the store holds, and ranks what they find."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import replace
+
+from signal_monitor.conf import get_config
+from signal_monitor.errors import guarded
+from signal_monitor.finding import LEVELS, Finding
+from signal_monitor.stores.base import Store
+from signal_monitor.stores.unreadable import note_again, unreadable_rows
+
+from .base import RecordRule
+from .evidence import EXAMPLES
+from .mended import unmended
+from .rules import RECORD_RULES
+from .silencing import unsilenced
+from .snapshot import Snapshot, read
+
+REREAD_SECONDS = 60
+"""A store that has not changed is read again when the period has moved on by so much."""
+
+
+class _Last:
+    """The findings of the last look, which hold until the store changes."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.key: tuple[object, ...] = ()
+        self.findings: list[Finding] = []
+        self.unreadable: set[Hashable] = set()
+
+
+_last = _Last()
+
+
+def find(store: Store, since: float | None = None) -> list[Finding]:
+    """The findings of a period, what costs people most first; those that are silenced are left out.
+
+    ``since`` is in seconds since the epoch; None stands for everything stored. Raises StoreError.
+    """
+    key = (id(store), store.location, store.cursor(), get_config(), int(since or 0) // REREAD_SECONDS)
+    with _last.lock:
+        if _last.key != key:
+            with unreadable_rows() as _last.unreadable:
+                snapshot = read(store, since)
+            _last.findings, _last.key = ranked(unmended(merged(_all(snapshot)), snapshot)), key
+        found, unreadable = _last.findings, _last.unreadable
+    note_again(unreadable)
+    return unsilenced(found)
+
+
+def _all(snapshot: Snapshot) -> Iterator[Finding]:
+    for rule in RECORD_RULES:
+        yield from _found_by(rule, snapshot)
+
+
+@guarded("a rule of the findings", [])
+def _found_by(rule: RecordRule, snapshot: Snapshot) -> list[Finding]:
+    return list(rule.check(snapshot))
+
+
+def merged(findings: Iterable[Finding]) -> list[Finding]:
+    """Each finding once: of those with the same id the one seen last, with the evidence of all."""
+    by_id: dict[str, Finding] = {}
+    for finding in findings:
+        known = by_id.get(finding.id)
+        by_id[finding.id] = finding if known is None else _joined(known, finding)
+    return list(by_id.values())
+
+
+def _joined(one: Finding, other: Finding) -> Finding:
+    older, newer = sorted((one, other), key=lambda finding: finding.last_seen or 0)
+    return replace(
+        newer,
+        first_seen=min(filter(None, (older.first_seen, newer.first_seen)), default=None),
+        count=max(older.count, newer.count),
+        cost_ns=max(older.cost_ns, newer.cost_ns),
+        dispatches=_few((*newer.dispatches, *older.dispatches)),
+        requests=_few((*newer.requests, *older.requests)),
+        processes=_few((*newer.processes, *older.processes)),
+    )
+
+
+def _few(ids: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(ids))[:EXAMPLES]
+
+
+def ranked(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings by level, then by what they have cost, then by how often they were seen."""
+    return sorted(findings, key=lambda row: (LEVELS.index(row.level), -row.cost_ns, -row.count, row.code, row.subject))

@@ -1,0 +1,80 @@
+"""What a finding is based on: when it was seen, how often, and a few records that show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from signal_monitor.records import Dispatch, Frame, ReceiverCall, Request
+
+from .snapshot import Call, Snapshot
+
+EXAMPLES = 5
+"""Ids of dispatches, requests or processes that a finding names."""
+DEBUGGERS = ("/bdb.py", "/pdb.py", "/debugpy/", "/pydevd", "/ipdb/", "/pudb/")
+IMPORTS = ("<frozen importlib",)
+
+
+def of_dispatches(snapshot: Snapshot, dispatches: Sequence[Dispatch], **more: Any) -> dict[str, Any]:  # noqa: ANN401 - fields
+    """The evidence that dispatches are, as fields of a finding; the last ones are the examples."""
+    last = list(reversed(dispatches))
+    requests = [request.id for dispatch in last if (request := snapshot.request_of(dispatch)) is not None]
+    return {
+        "first_seen": min(dispatch.started_at for dispatch in dispatches),
+        "last_seen": max(dispatch.started_at for dispatch in dispatches),
+        "count": len(dispatches),
+        "dispatches": _few(dispatch.id for dispatch in last),
+        "requests": _few(requests),
+        "processes": _newest(snapshot, (dispatch.process for dispatch in last)),
+        **more,
+    }
+
+
+def of_requests(snapshot: Snapshot, requests: Sequence[Request], **more: Any) -> dict[str, Any]:  # noqa: ANN401 - fields
+    """The evidence that requests are, as fields of a finding; the last ones are the examples."""
+    last = list(reversed(requests))
+    return {
+        "first_seen": min(request.started_at for request in requests),
+        "last_seen": max(request.started_at for request in requests),
+        "count": len(requests),
+        "requests": _few(request.id for request in last),
+        "processes": _newest(snapshot, (request.process for request in last)),
+        **more,
+    }
+
+
+def _few(ids: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(ids))[:EXAMPLES]
+
+
+def _newest(snapshot: Snapshot, ids: Iterable[str]) -> tuple[str, ...]:
+    """A few ids of processes, the one that was started last first."""
+
+    def started_at(process_id: str) -> float:
+        process = snapshot.process_by_id.get(process_id)
+        return process.started_at if process else 0.0
+
+    return tuple(sorted(dict.fromkeys(ids), key=started_at, reverse=True))[:EXAMPLES]
+
+
+def is_convincing(calls: Sequence[Call]) -> bool:
+    """Whether slow calls say something: more than one, or one that was not seen importing; none under a debugger."""
+    if any(_is_in(call.slow_stack, DEBUGGERS) for _dispatch, call in calls):
+        return False
+    return len(calls) > 1 or any(call.slow_stack and not _is_in(call.slow_stack, IMPORTS) for _dispatch, call in calls)
+
+
+def _is_in(stack: Iterable[Frame], parts: Sequence[str]) -> bool:
+    return any(part in frame.path.replace("\\", "/") for frame in stack for part in parts)
+
+
+def seen_at(call: ReceiverCall) -> str:
+    """The function of the project's own code that a slow call was seen in, if it is not the receiver itself."""
+    frame = call.slow_line
+    if frame is None or (frame.path == call.path and frame.function.rpartition(".")[2] == _last(call.receiver)):
+        return ""
+    return frame.function.rpartition(".")[2]
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2].rstrip(")")

@@ -1,0 +1,63 @@
+"""A receiver that has been running for long and has not ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from signal_monitor.finding import Finding
+from signal_monitor.findings.base import RecordRule
+from signal_monitor.findings.evidence import DEBUGGERS
+from signal_monitor.findings.snapshot import Snapshot
+from signal_monitor.findings.wording import named, place
+from signal_monitor.records import Process, RunningCall
+
+LEAST_NS = 10_000_000_000
+
+
+class Hanging(RecordRule):
+    """A call of a server or worker runs for ten seconds or more."""
+
+    code = "R213"
+    name = "hanging"
+    title = "A receiver that hangs"
+    level = "error"
+    what = "Whoever sent the signal waits until it ends, and a thread of the server or worker is occupied as long."
+    remedy = "Give every call to another service a timeout. What may take long belongs into a task with a time limit."
+    minimum = "A call that has run for 10 s in a process that serves requests or tasks, and still runs."
+    innocent = "A command that works for long; a breakpoint."
+
+    def check(self, snapshot: Snapshot) -> Iterator[Finding]:
+        for process in snapshot.processes:
+            if process.serves and snapshot.is_alive(process):
+                for call in process.running:
+                    if _running_ns(snapshot, call) >= LEAST_NS and not _is_debugged(call):
+                        yield self._finding(snapshot, process, call)
+
+    def _finding(self, snapshot: Snapshot, process: Process, call: RunningCall) -> Finding:
+        totals = snapshot.receivers.get(call.receiver)
+        path, line = (totals.path, totals.line) if totals else (None, None)
+        last = call.stack[-1] if call.stack else None
+        now = f", now in `{last.function.rpartition('.')[2]}` ({place(last.path, last.line)})" if last else ""
+        running_ns = _running_ns(snapshot, call)
+        message = f"{named(call.receiver, path, line)} has been running for {running_ns / 1e9:,.0f} s in "
+        message += f"`{process.title}`{now}."
+        return self.finding(
+            "receiver",
+            call.receiver,
+            message,
+            path=path,
+            line=line,
+            cost_ns=running_ns,
+            first_seen=call.started_at,
+            last_seen=process.seen_at,
+            dispatches=(call.dispatch_id,),
+            processes=(process.id,),
+        )
+
+
+def _running_ns(snapshot: Snapshot, call: RunningCall) -> int:
+    return max(call.running_ns, round((snapshot.now - call.started_at) * 1e9))
+
+
+def _is_debugged(call: RunningCall) -> bool:
+    return any(part in frame.path for frame in call.stack for part in DEBUGGERS)

@@ -1,0 +1,83 @@
+"""A receiver that is quick for one row, and called for every row."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from signal_monitor.finding import Finding
+from signal_monitor.findings import evidence
+from signal_monitor.findings.base import RecordRule
+from signal_monitor.findings.own import is_django
+from signal_monitor.findings.snapshot import Snapshot
+from signal_monitor.findings.wording import ms, named, number_of_ms, of_request, plural
+from signal_monitor.records import ReceiverCall, ReceiverSum, Request
+
+LEAST_CALLS = 50
+LEAST_SHARE = 0.05
+LEAST_NS = 20_000_000
+
+Found = tuple[Request, ReceiverSum]
+
+
+class PerRow(RecordRule):
+    """None of its calls is slow; all of them are."""
+
+    code = "R211"
+    name = "called-for-every-row"
+    title = "Quick for one row, and called for every row"
+    what = "No single call is slow, so that no limit marks it. All of them together are what people wait for."
+    remedy = (
+        "Do the work once for the whole set: compute it in the view, or collect what has changed and compute it in "
+        "`transaction.on_commit()`. In `post_delete`, return when `origin` is not the instance: the row then goes "
+        "because another one does."
+    )
+    minimum = "50 calls in one request, which take 5 % of it and 20 ms or more, none of them slow."
+    innocent = "Hundreds of calls of a few microseconds; an import command, where nobody waits."
+
+    def check(self, snapshot: Snapshot) -> Iterator[Finding]:
+        found: dict[str, list[Found]] = defaultdict(list)
+        for request in snapshot.requests:
+            for row in request.receivers:
+                if _is_many(request, row) and not is_django(row.receiver):
+                    found[row.receiver].append((request, row))
+        for receiver, pairs in found.items():
+            yield self._finding(snapshot, receiver, pairs)
+
+    def _finding(self, snapshot: Snapshot, receiver: str, pairs: Sequence[Found]) -> Finding:
+        request, row = max(pairs, key=lambda pair: pair[1].self_ns)
+        totals = snapshot.receivers.get(receiver)
+        path, line = (totals.path, totals.line) if totals else (None, None)
+        message = f"{named(receiver, path, line)} takes {number_of_ms(row.self_ns)} of {ms(request.duration_ns)} of "
+        message += f"{of_request(request)}: {plural(row.calls, 'call')}{_queries(snapshot, request, row)}, and none of "
+        message += f"them is slow (the longest takes {ms(row.longest_ns)})."
+        cost_ns = sum(row.self_ns for _request, row in pairs)
+        more = evidence.of_requests(snapshot, [request for request, _row in pairs], cost_ns=cost_ns)
+        return self.finding("receiver", receiver, message, path=path, line=line, **more)
+
+
+def _is_many(request: Request, row: ReceiverSum) -> bool:
+    return (
+        row.calls >= LEAST_CALLS
+        and not row.slow
+        and row.self_ns >= LEAST_NS
+        and request.share_of(row.self_ns) >= LEAST_SHARE
+    )
+
+
+def _queries(snapshot: Snapshot, request: Request, row: ReceiverSum) -> str:
+    """The queries of the calls, as far as their dispatches are stored: " with 480 queries"."""
+    calls = [
+        call
+        for dispatch in snapshot.of_origin.get(request.id, ())
+        for call in dispatch.calls
+        if call.receiver == row.receiver and call.queries
+    ]
+    if not calls:
+        return ""
+    number = sum(_number(call) for call in calls)
+    return f" with {plural(number, 'query', 'queries')}{'' if len(calls) == row.calls else ' or more'}"
+
+
+def _number(call: ReceiverCall) -> int:
+    return call.queries or 0

@@ -1,0 +1,118 @@
+"""Receivers that call each other in a circle by saving."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from signal_monitor.finding import Finding
+from signal_monitor.findings import evidence
+from signal_monitor.findings.base import RecordRule
+from signal_monitor.findings.snapshot import Call, Snapshot
+from signal_monitor.findings.sources import arguments, function_at, saves_argument
+from signal_monitor.findings.wording import listed, named, plural, sent_at, short
+from signal_monitor.records import Dispatch, ReceiverCall
+
+LEAST_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Circle:
+    """One round of a circle, the outermost first, and how often it was gone."""
+
+    steps: tuple[Call, ...]
+    rounds: int
+    dispatches: int
+    deepest: Dispatch
+
+
+class Recursion(RecordRule):
+    """Inside a dispatch, the same signal is sent by the same receivers again and again."""
+
+    code = "R206"
+    name = "recursion"
+    title = "Receivers that call each other in a circle"
+    what = (
+        "Every save inside a receiver of `post_save` sends `post_save` again. A guard ends it after some rounds; where "
+        "there is none, `RecursionError` does."
+    )
+    remedy = (
+        "In one of them, write with `Model.objects.filter(pk=instance.pk).update(…)`, which sends nothing, or set the "
+        "field in `pre_save`."
+    )
+    minimum = (
+        "The same signal, sender and receiver three times around each other; if one receiver does it alone, it saves "
+        "its own `instance`, by its source."
+    )
+    innocent = "A second save under a guard such as `if created`; a receiver that saves the parents in a tree."
+
+    def check(self, snapshot: Snapshot) -> Iterator[Finding]:
+        found: dict[tuple[str, ...], list[Circle]] = {}
+        for tree in snapshot.trees.values():
+            circle = _circle_in(snapshot, tree)
+            if circle is not None:
+                key = tuple(sorted({call.receiver for _dispatch, call in circle.steps}))
+                found.setdefault(key, []).append(circle)
+        for names, circles in found.items():
+            yield self._finding(snapshot, names, circles)
+
+    def _finding(self, snapshot: Snapshot, names: Sequence[str], circles: Sequence[Circle]) -> Finding:
+        worst = max(circles, key=lambda circle: circle.dispatches)
+        first = worst.steps[0][1]
+        root = snapshot.by_id.get(worst.deepest.root_id, worst.steps[0][0])
+        calls = {call.receiver: call for _dispatch, call in worst.steps}
+        if len(names) == 1:
+            whom = f"{named(first.receiver, first.path, first.line)} calls itself"
+        else:
+            whom = f"{listed([named(name, call.path, call.line) for name, call in calls.items()])} call each other"
+        sender = sent_at(root.call_site)
+        began = (
+            f"one save{f' by {sender}' if sender else ''} became {plural(worst.dispatches, 'dispatch', 'dispatches')} "
+        )
+        message = f"{whom}: {began}of the same senders, {worst.deepest.depth + 1} deep. {_path(worst.steps)}."
+        dispatches = [circle.deepest for circle in circles]
+        more = evidence.of_dispatches(snapshot, dispatches, cost_ns=_cost(snapshot, circles))
+        return self.finding(
+            "receiver", names[0], message, detail=" ".join(names), path=first.path, line=first.line, **more
+        )
+
+
+def _path(steps: Sequence[Call]) -> str:
+    """One round: "`Left` → `push_right` → `Right` → `push_left` → `Left`"."""
+    parts = [f"`{short(name)}`" for dispatch, call in steps for name in (dispatch.sender, call.receiver)]
+    return " → ".join([*parts, f"`{short(steps[0][0].sender)}`"])
+
+
+def _cost(snapshot: Snapshot, circles: Sequence[Circle]) -> int:
+    """Time of the dispatches inside the first one that is part of the circle, in requests."""
+    return sum(
+        circle.steps[0][1].nested_ns for circle in circles if snapshot.request_of(circle.steps[0][0]) is not None
+    )
+
+
+def _circle_in(snapshot: Snapshot, tree: Sequence[Dispatch]) -> Circle | None:
+    deepest = max(tree, key=lambda dispatch: dispatch.depth)
+    if deepest.depth < LEAST_ROUNDS - 1:
+        return None
+    way = [*reversed(list(snapshot.around(deepest)))]
+    keys = [(dispatch.signal, dispatch.sender, call.receiver) for dispatch, call in way]
+    for start, key in enumerate(keys):
+        places = [index for index, other in enumerate(keys) if other == key]
+        if len(places) >= LEAST_ROUNDS - 1 and (rounds := len(places) + _comes_again(deepest, key)) >= LEAST_ROUNDS:
+            steps = tuple(way[start : places[1]])
+            if len({call.receiver for _dispatch, call in steps}) > 1 or _saves_its_instance(steps[0][1]):
+                senders = {(dispatch.signal, dispatch.sender) for dispatch, _call in steps}
+                number = sum((dispatch.signal, dispatch.sender) in senders for dispatch in tree)
+                return Circle(steps, rounds, number, deepest)
+    return None
+
+
+def _comes_again(deepest: Dispatch, key: tuple[str, str, str]) -> int:
+    """1 if the deepest dispatch, inside which nothing was sent, is one more round."""
+    signal, sender, receiver = key
+    return int((deepest.signal, deepest.sender) == (signal, sender) and receiver in {c.receiver for c in deepest.calls})
+
+
+def _saves_its_instance(call: ReceiverCall) -> bool:
+    function = function_at(call.path, call.line)
+    return function is not None and "instance" in arguments(function) and saves_argument(function, "instance")

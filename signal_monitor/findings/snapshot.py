@@ -1,0 +1,161 @@
+"""What the store holds for a period, read once for all rules."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from signal_monitor.conf import get_config
+from signal_monitor.records import Dispatch, Process, ReceiverCall, Request, SubjectKind
+from signal_monitor.stores.base import Store, Totals
+from signal_monitor.stores.filters import DispatchFilter
+from signal_monitor.thresholds import SlowLimits
+
+NOTABLE_READ = 1_500
+RECENT_READ = 1_500
+REQUESTS_READ = 2_000
+GONE_AFTER_SECONDS = 10.0
+"""A process that has not reported for so long is gone."""
+
+Call = tuple[Dispatch, ReceiverCall]
+Newer = Callable[[SubjectKind, str, Sequence[str]], int]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The records of a period, oldest first, and what several rules ask of them.
+
+    ``newer_count`` answers how often a receiver was called, or a signal or sender dispatched, without the processes
+    that it is given.
+    """
+
+    dispatches: Sequence[Dispatch] = ()
+    requests: Sequence[Request] = ()
+    receivers: Mapping[str, Totals] = field(default_factory=dict)
+    signals: Mapping[str, Totals] = field(default_factory=dict)
+    processes: Sequence[Process] = ()
+    limits: SlowLimits = field(default_factory=SlowLimits)
+    request_slow_ns: int | None = None
+    now: float = 0.0
+    newer_count: Newer = lambda _kind, _key, _left_out: 0
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Dispatch]:
+        """Dispatches by their ids."""
+        return {dispatch.id: dispatch for dispatch in self.dispatches}
+
+    @cached_property
+    def request_by_id(self) -> Mapping[str, Request]:
+        """Requests by their ids."""
+        return {request.id: request for request in self.requests}
+
+    @cached_property
+    def process_by_id(self) -> Mapping[str, Process]:
+        """Processes by their ids."""
+        return {process.id: process for process in self.processes}
+
+    @cached_property
+    def _children(self) -> Mapping[tuple[str, int | None], Sequence[Dispatch]]:
+        found: dict[tuple[str, int | None], list[Dispatch]] = defaultdict(list)
+        for dispatch in self.dispatches:
+            if dispatch.parent_id is not None:
+                found[dispatch.parent_id, dispatch.parent_index].append(dispatch)
+        return found
+
+    @cached_property
+    def trees(self) -> Mapping[str, Sequence[Dispatch]]:
+        """Dispatches by the outermost dispatch around them."""
+        found: dict[str, list[Dispatch]] = defaultdict(list)
+        for dispatch in self.dispatches:
+            found[dispatch.root_id].append(dispatch)
+        return found
+
+    @cached_property
+    def of_origin(self) -> Mapping[str, Sequence[Dispatch]]:
+        """Dispatches by the request, task or command that they belong to."""
+        found: dict[str, list[Dispatch]] = defaultdict(list)
+        for dispatch in self.dispatches:
+            if dispatch.origin_id is not None:
+                found[dispatch.origin_id].append(dispatch)
+        return found
+
+    @cached_property
+    def calls(self) -> Mapping[str, Sequence[Call]]:
+        """The stored calls of each receiver."""
+        found: dict[str, list[Call]] = defaultdict(list)
+        for dispatch in self.dispatches:
+            for call in dispatch.calls:
+                found[call.receiver].append((dispatch, call))
+        return found
+
+    def sent_by(self, dispatch: Dispatch, call: ReceiverCall) -> Sequence[Dispatch]:
+        """The dispatches that a receiver call has sent."""
+        return self._children.get((dispatch.id, call.index), ())
+
+    def around(self, dispatch: Dispatch) -> Iterator[Call]:
+        """The receiver calls around a dispatch, innermost first, with their dispatches."""
+        while dispatch.parent_id is not None and (parent := self.by_id.get(dispatch.parent_id)) is not None:
+            index = dispatch.parent_index
+            call = next((call for call in parent.calls if call.index == index), None)
+            if call is None:
+                return
+            yield parent, call
+            dispatch = parent
+
+    def request_of(self, dispatch: Dispatch) -> Request | None:
+        """The request of a dispatch, if it has ended and is stored."""
+        return self.request_by_id.get(dispatch.origin_id or "") if dispatch.origin_kind == "request" else None
+
+    def count(self, receiver: str, at_least: int = 0) -> int:
+        """How often a receiver was called in the period."""
+        totals = self.receivers.get(receiver)
+        return max(totals.count if totals else 0, at_least)
+
+    def is_alive(self, process: Process) -> bool:
+        """Whether a process still reports."""
+        return process.ended_at is None and self.now - process.seen_at <= GONE_AFTER_SECONDS
+
+
+def read(store: Store, since: float | None = None) -> Snapshot:
+    """Read what the store holds; from ``since`` on, in seconds since the epoch."""
+    config = get_config()
+
+    def newer_count(kind: SubjectKind, key: str, left_out: Sequence[str]) -> int:
+        return sum(row.count for row in store.totals(kind, since, key, left_out))
+
+    return Snapshot(
+        dispatches=_dispatches(store, since or 0.0),
+        requests=_requests(store, since or 0.0),
+        receivers=_totals(store, "receiver", since),
+        signals=_totals(store, "signal", since),
+        processes=store.processes(),
+        limits=config.slow_limits,
+        request_slow_ns=config.request_slow_ns,
+        now=time.time(),
+        newer_count=newer_count,
+    )
+
+
+def _dispatches(store: Store, since: float) -> list[Dispatch]:
+    where = (
+        (DispatchFilter(ended_since=since, failed=True), NOTABLE_READ),
+        (DispatchFilter(ended_since=since, slow=True), NOTABLE_READ),
+        (DispatchFilter(ended_since=since), RECENT_READ),
+    )
+    return _oldest_first(row for wanted, limit in where for row in store.dispatches(wanted, limit))
+
+
+def _oldest_first(rows: Iterable[Dispatch]) -> list[Dispatch]:
+    found = {row.id: row for row in rows}
+    return sorted(found.values(), key=lambda row: (row.started_at, row.depth))
+
+
+def _requests(store: Store, since: float) -> list[Request]:
+    return [row for row in reversed(store.requests(REQUESTS_READ)) if row.started_at + row.duration_ns / 1e9 >= since]
+
+
+def _totals(store: Store, kind: SubjectKind, since: float | None) -> dict[str, Totals]:
+    return {row.key: row for row in store.totals(kind, since)}

@@ -1,0 +1,71 @@
+"""What the source of a receiver says, read and parsed, never run."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from .call_sites import changed_at, parsed
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def function_at(path: str | None, line: int | None) -> Function | None:
+    """The function that is defined at a line, or has its first decorator there; None if it cannot be read."""
+    tree = parsed(path, changed_at(path)) if path else None
+    if tree is None:
+        return None
+    for node in ast.walk(tree):
+        if isinstance(node, Function) and line in set(_first_lines(node)):
+            return node
+    return None
+
+
+def _first_lines(node: Function) -> Iterator[int]:
+    yield node.lineno
+    yield from (decorator.lineno for decorator in node.decorator_list[:1])
+
+
+def arguments(function: Function) -> list[str]:
+    """The names of its arguments, without ``*args`` and ``**kwargs``."""
+    given = function.args
+    return [each.arg for each in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+
+
+def names_read(function: Function) -> set[str]:
+    """The names that its body uses, with those that it looks up as text: ``kwargs["created"]``."""
+    found = {node.id for node in _body(function) if isinstance(node, ast.Name)}
+    return found | {
+        node.value for node in _body(function) if isinstance(node, ast.Constant) and type(node.value) is str
+    }
+
+
+def passes_on_kwargs(function: Function) -> bool:
+    """Whether it hands all its keyword arguments to something else."""
+    kwargs = function.args.kwarg
+    if kwargs is None:
+        return False
+    return any(
+        isinstance(node, ast.keyword) and node.arg is None and _is_name(node.value, kwargs.arg)
+        for node in _body(function)
+    )
+
+
+def saves_argument(function: Function, argument: str) -> bool:
+    """Whether it calls ``save()`` of one of its arguments."""
+    return any(
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in {"save", "asave"}
+        and _is_name(node.func.value, argument)
+        for node in _body(function)
+    )
+
+
+def _body(function: Function) -> Iterator[ast.AST]:
+    for statement in function.body:
+        yield from ast.walk(statement)
+
+
+def _is_name(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name

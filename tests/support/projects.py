@@ -1,0 +1,123 @@
+"""Small projects that run as processes of their own and write to a store that the test reads."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from signal_monitor.findings import Finding, find
+from signal_monitor.stores import Store, open_store
+from tests.support.servers import ROOT
+
+RUN = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
+import django
+django.setup()
+from django.core.management import call_command
+from django.db import connection
+if "auth_user" not in connection.introspection.table_names():
+    call_command("migrate", run_syncdb=True, verbosity=0)
+from django.test import Client
+def get(path, client=Client(raise_request_exception=False)):
+    return client.get(path)
+import act
+from signal_monitor import pipeline
+pipeline.flush()
+"""
+SETTINGS = """
+DEBUG = {debug}
+SECRET_KEY = "x"
+ALLOWED_HOSTS = ["*"]
+INSTALLED_APPS = ["signal_monitor", "shop",
+    "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"]
+MIDDLEWARE = ["signal_monitor.middleware.SignalMonitorMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware", "django.contrib.auth.middleware.AuthenticationMiddleware"]
+ROOT_URLCONF = "shop.urls"
+DATABASES = {{"default": {{"ENGINE": "django.db.backends.sqlite3", "NAME": r"{root}/db.sqlite3"}}}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+SIGNAL_MONITOR = {{"STORE": r"sqlite:///{root}/store.sqlite3", "SAMPLE_PER_SECOND": 5000, **{monitor}}}
+{more}
+"""
+APPS = """
+from django.apps import AppConfig
+class ShopConfig(AppConfig):
+    name = "shop"
+    def ready(self):
+        from shop import receivers
+"""
+URLS = """
+from shop import views
+from django.urls import path
+urlpatterns = [path(name + "/", view, name=name) for name, view in vars(views).items() if name.startswith("view_")]
+"""
+
+
+@dataclass
+class Project:
+    """A project with one app, ``shop``; each run is a process that executes ``act`` and ends."""
+
+    root: Path
+    debug: bool = True
+    monitor: dict[str, object] = field(default_factory=dict)
+
+    def write(self, more_settings: str = "", **modules: str) -> Project:
+        """Write modules of the app: their names and their text."""
+        shop = self.root / "shop"
+        shop.mkdir(exist_ok=True)
+        settings = SETTINGS.format(debug=self.debug, root=self.root, monitor=self.monitor, more=more_settings)
+        (self.root / "settings.py").write_text(settings, encoding="utf-8")
+        (self.root / "run.py").write_text(RUN, encoding="utf-8")
+        defaults = {
+            "__init__": "",
+            "apps": APPS,
+            "urls": URLS,
+            "models": "",
+            "signals": "",
+            "receivers": "",
+            "views": "",
+        }
+        for name, text in {**({} if (shop / "apps.py").exists() else defaults), **modules}.items():
+            (shop / f"{name}.py").write_text(textwrap.dedent(text), encoding="utf-8")
+        return self
+
+    def run(self, act: str, *, fails: bool = False) -> str:
+        """Run lines in a new process; ``get("/path/")`` is there. Answers what it printed."""
+        (self.root / "act.py").write_text(f"from run import *\n{textwrap.dedent(act)}", encoding="utf-8")
+        return self.command("run.py", fails=fails)
+
+    def command(self, *arguments: str, fails: bool = False) -> str:
+        """Run Python with these arguments in the project."""
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "DEMO_", "TESTS_"))
+        }
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.root,
+            env={**kept, "PYTHONPATH": f"{self.root}{os.pathsep}{ROOT}", "DJANGO_SETTINGS_MODULE": "settings"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        printed = done.stdout + done.stderr
+        assert bool(done.returncode) is fails, printed
+        return printed
+
+    @property
+    def store(self) -> Store:
+        """The store that the processes have written to."""
+        return open_store(f"sqlite:///{self.root}/store.sqlite3")
+
+    def findings(self) -> dict[str, Finding]:
+        """What is found in it, by the names of the rules; AssertionError if a rule has found several."""
+        store = self.store
+        found = find(store)
+        store.close()
+        by_name = {finding.name: finding for finding in found}
+        assert len(by_name) == len(found), [finding.message for finding in found]
+        return by_name

@@ -128,7 +128,8 @@ def explained() -> str:
 
 
 def _explained(rule: Rule) -> str:
-    return f"### {rule.code}\n\n**{rule.title}** ({code(rule.name)}, {rule.level}). {rule.what}\n\n*What to do:* {rule.remedy}"
+    head = f"### {rule.code}\n\n**{rule.title}** ({code(rule.name)}, {rule.level})."
+    return f"{head} {rule.what}\n\n*What to do:* {rule.remedy}"
 
 
 TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {

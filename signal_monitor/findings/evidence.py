@@ -7,6 +7,7 @@ from typing import Any
 
 from signal_monitor.records import Dispatch, Frame, ReceiverCall, Request
 
+from .own import is_own
 from .snapshot import Call, Snapshot
 
 EXAMPLES = 5
@@ -74,6 +75,16 @@ def seen_at(call: ReceiverCall) -> str:
     if frame is None or (frame.path == call.path and frame.function.rpartition(".")[2] == _last(call.receiver)):
         return ""
     return frame.function.rpartition(".")[2]
+
+
+def began_at(snapshot: Snapshot, root: Dispatch, first: ReceiverCall) -> Frame | None:
+    """Where the outermost dispatch of a tree was sent; its own record, or a stack that was taken inside it, tells."""
+    if root.call_site is not None:
+        return root.call_site
+    stack = next((dispatch.stack for dispatch in snapshot.trees[root.root_id] if dispatch.stack), ())
+    name = _last(first.receiver)
+    inside = next((i for i, at in enumerate(stack) if at.path == first.path and _last(at.function) == name), 0)
+    return next((frame for frame in reversed(stack[:inside]) if is_own(frame.path)), None)
 
 
 def _last(name: str) -> str:

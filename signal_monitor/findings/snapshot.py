@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -21,16 +21,11 @@ GONE_AFTER_SECONDS = 10.0
 """A process that has not reported for so long is gone."""
 
 Call = tuple[Dispatch, ReceiverCall]
-Newer = Callable[[SubjectKind, str, Sequence[str]], int]
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The records of a period, oldest first, and what several rules ask of them.
-
-    ``newer_count`` answers how often a receiver was called, or a signal or sender dispatched, without the processes
-    that it is given.
-    """
+    """The records of a period, oldest first, and what several rules ask of them."""
 
     dispatches: Sequence[Dispatch] = ()
     requests: Sequence[Request] = ()
@@ -40,7 +35,6 @@ class Snapshot:
     limits: SlowLimits = field(default_factory=SlowLimits)
     request_slow_ns: int | None = None
     now: float = 0.0
-    newer_count: Newer = lambda _kind, _key, _left_out: 0
 
     @cached_property
     def by_id(self) -> Mapping[str, Dispatch]:
@@ -123,9 +117,6 @@ def read(store: Store, since: float | None = None) -> Snapshot:
     """Read what the store holds; from ``since`` on, in seconds since the epoch."""
     config = get_config()
 
-    def newer_count(kind: SubjectKind, key: str, left_out: Sequence[str]) -> int:
-        return sum(row.count for row in store.totals(kind, since, key, left_out))
-
     return Snapshot(
         dispatches=_dispatches(store, since or 0.0),
         requests=_requests(store, since or 0.0),
@@ -135,7 +126,6 @@ def read(store: Store, since: float | None = None) -> Snapshot:
         limits=config.slow_limits,
         request_slow_ns=config.request_slow_ns,
         now=time.time(),
-        newer_count=newer_count,
     )
 
 

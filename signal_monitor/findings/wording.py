@@ -55,7 +55,7 @@ def plural(count: int, noun: str, several: str = "") -> str:
 
 def of(part: int, whole: int, noun: str, several: str = "") -> str:
     """A part of a whole: "1 of 28 responses"."""
-    return f"{part:,} of {plural(whole, noun, several)}" if whole >= part else plural(part, noun, several)
+    return f"{part:,} of {max(part, whole):,} {several or f'{noun}s'}"
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:

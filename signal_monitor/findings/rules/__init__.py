@@ -23,7 +23,7 @@ from .slow_receiver import SlowReceiver
 from .swallowed import Swallowed
 from .wrong_arguments import WrongArguments
 
-__all__ = ["RECORD_RULES", "RULES", "NotRun"]
+__all__ = ["RECORD_RULES", "RULES", "Hanging", "NotRun"]
 
 RECORD_RULES: Sequence[RecordRule] = (
     SlowReceiver(),

@@ -58,9 +58,7 @@ def _meets(call: ReceiverCall) -> bool:
     failure = call.failure
     if failure is None:
         return False
-    return failure.type == NOT_ASYNC or (
-        failure.type == "builtins.RuntimeError" and (failure.message or "").startswith(ON_LOOP)
-    )
+    return failure.type == NOT_ASYNC or (failure.type == "RuntimeError" and (failure.message or "").startswith(ON_LOOP))
 
 
 def _came_from_inside(snapshot: Snapshot, one: Call) -> bool:

@@ -34,8 +34,7 @@ class Hanging(RecordRule):
                         yield self._finding(snapshot, process, call)
 
     def _finding(self, snapshot: Snapshot, process: Process, call: RunningCall) -> Finding:
-        totals = snapshot.receivers.get(call.receiver)
-        path, line = (totals.path, totals.line) if totals else (None, None)
+        path, line = _place_of(snapshot, call)
         last = call.stack[-1] if call.stack else None
         now = f", now in `{last.function.rpartition('.')[2]}` ({place(last.path, last.line)})" if last else ""
         running_ns = _running_ns(snapshot, call)
@@ -53,6 +52,16 @@ class Hanging(RecordRule):
             dispatches=(call.dispatch_id,),
             processes=(process.id,),
         )
+
+
+def _place_of(snapshot: Snapshot, call: RunningCall) -> tuple[str | None, int | None]:
+    """Where the receiver is defined; where it is now, if no call of it has ended yet."""
+    totals = snapshot.receivers.get(call.receiver)
+    if totals is not None and totals.path:
+        return totals.path, totals.line
+    name = call.receiver.rpartition(".")[2]
+    frame = next((frame for frame in call.stack if frame.function.rpartition(".")[2] == name), None)
+    return (frame.path, frame.line) if frame else (None, None)
 
 
 def _running_ns(snapshot: Snapshot, call: RunningCall) -> int:

@@ -63,9 +63,7 @@ class ProgrammingError(RecordRule):
 
 def _is_mistake(snapshot: Snapshot, calls: Sequence[Call]) -> bool:
     types = {call.failure.type if call.failure else "" for _dispatch, call in calls}
-    if len(types) != 1 or not next(iter(types)).startswith("builtins."):
-        return False
-    if next(iter(types)).rpartition(".")[2] not in ERRORS:
+    if len(types) != 1 or next(iter(types)) not in ERRORS:
         return False
     requests = [snapshot.request_of(dispatch) for dispatch, _call in calls]
     # Those that end requests, are swallowed or never enter the receiver are told by other rules.

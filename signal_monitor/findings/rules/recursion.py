@@ -65,7 +65,7 @@ class Recursion(RecordRule):
             whom = f"{named(first.receiver, first.path, first.line)} calls itself"
         else:
             whom = f"{listed([named(name, call.path, call.line) for name, call in calls.items()])} call each other"
-        sender = sent_at(root.call_site)
+        sender = sent_at(evidence.began_at(snapshot, root, first))
         began = (
             f"one save{f' by {sender}' if sender else ''} became {plural(worst.dispatches, 'dispatch', 'dispatches')} "
         )

@@ -65,9 +65,9 @@ class SlowReceiver(RecordRule):
 
 def _counts(one: Call, snapshot: Snapshot) -> bool:
     dispatch, call = one
-    if call.severity == "normal" or not call.self_ns or dispatch.signal == AFTER_RESPONSE:
+    # Work after the response, on the event loop and at a login has rules of its own.
+    if call.severity == "normal" or not call.self_ns or dispatch.signal == AFTER_RESPONSE or dispatch.blocked_loop:
         return False
-    # That is told by its own rule.
     return not any(around.receiver == UPDATE_LAST_LOGIN for _outer, around in snapshot.around(dispatch))
 
 

@@ -61,7 +61,7 @@ class WrongArguments(RecordRule):
 def arguments_of(call: ReceiverCall) -> list[str]:
     """The arguments for which a call failed before it entered the receiver; none for any other failure."""
     failure = call.failure
-    if failure is None or failure.type != "builtins.TypeError" or not failure.message:
+    if failure is None or failure.type != "TypeError" or not failure.message:
         return []
     if any((frame.path, frame.function.rpartition(".")[2]) == (call.path, _last(call)) for frame in failure.traceback):
         return []

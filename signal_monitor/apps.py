@@ -38,6 +38,7 @@ class SignalMonitorConfig(AppConfig):
     def ready(self) -> None:
         """Start as configured."""
         from . import checks  # noqa: F401 - registers the system checks
+        from .findings import system_checks  # noqa: F401 - the same
 
         call_on_change(restart)
         start(get_config())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from signal_monitor.finding import Finding, Level
 from signal_monitor.records import SubjectKind
 
+from .connected import LiveSignal
 from .snapshot import Snapshot
 
 
@@ -48,3 +49,16 @@ class RecordRule(Rule):
     @abstractmethod
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
         """The findings in what the store holds."""
+
+
+class RegistryRule(Rule):
+    """A rule about what is connected: evaluated in each process, with the real objects.
+
+    Those that are ``certain`` are system checks too.
+    """
+
+    certain: ClassVar[bool] = True
+
+    @abstractmethod
+    def check(self, signals: Sequence[LiveSignal]) -> Iterator[Finding]:
+        """The findings among what is connected."""

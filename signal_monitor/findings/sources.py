@@ -69,3 +69,47 @@ def _body(function: Function) -> Iterator[ast.AST]:
 
 def _is_name(node: ast.AST, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name
+
+
+def sender_expression(path: str | None, line: int | None) -> ast.expr | None:
+    """What the source gives as the sender of a receiver: in its decorator, or in a ``connect()`` of its module."""
+    function = function_at(path, line)
+    tree = parsed(path, changed_at(path)) if path else None
+    if function is None or tree is None:
+        return None
+    given = [*_in_decorators(function), *_in_connects(tree, function.name)]
+    return _resolved(tree, given[0]) if len(given) == 1 else None
+
+
+def _in_decorators(function: Function) -> Iterator[ast.expr]:
+    for decorator in function.decorator_list:
+        if isinstance(decorator, ast.Call):
+            yield from (keyword.value for keyword in decorator.keywords if keyword.arg == "sender")
+
+
+def _in_connects(tree: ast.Module, name: str) -> Iterator[ast.expr]:
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not node.args or not _is_name(node.args[0], name):
+            continue
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "connect":
+            yield from node.args[1:2]
+            yield from (keyword.value for keyword in node.keywords if keyword.arg == "sender")
+
+
+def _resolved(tree: ast.Module, value: ast.expr) -> ast.expr:
+    """An expression, or what its name is set to once in the module."""
+    if not isinstance(value, ast.Name):
+        return value
+    found = [
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and any(_is_name(target, value.id) for target in node.targets)
+    ]
+    return found[0] if len(found) == 1 else value
+
+
+def attributes(function: Function, argument: str) -> tuple[set[str], set[str]]:
+    """The attributes of an argument that a function reads, and those that it sets."""
+    used = [node for node in _body(function) if isinstance(node, ast.Attribute) and _is_name(node.value, argument)]
+    read = {node.attr for node in used if isinstance(node.ctx, ast.Load)}
+    return read, {node.attr for node in used if isinstance(node.ctx, ast.Store)}

@@ -1,29 +1,40 @@
-"""The rules: one module for each; those of ``RECORD_RULES`` read the store."""
+"""The rules: one module for each.
+
+Those of ``REGISTRY_RULES`` look at what is connected, those of ``RECORD_RULES`` at what the store holds.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from signal_monitor.findings.base import RecordRule, Rule
+from signal_monitor.findings.base import RecordRule, RegistryRule, Rule
 
 from .after_response import AfterResponse
 from .async_and_sync import AsyncAndSync
 from .async_under_send import AsyncUnderSend
 from .blocks_loop import BlocksLoop
 from .chain import Chain
+from .connected_again import ConnectedAgain
 from .hanging import Hanging
+from .hides_errors import HidesErrors
+from .local_function import LocalFunction
 from .login import Login
+from .m2m_sender import M2mSender
+from .never_imported import NeverImported
+from .never_sender import NeverSender
 from .not_run import NotRun
 from .per_row import PerRow
 from .post_migrate import PostMigrate
 from .programming_error import ProgrammingError
 from .raises_into_caller import RaisesIntoCaller
+from .read_before_set import ReadBeforeSet
 from .recursion import Recursion
 from .slow_receiver import SlowReceiver
 from .swallowed import Swallowed
+from .through_rows import ThroughRows
 from .wrong_arguments import WrongArguments
 
-__all__ = ["RECORD_RULES", "RULES", "Hanging", "NotRun"]
+__all__ = ["RECORD_RULES", "REGISTRY_RULES", "RULES", "Hanging", "NeverImported", "NotRun"]
 
 RECORD_RULES: Sequence[RecordRule] = (
     SlowReceiver(),
@@ -43,5 +54,15 @@ RECORD_RULES: Sequence[RecordRule] = (
     ProgrammingError(),
     AsyncUnderSend(),
 )
-RULES: Sequence[Rule] = (*RECORD_RULES,)
+REGISTRY_RULES: Sequence[RegistryRule] = (
+    M2mSender(),
+    ThroughRows(),
+    NeverSender(),
+    LocalFunction(),
+    ConnectedAgain(),
+    HidesErrors(),
+    ReadBeforeSet(),
+    NeverImported(),
+)
+RULES: Sequence[Rule] = (*REGISTRY_RULES, *RECORD_RULES)
 """All rules, in the order of their codes."""

@@ -1,0 +1,193 @@
+"""The project's own Python files, and which of them are imported."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from django.apps import AppConfig, apps
+from django.conf import settings
+
+from .call_sites import changed_at, parsed
+from .own import is_own
+
+MAX_FILES = 3_000
+MAX_TEXT = 200
+IMPORTERS = re.compile("import|discover|load")
+"""What functions are called that import a module by its name."""
+LEFT_OUT = {"tests", "testing", "migrations", "management", "conftest.py", "celery.py", "node_modules", "__pycache__"}
+SIGNAL_MODULES = (
+    "django.db.models.signals",
+    "django.core.signals",
+    "django.contrib.auth.signals",
+    "django.db.backends.signals",
+    "django.test.signals",
+)
+
+
+def own_apps() -> list[AppConfig]:
+    """The installed apps that are the project's own."""
+    return [
+        config for config in apps.get_app_configs() if is_own(f"{config.path}/") and config.name != "signal_monitor"
+    ]
+
+
+def files_of(config: AppConfig) -> Iterator[Path]:
+    """The Python files of an app, without tests, migrations, commands and other apps inside it."""
+    others = [Path(other.path) for other in apps.get_app_configs() if other is not config]
+    inner = [other for other in others if other.is_relative_to(config.path)]
+    for path in sorted(Path(config.path).rglob("*.py")):
+        parts = path.relative_to(config.path).parts
+        in_other = any(path.is_relative_to(other) for other in inner)
+        if not in_other and not LEFT_OUT & set(parts) and not path.name.startswith(("test_", "tests")):
+            yield path
+
+
+def module_name(config: AppConfig, path: Path) -> str:
+    """The name under which a file of an app would be imported."""
+    parts = list(path.relative_to(config.path).with_suffix("").parts)
+    if parts[-1] == "__init__":
+        parts.pop()
+    return ".".join([config.name, *parts])
+
+
+def imported_files() -> set[str]:
+    """The files of all modules that are imported, whatever their names."""
+    return {file for name in list(sys.modules) if (file := _file_of(name))}
+
+
+def connected_in(path: Path) -> list[tuple[str, int]]:
+    """The functions that a file would connect to signals when it is imported, with their lines."""
+    text = _bytes(path, changed_at(str(path)))
+    tree = parsed(str(path), changed_at(str(path))) if b"receiver" in text or b".connect(" in text else None
+    if tree is None:
+        return []
+    decorators, signals = _names_of(tree)
+    found = [
+        (node.name, node.lineno)
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and any(isinstance(each, ast.Call) and _is_receiver(each.func, decorators) for each in node.decorator_list)
+    ]
+    return [*found, *(row for node in tree.body for row in _connected_by(node, signals))]
+
+
+@lru_cache(maxsize=MAX_FILES)
+def _bytes(path: Path, _changed_at: int) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _names_of(tree: ast.Module) -> tuple[set[str], set[str]]:
+    """What a module calls ``django.dispatch.receiver``, and the signals of Django that it imports."""
+    decorators, signals = set(), set()
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            for alias in node.names:
+                if node.module in {"django.dispatch", "django.dispatch.dispatcher"} and alias.name == "receiver":
+                    decorators.add(alias.asname or alias.name)
+                if node.module in SIGNAL_MODULES:
+                    signals.add(alias.asname or alias.name)
+    return decorators, signals
+
+
+def _is_receiver(function: ast.expr, decorators: set[str]) -> bool:
+    if isinstance(function, ast.Name):
+        return function.id in decorators
+    return ast.unparse(function) in {"django.dispatch.receiver", "dispatch.receiver"}
+
+
+def _connected_by(node: ast.stmt, signals: set[str]) -> Iterator[tuple[str, int]]:
+    call = node.value if isinstance(node, ast.Expr) else None
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or call.func.attr != "connect":
+        return
+    if isinstance(call.func.value, ast.Name) and call.func.value.id in signals and call.args:
+        yield ast.unparse(call.args[0]), node.lineno
+
+
+def mentions(project: tuple[Path, ...], module: str, file: Path) -> bool:
+    """Whether another file of the project imports a module, or has its name as text, as for ``import_module()``."""
+    names = {module, module.rpartition(".")[2], *_ends(module)}
+    last = module.rpartition(".")[2].encode()
+    # Few files have the name, and only these are parsed.
+    named = [path for path in project if path != file and last in _bytes(path, changed_at(str(path)))]
+    return any(
+        not names.isdisjoint(_imports(path, changed_at(str(path))).texts) or _is_imported(path, file, module)
+        for path in named
+    )
+
+
+def _ends(module: str) -> list[str]:
+    """The ends of a dotted name with two parts or more: "pitfalls.receivers" of "demo.pitfalls.receivers"."""
+    parts = module.split(".")
+    return [".".join(parts[start:]) for start in range(len(parts) - 1)]
+
+
+def _is_imported(by: Path, file: Path, module: str) -> bool:
+    found, ends = _imports(by, changed_at(str(by))), {module, *_ends(module)}
+    target = file.parent if file.name == "__init__.py" else file.with_suffix("")
+    return not ends.isdisjoint(found.modules) or target in found.paths
+
+
+class Imports(NamedTuple):
+    """What a file imports: by absolute name, by path if the import is relative; and the texts in it."""
+
+    modules: frozenset[str]
+    paths: frozenset[Path]
+    texts: frozenset[str]
+
+
+@lru_cache(maxsize=MAX_FILES)
+def _imports(path: Path, changed_at_ns: int) -> Imports:
+    tree = parsed(str(path), changed_at_ns)
+    modules: set[str] = set()
+    paths: set[Path] = set()
+    texts: set[str] = set()
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            base = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+            paths |= {base, *(base / alias.name for alias in node.names)}
+        elif isinstance(node, ast.ImportFrom):
+            modules |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module or ""}
+        elif isinstance(node, ast.Call) and IMPORTERS.search(ast.unparse(node.func)):
+            texts |= {each.lstrip(".") for each in _texts(node)}
+        elif isinstance(node, ast.Constant):
+            texts |= {each for each in _texts(node) if "." in each}
+    return Imports(frozenset(modules), frozenset(paths), frozenset(texts))
+
+
+def _texts(node: ast.AST) -> Iterator[str]:
+    for each in ast.walk(node):
+        if isinstance(each, ast.Constant) and type(each.value) is str and len(each.value) < MAX_TEXT:
+            yield each.value
+
+
+def project_files() -> tuple[Path, ...]:
+    """The project's own files that may import a receiver's module: those of its apps, and those beside its settings."""
+    found = {path for config in own_apps() for path in Path(config.path).rglob("*.py")}
+    roots = {Path(file).parent for name in ("ROOT_URLCONF", "settings") if (file := _file_of_setting(name))}
+    found |= {path for root in roots for path in (*root.glob("*.py"), *root.parent.glob("*.py"))}
+    return tuple(sorted(found)[:MAX_FILES])
+
+
+def _file_of_setting(name: str) -> str:
+    module = settings.SETTINGS_MODULE if name == "settings" else getattr(settings, name, None)
+    return _file_of(str(module))
+
+
+def _file_of(module: str) -> str:
+    """The file of an imported module, without loading one that is lazy."""
+    try:
+        file = object.__getattribute__(sys.modules.get(module), "__dict__").get("__file__")
+    except AttributeError:  # whatever stands for a module there
+        return ""
+    return file if type(file) is str else ""

@@ -1,0 +1,93 @@
+"""A receiver that hides its own errors."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from signal_monitor.finding import Finding
+from signal_monitor.findings.base import RegistryRule
+from signal_monitor.findings.connected import LiveSignal, connections
+from signal_monitor.findings.own import is_own
+from signal_monitor.findings.sources import Function, function_at
+from signal_monitor.findings.wording import named
+
+EVERYTHING = {"Exception", "BaseException"}
+
+
+class HidesErrors(RegistryRule):
+    """A try around its whole body, whose handler for everything does nothing."""
+
+    code = "W108"
+    name = "hides-errors"
+    title = "A receiver that hides its own errors"
+    what = "Nobody sees an error in it: not the sender, not the log, and its calls count as successful."
+    remedy = "Catch what you expect, such as `ObjectDoesNotExist`, and log the rest with `logger.exception(…)`."
+    minimum = (
+        "A `try` around the body of one of the project's receivers, or `contextlib.suppress()`, that takes every "
+        "exception and neither logs, raises nor uses it."
+    )
+    innocent = "`except ObjectDoesNotExist: pass`; a handler that logs; `contextlib.suppress(FileNotFoundError)`."
+
+    def check(self, signals: Sequence[LiveSignal]) -> Iterator[Finding]:
+        seen = set()
+        for connection in connections(signals):
+            if connection.name in seen or not is_own(connection.path):
+                continue
+            seen.add(connection.name)
+            function = function_at(connection.path, connection.line)
+            if function is not None and (what := hidden_by(function)):
+                message = (
+                    f"{named(connection.name, connection.path, connection.line)} drops every exception: `{what}`. "
+                )
+                message += "Errors in it are seen by nobody, and its calls count as successful."
+                where = {"path": connection.path, "line": connection.line}
+                yield self.finding("receiver", connection.name, message, **where)
+
+
+def hidden_by(function: Function) -> str:
+    """The line that drops every exception of a function: "except Exception: pass"; "" if there is none."""
+    body = [each for each in function.body if not _is_trivial(each)]
+    if len(body) != 1:
+        return ""
+    if isinstance(body[0], ast.With | ast.AsyncWith):
+        suppressed = [each for item in body[0].items for each in _suppressed(item.context_expr)]
+        return f"with suppress({suppressed[0]})" if suppressed else ""
+    if not isinstance(body[0], ast.Try):
+        return ""
+    handler = next((each for each in body[0].handlers if _takes_everything(each.type)), None)
+    if handler is None or not all(_does_nothing(each) for each in handler.body):
+        return ""
+    kind = f" {ast.unparse(handler.type)}" if handler.type is not None else ""
+    return f"except{kind}: {'; '.join(map(ast.unparse, handler.body))}"
+
+
+def _is_trivial(statement: ast.stmt) -> bool:
+    """Whether a statement cannot be what fails: a docstring, a ``return`` of nothing, an import or a constant."""
+    if isinstance(statement, ast.Return):
+        return statement.value is None or isinstance(statement.value, ast.Constant)
+    if isinstance(statement, ast.Assign):
+        return isinstance(statement.value, ast.Constant | ast.Name)
+    return isinstance(statement, ast.Import | ast.ImportFrom | ast.Pass) or _is_constant(statement)
+
+
+def _is_constant(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _takes_everything(kind: ast.expr | None) -> bool:
+    if kind is None:
+        return True
+    kinds = kind.elts if isinstance(kind, ast.Tuple) else [kind]
+    return any(isinstance(each, ast.Name) and each.id in EVERYTHING for each in kinds)
+
+
+def _does_nothing(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Return):
+        return statement.value is None or isinstance(statement.value, ast.Constant)
+    return isinstance(statement, ast.Pass | ast.Continue) or _is_constant(statement)
+
+
+def _suppressed(manager: ast.expr) -> Iterator[str]:
+    if isinstance(manager, ast.Call) and ast.unparse(manager.func) in {"suppress", "contextlib.suppress"}:
+        yield from (each.id for each in manager.args if isinstance(each, ast.Name) and each.id in EVERYTHING)

@@ -1,0 +1,30 @@
+"""System checks: what is wrong with the signals of a project for certain, without running it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.checks import CheckMessage, Warning, register  # noqa: A004 - Django's name for it
+
+from signal_monitor.conf import get_config
+from signal_monitor.finding import Finding
+from signal_monitor.problem import TAG
+
+from .silencing import unsilenced
+from .static import findings_here
+
+
+@register(TAG)
+def check_signals(app_configs: object, **_kwargs: Any) -> list[CheckMessage]:  # noqa: ANN401 - Django's signature
+    """Report what the rules find that are certain, unless the monitor is disabled."""
+    if not get_config().ENABLED:
+        return []
+    return [_message(finding) for finding in unsilenced(findings_here(certain=True))]
+
+
+def _message(finding: Finding) -> CheckMessage:
+    return Warning(_plain(finding.message), hint=_plain(finding.advice), id=f"{TAG}.{finding.code}")
+
+
+def _plain(text: str) -> str:
+    return text.replace("`", "")

@@ -282,12 +282,12 @@ NEVER_RUNS = {
 def test_each_mistake_is_found_by_its_rule(mistaken: Project) -> None:
     found = found_in(mistaken)
     assert found["W101", "count_toppings"] == (
-        "`count_toppings` (receivers.py:13) never runs: it is connected to `m2m_changed` with `sender=Pizza`, and "
+        "`count_toppings` (receivers.py:14) never runs: it is connected to `m2m_changed` with `sender=Pizza`, and "
         "`m2m_changed` is sent by `Pizza.toppings.through` and `Pizza.friends.through`."
     )
     assert found["W101", "count_pizzas"].endswith("`m2m_changed` is sent by the through models of fields.")
     assert found["W102", "note_row"] == (
-        "`note_row` (receivers.py:19) never runs: `Pizza_toppings` is made by Django for `Pizza.toppings`, and its rows "
+        "`note_row` (receivers.py:20) never runs: `Pizza_toppings` is made by Django for `Pizza.toppings`, and its rows "
         "send no `post_save` and `post_delete`. Changes of `toppings` are sent as `m2m_changed`."
     ) or found["W102", "note_row"].replace("`post_delete` and `post_save`", "`post_save` and `post_delete`")
     for name, reason in NEVER_RUNS.items():

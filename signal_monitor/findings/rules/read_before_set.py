@@ -9,7 +9,7 @@ from django.db.models.signals import pre_save
 
 from signal_monitor.finding import Finding
 from signal_monitor.findings.base import RegistryRule
-from signal_monitor.findings.connected import LiveConnection, LiveSignal
+from signal_monitor.findings.connected import LiveConnection, LiveSignal, connections
 from signal_monitor.findings.own import is_own
 from signal_monitor.findings.related import is_model, meta
 from signal_monitor.findings.sources import arguments, attributes, function_at
@@ -34,7 +34,7 @@ class ReadBeforeSet(RegistryRule):
     def check(self, signals: Sequence[LiveSignal]) -> Iterator[Finding]:
         for signal in signals:
             if signal.signal is pre_save:
-                rows = [each for each in signal.connections if each.receiver is not None and is_own(each.path)]
+                rows = [each for each in connections([signal]) if is_own(each.path)]
                 for earlier, later in combinations(rows, 2):
                     if earlier.sender is later.sender:
                         yield from self._found(earlier, later)

@@ -10,6 +10,7 @@ from functools import cached_property
 
 from signal_monitor.conf import get_config
 from signal_monitor.records import Dispatch, Process, ReceiverCall, Request, SubjectKind
+from signal_monitor.registry.records import Registry
 from signal_monitor.stores.base import Store, Totals
 from signal_monitor.stores.filters import DispatchFilter
 from signal_monitor.thresholds import SlowLimits
@@ -35,6 +36,7 @@ class Snapshot:
     limits: SlowLimits = field(default_factory=SlowLimits)
     request_slow_ns: int | None = None
     now: float = 0.0
+    registries: Sequence[Registry] = ()
 
     @cached_property
     def by_id(self) -> Mapping[str, Dispatch]:
@@ -126,6 +128,7 @@ def read(store: Store, since: float | None = None) -> Snapshot:
         limits=config.slow_limits,
         request_slow_ns=config.request_slow_ns,
         now=time.time(),
+        registries=_registries(store),
     )
 
 
@@ -149,3 +152,9 @@ def _requests(store: Store, since: float) -> list[Request]:
 
 def _totals(store: Store, kind: SubjectKind, since: float | None) -> dict[str, Totals]:
     return {row.key: row for row in store.totals(kind, since)}
+
+
+def _registries(store: Store) -> list[Registry]:
+    """What is connected in each process, as far as the store has it."""
+    read_all = getattr(store, "registries", None)
+    return list(read_all()) if read_all is not None else []

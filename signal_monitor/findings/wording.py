@@ -58,12 +58,12 @@ def of(part: int, whole: int, noun: str, several: str = "") -> str:
     return f"{part:,} of {max(part, whole):,} {several or f'{noun}s'}"
 
 
-def listed(names: Sequence[str], most: int = 3) -> str:
+def listed(names: Sequence[str], most: int = 3, word: str = "and") -> str:
     """Names in a sentence: "a, b and 4 more"."""
     shown, more = list(names[:most]), len(names) - most
     if more > 0:
         return f"{', '.join(shown)} and {more} more"
-    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown)
+    return f"{', '.join(shown[:-1])} {word} {shown[-1]}" if len(shown) > 1 else "".join(shown)
 
 
 def of_request(request: Request) -> str:

@@ -14,7 +14,10 @@ from .async_and_sync import AsyncAndSync
 from .async_under_send import AsyncUnderSend
 from .blocks_loop import BlocksLoop
 from .chain import Chain
+from .collected import Collected
 from .connected_again import ConnectedAgain
+from .connected_in_view import ConnectedInView
+from .disconnects_nothing import DisconnectsNothing
 from .hanging import Hanging
 from .hides_errors import HidesErrors
 from .local_function import LocalFunction
@@ -23,6 +26,8 @@ from .m2m_sender import M2mSender
 from .never_imported import NeverImported
 from .never_sender import NeverSender
 from .not_run import NotRun
+from .other_process import OtherProcess
+from .other_sender import OtherSender
 from .per_row import PerRow
 from .post_migrate import PostMigrate
 from .programming_error import ProgrammingError
@@ -32,6 +37,7 @@ from .recursion import Recursion
 from .slow_receiver import SlowReceiver
 from .swallowed import Swallowed
 from .through_rows import ThroughRows
+from .uid_taken import UidTaken
 from .wrong_arguments import WrongArguments
 
 __all__ = ["RECORD_RULES", "REGISTRY_RULES", "RULES", "Hanging", "NeverImported", "NotRun"]
@@ -53,6 +59,12 @@ RECORD_RULES: Sequence[RecordRule] = (
     WrongArguments(),
     ProgrammingError(),
     AsyncUnderSend(),
+    OtherSender(),
+    OtherProcess(),
+    Collected(),
+    UidTaken(),
+    DisconnectsNothing(),
+    ConnectedInView(),
 )
 REGISTRY_RULES: Sequence[RegistryRule] = (
     M2mSender(),
@@ -64,5 +76,5 @@ REGISTRY_RULES: Sequence[RegistryRule] = (
     ReadBeforeSet(),
     NeverImported(),
 )
-RULES: Sequence[Rule] = (*REGISTRY_RULES, *RECORD_RULES)
+RULES: Sequence[Rule] = sorted((*REGISTRY_RULES, *RECORD_RULES), key=lambda rule: (rule.code[0] != "W", rule.code))
 """All rules, in the order of their codes."""

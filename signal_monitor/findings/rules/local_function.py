@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 from collections.abc import Iterator, Sequence
-from types import FrameType, FunctionType
+from types import FrameType, FunctionType, GeneratorType
+
+from django.utils import inspect
 
 from signal_monitor.finding import Finding
 from signal_monitor.findings.base import RegistryRule
@@ -12,7 +15,9 @@ from signal_monitor.findings.connected import LiveConnection, LiveSignal, connec
 from signal_monitor.findings.wording import named, short
 
 LOCALS = "<locals>"
-CACHE_LINK = "_lru_list_elem"
+CACHE = type(functools.lru_cache(lambda: None))
+ASKING = {FrameType, GeneratorType, LiveConnection}
+"""What refers to a receiver because this rule looks at it."""
 
 
 class LocalFunction(RegistryRule):
@@ -34,7 +39,7 @@ class LocalFunction(RegistryRule):
         for connection in connections(signals):
             receiver = connection.receiver
             is_local = type(receiver) is FunctionType and LOCALS in receiver.__qualname__
-            if is_local and connection.weak and _is_held_by_cache_alone(receiver, connection):
+            if is_local and connection.weak and _is_held_by_cache_alone(receiver):
                 yield self._finding(connection)
 
     def _finding(self, connection: LiveConnection) -> Finding:
@@ -45,17 +50,14 @@ class LocalFunction(RegistryRule):
         return self.finding("receiver", connection.name, message, detail=connection.signal_name, **where)
 
 
-def _is_held_by_cache_alone(receiver: object, connection: LiveConnection) -> bool:
-    """Whether all that refers to a function are keys of a cache, this connection and the frames that ask."""
-    holders = [
-        each
-        for each in gc.get_referrers(receiver)
-        if each is not connection and type(each) is not FrameType and type(each) is not LiveConnection
-    ]
+def _is_held_by_cache_alone(receiver: object) -> bool:
+    """Whether all that refers to a function are keys of Django's cache."""
+    holders = [each for each in gc.get_referrers(receiver) if type(each) not in ASKING]
     return bool(holders) and all(_is_cache_key(each) for each in holders)
 
 
 def _is_cache_key(holder: object) -> bool:
     if type(holder) is not tuple:
         return False
-    return any(type(each).__name__ == CACHE_LINK for each in gc.get_referrers(holder))
+    caches = [each for each in vars(inspect).values() if type(each) is CACHE]
+    return any(each is cache for each in gc.get_referrers(holder) for cache in caches)

@@ -39,7 +39,7 @@ class ThroughRows(RegistryRule):
 
     def _finding(self, same: Sequence[LiveConnection], sender: type[models.Model]) -> Finding:
         first, field = same[0], field_of_through(sender)
-        signals = listed([f"`{short(each.signal_name)}`" for each in same])
+        signals = listed([f"`{short(each.signal_name)}`" for each in same], word="or")
         message = f"{named(first.name, first.path, first.line)} never runs: `{sender.__name__}` is made by Django"
         message += (
             f" for `{field}`, and its rows send no {signals}. Changes of `{field.rpartition('.')[2]}` are sent as "

@@ -1,0 +1,66 @@
+"""A weakly connected receiver that is gone, and would have been called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from signal_monitor.finding import Finding
+from signal_monitor.findings.base import RecordRule
+from signal_monitor.findings.own import is_own
+from signal_monitor.findings.snapshot import Snapshot
+from signal_monitor.findings.wording import named, place, short
+from signal_monitor.registry.records import DeadReceiver, Registry
+
+
+class Collected(RecordRule):
+    """It died before it was ever called, and its signal was sent."""
+
+    code = "R219"
+    name = "collected"
+    title = "A receiver that was lost to its weak reference"
+    level = "error"
+    what = (
+        "`connect()` holds receivers weakly. A local function, a lambda, a partial or the method of a temporary object "
+        "is gone when nothing else refers to it, and no error says so."
+    )
+    remedy = "Connect a function of the module, keep the object, or connect with `weak=False`."
+    minimum = "A receiver of the project's own that was never called before it was gone, and whose signal is sent."
+    innocent = "A temporary receiver that ran; receivers of Django's that go with historical models."
+
+    def check(self, snapshot: Snapshot) -> Iterator[Finding]:
+        for registry in snapshot.registries:
+            for died in registry.died:
+                if (
+                    is_own(died.path)
+                    and died.receiver not in snapshot.receivers
+                    and _was_sent(snapshot, registry, died)
+                ):
+                    yield self._finding(registry, died)
+
+    def _finding(self, registry: Registry, died: DeadReceiver) -> Finding:
+        message = f"{named(died.receiver, died.path, died.line)} was never called: it was connected to "
+        message += (
+            f"`{short(died.signal)}` at {place(died.call.path, died.call.line)}, held weakly, and gone before the "
+        )
+        message += "signal was sent."
+        return self.finding(
+            "receiver",
+            died.receiver,
+            message,
+            detail=died.signal,
+            path=died.path,
+            line=died.line,
+            first_seen=died.died_at,
+            last_seen=registry.taken_at,
+            count=died.count,
+            processes=(registry.process,),
+        )
+
+
+def _was_sent(snapshot: Snapshot, registry: Registry, died: DeadReceiver) -> bool:
+    """Whether its signal was sent to its sender, with or without receivers, in the same process."""
+    signal = registry.signal(died.signal)
+    if signal is not None and signal.senders:
+        return bool(signal.senders.get(died.sender, 0)) if died.sender else True
+    process = snapshot.process_by_id.get(registry.process)
+    return bool(process and process.orphans.get(died.signal, 0)) and not died.sender

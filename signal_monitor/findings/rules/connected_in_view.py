@@ -1,0 +1,60 @@
+"""connect() in a view, which adds one more receiver with every request."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from signal_monitor.finding import Finding
+from signal_monitor.findings.base import RecordRule
+from signal_monitor.findings.snapshot import Snapshot
+from signal_monitor.findings.wording import named, place, plural, short
+from signal_monitor.registry.records import Connection, Registry
+
+LEAST = 3
+
+
+class ConnectedInView(RecordRule):
+    """The same function, line and sender again and again, connected after the start."""
+
+    code = "W112"
+    name = "connected-in-view"
+    title = "connect() that adds one more receiver each time"
+    level = "error"
+    what = "Each dispatch calls all of them, and what they refer to is never freed. Memory and durations grow."
+    remedy = "Connect once, when the module is imported, with a function of the module."
+    minimum = (
+        "Three connections of one signal and sender with the same file and line, made by `connect()` after the start."
+    )
+    innocent = "A factory that connects closures at the start; a temporary receiver that is held weakly and goes away."
+
+    def check(self, snapshot: Snapshot) -> Iterator[Finding]:
+        for registry in snapshot.registries:
+            for signal in registry.signals:
+                found: dict[tuple[object, ...], list[Connection]] = defaultdict(list)
+                for each in signal.connections:
+                    if not each.dead and each.path and each.connected and each.connected.stage == "after start":
+                        found[each.receiver, each.path, each.line, each.sender].append(each)
+                for same in found.values():
+                    if len(same) >= LEAST:
+                        yield self._finding(registry, signal.name, same)
+
+    def _finding(self, registry: Registry, signal: str, same: Sequence[Connection]) -> Finding:
+        first = same[0]
+        calls = [each.connected for each in same if each.connected is not None]
+        strongly = ", with `weak=False`" if not any(each.weak for each in same) else ""
+        message = f"{named(first.receiver, first.path, first.line)} is connected {plural(len(same), 'time')} to "
+        message += f"`{short(signal)}`, and was not at the start: `connect()` at {place(calls[0].path, calls[0].line)} "
+        message += f"adds one more each time{strongly}. Each dispatch calls it {plural(len(same), 'time')}."
+        return self.finding(
+            "receiver",
+            first.receiver,
+            message,
+            detail=signal,
+            path=first.path,
+            line=first.line,
+            first_seen=min(call.at for call in calls),
+            last_seen=registry.taken_at,
+            count=len(same),
+            processes=(registry.process,),
+        )

@@ -12,9 +12,12 @@ from django.db import connections
 
 from . import pipeline
 from .conf import Config, get_config
+from .database import database_work
+from .database.wrappers import open_transactions
 from .instrumentation import instrument, uninstrument
 from .instrumentation.hooks import hooks
 from .middleware import hook_requests
+from .observers.database import DatabaseObserver
 from .observers.history import History
 from .observers.requests import Requests
 from .observers.store_writer import StoreWriter
@@ -23,7 +26,6 @@ from .pipeline.converter import RecordConverter
 from .pipeline.process import ThisProcess
 from .pipeline.running_calls import CallSampler, running_calls
 from .pipeline.runtime import configure_instrumentation, installed_apps
-from .query_counting import query_counting
 from .settings_watcher import call_on_change
 from .stores import forget_store, get_store
 from .telemetry.setup import telemetry
@@ -49,17 +51,17 @@ def start(config: Config) -> None:
     if not config.ENABLED:
         pipeline.stop()
         uninstrument()
-        query_counting.stop()
+        database_work.stop()
         _attribute_to_tasks(wanted=False)
         return
     configure_instrumentation(config)
     pipeline.run(build(config))
     hook_requests()
-    hooks.in_transaction = _in_transaction
-    if config.COUNT_QUERIES:
-        query_counting.start()
+    hooks.open_transactions = partial(open_transactions, connections)
+    if config.observes_databases:
+        database_work.start()
     else:
-        query_counting.stop()
+        database_work.stop()
     _attribute_to_tasks(wanted=True)
     instrument()
 
@@ -77,15 +79,10 @@ def build(config: Config) -> pipeline.Pipeline:
     process = ThisProcess()
     converter = RecordConverter(process, installed_apps())
     requests = Requests(process, config.request_slow_ns, config.SAMPLE_PER_SECOND)
-    stored = (TotalsObserver(), History(config.SAMPLE_PER_SECOND), requests)
+    stored = (TotalsObserver(), History(config.SAMPLE_PER_SECOND), requests, DatabaseObserver(converter))
     writer = StoreWriter(process, get_store(), stored, partial(running_calls, converter), requests.running)
     exporting = telemetry.start(config, installed_apps(), process)
     return pipeline.Pipeline(converter, [*stored, *exporting, CallSampler(converter), writer])
-
-
-def _in_transaction() -> bool:
-    """Whether a transaction is open on a connection that this thread uses."""
-    return any(connection.in_atomic_block for connection in connections.all(initialized_only=True))
 
 
 def restart() -> None:

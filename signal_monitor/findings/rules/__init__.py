@@ -10,16 +10,21 @@ from collections.abc import Sequence
 from signal_monitor.findings.base import RecordRule, RegistryRule, Rule
 
 from .after_response import AfterResponse
+from .alike_queries import AlikeSelects
 from .async_and_sync import AsyncAndSync
 from .async_under_send import AsyncUnderSend
+from .before_commit import BeforeCommit
 from .blocks_loop import BlocksLoop
+from .broken_transaction import BrokenTransaction
 from .chain import Chain
 from .collected import Collected
 from .connected_again import ConnectedAgain
 from .connected_in_view import ConnectedInView
 from .disconnects_nothing import DisconnectsNothing
 from .hanging import Hanging
+from .held_transaction import HeldTransaction
 from .hides_errors import HidesErrors
+from .init_queries import InitQueries
 from .local_function import LocalFunction
 from .login import Login
 from .m2m_sender import M2mSender
@@ -62,6 +67,11 @@ RECORD_RULES: Sequence[RecordRule] = (
     OtherSender(),
     OtherProcess(),
     Collected(),
+    AlikeSelects(),
+    InitQueries(),
+    BrokenTransaction(),
+    HeldTransaction(),
+    BeforeCommit(),
     UidTaken(),
     DisconnectsNothing(),
     ConnectedInView(),

@@ -11,7 +11,7 @@ from signal_monitor.findings.base import RecordRule
 from signal_monitor.findings.own import is_django
 from signal_monitor.findings.snapshot import Snapshot
 from signal_monitor.findings.wording import ms, named, number_of_ms, of_request, plural
-from signal_monitor.records import ReceiverCall, ReceiverSum, Request
+from signal_monitor.records import ReceiverSum, Request
 
 LEAST_CALLS = 50
 LEAST_SHARE = 0.05
@@ -49,7 +49,7 @@ class PerRow(RecordRule):
         totals = snapshot.receivers.get(receiver)
         path, line = (totals.path, totals.line) if totals else (None, None)
         message = f"{named(receiver, path, line)} takes {number_of_ms(row.self_ns)} of {ms(request.duration_ns)} of "
-        message += f"{of_request(request)}: {plural(row.calls, 'call')}{_queries(snapshot, request, row)}, and none of "
+        message += f"{of_request(request)}: {plural(row.calls, 'call')}{_queries(row)}, and none of "
         message += f"them is slow (the longest takes {ms(row.longest_ns)})."
         cost_ns = sum(row.self_ns for _request, row in pairs)
         more = evidence.of_requests(snapshot, [request for request, _row in pairs], cost_ns=cost_ns)
@@ -65,19 +65,6 @@ def _is_many(request: Request, row: ReceiverSum) -> bool:
     )
 
 
-def _queries(snapshot: Snapshot, request: Request, row: ReceiverSum) -> str:
-    """The queries of the calls, as far as their dispatches are stored: " with 480 queries"."""
-    calls = [
-        call
-        for dispatch in snapshot.of_origin.get(request.id, ())
-        for call in dispatch.calls
-        if call.receiver == row.receiver and call.queries
-    ]
-    if not calls:
-        return ""
-    number = sum(_number(call) for call in calls)
-    return f" with {plural(number, 'query', 'queries')}{'' if len(calls) == row.calls else ' or more'}"
-
-
-def _number(call: ReceiverCall) -> int:
-    return call.queries or 0
+def _queries(row: ReceiverSum) -> str:
+    """The queries of the calls: " with 480 queries"."""
+    return f" with {plural(row.queries, 'query', 'queries')}" if row.queries else ""

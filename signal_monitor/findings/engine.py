@@ -53,8 +53,19 @@ def find(store: Store, since: float | None = None) -> list[Finding]:
 
 
 def _all(snapshot: Snapshot) -> Iterator[Finding]:
+    yield from _of_registries(snapshot)
     for rule in RECORD_RULES:
         yield from _found_by(rule, snapshot)
+
+
+def _of_registries(snapshot: Snapshot) -> Iterator[Finding]:
+    """What each process has found among its own connections."""
+    for registry in snapshot.registries:
+        process = snapshot.process_by_id.get(registry.process)
+        first = process.started_at if process else registry.taken_at
+        for finding in registry.findings:
+            if isinstance(finding, Finding):
+                yield replace(finding, first_seen=first, last_seen=registry.taken_at, processes=(registry.process,))
 
 
 @guarded("a rule of the findings", [])

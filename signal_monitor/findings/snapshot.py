@@ -112,23 +112,22 @@ class Snapshot:
 
     def is_alive(self, process: Process) -> bool:
         """Whether a process still reports."""
-        return process.ended_at is None and self.now - process.seen_at <= GONE_AFTER_SECONDS
+        return is_alive(process, self.now)
 
 
 def read(store: Store, since: float | None = None) -> Snapshot:
     """Read what the store holds; from ``since`` on, in seconds since the epoch."""
-    config = get_config()
-
+    config, processes, now = get_config(), store.processes(), time.time()
     return Snapshot(
         dispatches=_dispatches(store, since or 0.0),
         requests=_requests(store, since or 0.0),
         receivers=_totals(store, "receiver", since),
         signals=_totals(store, "signal", since),
-        processes=store.processes(),
+        processes=processes,
         limits=config.slow_limits,
         request_slow_ns=config.request_slow_ns,
-        now=time.time(),
-        registries=_registries(store),
+        now=now,
+        registries=_registries(store, processes, now),
     )
 
 
@@ -154,7 +153,16 @@ def _totals(store: Store, kind: SubjectKind, since: float | None) -> dict[str, T
     return {row.key: row for row in store.totals(kind, since)}
 
 
-def _registries(store: Store) -> list[Registry]:
-    """What is connected in each process, as far as the store has it."""
+def _registries(store: Store, processes: Sequence[Process], now: float) -> list[Registry]:
+    """What is connected in the processes that are alive, and in the last one of each program, if the store has it."""
     read_all = getattr(store, "registries", None)
-    return list(read_all()) if read_all is not None else []
+    if read_all is None:
+        return []
+    wanted = {each.id for each in processes if is_alive(each, now)}
+    last = {each.title: each.id for each in sorted(processes, key=lambda each: each.started_at)}
+    return [registry for registry in read_all() if registry.process in wanted | set(last.values())]
+
+
+def is_alive(process: Process, now: float) -> bool:
+    """Whether a process still reports."""
+    return process.ended_at is None and now - process.seen_at <= GONE_AFTER_SECONDS

@@ -14,6 +14,7 @@ from .alike_queries import AlikeSelects
 from .async_and_sync import AsyncAndSync
 from .async_under_send import AsyncUnderSend
 from .before_commit import BeforeCommit
+from .before_saved import BeforeSaved
 from .blocks_loop import BlocksLoop
 from .broken_transaction import BrokenTransaction
 from .chain import Chain
@@ -72,6 +73,7 @@ RECORD_RULES: Sequence[RecordRule] = (
     BrokenTransaction(),
     HeldTransaction(),
     BeforeCommit(),
+    BeforeSaved(),
     UidTaken(),
     DisconnectsNothing(),
     ConnectedInView(),

@@ -10,10 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from signal_monitor.dashboard import formatting
+from signal_monitor.dashboard.view_times import GUILTY_SHARE, ViewTimes
 from signal_monitor.thresholds import CRITICAL_FACTOR
 
-NAMED_SHARE = 0.05
-GUILTY_SHARE = 0.5
 WAITING_SHARE = 0.2
 ENOUGH_REQUESTS = 20
 NAMED_VIEWS = 2
@@ -41,36 +40,15 @@ class Verdict:
     text: Sentence = ()
     shows_times: bool = False
 
-
-@dataclass(frozen=True)
-class ViewTimes:
-    """The requests to one view in a period; times are sums in nanoseconds.
-
-    ``slow`` of them reached the limit of requests; the ``slow_*`` times are those of these. ``worst_receiver`` has the
-    most own time in the slow ones, ``worst_ns``.
-    """
-
-    view: str
-    count: int
-    total_ns: int
-    receivers_ns: int = 0
-    waiting_ns: int = 0
-    slow: int = 0
-    failed: int = 0
-    slow_ns: int = 0
-    slow_receivers_ns: int = 0
-    worst_receiver: str | None = None
-    worst_ns: int = 0
+    @property
+    def plain_text(self) -> str:
+        """The sentence without its links."""
+        return "".join(part if isinstance(part, str) else part.text for part in self.text)
 
     @property
-    def is_guilty(self) -> bool:
-        """Whether receivers took at least half of its slow requests."""
-        return bool(self.slow_ns) and self.slow_receivers_ns >= GUILTY_SHARE * self.slow_ns
-
-    @property
-    def named_receiver(self) -> str | None:
-        """The receiver to name for its slow requests: one that took a part worth naming."""
-        return self.worst_receiver if self.worst_ns >= NAMED_SHARE * max(self.slow_ns, 1) else None
+    def parts(self) -> list[tuple[str, Link | None]]:
+        """The sentence as texts, each with its link if it has one."""
+        return [(part, None) if isinstance(part, str) else (part.text, part) for part in self.text]
 
 
 @dataclass(frozen=True)
@@ -124,6 +102,11 @@ class Situation:
     def receivers_share(self) -> float:
         """Time in receivers as a share of the time of all requests, from 0 to 1."""
         return self._share(sum(view.receivers_ns for view in self.views))
+
+    @property
+    def receivers_share_is_high(self) -> bool:
+        """Whether receivers take a large part of the time of all requests."""
+        return self.receivers_share >= GUILTY_SHARE / 2
 
     @property
     def waiting_share(self) -> float:
@@ -183,14 +166,13 @@ def receivers_cost_time(situation: Situation) -> Verdict | None:
     if not guilty:
         return None
     because, others = sum(view.slow for view in guilty), [v for v in situation.views if v.slow and not v.is_guilty]
-    share = situation.receivers_share
-    heading = (
-        f"Receivers take {formatting.share(share)} of all request time"
-        if situation.requests >= ENOUGH_REQUESTS and share >= NAMED_SHARE
-        else f"{because} of {situation.requests} {_plural(situation.requests, 'request')} "
-        f"{_is(because)} slow because of receivers"
-    )
-    text: list[Part] = [_how_many(because, situation.slow), " because of them: "]
+    many = _how_many(because, situation.slow)
+    share, text = situation.receivers_share, list[Part]()
+    if situation.requests >= ENOUGH_REQUESTS and situation.receivers_share_is_high:
+        heading = f"Receivers take {formatting.share(share)} of all request time"
+        text.append(f"{many} because of them: ")
+    else:
+        heading = f"{many} because of receivers"
     for number, view in enumerate(guilty[:NAMED_VIEWS]):
         text += [*([", "] if number else []), *_named(view)]
     if len(guilty) > NAMED_VIEWS:
@@ -286,7 +268,7 @@ def _how_many(because: int, slow: int) -> str:
     """How many of the slow requests are slow."""
     if because < slow:
         return f"{because} of {slow} slow requests {_is(because)} slow"
-    return f"All {slow} slow requests are slow" if slow > 1 else "The slow one is slow"
+    return f"All {slow} slow requests are slow" if slow > 1 else "The slow request is slow"
 
 
 def _named(view: ViewTimes) -> Sentence:

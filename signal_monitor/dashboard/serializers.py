@@ -8,6 +8,7 @@ from typing import Any
 
 from signal_monitor.dashboard.formatting import milliseconds
 from signal_monitor.dashboard.processes import Running
+from signal_monitor.dashboard.sources import Place
 from signal_monitor.dashboard.view_times import ViewTimes
 from signal_monitor.records import Dispatch, Failure, Frame, Outside, ReceiverCall, ReceiverSum, Request
 from signal_monitor.stores.base import Totals
@@ -98,6 +99,11 @@ def totals_json(row: Totals) -> Json:
         "p95_ms": milliseconds(row.p95_ns) if row.has_p95 else None,
         "p99_ms": milliseconds(row.p99_ns) if row.has_p99 else None,
     }
+
+
+def place_json(place: Place) -> Json:
+    """A line at which slow calls were seen."""
+    return {**asdict(place.frame), "samples": place.samples, "share": place.share, "file_has_changed": place.changed}
 
 
 def view_json(row: ViewTimes) -> Json:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from signal_monitor.dashboard import formatting
 from signal_monitor.dashboard.view_times import GUILTY_SHARE, ViewTimes
+from signal_monitor.records import ReceiverSum, Request
 from signal_monitor.thresholds import CRITICAL_FACTOR
 
 WAITING_SHARE = 0.2
@@ -251,6 +252,33 @@ def nothing_yet(situation: Situation) -> Verdict:
         f"No requests in {situation.period}",
         ("Open a page of your site, choose a longer period, or look at ", Link("health", "", "health"), "."),
     )
+
+
+def judge_request(request: Request, slow_ns: int | None) -> Verdict:
+    """Why one request took its time: the receiver that took it, or that receivers did not."""
+    took, so_far = formatting.duration(request.duration_ns), " so far" if request.running else ""
+    worst = request.receivers[0] if request.receivers else None
+    in_receivers = f"{formatting.duration(request.receivers_ns)} of {took}{so_far}"
+    if request.receivers_share >= GUILTY_SHARE and worst is not None:
+        return _guilty(request, worst, in_receivers)
+    if request.share_of(request.waiting_ns) >= GUILTY_SHARE:
+        waited = formatting.duration(request.waiting_ns)
+        return Verdict("waiting", f"It waited for a thread or the event loop: {waited} of {took}{so_far}")
+    share = formatting.share(request.receivers_share)
+    if slow_ns is not None and request.duration_ns >= slow_ns:
+        return Verdict("innocent", f"Receivers are not why it took {took}{so_far}: they took {share}")
+    return Verdict("quick", f"It took {took}{so_far}, {share} of it in receivers")
+
+
+def _guilty(request: Request, worst: ReceiverSum, in_receivers: str) -> Verdict:
+    if worst.self_ns < GUILTY_SHARE * request.receivers_ns:
+        many = len(request.receivers) + request.receivers_left_out
+        return Verdict("receivers", f"{many} receivers took {in_receivers}", ("None of them took half of it.",))
+    name = formatting.split_name(worst.receiver).last
+    calls = f"{formatting.count(worst.calls)} {_plural(worst.calls, 'call')}"
+    own = formatting.duration(worst.self_ns)
+    text = (Link("receiver", worst.receiver, name), f" took {own} itself in {calls}.")
+    return Verdict("receivers", f"Receivers took {in_receivers}, mostly {name}", text)
 
 
 VERDICTS: tuple[Callable[[Situation], Verdict | None], ...] = (

@@ -14,8 +14,10 @@ from signal_monitor.dashboard.verdicts import (
     Situation,
     Verdict,
     judge,
+    judge_request,
 )
 from signal_monitor.dashboard.view_times import ViewTimes
+from signal_monitor.records import ReceiverSum, Request
 
 MS = 1_000_000
 
@@ -167,3 +169,41 @@ def test_shares_add_up() -> None:
     situation = Situation(views=[view(waiting_ns=10), QUICK])
     assert situation.receivers_share + situation.waiting_share + situation.rest_share == pytest.approx(1)
     assert Situation().rest_share == 0
+
+
+def one_request(*receivers: ReceiverSum, receivers_ms: int, waiting_ms: int = 0, **fields: Any) -> Request:
+    """A request of 400 ms."""
+    signal_ns = (receivers_ms + waiting_ms) * MS
+    outside: dict[str, Any] = {"outside": {"thread": waiting_ms * MS}} if waiting_ms else {}
+    return Request("r", "POST", "/", 0, 400 * MS, 200, signal_ns=signal_ns, receivers=receivers, **outside, **fields)
+
+
+@pytest.mark.parametrize(
+    ("request_", "heading"),
+    [
+        (
+            one_request(ReceiverSum("shop.receivers.render", 12, 352 * MS, 352 * MS), receivers_ms=352),
+            "Receivers took 352 ms of 400 ms, mostly render",
+        ),
+        (
+            one_request(*[ReceiverSum(f"shop.r{n}", 1, 30 * MS, 30 * MS) for n in range(10)], receivers_ms=300),
+            "10 receivers took 300 ms of 400 ms",
+        ),
+        (
+            one_request(ReceiverSum("shop.receivers.render", 1, MS, MS), receivers_ms=1, waiting_ms=300),
+            "It waited for a thread or the event loop: 300 ms of 400 ms",
+        ),
+        (
+            one_request(ReceiverSum("shop.receivers.render", 1, MS, MS), receivers_ms=1),
+            "Receivers are not why it took 400 ms: they took under 1 %",
+        ),
+        (one_request(receivers_ms=0, running=True), "Receivers are not why it took 400 ms so far: they took 0 %"),
+    ],
+)
+def test_one_request(request_: Request, heading: str) -> None:
+    assert judge_request(request_, 100 * MS).heading == heading
+
+
+def test_quick_request() -> None:
+    for slow_ns in (500 * MS, None):
+        assert judge_request(one_request(receivers_ms=8), slow_ns).heading == "It took 400 ms, 2 % of it in receivers"

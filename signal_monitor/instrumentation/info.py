@@ -182,7 +182,8 @@ class _Known:
         self.limits = SlowLimits()
         self.signals: dict[int, SignalInfo] = {}
         self.receivers: dict[tuple[int, int], ReceiverInfo] = {}
-        self.created_at: dict[int, tuple[str, int]] = {}
+        self.creations: dict[int, names.Creation] = {}
+        self.numbers_of_signals = names.Numbers()
         self.signal_names = names.SignalNames(Signal)
         self.dead: list[SignalInfo] = []
         self.orphans_of_dead: dict[str, int] = {}
@@ -199,11 +200,12 @@ def configure_limits(limits: SlowLimits) -> None:
     _known.receivers.clear()
 
 
-def note_created_at(signal: object, module: str, line: int) -> None:
+def note_creation(signal: object, creation: names.Creation) -> None:
     """Remember where a signal was created, in case no module names it."""
     key = id(signal)
-    _known.created_at[key] = (module, line)
-    weakref.finalize(signal, _known.created_at.pop, key, None).atexit = False
+    number = _known.numbers_of_signals.of(repr(creation), signal)
+    _known.creations[key] = creation._replace(number=number)
+    weakref.finalize(signal, _known.creations.pop, key, None).atexit = False
 
 
 def signal_info(signal: object) -> SignalInfo:
@@ -285,9 +287,15 @@ def _forget_signal(key: int) -> None:
 
 
 def _name_of(signal: object) -> str:
-    module, line = _known.created_at.get(id(signal), ("", 0))
-    name = _known.signal_names.find(signal, module)
-    return name or names.unnamed_signal(module or type(signal).__module__, line, type(signal))
+    kind = type(signal)
+    creation = _known.creations.get(id(signal))
+    name = _known.signal_names.find(signal, creation.owner if creation else "")
+    if name:
+        return name
+    if creation:
+        return names.numbered(creation.name(kind), creation.number)
+    name = names.Creation(kind.__module__).name(kind)
+    return names.numbered(name, _known.numbers_of_signals.of(name, signal))
 
 
 def receiver_info(receiver: object) -> ReceiverInfo:

@@ -13,6 +13,7 @@ import django
 from django.dispatch import Signal
 
 from signal_monitor.errors import guarded
+from signal_monitor.names import creation_in
 from signal_monitor.records import METHODS
 
 from . import asend, custom_send, send
@@ -21,7 +22,7 @@ from .custom_send import custom_classes
 from .django_versions import is_djangos, knows_django
 from .frames_as_django import Part, in_djangos_place
 from .hooks import hooks
-from .info import ATTRIBUTE, detach_infos, note_created_at
+from .info import ATTRIBUTE, detach_infos, note_creation
 from .plans import forget_plans
 from .redirect import Redirected, wrapped_djangos
 
@@ -203,7 +204,7 @@ def _note_creation(signal: Signal) -> None:
     frame = sys._getframe(1)  # noqa: SLF001
     while frame.f_back is not None and frame.f_code.co_name in {"__init__", "guarded_function"}:
         frame = frame.f_back
-    note_created_at(signal, frame.f_globals.get("__name__", ""), frame.f_lineno)
+    note_creation(signal, creation_in(frame))
     if hooks.enabled and not installed.knows(type(signal)):
         for cls in reversed(type(signal).__mro__):
             if issubclass(cls, Signal) and not installed.knows(cls):

@@ -94,7 +94,8 @@ class ReceiverInfo:
     __slots__ = ("line", "module", "name", "owner_ref", "path", "ref", "slow_ns")
 
     def __init__(self, receiver: object, limits: SlowLimits) -> None:
-        self.name = names.receiver_name(receiver)
+        name, told_by = names.receiver_name(receiver), names.told_apart_by(receiver)
+        self.name = names.shortened(names.numbered(name, _known.numbers_of_receivers.of(name, told_by)))
         self.module = names.receiver_module(receiver)
         source = names.receiver_source(receiver)
         self.path = source.path if source else None
@@ -184,6 +185,7 @@ class _Known:
         self.receivers: dict[tuple[int, int], ReceiverInfo] = {}
         self.creations: dict[int, names.Creation] = {}
         self.numbers_of_signals = names.Numbers()
+        self.numbers_of_receivers = names.Numbers()
         self.signal_names = names.SignalNames(Signal)
         self.dead: list[SignalInfo] = []
         self.orphans_of_dead: dict[str, int] = {}
@@ -197,7 +199,8 @@ def configure_limits(limits: SlowLimits) -> None:
     _known.limits = limits
     for info in known_signals():
         info.slow_ns = limits.limit_ns(info.name)
-    _known.receivers.clear()
+    for receiver in list(_known.receivers.values()):
+        receiver.slow_ns = limits.limit_ns(receiver.name)
 
 
 def note_creation(signal: object, creation: names.Creation) -> None:

@@ -11,7 +11,7 @@ from .classes import class_name, function_name, shortened
 from .creation import Creation, creation_in
 from .errors import error_message
 from .numbers import Numbers, numbered
-from .receivers import Source, receiver_module, receiver_name, receiver_source, unwrapped
+from .receivers import Source, receiver_module, receiver_name, receiver_source, told_apart_by, unwrapped
 from .senders import is_named_itself, sender_name
 from .signals import SignalNames
 
@@ -32,5 +32,6 @@ __all__ = [
     "receiver_source",
     "sender_name",
     "shortened",
+    "told_apart_by",
     "unwrapped",
 ]

@@ -62,16 +62,18 @@ class Held(NamedTuple):
 def search(cls: type, module: str = "") -> dict[int, list[Held]]:
     """What containers of one module have, or those of all, by ``id()`` of the signal.
 
-    Modules of the project come before those of installed packages. It ends after MAX_OBJECTS objects, or MAX_SECONDS
-    of processor time.
+    Modules of the project come first, then those of installed packages that import a class ``Signal``. It ends after
+    MAX_OBJECTS objects, or MAX_SECONDS of processor time.
     """
     begun = _Search(cls)
     if module:
         begun.look_into([module])
         return dict(begun.found)
-    names = [name for name in list(sys.modules) if name and _is_searched(name)]
-    for installed in (False, True):
-        begun.look_into(sorted(name for name in names if _is_installed(name) == installed))
+    names = sorted(name for name in list(sys.modules) if name and _is_searched(name))
+    installed = set(filter(_is_installed, names))
+    packages = {_package(name) for name in installed if "Signal" in namespace(name)}
+    begun.look_into([name for name in names if name not in installed])
+    begun.look_into([name for name in names if name in installed and _package(name) in packages])
     return dict(begun.found)
 
 
@@ -140,7 +142,11 @@ class _Search:
 
 
 def _is_searched(module: str) -> bool:
-    return module.partition(".")[0] not in SKIPPED and module != "__mp_main__"
+    return _package(module) not in SKIPPED and module != "__mp_main__"
+
+
+def _package(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def _is_installed(module: str) -> bool:

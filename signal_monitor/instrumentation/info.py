@@ -183,7 +183,7 @@ class _Known:
         self.limits = SlowLimits()
         self.signals: dict[int, SignalInfo] = {}
         self.receivers: dict[tuple[int, int], ReceiverInfo] = {}
-        self.creations: dict[int, names.Creation] = {}
+        self.created_at: dict[int, names.Creation] = {}
         self.numbers_of_signals = names.Numbers()
         self.numbers_of_receivers = names.Numbers()
         self.signal_names = names.SignalNames(Signal)
@@ -207,8 +207,8 @@ def note_creation(signal: object, creation: names.Creation) -> None:
     """Remember where a signal was created, in case no module names it."""
     key = id(signal)
     number = _known.numbers_of_signals.of(repr(creation), signal)
-    _known.creations[key] = creation._replace(number=number)
-    weakref.finalize(signal, _known.creations.pop, key, None).atexit = False
+    _known.created_at[key] = creation._replace(number=number)
+    weakref.finalize(signal, _known.created_at.pop, key, None).atexit = False
 
 
 def signal_info(signal: object) -> SignalInfo:
@@ -227,7 +227,19 @@ def _learn_signal(signal: object) -> SignalInfo:
     info = _known.signals.setdefault(key, made)
     if info is made:
         weakref.finalize(signal, _forget_signal, key).atexit = False
+        _learn_receivers_of(signal)
     return info
+
+
+def _learn_receivers_of(signal: Any) -> None:  # noqa: ANN401 - a signal, or what is sent like one
+    """Name all receivers in the order in which they are connected: numbers do not depend on who sends first."""
+    connected = vars(signal).get("receivers") if issubclass(type(signal), Signal) else None
+    for entry in list(connected) if type(connected) is list else []:
+        receiver = entry[1]
+        if issubclass(type(receiver), weakref.ReferenceType):
+            receiver = receiver()
+        if receiver is not None:
+            receiver_info(receiver)
 
 
 class _UnreferableInfo(SignalInfo):
@@ -291,7 +303,7 @@ def _forget_signal(key: int) -> None:
 
 def _name_of(signal: object) -> str:
     kind = type(signal)
-    creation = _known.creations.get(id(signal))
+    creation = _known.created_at.get(id(signal))
     name = _known.signal_names.find(signal, creation.owner if creation else "")
     if name:
         return name

@@ -32,7 +32,7 @@ CELERY_PROXY = "_Proxy__local"
 """The slot that tells a proxy of Celery: its class computes its own name and module."""
 _CALLABLES = (*FUNCTIONS, types.MethodType, functools.partial)
 MAX_DETAILS = 6
-MAIN = frozenset("f fn func function method wrapped handler receiver callback task".split())
+MAIN = frozenset(["f", "fn", "func", "function", "method", "wrapped", "handler", "receiver", "callback", "task"])
 """Names of what a decorator decorates, where it has been given other functions too."""
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z_.]{0,39}")
 """The name of a mock that is shown: letters only."""
@@ -226,7 +226,7 @@ def _text(name: str, value: object, module: str) -> str | None:
 def _main(given: list[tuple[str, object]]) -> object | None:
     """The function that a decorator, a partial or an object calls; None if that is not certain."""
     callables = [(name, value) for name, value in given if _is_callable(value)]
-    chosen = [value for name, value in callables if name.lstrip("_") in MAIN] if len(callables) > 1 else []
+    chosen = [value for name, value in callables if name in MAIN] if len(callables) > 1 else []
     if len(callables) == 1:
         return callables[0][1]
     return chosen[0] if len(chosen) == 1 else None
@@ -244,7 +244,8 @@ def _given(receiver: object) -> list[tuple[str, object]]:
     kind = type(receiver)
     if issubclass(kind, functools.partial):
         made = cast("functools.partial[Any]", receiver)
-        return [("function", made.func), *(("", value) for value in made.args), *made.keywords.items()]
+        names = (*_parameters(made.func), *[""] * len(made.args))
+        return [("function", made.func), *zip(names, made.args, strict=False), *made.keywords.items()]
     if kind is types.FunctionType:
         function = cast("types.FunctionType", receiver)
         if (made_by := _partial_method(function)) is not None:
@@ -255,10 +256,16 @@ def _given(receiver: object) -> list[tuple[str, object]]:
     held = {**slots(receiver), **instance_dict(receiver)}
     shown = configured(receiver, held)
     return [
-        (name, value)
+        (name.lstrip("_"), value)
         for name, value in list(held.items())[:MAX_ATTRIBUTES]
         if not name.startswith("__") and (name in shown or issubclass(type(value), type) or _is_callable(value))
     ]
+
+
+def _parameters(function: object) -> tuple[str, ...]:
+    if type(function) is not types.FunctionType:
+        return ()
+    return function.__code__.co_varnames[: function.__code__.co_argcount]
 
 
 def _module_of(receiver: object) -> str:

@@ -96,7 +96,7 @@ class SignalNames:
         if not found and created_in:
             found = [held for held in search(self._cls, created_in).get(id(signal), ()) if held.ref() is signal]
         candidates = [
-            (held, _best_of(held.places))
+            (held, _best_of([place for place in held.places if place.module == created_in] or held.places))
             for held in found
             if held.is_stable or created_in in {"", *(place.module for place in held.places)}
         ]
@@ -132,6 +132,7 @@ def _rank_in_container(candidate: tuple[Held, Place]) -> tuple[object, ...]:
     held, place = candidate
     return (
         not held.is_stable,
+        not held.is_stable and _is_filled_later(place),
         place.module == "__main__",
         len(held.steps),
         *_rank(place, of_several=False),
@@ -159,8 +160,17 @@ def _is_assigned_in(place: Place) -> bool:
     """Whether the source of a module assigns a call or a container to the attribute; an importer imports the name."""
     attribute = re.escape(place.attribute.rpartition(".")[2])
     source = _source(namespace(place.module).get("__file__"))
-    assigned = rf"^[ \t]*{attribute}[ \t]*(:[^=\n]+)?=[ \t]*([\w.]+[ \t]*\(|[(\[{{])"
-    return re.search(assigned, source, re.MULTILINE) is not None
+    alone = rf"{attribute}[ \t]*(:[^=\n]+)?=[ \t]*([\w.]+[ \t]*\(|[(\[{{])"
+    before, after = r"(\w+[ \t]*,[ \t]*)", r"([ \t]*,[ \t]*\w+)"
+    of_several = rf"({before}+{attribute}{after}*|{attribute}{after}+)[ \t]*=(?!=)"
+    return re.search(rf"^[ \t]*({alone}|{of_several})", source, re.MULTILINE) is not None
+
+
+def _is_filled_later(place: Place) -> bool:
+    """Whether the source of a module assigns an empty list to the attribute: its order is that of calls."""
+    source = _source(namespace(place.module).get("__file__"))
+    empty = rf"^[ \t]*{re.escape(place.attribute)}[ \t]*(:[^=\n]+)?=[ \t]*(\[[ \t]*\]|list\(\)|[\w.]*deque\()"
+    return re.search(empty, source, re.MULTILINE) is not None
 
 
 @lru_cache(maxsize=64)

@@ -65,7 +65,10 @@ def bound_defaults(function: types.FunctionType) -> Iterator[tuple[str, object]]
     code = function.__code__
     names = code.co_varnames[: code.co_argcount]
     defaults = function.__defaults__ or ()
-    values = {**dict(zip(names[len(names) - len(defaults) :], defaults, strict=True)), **(function.__kwdefaults__ or {})}
+    values = {
+        **dict(zip(names[len(names) - len(defaults) :], defaults, strict=True)),
+        **(function.__kwdefaults__ or {}),
+    }
     if not values:
         return
     every = plain(function.__name__) == LAMBDA

@@ -16,10 +16,9 @@ from typing import Any, NamedTuple
 from opentelemetry.trace import Span, Status, StatusCode
 
 from signal_monitor.instrumentation.info import DispatchInfo, ReceiverInfo
-from signal_monitor.names import Apps
+from signal_monitor.names import Apps, shortened
 from signal_monitor.records import Failure, Outcome
 from signal_monitor.scrubbing import scrub
-from signal_monitor.text import cleaned
 
 Attributes = dict[str, str | int | float]
 MAX_NAMES = 5_000
@@ -48,7 +47,8 @@ SLOW_EVENT = "django.signal.receiver.slow"
 
 def dispatch_name(signal: str) -> str:
     """The name of a dispatch's span: ``send post_save`` for ``django.db.models.signals.post_save``."""
-    return f"send {signal.rpartition('.')[2]}"
+    attribute, bracket, key = signal.partition("[")
+    return f"send {attribute.rpartition('.')[2]}{bracket}{key}"
 
 
 def aggregated_name(signal: str) -> str:
@@ -73,7 +73,7 @@ class ReceiverNames:
         if name is None:
             if len(self._known) >= MAX_NAMES:
                 self._known.clear()
-            name = self._known[key] = f"receive {cleaned(self._short(receiver.module, receiver.name))}"
+            name = self._known[key] = f"receive {shortened(self._short(receiver.module, receiver.name))}"
         return name
 
     def _short(self, module: str, name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import pkgutil
 import subprocess
@@ -236,7 +235,10 @@ def test_signals_of_before_that_nothing_names_are_two_rows(tmp_path: Path) -> No
 
 
 def test_search_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(globals(), "DEEP", functools.reduce(lambda inner, _: [inner], range(50), [Signal()]))
+    deep: list[object] = [Signal()]
+    for _ in range(50):
+        deep = [deep]
+    monkeypatch.setitem(globals(), "DEEP", deep)
     cycle: list[object] = []
     cycle.append(cycle)
     monkeypatch.setitem(globals(), "CYCLE", cycle)

@@ -23,7 +23,7 @@ from .classes import (
     shortened,
     slots,
 )
-from .values import bound_defaults, captured, configured, rebound, value_text
+from .values import bound_defaults, captured, configured, partial_method, rebound, value_text
 
 MAX_STEPS = 20
 MAX_ATTRIBUTES = 50
@@ -36,7 +36,6 @@ MAIN = frozenset(["f", "fn", "func", "function", "method", "wrapped", "handler",
 """Names of what a decorator decorates, where it has been given other functions too."""
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z_.]{0,39}")
 """The name of a mock that is shown: letters only."""
-_PARTIAL_METHODS = ("__partialmethod__", "_partialmethod")
 
 
 class Source(NamedTuple):
@@ -170,20 +169,13 @@ def _owner_of(method: types.MethodType) -> type:
 
 def _attribute_of(owner: type, function: object) -> str:
     """The name under which a class or a base has the function of a method; "" if none has."""
-    made_by = _partial_method(function)
+    made_by = partial_method(function)
     for cls in class_mro(owner):
         for name, held in list(class_dict(cls).items()):
             inner = held.__func__ if type(held) is classmethod else held
             if inner is function or (made_by is not None and held is made_by):
                 return plain(name)
     return ""
-
-
-def _partial_method(function: object) -> functools.partialmethod[Any] | None:
-    """What ``functools.partialmethod`` has made a function for, each time that it was asked."""
-    if type(function) is not types.FunctionType:
-        return None
-    return next((function.__dict__[name] for name in _PARTIAL_METHODS if name in function.__dict__), None)
 
 
 def _innermost(receiver: object) -> object:
@@ -248,7 +240,7 @@ def _given(receiver: object) -> list[tuple[str, object]]:
         return [("function", made.func), *zip(names, made.args, strict=False), *made.keywords.items()]
     if kind is types.FunctionType:
         function = cast("types.FunctionType", receiver)
-        if (made_by := _partial_method(function)) is not None:
+        if (made_by := partial_method(function)) is not None:
             return [("function", made_by.func)]
         return [*_decorated_by(function), *bound_defaults(function)]
     if issubclass(kind, (*FUNCTIONS, type, types.MethodType)):

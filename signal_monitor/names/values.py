@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import linecache
 import re
 import types
@@ -20,6 +21,7 @@ LARGEST = 100_000
 """Larger numbers may be ids, times or numbers of cards."""
 LONGEST = 12
 LINES_OF_DEFINITION = 10
+_PARTIAL_METHODS = ("__partialmethod__", "_partialmethod")
 _REBINDS = frozenset({"STORE_DEREF", "DELETE_DEREF"})
 
 
@@ -90,3 +92,10 @@ def configured(item: object, attributes: dict[str, Any]) -> set[str]:
     code = init.__code__
     parameters = set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
     return {name for name in attributes if name.lstrip("_") in parameters}
+
+
+def partial_method(function: object) -> functools.partialmethod[Any] | None:
+    """What ``functools.partialmethod`` has made a function for, each time that it was asked."""
+    if type(function) is not types.FunctionType:
+        return None
+    return next((function.__dict__[name] for name in _PARTIAL_METHODS if name in function.__dict__), None)

@@ -7,6 +7,7 @@ Source: OpenTelemetry semantic conventions 1.44.0 for ``code.*``, ``error.type``
 from __future__ import annotations
 
 import linecache
+import re
 import sys
 import types
 from collections.abc import Iterable
@@ -90,7 +91,7 @@ class ReceiverNames:
 
 def _is_defined_elsewhere(qualified: str, module: str, app: str) -> bool:
     """Whether another loaded module of an app defines a function or a class of the same name."""
-    attribute = qualified.partition(".")[0].partition(":")[0].removesuffix(")")
+    attribute = re.split(r"\W", qualified, maxsplit=1)[0]
     return any(
         name != module and (name == app or name.startswith(f"{app}.")) and _defines(other, name, attribute)
         for name, other in list(sys.modules.items())

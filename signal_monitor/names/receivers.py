@@ -218,10 +218,9 @@ def _text(name: str, value: object, module: str) -> str | None:
 def _main(given: list[tuple[str, object]]) -> object | None:
     """The function that a decorator, a partial or an object calls; None if that is not certain."""
     callables = [(name, value) for name, value in given if _is_callable(value)]
-    chosen = [value for name, value in callables if name in MAIN] if len(callables) > 1 else []
-    if len(callables) == 1:
-        return callables[0][1]
-    return chosen[0] if len(chosen) == 1 else None
+    if len(callables) > 1:
+        callables = [(name, value) for name, value in callables if name in MAIN]
+    return callables[0][1] if len(callables) == 1 else None
 
 
 def _is_callable(value: object) -> bool:
@@ -236,8 +235,8 @@ def _given(receiver: object) -> list[tuple[str, object]]:
     kind = type(receiver)
     if issubclass(kind, functools.partial):
         made = cast("functools.partial[Any]", receiver)
-        names = (*_parameters(made.func), *[""] * len(made.args))
-        return [("function", made.func), *zip(names, made.args, strict=False), *made.keywords.items()]
+        named = zip(_parameters(made.func), made.args, strict=False)
+        return [("function", made.func), *named, *made.keywords.items()]
     if kind is types.FunctionType:
         function = cast("types.FunctionType", receiver)
         if (made_by := partial_method(function)) is not None:
@@ -255,9 +254,11 @@ def _given(receiver: object) -> list[tuple[str, object]]:
 
 
 def _parameters(function: object) -> tuple[str, ...]:
-    if type(function) is not types.FunctionType:
-        return ()
-    return function.__code__.co_varnames[: function.__code__.co_argcount]
+    if type(function) is types.MethodType:
+        return _parameters(function.__func__)[1:]
+    return (
+        function.__code__.co_varnames[: function.__code__.co_argcount] if type(function) is types.FunctionType else ()
+    )
 
 
 def _module_of(receiver: object) -> str:

@@ -34,8 +34,7 @@ _CALLABLES = (*FUNCTIONS, types.MethodType, functools.partial)
 MAX_DETAILS = 6
 MAIN = frozenset(["f", "fn", "func", "function", "method", "wrapped", "handler", "receiver", "callback", "task"])
 """Names of what a decorator decorates, where it has been given other functions too."""
-_LABEL = re.compile(r"[A-Za-z_][A-Za-z_.]{0,39}")
-"""The name of a mock that is shown: letters only."""
+_LABEL = re.compile(r"[A-Za-z_][A-Za-z_.]{0,39}")  # the name of a mock
 
 
 class Source(NamedTuple):

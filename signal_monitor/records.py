@@ -18,7 +18,7 @@ Method = Literal["send", "send_robust", "asend", "asend_robust"]
 Outcome = Literal["ok", "raised", "swallowed", "cancelled", "late", "not_run"]
 Severity = Literal["normal", "slow", "critical"]
 OriginKind = Literal["request", "task", "command"]
-SubjectKind = Literal["receiver", "signal", "sender"]
+SubjectKind = Literal["receiver", "signal", "sender", "view"]
 Outside = Literal["thread", "event loop", "send method", "log handlers"]
 """What a dispatch waits for, or does itself, while none of its receivers runs."""
 
@@ -27,6 +27,8 @@ WAITING: tuple[Outside, ...] = ("thread", "event loop")
 METHODS: tuple[Method, ...] = get_args(Method)
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+NO_VIEW = "(no view)"
+"""The view of requests that were answered before one was found, or for which there is none."""
 CANCELLATIONS = ("asyncio.exceptions.CancelledError", "GeneratorExit")
 # The outcome of a dispatch is the first of these that one of its receiver calls has.
 WORST_FIRST: tuple[Outcome, ...] = ("raised", "swallowed", "cancelled", "not_run", "late", "ok")
@@ -356,6 +358,11 @@ class Request:
     def work(self) -> WorkSum:
         """Its database work, added up over aliases."""
         return added_work(self.databases)
+
+    @property
+    def view_key(self) -> str:
+        """What the totals of its view are kept under: its method and the name of its view."""
+        return f"{self.method} {self.view or NO_VIEW}"
 
     @property
     def receivers_ns(self) -> int:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
+import enum
 import functools
+import gc
 import subprocess
 import sys
 import textwrap
@@ -22,6 +25,7 @@ from django.dispatch import Signal
 from django.utils.decorators import method_decorator
 
 from signal_monitor import names
+from signal_monitor.instrumentation import info
 from signal_monitor.testing import capture_dispatches
 
 HERE = __name__
@@ -82,10 +86,13 @@ class Slotted:
 
 
 class Processor:
-    def handle(self, **kwargs: Any) -> None: ...
+    def handle(self, value: Any = None, **kwargs: Any) -> None: ...
 
     @classmethod
     def of_class(cls, **kwargs: Any) -> None: ...
+
+    first = functools.partialmethod(handle, 1)
+    second = functools.partialmethod(handle, 2)
 
     @plain_decorator
     def decorated(self: Any, **kwargs: Any) -> None: ...
@@ -100,6 +107,63 @@ class Realtime(Processor): ...
 class Queued(Processor): ...
 
 
+class Colour(enum.Enum):
+    RED = 1
+    BLUE = 2
+
+
+class Limit:
+    def __init__(self, limit: Any) -> None:
+        self._limit = limit
+
+    def __call__(self, **kwargs: Any) -> Any: ...
+
+
+class Counter:
+    def __init__(self) -> None:
+        self.count = 7
+
+    def __call__(self, **kwargs: Any) -> None: ...
+
+
+@dataclasses.dataclass(eq=False)
+class Rule:
+    on: bool
+    colour: Colour = Colour.RED
+
+    def __call__(self, **kwargs: Any) -> None: ...
+
+
+def retry(times: int, on_error: Any = None) -> Callable[..., Any]:
+    def decorate(function: Any) -> Any:
+        def inner(**kwargs: Any) -> Any:
+            return function(**kwargs), times, on_error
+
+        return inner
+
+    return decorate
+
+
+def counting() -> Callable[..., Any]:
+    count = 7
+
+    def receiver(**kwargs: Any) -> None:
+        nonlocal count
+        count += 1
+
+    return receiver
+
+
+def looped() -> list[Any]:
+    made = []
+    for model in (Model, Other):
+
+        def receiver(sender: Any, model: Any = model, **kwargs: Any) -> Any: ...
+
+        made.append(receiver)
+    return made
+
+
 @contextlib.contextmanager
 def around() -> Iterator[None]:
     yield
@@ -112,6 +176,7 @@ WRAPPED: dict[str, Callable[..., Any]] = {
     "wrapt": wrapt_decorator,
     "shared_task": shared_task,
     "task": app.task,
+    "bound task": app.task(bind=True),
     "contextlib": lambda function: around()(function),
     "atomic": transaction.atomic,
 }
@@ -122,6 +187,34 @@ CALLING: dict[str, tuple[Callable[..., Any], str]] = {
     "slots": (Slotted, f"{HERE}.Slotted({{}})"),
     "both": (lambda function: Retry(functools.partial(function)), f"{HERE}.Retry(partial({{}}))"),
 }
+
+
+SECRETS: dict[str, Callable[[str], Any]] = {
+    "captured": follow,
+    "named": lambda text: functools.partial(charge, key=text),
+    "attribute": Limit,
+    "default": lambda text: lambda text=text, **kwargs: text,
+}
+ALIKE: dict[str, Callable[[], list[Any]]] = {
+    "captured": lambda: [follow(value) for value in (1, 2, True, None, "a", "b", [1], object(), 10**12, Colour.BLUE)],
+    "defaults": looped,
+    "defaults of lambdas": lambda: [lambda sender, n=n, **kwargs: n for n in range(3)],
+    "partials": lambda: [
+        functools.partial(charge, **kept) for kept in ({"a": 1}, {"a": 2}, {"b": 1}, {"token": 1}, {})
+    ],
+    "objects": lambda: [Limit(value) for value in (1, 2, "a", "b", Model, Colour.RED, charge)],
+    "dataclasses": lambda: [Rule(True), Rule(False), Rule(True, Colour.BLUE)],  # noqa: FBT003
+    "mocks": lambda: [mock.Mock(), mock.Mock(), mock.MagicMock()],
+    "decorators": lambda: [retry(3)(charge), retry(4)(charge), retry(3)(ship), retry(3, ship)(charge)],
+    "objects in objects": lambda: [Retry(Limit(1)), Retry(Limit(2)), Retry(Retry(charge))],
+    "lambdas": lambda: [lambda **kwargs: 1, lambda **kwargs: 2],
+    "partials of partials": lambda: [functools.partial(functools.partial(charge, a=n), b=n) for n in range(2)],
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_receivers_of_other_tests() -> None:
+    gc.collect()
 
 
 def recorded(*receivers: Any, method: str = "send_robust") -> list[Any]:
@@ -166,15 +259,89 @@ def test_what_a_receiver_calls_is_in_its_name(kind: str) -> None:
 
 
 def test_functions_made_in_a_loop() -> None:
-    made = [call.receiver for call in recorded(*map(follow, (Model, Other, "orders", "customers")))]
-    assert made == [
-        f"{HERE}.follow.<locals>.receiver({what})" for what in (f"{HERE}.Model", f"{HERE}.Other", "orders", "customers")
+    given = (Model, Other, charge, Colour.RED, 5, True, 1.5, "ship")
+    shown = [f"{HERE}.Model", f"{HERE}.Other", f"{HERE}.charge", f"{HERE}.Colour.RED"]
+    shown += ["model=5", "model=True", "model=1.5", "ship"]  # of texts, only a name in the module
+    made = [call.receiver for call in recorded(*map(follow, given))]
+    assert made == [f"{HERE}.follow.<locals>.receiver({text})" for text in shown]
+
+
+@pytest.mark.parametrize("kind", SECRETS)
+def test_text_that_may_be_a_secret_is_not_in_a_name_and_tells_receivers_apart(kind: str) -> None:
+    first, second = (call.receiver for call in recorded(*map(SECRETS[kind], ("swordfish", "sk_live_4242"))))
+    assert "swordfish" not in first
+    assert "4242" not in second
+    assert first != second
+
+
+@pytest.mark.parametrize("kind", ALIKE)
+def test_receivers_that_differ_only_in_values(kind: str) -> None:
+    made = ALIKE[kind]()
+    found = [call.receiver for call in recorded(*made)]
+    assert found == [call.receiver for call in recorded(*reversed(made))][::-1]  # kept as long as they live
+    assert len(set(found)) == len(made)
+
+
+def test_numbers_follow_the_order_of_connection(tmp_path: Path) -> None:
+    program = """
+        import sys
+        from django.conf import settings
+        settings.configure(INSTALLED_APPS=["signal_monitor"], SIGNAL_MONITOR={"STORE": "memory"})
+        import django
+        django.setup()
+        from django.dispatch import Signal
+        from signal_monitor.testing import capture_dispatches
+        signal = Signal()
+        def make(url):
+            def receiver(**kwargs): return url
+            return receiver
+        senders = ["s0", "s1", "s2"]
+        for sender in senders:
+            signal.connect(make(f"https://shop.example/{sender}"), sender=sender, weak=False)
+        with capture_dispatches() as seen:
+            for number in sys.argv[1:]:
+                signal.send(senders[int(number)])
+        print(sorted((each.sender, call.receiver) for each in seen.dispatches for call in each.calls))
+    """
+    run = [sys.executable, "-c", textwrap.dedent(program)]
+    ran = [
+        subprocess.run([*run, *order], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+        for order in ("012", "210", "102")
     ]
+    name = "__main__.make.<locals>.receiver"
+    assert {each.strip() for each in ran} == {str([("s0", name), ("s1", f"{name} #2"), ("s2", f"{name} #3")])}
 
 
-def test_text_that_may_be_a_secret_is_not_in_a_name() -> None:
-    (call,) = recorded(follow("sk_live_4242"))
-    assert call.receiver == f"{HERE}.follow.<locals>.receiver"
+def test_receivers_that_follow_each_other_have_one_name() -> None:
+    assert [recorded(follow(object()))[0].receiver for _ in range(3)] == [f"{HERE}.follow.<locals>.receiver"] * 3
+
+
+def test_what_changes_is_not_in_a_name() -> None:
+    first, second = (call.receiver for call in recorded(counting(), Counter()))
+    assert first == f"{HERE}.counting.<locals>.receiver"
+    assert second == f"{HERE}.Counter"
+
+
+def test_names_stay_when_limits_change() -> None:
+    receivers = [follow(object()), follow(object())]
+    before = [info.receiver_info(each).name for each in receivers]
+    info.configure_limits(info._known.limits)
+    assert [info.receiver_info(each).name for each in receivers] == before
+
+
+def test_function_of_several_that_a_decorator_has() -> None:
+    (call,) = recorded(retry(3, on_error=ship)(charge))
+    assert (
+        call.receiver == f"{HERE}.retry.<locals>.decorate.<locals>.inner({HERE}.charge, on_error={HERE}.ship, times=3)"
+    )
+    assert call.line == charge.__code__.co_firstlineno
+
+
+def test_partial_methods() -> None:
+    holder = Processor()
+    calls = recorded(holder.first, holder.second)
+    assert len({call.receiver for call in calls}) == 2
+    assert {call.line for call in calls} == {Processor.handle.__code__.co_firstlineno}
 
 
 def test_helper_that_is_defined_beside_a_receiver_is_not_in_its_name() -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from pathlib import Path
 
 import django
@@ -15,7 +16,7 @@ import pytest
 from django.dispatch import Signal
 
 from signal_monitor.instrumentation.info import signal_info
-from signal_monitor.names import SignalNames
+from signal_monitor.names import SignalNames, search
 
 HERE = __name__
 EVENTS = {"paid": Signal(), "sent": Signal()}
@@ -116,6 +117,136 @@ def test_threads_that_meet_signals_at_once(tmp_path: Path) -> None:
     files = {f"shop{number}.py": "from made import make\npaid = make()" for number in range(50)}
     files["made.py"] = "from django.dispatch import Signal\ndef make(): return Signal()"
     assert run(tmp_path, program, files) == "150 []"
+
+
+SHOP = {
+    "made.py": """
+        from django.dispatch import Signal
+        ALL = []
+        def make():
+            ALL.append(Signal())
+            return ALL[-1]
+        class Registry:
+            def __init__(self):
+                self.saved, self._by_name = make(), {"sent": Signal()}
+            def __getattr__(self, name): raise AssertionError(name)
+            def __eq__(self, other): raise AssertionError
+            def __hash__(self): raise AssertionError
+            @property
+            def computed(self): raise AssertionError
+        """,
+    "shop/__init__.py": "from .events import EVENTS as OURS, registry",
+    "shop/lists.py": "from shop.events import *\nfrom shop.events import EVENTS\npaid = EVENTS['paid']",
+    "shop/events.py": """
+        import collections, dataclasses, enum, types
+        from django.dispatch import Signal
+        from django.utils.functional import SimpleLazyObject
+        from made import Registry, make
+        def explode(): raise AssertionError
+        LAZY = [SimpleLazyObject(explode)]
+        class Kind(enum.Enum):
+            SOLD = make()
+        EVENTS = {"paid": make(), 3: make(), Kind.SOLD: make(), ("a", 1): make()}
+        PAIR, LISTED = (make(), make()), [make(), make()]
+        ORDERED, DEFAULTS = collections.OrderedDict(paid=Signal()), collections.defaultdict(Signal)
+        DEFAULTS["paid"]
+        NAMED = collections.namedtuple("Named", "paid sent")(make(), make())
+        FIXED, PLAIN = types.MappingProxyType({"paid": make()}), types.SimpleNamespace(paid=make())
+        class Orders:
+            paid = make()
+            class Inner:
+                paid, table = make(), {"paid": make()}
+        @dataclasses.dataclass
+        class Fields:
+            paid: Signal = dataclasses.field(default_factory=Signal)
+            sent: Signal = dataclasses.field(default_factory=make)
+        @dataclasses.dataclass(slots=True)
+        class Slots:
+            paid: Signal = dataclasses.field(default_factory=Signal)
+        fields, slots, registry = Fields(), Slots(), Registry()
+        NESTED = {"orders": {"paid": [make()]}}
+        """,
+}
+IN_SHOP = [
+    *("Kind.SOLD", "EVENTS['paid']", "EVENTS[3]", "EVENTS[shop.events.Kind.SOLD]", "PAIR[0]", "PAIR[1]", "LISTED[0]"),
+    *("LISTED[1]", "ORDERED['paid']", "DEFAULTS['paid']", "NAMED.paid", "NAMED.sent", "FIXED['paid']", "PLAIN.paid"),
+    *("Orders.paid", "Orders.Inner.paid", "Orders.Inner.table['paid']", "fields.paid", "fields.sent", "slots.paid"),
+    *("registry.saved", "registry._by_name['sent']", "NESTED['orders']['paid'][0]"),
+]
+MEET = """
+    import sys
+    from django.conf import settings
+    settings.configure()
+    import signal_monitor
+    if "first" in sys.argv: signal_monitor.instrument()
+    import shop.events
+    if "imported" in sys.argv: import shop.lists
+    signal_monitor.instrument()
+    from signal_monitor.instrumentation.info import signal_info
+    signals = {path: eval("shop.events." + path) for path in __PATHS__}
+    signals["Kind.SOLD"] = signals["Kind.SOLD"].value
+    order = sorted(signals, reverse="reversed" in sys.argv)
+    print([path for path in order if signal_info(signals[path]).name != "shop.events." + path])
+    """
+
+
+@pytest.mark.parametrize("how", ["", "first", "imported", "first imported", "first imported reversed", "reversed"])
+def test_signals_that_only_containers_have(tmp_path: Path, how: str) -> None:
+    program = f"import sys; sys.argv += {how.split()}\n{textwrap.dedent(MEET).replace('__PATHS__', str(IN_SHOP))}"
+    assert run(tmp_path, program, SHOP) == "[]"
+
+
+@pytest.mark.parametrize("order", ["0123", "3210"])
+def test_signals_that_nothing_names_are_told_apart(tmp_path: Path, order: str) -> None:
+    files = {
+        "made.py": "from django.dispatch import Signal\ndef make(): return Signal()",
+        "kept.py": """
+            from made import make
+            def keep(signal): return lambda: signal
+            kept = keep(make())
+            others = [keep(make()) for _ in range(2)]
+        """,
+        "also.py": "from made import make\ndef keep(signal): return lambda: signal\nkept = keep(make())",
+    }
+    imports = ("import kept, also", "import also, kept")[order == "3210"]
+    program = f"""
+        import signal_monitor; signal_monitor.instrument()
+        {imports}
+        from signal_monitor.instrumentation.info import signal_info
+        signals = [each() for each in (kept.kept, *kept.others, also.kept)]
+        names = {{number: signal_info(signals[number]).name for number in map(int, "{order}")}}
+        print(*(names[number] for number in range(4)))
+    """
+    names = run(tmp_path, program, files).split(" kept.")
+    name, line, other = "kept.signal-", names[0], names[1]
+    assert line.startswith(name)
+    assert names[2].startswith(f"{other} #2 also.signal-")
+
+
+def test_signals_of_before_that_nothing_names_are_two_rows(tmp_path: Path) -> None:
+    program = """
+        from django.dispatch import Signal
+        kept = {Signal(), Signal()}
+        import signal_monitor; signal_monitor.instrument()
+        from signal_monitor.instrumentation.info import signal_info
+        print(len({signal_info(each).name for each in kept}), len({signal_info(each).name for each in kept}))
+    """
+    assert run(tmp_path, program, {}) == "2 2"
+
+
+def test_search_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    deep: list[object] = [Signal()]
+    for _ in range(50):
+        deep = [deep]
+    monkeypatch.setitem(globals(), "DEEP", deep)
+    cycle: list[object] = []
+    cycle.append(cycle)
+    monkeypatch.setitem(globals(), "CYCLE", cycle)
+    monkeypatch.setitem(globals(), "WIDE", [[number] for number in range(100_000)])
+    started = time.thread_time()
+    found = search.search(Signal)
+    assert time.thread_time() - started < 10 * search.MAX_SECONDS
+    assert {len(held.steps) for places in found.values() for held in places} <= set(range(search.MAX_DEPTH + 1))
 
 
 def test_signal_that_died_gives_its_name_to_none() -> None:

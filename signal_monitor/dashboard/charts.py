@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from signal_monitor.dashboard import formatting
 from signal_monitor.histograms import BUCKETS_PER_OCTAVE, upper_bound_ns
-from signal_monitor.records import Dispatch, Outcome, ReceiverCall
 from signal_monitor.stores.base import WINDOW_SECONDS, Totals
 
 CHART_WIDTH = 100
@@ -20,10 +19,6 @@ MINUTES_HEIGHT = 56
 MOST_BINS = 40
 FEWEST_BINS = 12
 MINUTES = 60
-WATERFALL_WIDTH = 1000
-WATERFALL_ROWS = 300
-THINNEST_BAR = 3
-DEEPEST_INDENT = 12
 
 
 @dataclass(frozen=True)
@@ -56,49 +51,6 @@ class Chart:
     limit: float | None = None
     peak: str = ""
     width: int = CHART_WIDTH
-
-
-@dataclass(frozen=True)
-class WaterfallRow:
-    """A dispatch, or one of its receiver calls, as a bar in time."""
-
-    dispatch: Dispatch
-    call: ReceiverCall | None
-    depth: int
-    offset_ns: float
-    x: float
-    width: float
-
-    @property
-    def outcome(self) -> Outcome:
-        """How it ended."""
-        return self.call.outcome if self.call else self.dispatch.outcome
-
-    @property
-    def severity(self) -> str:
-        """Whether it was slow."""
-        return self.call.severity if self.call else self.dispatch.severity
-
-    @property
-    def duration_ns(self) -> int:
-        """How long it took."""
-        return self.call.duration_ns if self.call else self.dispatch.duration_ns
-
-    @property
-    def indent(self) -> int:
-        """Its depth, up to the deepest indent of the page."""
-        return min(self.depth, DEEPEST_INDENT)
-
-
-@dataclass(frozen=True)
-class Waterfall:
-    """Nested dispatches and receiver calls over one span of time."""
-
-    rows: Sequence[WaterfallRow]
-    span_ns: float
-    left_out: int
-    nested: int
-    ticks: Sequence[Tick]
 
 
 @dataclass(frozen=True)
@@ -217,53 +169,3 @@ def _by_minute(history: Sequence[Totals]) -> dict[float, Totals]:
 
 def _hour_ticks() -> list[Tick]:
     return [Tick(CHART_WIDTH * part, label) for part, label in ((0.0, "1 h ago"), (0.5, "30 min"), (1.0, "now"))]
-
-
-def waterfall(dispatches: Sequence[Dispatch]) -> Waterfall:
-    """Dispatches and their receiver calls, each under the call that sent it, on one axis of time."""
-    start = min((dispatch.started_at for dispatch in dispatches), default=0.0)
-    span_ns = max((_end_ns(dispatch, start) for dispatch in dispatches), default=0.0) or 1.0
-    rows = [_waterfall_row(dispatch, call, depth, start, span_ns) for dispatch, call, depth in _nested(dispatches)]
-    ticks = [Tick(part * WATERFALL_WIDTH, formatting.duration(span_ns * part)) for part in (0, 0.25, 0.5, 0.75, 1)]
-    return Waterfall(rows[:WATERFALL_ROWS], span_ns, max(0, len(rows) - WATERFALL_ROWS), len(dispatches) - 1, ticks)
-
-
-def _end_ns(dispatch: Dispatch, start: float) -> float:
-    """When a dispatch and its late receivers had ended, in nanoseconds after the start."""
-    lasting = max((call.offset_ns + call.duration_ns for call in dispatch.calls), default=0)
-    return (dispatch.started_at - start) * 1e9 + max(lasting, dispatch.duration_ns)
-
-
-def _nested(dispatches: Sequence[Dispatch]) -> Iterator[tuple[Dispatch, ReceiverCall | None, int]]:
-    """Depth first, without recursion: dispatches may nest deeper than Python's recursion limit."""
-    children = _children(dispatches)
-    known = {dispatch.id for dispatch in dispatches}
-    tops = [dispatch for dispatch in dispatches if dispatch.parent_id not in known]
-    waiting: list[tuple[Dispatch, ReceiverCall | None, int]] = [(dispatch, None, 0) for dispatch in reversed(tops)]
-    while waiting:
-        dispatch, call, depth = waiting.pop()
-        yield dispatch, call, depth
-        index = call.index if call else None
-        below = [(child, None, depth + 1) for child in children.pop((dispatch.id, index), ())]
-        calls = [] if call else [(dispatch, own, depth + 1) for own in dispatch.calls]
-        waiting.extend(reversed([*calls, *below]))
-
-
-def _children(dispatches: Sequence[Dispatch]) -> dict[tuple[str | None, int | None], list[Dispatch]]:
-    by_id = {dispatch.id: dispatch for dispatch in dispatches}
-    children: defaultdict[tuple[str | None, int | None], list[Dispatch]] = defaultdict(list)
-    for dispatch in dispatches:
-        parent = by_id.get(dispatch.parent_id or "")
-        sent_by_call = parent and any(call.index == dispatch.parent_index for call in parent.calls)
-        children[dispatch.parent_id, dispatch.parent_index if sent_by_call else None].append(dispatch)
-    return children
-
-
-def _waterfall_row(
-    dispatch: Dispatch, call: ReceiverCall | None, depth: int, start: float, span_ns: float
-) -> WaterfallRow:
-    offset_ns = (dispatch.started_at - start) * 1e9 + (call.offset_ns if call else 0)
-    duration_ns = call.duration_ns if call else dispatch.duration_ns
-    width = max(THINNEST_BAR, duration_ns / span_ns * WATERFALL_WIDTH)
-    x = min(offset_ns / span_ns * WATERFALL_WIDTH, WATERFALL_WIDTH - min(width, WATERFALL_WIDTH))
-    return WaterfallRow(dispatch, call, depth, offset_ns, x, width)

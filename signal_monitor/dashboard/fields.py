@@ -13,7 +13,7 @@ from django.forms.renderers import DjangoTemplates
 from signal_monitor.stores.filters import EXACT
 from signal_monitor.text import MAX_LENGTH, cleaned
 
-PERIODS = {"5m": ("5 min", 300), "1h": ("1 h", 3600), "all": ("All", None)}
+PERIODS = {"5m": ("5 min", 300), "15m": ("15 min", 900), "1h": ("1 h", 3600), "all": ("All", None)}
 DEFAULT_PERIOD = "1h"
 TRUE_VALUES = ("1", "true", "on", "yes")
 A_DAY_MS = 24 * 60 * 60 * 1000
@@ -74,10 +74,10 @@ class ChoiceField(forms.ChoiceField):
 
 
 class PeriodField(ChoiceField):
-    """The period that totals cover."""
+    """The period that totals cover; links choose it."""
 
     def __init__(self) -> None:
-        super().__init__([(key, label) for key, (label, _seconds) in PERIODS.items()])
+        super().__init__([(key, label) for key, (label, _seconds) in PERIODS.items()], widget=forms.HiddenInput)
 
 
 def since(period: str) -> float | None:

@@ -24,14 +24,13 @@ def protect(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
 
 def content_security_policy(request: HttpRequest) -> str:
     """Everything comes from this site, and scripts, styles and images also from where its static files are."""
-    files = "".join(
-        f" {kind}-src 'self' {origin};" for origin in _static_origin() for kind in ("script", "style", "img")
-    )
+    origins = " ".join(["'self'", *_static_origin()])
+    files = " ".join(f"{kind}-src {origins};" for kind in ("script", "style", "img"))
     # In the standard, 'self' includes the websocket of the same host and port, but not in every browser.
     socket = f"{'wss' if request.is_secure() else 'ws'}://{request.get_host()}"
     return (
-        f"default-src 'self';{files} connect-src 'self' {socket}; object-src 'none'; base-uri 'self'; "
-        "form-action 'self'; frame-ancestors 'none'"
+        f"default-src 'none'; {files} connect-src 'self' {socket}; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
     )
 
 

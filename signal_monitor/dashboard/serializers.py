@@ -8,6 +8,8 @@ from typing import Any
 
 from signal_monitor.dashboard.formatting import milliseconds
 from signal_monitor.dashboard.processes import Running
+from signal_monitor.dashboard.sources import Place
+from signal_monitor.dashboard.view_times import ViewTimes
 from signal_monitor.database_records import DatabaseWork, LongStatement, LongTransaction, WorkSum
 from signal_monitor.finding import Finding
 from signal_monitor.records import Dispatch, Failure, Frame, Outside, ReceiverCall, ReceiverSum, Request
@@ -152,6 +154,29 @@ def totals_json(row: Totals) -> Json:
         **{f"{name}_ms": milliseconds(getattr(row, f"{name}_ns")) for name in TOTALS_DURATIONS},
         "p95_ms": milliseconds(row.p95_ns) if row.has_p95 else None,
         "p99_ms": milliseconds(row.p99_ns) if row.has_p99 else None,
+    }
+
+
+def place_json(place: Place) -> Json:
+    """A line at which slow calls were seen."""
+    return {**asdict(place.frame), "samples": place.samples, "share": place.share, "file_has_changed": place.changed}
+
+
+def view_json(row: ViewTimes) -> Json:
+    """The requests to one view."""
+    return {
+        "view": row.view,
+        "count": row.count,
+        "slow": row.slow,
+        "failed": row.failed,
+        "total_ms": milliseconds(row.total_ns),
+        "receivers_ms": milliseconds(row.receivers_ns),
+        "waiting_ms": milliseconds(row.waiting_ns),
+        "receivers_share": row.receivers_share,
+        "p50_ms": milliseconds(row.totals.p50_ns) if row.totals else None,
+        "p95_ms": milliseconds(row.totals.p95_ns) if row.totals and row.totals.has_p95 else None,
+        "max_ms": milliseconds(row.totals.max_ns) if row.totals else None,
+        "slow_because_of": row.named_receiver if row.is_guilty else None,
     }
 
 

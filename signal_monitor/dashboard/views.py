@@ -36,7 +36,8 @@ PLAIN = "text/plain; charset=utf-8"
 WITHOUT_HTMX = 'The pages of the signal monitor need django-htmx: add "django_htmx" to INSTALLED_APPS.\n'
 NOT_STORED = "The store does not contain this record. It was not sampled, it has been deleted, or it never existed."
 NOT_READABLE = "The store has a record of this id, but it is damaged and cannot be read."
-NAVIGATION = [page for page in PAGES.values() if page.section == page.name]
+NAVIGATION = [page for page in PAGES.values() if page.section == page.name != "health"]
+"""The tabs; the page of health is behind the state of the live updates."""
 
 
 @access_required

@@ -94,7 +94,8 @@ class ReceiverInfo:
     __slots__ = ("line", "module", "name", "owner_ref", "path", "ref", "slow_ns")
 
     def __init__(self, receiver: object, limits: SlowLimits) -> None:
-        self.name = names.receiver_name(receiver)
+        name, told_by = names.receiver_name(receiver), names.told_apart_by(receiver)
+        self.name = names.shortened(names.numbered(name, _known.numbers_of_receivers.of(name, told_by)))
         self.module = names.receiver_module(receiver)
         source = names.receiver_source(receiver)
         self.path = source.path if source else None
@@ -182,7 +183,9 @@ class _Known:
         self.limits = SlowLimits()
         self.signals: dict[int, SignalInfo] = {}
         self.receivers: dict[tuple[int, int], ReceiverInfo] = {}
-        self.created_at: dict[int, tuple[str, int]] = {}
+        self.created_at: dict[int, names.Creation] = {}
+        self.numbers_of_signals = names.Numbers()
+        self.numbers_of_receivers = names.Numbers()
         self.signal_names = names.SignalNames(Signal)
         self.dead: list[SignalInfo] = []
         self.orphans_of_dead: dict[str, int] = {}
@@ -196,13 +199,15 @@ def configure_limits(limits: SlowLimits) -> None:
     _known.limits = limits
     for info in known_signals():
         info.slow_ns = limits.limit_ns(info.name)
-    _known.receivers.clear()
+    for receiver in list(_known.receivers.values()):
+        receiver.slow_ns = limits.limit_ns(receiver.name)
 
 
-def note_created_at(signal: object, module: str, line: int) -> None:
+def note_creation(signal: object, creation: names.Creation) -> None:
     """Remember where a signal was created, in case no module names it."""
     key = id(signal)
-    _known.created_at[key] = (module, line)
+    number = _known.numbers_of_signals.of(repr(creation), signal)
+    _known.created_at[key] = creation._replace(number=number)
     weakref.finalize(signal, _known.created_at.pop, key, None).atexit = False
 
 
@@ -222,7 +227,19 @@ def _learn_signal(signal: object) -> SignalInfo:
     info = _known.signals.setdefault(key, made)
     if info is made:
         weakref.finalize(signal, _forget_signal, key).atexit = False
+        _learn_receivers_of(signal)
     return info
+
+
+def _learn_receivers_of(signal: Any) -> None:  # noqa: ANN401 - a signal, or what is sent like one
+    """Name all receivers in the order in which they are connected: numbers do not depend on who sends first."""
+    connected = vars(signal).get("receivers") if issubclass(type(signal), Signal) else None
+    for entry in list(connected) if type(connected) is list else []:
+        receiver = entry[1]
+        if issubclass(type(receiver), weakref.ReferenceType):
+            receiver = receiver()
+        if receiver is not None:
+            receiver_info(receiver)
 
 
 class _UnreferableInfo(SignalInfo):
@@ -285,9 +302,15 @@ def _forget_signal(key: int) -> None:
 
 
 def _name_of(signal: object) -> str:
-    module, line = _known.created_at.get(id(signal), ("", 0))
-    name = _known.signal_names.find(signal, module)
-    return name or names.unnamed_signal(module or type(signal).__module__, line, type(signal))
+    kind = type(signal)
+    creation = _known.created_at.get(id(signal))
+    name = _known.signal_names.find(signal, creation.owner if creation else "")
+    if name:
+        return name
+    if creation:
+        return names.numbered(creation.name(kind), creation.number)
+    name = names.Creation(kind.__module__).name(kind)
+    return names.numbered(name, _known.numbers_of_signals.of(name, signal))
 
 
 def receiver_info(receiver: object) -> ReceiverInfo:

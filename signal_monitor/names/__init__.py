@@ -8,24 +8,30 @@ from __future__ import annotations
 
 from .apps import Apps
 from .classes import class_name, function_name, shortened
+from .creation import Creation, creation_in
 from .errors import error_message
-from .receivers import Source, receiver_module, receiver_name, receiver_source, unwrapped
+from .numbers import Numbers, numbered
+from .receivers import Source, receiver_module, receiver_name, receiver_source, told_apart_by, unwrapped
 from .senders import is_named_itself, sender_name
-from .signals import SignalNames, unnamed_signal
+from .signals import SignalNames
 
 __all__ = [
     "Apps",
+    "Creation",
+    "Numbers",
     "SignalNames",
     "Source",
     "class_name",
+    "creation_in",
     "error_message",
     "function_name",
     "is_named_itself",
+    "numbered",
     "receiver_module",
     "receiver_name",
     "receiver_source",
     "sender_name",
     "shortened",
-    "unnamed_signal",
+    "told_apart_by",
     "unwrapped",
 ]

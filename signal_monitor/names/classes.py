@@ -87,10 +87,15 @@ def attribute_in_c(item: object, name: str) -> Any:  # noqa: ANN401
     return None
 
 
+def class_qualname(cls: type) -> str:
+    """The qualified name of a class in its module."""
+    return plain(_CLASS_QUALNAME.__get__(cls))
+
+
 def class_name(cls: type) -> str:
     """Qualified name of a class, without running a metaclass's code."""
     module = class_module(cls)
-    qualname = plain(_CLASS_QUALNAME.__get__(cls))
+    qualname = class_qualname(cls)
     return shortened(f"{module}.{qualname}" if module else qualname)
 
 

@@ -23,6 +23,7 @@ from .classes import (
     shortened,
     slots,
 )
+from .values import bound_defaults, captured, configured, partial_method, rebound, value_text
 
 MAX_STEPS = 20
 MAX_ATTRIBUTES = 50
@@ -30,8 +31,10 @@ LOCALS = "<locals>"
 CELERY_PROXY = "_Proxy__local"
 """The slot that tells a proxy of Celery: its class computes its own name and module."""
 _CALLABLES = (*FUNCTIONS, types.MethodType, functools.partial)
-_LABEL = re.compile(r"[A-Za-z_][A-Za-z_.]{0,39}")
-"""Text that tells receivers apart and is no secret: letters only."""
+MAX_DETAILS = 6
+MAIN = frozenset(["f", "fn", "func", "function", "method", "wrapped", "handler", "receiver", "callback", "task"])
+"""Names of what a decorator decorates, where it has been given other functions too."""
+_LABEL = re.compile(r"[A-Za-z_][A-Za-z_.]{0,39}")  # the name of a mock
 
 
 class Source(NamedTuple):
@@ -49,6 +52,16 @@ def receiver_name(receiver: object) -> str:
     name of their own, with what they call in brackets: ``partial(shop.receivers.charge)``.
     """
     return shortened(_name(receiver, MAX_STEPS))
+
+
+def told_apart_by(receiver: object) -> object:
+    """What makes a receiver another one than those of the same name: its class for a method, else what is wrapped."""
+    receiver = unwrapped(receiver)
+    if issubclass(type(receiver), types.MethodType):
+        method = cast("types.MethodType", receiver)
+        owner = _owner_of(method)
+        return owner if _attribute_of(owner, method.__func__) else told_apart_by(method.__func__)
+    return receiver
 
 
 def receiver_module(receiver: object) -> str:
@@ -115,7 +128,7 @@ def _behind_celery(proxy: object) -> object | None:
     arguments, make = held.get("_Proxy__args"), held.get(CELERY_PROXY)
     if type(arguments) is tuple and arguments:
         return cast("object", arguments[0])
-    return _closure(make).get("fun") if type(make) is types.FunctionType else None
+    return captured(make).get("fun") if type(make) is types.FunctionType else None
 
 
 def _task_function(kind: type) -> object | None:
@@ -138,10 +151,8 @@ def _name(receiver: object, steps: int) -> str:
         name = "partial"
     else:
         name = class_name(kind)
-    inner = _called_by(receiver)
-    if inner is None or not steps:
-        return name
-    return f"{name}({inner if type(inner) is str else _name(inner, steps - 1)})"
+    details = _details(receiver, steps - 1) if steps > 0 else []
+    return f"{name}({', '.join(details)})" if details else name
 
 
 def _method_name(method: types.MethodType, steps: int) -> str:
@@ -157,9 +168,11 @@ def _owner_of(method: types.MethodType) -> type:
 
 def _attribute_of(owner: type, function: object) -> str:
     """The name under which a class or a base has the function of a method; "" if none has."""
+    made_by = partial_method(function)
     for cls in class_mro(owner):
         for name, held in list(class_dict(cls).items()):
-            if held is function or (type(held) is classmethod and held.__func__ is function):
+            inner = held.__func__ if type(held) is classmethod else held
+            if inner is function or (made_by is not None and held is made_by):
                 return plain(name)
     return ""
 
@@ -168,35 +181,112 @@ def _innermost(receiver: object) -> object:
     """The function, method or class that is called at last; an object if it calls none."""
     for _ in range(MAX_STEPS):
         receiver = unwrapped(receiver)
-        inner = None if issubclass(type(receiver), (types.MethodType, type)) else _called_by(receiver)
-        if inner is None or issubclass(type(inner), (str, type)):
+        inner = None if issubclass(type(receiver), (types.MethodType, type)) else _main(_given(receiver))
+        if inner is None:
             break
         receiver = inner
     return receiver
 
 
-def _called_by(receiver: object) -> object | None:
-    """What a partial, the function of a decorator or a callable object calls, or a text that tells it from others."""
+def _details(receiver: object, steps: int) -> list[str]:
+    """What tells a receiver from others of the same code: what it calls, then other values that are no secrets."""
+    if (label := _label_of_mock(receiver)) is not None:
+        return [label] if label else []
+    given, module = _given(receiver), _module_of(receiver)
+    main = _main(given)
+    texts = [] if main is None else [_name(main, steps)]
+    others = [(name, value) for name, value in given if value is not main]
+    shown = [(name, text) for name, value in others if (text := _text(name, value, module)) is not None]
+    if not texts and len(shown) == 1 and shown[0][0] not in _scalars(others):
+        return [shown[0][1]]
+    return [*texts, *(f"{name}={text}" if name else text for name, text in shown)][:MAX_DETAILS]
+
+
+def _scalars(values: list[tuple[str, object]]) -> set[str]:
+    """The names of values that say little alone: numbers and bools."""
+    return {name for name, value in values if type(value) in {int, float, bool}}
+
+
+def _text(name: str, value: object, module: str) -> str | None:
+    kind = type(value)
+    if issubclass(kind, type):
+        return class_name(cast("type", value))
+    return _name(value, 0) if _is_callable(value) else value_text(name, value, module)
+
+
+def _main(given: list[tuple[str, object]]) -> object | None:
+    """The function that a decorator, a partial or an object calls; None if that is not certain."""
+    callables = [(name, value) for name, value in given if _is_callable(value)]
+    if len(callables) > 1:
+        callables = [(name, value) for name, value in callables if name in MAIN]
+    return callables[0][1] if len(callables) == 1 else None
+
+
+def _is_callable(value: object) -> bool:
+    kind = type(value)
+    if issubclass(kind, type):
+        return False
+    return issubclass(kind, _CALLABLES) or any("__call__" in class_dict(cls) for cls in class_mro(kind))
+
+
+def _given(receiver: object) -> list[tuple[str, object]]:
+    """What a receiver was made with, by name."""
     kind = type(receiver)
     if issubclass(kind, functools.partial):
-        return cast("functools.partial[Any]", receiver).func
+        made = cast("functools.partial[Any]", receiver)
+        named = zip(_parameters(made.func), made.args, strict=False)
+        return [("function", made.func), *named, *made.keywords.items()]
     if kind is types.FunctionType:
-        return _only_one(_decorated_by(cast("types.FunctionType", receiver)))
+        function = cast("types.FunctionType", receiver)
+        if (made_by := partial_method(function)) is not None:
+            return [("function", made_by.func)]
+        return [*_decorated_by(function), *bound_defaults(function)]
     if issubclass(kind, (*FUNCTIONS, type, types.MethodType)):
-        return None
+        return []
     held = {**slots(receiver), **instance_dict(receiver)}
-    if "_mock_name" in held:
-        return held["_mock_name"] if type(held["_mock_name"]) is str else None
-    return _only_one(value for name, value in list(held.items())[:MAX_ATTRIBUTES] if not name.startswith("__"))
+    shown = configured(receiver, held)
+    return [
+        (name.lstrip("_"), value)
+        for name, value in list(held.items())[:MAX_ATTRIBUTES]
+        if not name.startswith("__") and (name in shown or issubclass(type(value), type) or _is_callable(value))
+    ]
 
 
-def _decorated_by(function: types.FunctionType) -> Iterator[object]:
-    """What a function takes from the function around it, without what is defined there too."""
+def _parameters(function: object) -> tuple[str, ...]:
+    if type(function) is types.MethodType:
+        return _parameters(function.__func__)[1:]
+    return (
+        function.__code__.co_varnames[: function.__code__.co_argcount] if type(function) is types.FunctionType else ()
+    )
+
+
+def _module_of(receiver: object) -> str:
+    if type(receiver) is types.FunctionType:
+        return receiver.__module__ if type(receiver.__module__) is str else ""
+    return class_module(type(receiver))
+
+
+def _label_of_mock(receiver: object) -> str | None:
+    """The name of a mock, "" if it has none that is shown; None for other objects."""
+    if issubclass(type(receiver), (*_CALLABLES, type)):
+        return None
+    held = instance_dict(receiver)
+    if "_mock_name" not in held:
+        return None
+    label = held["_mock_name"]
+    return label if type(label) is str and _LABEL.fullmatch(label) else ""
+
+
+def _decorated_by(function: types.FunctionType) -> Iterator[tuple[str, object]]:
+    """What a function takes from the function around it, without what is defined or changed there too."""
     around, _, _ = plain(function.__qualname__).rpartition(LOCALS)
     if around:
-        for name, value in _closure(function).items():
-            if value is not function and name != "__class__" and not _is_defined_in(value, function.__module__, around):
-                yield value
+        changed = rebound(function)
+        for name, value in captured(function).items():
+            if value is function or name == "__class__" or name in changed:
+                continue
+            if not _is_defined_in(value, function.__module__, around):
+                yield name, value
 
 
 def _is_defined_in(value: object, module: str, around: str) -> bool:
@@ -207,31 +297,3 @@ def _is_defined_in(value: object, module: str, around: str) -> bool:
         class_name(cast("type", value)) if issubclass(kind, type) else function_name(cast("types.FunctionType", value))
     )
     return name.startswith(f"{module}.{around}")
-
-
-def _only_one(values: Iterator[object]) -> object | None:
-    """The only callable, otherwise the only class, otherwise the only label; None if there are several, or none."""
-    callables, classes, labels = [], [], []
-    for value in values:
-        kind = type(value)
-        if issubclass(kind, _CALLABLES):
-            callables.append(value)
-        elif issubclass(kind, type):
-            classes.append(value)
-        elif kind is str and _LABEL.fullmatch(cast("str", value)):
-            labels.append(value)
-    for found in (callables, classes, labels):
-        if found:
-            return found[0] if len(found) == 1 else None
-    return None
-
-
-def _closure(function: types.FunctionType) -> dict[str, object]:
-    """The variables of the functions around that a function uses, as far as they are set."""
-    found: dict[str, object] = {}
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        try:
-            found[name] = cell.cell_contents
-        except ValueError:
-            continue
-    return found

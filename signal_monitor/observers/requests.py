@@ -20,6 +20,7 @@ from signal_monitor.stores.base import Batch
 
 from .base import BaseObserver
 from .sampling import Sampler
+from .totals import TotalsObserver
 
 RUNNING_RATIO = 50
 """A running request is added up again after so many times the time that it took."""
@@ -33,10 +34,13 @@ MAX_RECEIVERS = 50
 class Requests(BaseObserver):
     """Makes a record of every request that ended; stores the slow and failing ones and a sample of the rest.
 
-    ``slow_ns`` is the duration from which a request is slow; with None, none is.
+    ``slow_ns`` is the duration from which a request is slow; with None, none is. ``totals`` count every one.
     """
 
-    def __init__(self, process: ThisProcess, slow_ns: int | None, sample_per_second: int) -> None:
+    def __init__(
+        self, process: ThisProcess, slow_ns: int | None, sample_per_second: int, totals: TotalsObserver
+    ) -> None:
+        self._totals = totals
         self._process = process
         self._slow_ns = slow_ns
         self._sampler = Sampler(sample_per_second)
@@ -52,6 +56,7 @@ class Requests(BaseObserver):
         origin.database_notes = None
         origin.records.clear()  # code that still refers to the request keeps nothing else alive
         slow = self._slow_ns is not None and request.duration_ns >= self._slow_ns
+        self._totals.add_request(request, slow=slow)
         if slow or request.failed or request.failed_count or request.slow_count or self._sampler.take():
             self._ended.append(request)
 

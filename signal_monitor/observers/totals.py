@@ -1,9 +1,10 @@
-"""Totals and histograms per receiver, signal and sender: since the start of the process, and by minute."""
+"""Totals and histograms per receiver, signal, sender and view: since the start of the process, and by minute."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import get_args
 
 from signal_monitor.histograms import bucket_of, merge
 from signal_monitor.instrumentation.current import Record
@@ -15,6 +16,7 @@ from signal_monitor.records import (
     Durations,
     Failure,
     ReceiverCall,
+    Request,
     Severity,
     SubjectKind,
     waiting_ns,
@@ -41,7 +43,7 @@ class TotalsObserver(BaseObserver):
         """Start again in a forked child; these totals belong to the parent process."""
         self._totals: dict[Key, Totals] = {}
         self._changed: set[Key] = set()
-        self._subjects: dict[SubjectKind, set[str]] = {"receiver": set(), "signal": set(), "sender": set()}
+        self._subjects: dict[SubjectKind, set[str]] = {kind: set() for kind in get_args(SubjectKind)}
 
     def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:
         """Count a dispatch for its signal and sender, and its calls for their receivers."""
@@ -81,6 +83,27 @@ class TotalsObserver(BaseObserver):
         if amendment.replaces == "not_run":
             for totals in self._both("receiver", call.receiver, now):
                 totals.not_run = max(0, totals.not_run - 1)
+
+    def add_request(self, request: Request, *, slow: bool) -> None:
+        """Count a request that has ended for its view, whether it is stored or not."""
+        at = request.started_at + request.duration_ns / 1e9
+        outside_ns = sum(request.outside.values())
+        bucket = bucket_of(request.duration_ns)
+        for totals in self._both("view", request.view_key, at):
+            totals.count += 1
+            totals.slow += slow
+            totals.total_ns += request.duration_ns
+            totals.receivers_ns += request.receivers_ns
+            totals.self_ns += request.receivers_ns
+            totals.waiting_ns += request.waiting_ns
+            totals.other_ns += outside_ns - request.waiting_ns
+            totals.max_ns = max(totals.max_ns, request.duration_ns)
+            totals.last_at = max(at, totals.last_at or 0)
+            totals.buckets[bucket] = totals.buckets.get(bucket, 0) + 1
+            if request.failed:
+                totals.failures += 1
+                totals.last_failure_at = at
+                totals.last_failure = request.failure.summary if request.failure else f"status {request.status}"
 
     def _amend_dispatch(self, amendment: Amendment, now: float) -> None:
         """Count a dispatch as slow or failed since its late call has ended."""

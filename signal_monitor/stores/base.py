@@ -30,7 +30,7 @@ class StoreError(Exception):
 
 @dataclass(slots=True)
 class Totals:
-    """Cumulative totals of one receiver, signal or sender, in one window or since the start of a process.
+    """Cumulative totals of one receiver, signal, sender or view, in one window or since the start of a process.
 
     ``window`` is the start of a window of WINDOW_SECONDS in seconds since the epoch, or LIFE. ``buckets`` maps
     histogram bucket numbers (see ``signal_monitor.histograms``) to counts. For signals and senders a count is a
@@ -41,6 +41,10 @@ class Totals:
     ``receivers_ns`` is the sum of these. ``self_ns`` is the sum of own times, of dispatches too, so that the rows of a
     kind may be added up. ``total_ns`` also has what the calls of a receiver have sent, each moment once, or what the
     dispatches waited for, which is ``waiting_ns``, and what they did themselves outside receivers, ``other_ns``.
+
+    For a view, whose key has the method before it, a count is a request: ``total_ns``, ``max_ns`` and ``buckets``
+    measure requests, ``slow`` counts those that reached REQUEST_SLOW_MS, ``failures`` those that failed, and
+    ``receivers_ns`` is the part of their time in which a receiver ran.
     """
 
     kind: SubjectKind

@@ -7,6 +7,7 @@ Source: OpenTelemetry semantic conventions 1.44.0 for ``code.*``, ``error.type``
 from __future__ import annotations
 
 import linecache
+import re
 import sys
 import types
 from collections.abc import Iterable
@@ -16,10 +17,9 @@ from typing import Any, NamedTuple
 from opentelemetry.trace import Span, Status, StatusCode
 
 from signal_monitor.instrumentation.info import DispatchInfo, ReceiverInfo
-from signal_monitor.names import Apps
+from signal_monitor.names import Apps, shortened
 from signal_monitor.records import Failure, Outcome
 from signal_monitor.scrubbing import scrub
-from signal_monitor.text import cleaned
 
 Attributes = dict[str, str | int | float]
 MAX_NAMES = 5_000
@@ -48,7 +48,8 @@ SLOW_EVENT = "django.signal.receiver.slow"
 
 def dispatch_name(signal: str) -> str:
     """The name of a dispatch's span: ``send post_save`` for ``django.db.models.signals.post_save``."""
-    return f"send {signal.rpartition('.')[2]}"
+    attribute, bracket, key = signal.partition("[")
+    return f"send {attribute.rpartition('.')[2]}{bracket}{key}"
 
 
 def aggregated_name(signal: str) -> str:
@@ -73,7 +74,7 @@ class ReceiverNames:
         if name is None:
             if len(self._known) >= MAX_NAMES:
                 self._known.clear()
-            name = self._known[key] = f"receive {cleaned(self._short(receiver.module, receiver.name))}"
+            name = self._known[key] = f"receive {shortened(self._short(receiver.module, receiver.name))}"
         return name
 
     def _short(self, module: str, name: str) -> str:
@@ -90,7 +91,7 @@ class ReceiverNames:
 
 def _is_defined_elsewhere(qualified: str, module: str, app: str) -> bool:
     """Whether another loaded module of an app defines a function or a class of the same name."""
-    attribute = qualified.partition(".")[0].partition(":")[0].removesuffix(")")
+    attribute = re.split(r"\W", qualified, maxsplit=1)[0]
     return any(
         name != module and (name == app or name.startswith(f"{app}.")) and _defines(other, name, attribute)
         for name, other in list(sys.modules.items())

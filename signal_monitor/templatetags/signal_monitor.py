@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
@@ -19,8 +19,10 @@ from signal_monitor.conf import get_config
 from signal_monitor.dashboard import formatting
 from signal_monitor.dashboard.addresses import page_url
 from signal_monitor.dashboard.notices import unreadable_notice
-from signal_monitor.dashboard.pages.base import PartNode
-from signal_monitor.records import Dispatch, Outside, ReceiverCall, ReceiverSum, Request
+from signal_monitor.dashboard.pages.base import Page, PartNode
+from signal_monitor.dashboard.stacks import own_frame
+from signal_monitor.dashboard.view_times import ViewTimes
+from signal_monitor.records import Dispatch, Frame, Outside, ReceiverCall, ReceiverSum, Request
 from signal_monitor.stores.base import Totals
 from signal_monitor.stores.filters import EXACT
 from signal_monitor.text import MAX_LINE, cleaned
@@ -243,6 +245,66 @@ def badge(call: Dispatch | ReceiverCall | Any) -> SafeString:  # noqa: ANN401
         title = f"{call.severity.capitalize()}: from {limit} in receivers unless SLOW_MS has another limit for it."
         marks.append((call.severity, title, call.severity))
     return format_html_join(" ", '<span class="badge {}" title="{}">{}</span>', marks)
+
+
+@register.simple_tag(takes_context=True)
+def kept_period(context: dict[str, Any], page: Page) -> str:
+    """The query string that keeps the period of this page on another one; "" if one of them has none."""
+    period = context["params"].get("period", "") if "params" in context else ""
+    return f"?{urlencode({'period': period})}" if period and "period" in page.form.base_fields else ""
+
+
+BAR = '<rect{} x="{}%" width="{}%" height="{}"/>'
+WAITING_FILL = SafeString(' fill="url(#sm-hatch)"')
+
+
+@register.simple_tag
+def stackbar(
+    receivers: float, waiting: float, height: int, *, slow: bool = False, of: int = 1, most: int = 1, label: str = ""
+) -> SafeString:
+    """A bar of receivers, waiting and the rest, as long as a row's time ``of`` is beside the ``most`` of all rows."""
+    whole = of / most if most else 0.0
+    rest = max(0.0, 1 - receivers - waiting)
+    kinds = (_class("slow" if slow else "receivers"), WAITING_FILL, _class("rest"))
+    bars, at = [], 0.0
+    for kind, part in zip(kinds, (receivers, waiting, rest), strict=True):
+        bars.append(format_html(BAR, kind, f"{100 * at * whole:.2f}", f"{100 * part * whole:.2f}", height))
+        at += part
+    told = (formatting.share(part) for part in (receivers, waiting, rest))
+    text = "{}: receivers {}, waiting {}, the rest {}".format(label, *told)
+    said = format_html(' role="img" aria-label="{}"', text) if label else SafeString(' aria-hidden="true"')
+    return format_html('<svg class="stackbar" height="{}"{}>{}</svg>', height, said, SafeString("".join(bars)))
+
+
+def _class(name: str) -> SafeString:
+    return format_html(' class="{}"', name)
+
+
+@register.simple_tag
+def swatch(kind: str, slow: bool = False) -> SafeString:  # noqa: FBT001, FBT002 - a template's argument
+    """The colour of a part of a stackbar, for its key."""
+    fill = WAITING_FILL if kind == "waiting" else _class("slow" if slow else kind)
+    return format_html(
+        '<svg width="10" height="10" aria-hidden="true"><rect{} width="10" height="10" rx="2"/></svg>', fill
+    )
+
+
+@register.filter
+def most_time(views: Sequence[ViewTimes]) -> int:
+    """The most time that a view took."""
+    return max((row.total_ns for row in views), default=0)
+
+
+@register.filter
+def own_line(stack: Sequence[Frame]) -> Frame | None:
+    """The innermost line of a stack that is the project's own code, or the innermost of all."""
+    return own_frame(stack)
+
+
+@register.filter
+def last_part(name: str) -> str:
+    """The last part of a dotted name."""
+    return formatting.split_name(name).last
 
 
 METER = (

@@ -9,9 +9,8 @@ from itertools import pairwise
 import pytest
 
 from signal_monitor.dashboard import charts
-from signal_monitor.records import ReceiverCall
 from signal_monitor.stores.base import WINDOW_SECONDS, Totals
-from tests.dashboard.examples import MS, SEND_MAIL, dispatch, failed_order, totals
+from tests.dashboard.examples import MS, SEND_MAIL, totals
 
 LIMIT_NS = 100 * MS
 
@@ -90,53 +89,3 @@ def test_minutes_without_a_call_have_no_bars() -> None:
 def test_charts_of_no_history_are_empty() -> None:
     assert charts.calls_per_minute([]).bars == []
     assert charts.p95_per_minute([], LIMIT_NS).bars == []
-
-
-def test_waterfall_puts_a_nested_dispatch_under_the_call_that_sent_it() -> None:
-    outer = failed_order(started_at=1000.0)
-    inner = dispatch("inner", parent_id="failed", parent_index=1, depth=1, started_at=1000.16)
-
-    rows = charts.waterfall([outer, inner]).rows
-
-    shown = [(row.dispatch.id, row.call.index if row.call else None, row.depth) for row in rows]
-    assert shown == [
-        ("failed", None, 0),
-        ("failed", 0, 1),
-        ("failed", 1, 1),
-        ("inner", None, 2),
-        ("inner", 0, 3),
-        ("failed", 2, 1),
-    ]
-
-
-def test_waterfall_bars_follow_the_clock() -> None:
-    rows = charts.waterfall([failed_order(started_at=1000.0)]).rows
-
-    assert [(row.x, row.width) for row in rows[:3]] == [(0, 1000), (0, 750), (750, 250)]
-
-
-def test_waterfall_of_a_late_receiver_reaches_to_its_end() -> None:
-    late = ReceiverCall(SEND_MAIL, 0, "late", duration_ns=400 * MS)
-    waterfall = charts.waterfall([dispatch("d1", late, duration_ns=100 * MS)])
-
-    assert waterfall.span_ns == 400 * MS
-    assert [row.width for row in waterfall.rows] == [250, 1000]
-
-
-def test_waterfall_shows_a_dispatch_whose_parent_was_not_stored() -> None:
-    rows = charts.waterfall([dispatch("d2", parent_id="not stored", depth=3)]).rows
-
-    assert [(row.dispatch.id, row.depth) for row in rows] == [("d2", 0), ("d2", 1)]
-
-
-def test_waterfall_of_deep_nesting_needs_no_recursion() -> None:
-    chain = [
-        dispatch(f"d{depth}", parent_id=f"d{depth - 1}" if depth else None, parent_index=0, depth=depth)
-        for depth in range(2000)
-    ]
-
-    waterfall = charts.waterfall(chain)
-
-    assert len(waterfall.rows) == charts.WATERFALL_ROWS
-    assert waterfall.left_out == 4000 - charts.WATERFALL_ROWS
-    assert max(row.indent for row in waterfall.rows) == charts.DEEPEST_INDENT

@@ -20,8 +20,8 @@ EXPECTED = {
     "x-frame-options": "DENY",
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
-    "content-security-policy": "default-src 'self'; connect-src 'self' ws://localhost; object-src 'none'; "
-    "base-uri 'self'; form-action 'self'; frame-ancestors 'none'",
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self' ws://localhost; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 }
 PAGE = {"Host": "localhost"}
 STRANGER = {"Host": "localhost", "Via": "1.1 proxy"}
@@ -63,11 +63,13 @@ def test_all_answers_have_the_headers(site: Site) -> None:
 def test_static_files_of_another_site_are_allowed(settings: Settings) -> None:
     settings.STATIC_URL = "https://cdn.example/static/"
     policy = content_security_policy(RequestFactory().get("/signals/", secure=True))
-    assert policy.startswith("default-src 'self'; script-src 'self' https://cdn.example; style-src 'self' https://cdn")
+    assert policy.startswith("default-src 'none'; script-src 'self' https://cdn.example; style-src 'self' https://cdn")
     assert "connect-src 'self' wss://testserver;" in policy
 
 
-@pytest.mark.parametrize("path", ["/signals/", "/signals/live/", "/signals/requests/", "/signals/health/"])
+@pytest.mark.parametrize(
+    "path", ["/signals/", "/signals/live/", "/signals/requests/", "/signals/errors/", "/signals/health/"]
+)
 def test_browser_reports_nothing_that_the_policy_blocks(site: Site, chromium: Browser, path: str) -> None:
     page = chromium.new_page()
     said: list[str] = []

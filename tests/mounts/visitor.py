@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from tests.dashboard.websocket import WebSocket
 from tests.support.servers import wait_until
 
-PAGES = ("", "live/", "signals/", "receivers/", "senders/", "requests/", "health/")
+PAGES = ("", "live/", "signals/", "receivers/", "senders/", "requests/", "errors/", "search/", "health/")
 
 
 @dataclass

@@ -11,7 +11,7 @@ import pytest
 
 from signal_monitor.instrumentation.info import ReceiverInfo
 from signal_monitor.names import Apps
-from signal_monitor.telemetry.attributes import ReceiverNames
+from signal_monitor.telemetry.attributes import ReceiverNames, dispatch_name
 from signal_monitor.thresholds import SlowLimits
 
 
@@ -63,3 +63,20 @@ def test_partial_and_callable_object() -> None:
     assert name_of(partial(defined("site1.shop.receivers", "pay"), 1)) == "receive shop.partial(pay)"
     kind = type("Mailer", (), {"__module__": "site1.shop.receivers", "__call__": lambda self, **kwargs: None})
     assert name_of(kind()) == "receive shop.Mailer"
+
+
+@pytest.mark.usefixtures("modules")
+def test_module_is_added_to_a_partial_with_arguments() -> None:
+    first, _second = defined("site1.shop.receivers", "pay"), defined("site1.shop.mail", "pay")
+    assert name_of(partial(first, a=1)) == "receive shop.receivers.partial(pay, a=1)"
+
+
+@pytest.mark.usefixtures("modules")
+def test_long_names_differ_where_they_differ() -> None:
+    start, end = "a" * 90, "z" * 90
+    names = {name_of(defined("site1.tools", f"{start}{middle}{end}")) for middle in ("1", "2")}
+    assert len(names) == 2
+
+
+def test_key_of_a_signal_is_in_the_name_of_a_dispatch() -> None:
+    assert dispatch_name("shop.events.EVENTS['order.paid']") == "send EVENTS['order.paid']"

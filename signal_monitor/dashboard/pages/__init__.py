@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from signal_monitor.dashboard.addresses import based_at
 from signal_monitor.dashboard.pages.base import Page, Params, UnknownPage, View
 from signal_monitor.dashboard.pages.dispatch import DispatchPage
+from signal_monitor.dashboard.pages.errors import ErrorsPage
 from signal_monitor.dashboard.pages.finding import FindingPage
 from signal_monitor.dashboard.pages.findings import FindingsPage
 from signal_monitor.dashboard.pages.health import HealthPage
@@ -15,6 +16,7 @@ from signal_monitor.dashboard.pages.overview import OverviewPage
 from signal_monitor.dashboard.pages.receivers import ReceiversPage
 from signal_monitor.dashboard.pages.request import RequestPage
 from signal_monitor.dashboard.pages.requests import RequestsPage
+from signal_monitor.dashboard.pages.search import SearchPage
 from signal_monitor.dashboard.pages.senders import SendersPage
 from signal_monitor.dashboard.pages.signals import SignalsPage
 from signal_monitor.dashboard.pages.subject import ReceiverPage, SignalPage
@@ -23,16 +25,18 @@ _ALL: tuple[Page, ...] = (
     OverviewPage(),
     FindingsPage(),
     FindingPage(),
-    LivePage(),
-    SignalsPage(),
-    SignalPage(),
-    ReceiversPage(),
-    ReceiverPage(),
-    SendersPage(),
-    DispatchPage(),
     RequestsPage(),
     RequestPage(),
+    ReceiversPage(),
+    ReceiverPage(),
+    SignalsPage(),
+    SignalPage(),
+    SendersPage(),
+    ErrorsPage(),
+    LivePage(),
+    DispatchPage(),
     HealthPage(),
+    SearchPage(),
 )
 PAGES: Mapping[str, Page] = {page.name: page for page in _ALL}
 """All pages by name, in the order of the navigation."""

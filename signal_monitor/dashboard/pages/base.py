@@ -64,6 +64,11 @@ class Page(ABC):
     form: ClassVar[type[PageForm]] = PageForm
 
     @property
+    def key(self) -> str:
+        """The letter that opens it from the keyboard, after "g"."""
+        return self.name[0]
+
+    @property
     def template(self) -> str:
         """The name of the template."""
         return f"signal_monitor/{self.name}.html"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django import forms
 
-from signal_monitor.dashboard.charts import waterfall
 from signal_monitor.dashboard.fields import MAX_TEXT_LENGTH, PageForm
 from signal_monitor.dashboard.pages.base import LIST_ROWS, Context, NotStored, Page, Params
 from signal_monitor.dashboard.serializers import Json, dispatch_json, frames_json
+from signal_monitor.dashboard.waterfall import waterfall
 from signal_monitor.stores.base import Store
 
 

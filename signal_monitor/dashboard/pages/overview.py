@@ -1,4 +1,4 @@
-"""The overview: what is slow, what fails, what runs now."""
+"""The overview: the verdict, what runs now, the slow views, and what people wait for."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from signal_monitor.dashboard import processes
-from signal_monitor.dashboard.fields import PeriodForm, since
+from signal_monitor.dashboard.fields import DEFAULT_PERIOD, PERIODS, PeriodForm, since
 from signal_monitor.dashboard.formatting import milliseconds
 from signal_monitor.dashboard.pages.base import Context, Page, Params, largest_first
 from signal_monitor.dashboard.processes import ProcessState, Running
-from signal_monitor.dashboard.serializers import Json, running_json, totals_json
+from signal_monitor.dashboard.serializers import Json, running_json, totals_json, view_json
+from signal_monitor.dashboard.situation import read_situation
+from signal_monitor.dashboard.verdicts import Situation, Verdict, judge
+from signal_monitor.dashboard.view_times import ViewTimes
 from signal_monitor.stores.base import Store, Totals
 
 CARD_ROWS = 8
+VIEW_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,18 @@ class Overview:
     leading: Sequence[Totals]
     one_time: Sequence[ProcessState]
     processes: Sequence[ProcessState]
+    situation: Situation
+
+    @property
+    def verdict(self) -> Verdict:
+        """The first sentence of the page."""
+        return judge(self.situation)
+
+    @property
+    def views(self) -> list[ViewTimes]:
+        """The views with slow requests, most time in these first; without any, those with most time in all."""
+        slow = sorted((row for row in self.situation.views if row.slow), key=lambda row: -row.slow_ns)
+        return (slow or list(self.situation.views))[:VIEW_ROWS]
 
     @property
     def slowest(self) -> list[Totals]:
@@ -120,7 +136,7 @@ class OverviewPage(Page):
     route = ""
     title = "Overview"
     form = PeriodForm
-    parts = ("tiles", "running", "left_out", "slowest", "failing", "busiest", "orphans")
+    parts = ("verdict", "running", "views", "left_out", "slowest", "failing", "busiest", "orphans")
 
     def fetch(self, store: Store, params: Params) -> Context:
         states = processes.processes(store)
@@ -129,11 +145,20 @@ class OverviewPage(Page):
         one_time = processes.one_time(states)
         ids = [state.process.id for state in one_time]
         leading = store.totals("receiver", started, left_out=ids) if ids else receivers
-        return {"overview": Overview(receivers, signals, leading, one_time, states)}
+        period = PERIODS[params.get("period") or DEFAULT_PERIOD][0]
+        situation = read_situation(store, states, receivers, started, period)
+        return {"overview": Overview(receivers, signals, leading, one_time, states, situation)}
 
     def as_json(self, context: Context) -> Json:
         overview: Overview = context["overview"]
+        verdict = overview.verdict
         return {
+            "verdict": {"kind": verdict.kind, "heading": verdict.heading, "text": verdict.plain_text},
+            "requests": overview.situation.requests,
+            "slow_requests": overview.situation.slow,
+            "receivers_share": overview.situation.receivers_share,
+            "waiting_share": overview.situation.waiting_share,
+            "views": [view_json(row) for row in overview.situation.views],
             "slow_from_ms": milliseconds(context["slow_ns"]),
             "dispatches_per_second": overview.rate,
             "calls": overview.calls,

@@ -12,3 +12,4 @@ class ReceiversPage(SubjectsPage):
     route = "receivers/"
     title = "Receivers"
     kind = "receiver"
+    key = "c"

@@ -6,10 +6,13 @@ from operator import attrgetter
 
 from django import forms
 
+from signal_monitor.conf import get_config
 from signal_monitor.dashboard.fields import MAX_TEXT_LENGTH, PageForm
 from signal_monitor.dashboard.pages.base import LIST_ROWS, Context, NotStored, Page, Params
 from signal_monitor.dashboard.processes import RunningRequest, processes, running_requests
 from signal_monitor.dashboard.serializers import Json, dispatch_json, receiver_sum_json, request_json
+from signal_monitor.dashboard.verdicts import judge_request
+from signal_monitor.dashboard.waterfall import request_waterfall
 from signal_monitor.stores.base import Store
 from signal_monitor.stores.filters import DispatchFilter
 
@@ -38,12 +41,19 @@ class RequestPage(Page):
         dispatches = store.dispatches(DispatchFilter(origin_id=record.id), LIST_ROWS)
         # Not "request": Django's context processors set that.
         shown = sorted(dispatches, key=attrgetter("started_at", "depth"))
-        return {"record": record, "gone": found.gone, "dispatches": shown}
+        return {
+            "record": record,
+            "gone": found.gone,
+            "dispatches": shown,
+            "waterfall": request_waterfall(record, shown),
+            "verdict": judge_request(record, get_config().request_slow_ns),
+        }
 
     def as_json(self, context: Context) -> Json:
         record, dispatches = context["record"], [dispatch_json(row) for row in context["dispatches"]]
         return {
             **request_json(record),
+            "verdict": context["verdict"].heading,
             "process_gone": context["gone"],
             "receivers": [receiver_sum_json(row, record) for row in record.receivers],
             "dispatches_shown": len(dispatches),

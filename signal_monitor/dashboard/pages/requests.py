@@ -1,28 +1,37 @@
-"""The list of requests."""
+"""Requests: by view, and the newest ones."""
 
 from __future__ import annotations
-
-from functools import partial
 
 from django.conf import settings
 
 from signal_monitor.checks import MIDDLEWARE
-from signal_monitor.dashboard.fields import BeforeField, MillisecondsField, PageForm, TextField, TraceIdField
+from signal_monitor.conf import get_config
+from signal_monitor.dashboard.fields import (
+    BeforeField,
+    MillisecondsField,
+    PeriodForm,
+    TextField,
+    TraceIdField,
+    since,
+)
 from signal_monitor.dashboard.pages.base import TABLE_ROWS, Context, Page, Params, shown_json, table
 from signal_monitor.dashboard.processes import processes, running_requests
-from signal_monitor.dashboard.serializers import Json, request_json
+from signal_monitor.dashboard.serializers import Json, request_json, view_json
+from signal_monitor.dashboard.view_times import read_view_times
 from signal_monitor.records import Request
 from signal_monitor.stores.base import Store
 from signal_monitor.stores.filters import matches, min_ns
 
 REQUESTS_SEARCHED = 5_000
-"""Number of the newest requests in which those of a trace are searched."""
+"""Number of the newest requests in which those of a trace or a view are searched."""
+VIEW_ROWS = 200
 
 
-class RequestsForm(PageForm):
+class RequestsForm(PeriodForm):
     """The filter of the table."""
 
     path = TextField(label="Path contains")
+    view = TextField(label="Method and view", hint="As in the table by view: POST shop:checkout")
     min_ms = MillisecondsField(label="Took at least, ms")
     trace_id = TraceIdField()
     before = BeforeField()
@@ -35,26 +44,33 @@ class RequestsPage(Page):
     route = "requests/"
     title = "Requests"
     form = RequestsForm
-    parts = ("requests",)
+    parts = ("views", "requests")
 
     def fetch(self, store: Store, params: Params) -> Context:
         form = RequestsForm(dict(params))
         form.is_valid()
         min_ms = form.cleaned_data.get("min_ms") or 0.0
         before = form.cleaned_data.get("before") or 0.0
-        trace_id = params.get("trace_id", "")
-        read = partial(requests_of_trace, store, trace_id) if trace_id else store.requests
-        rows = read(TABLE_ROWS, path=params.get("path", ""), slow_ms=min_ms, before=before)
+        rows = read_requests(store, params, TABLE_ROWS, slow_ms=min_ms, before=before)
         stored = {row.id for row in rows}
         running = [
             row
             for row in ([] if before else running_requests(processes(store)))
             if _is_wanted(row.request, params, min_ms) and row.request.id not in stored
         ]
-        return {**table(params, rows), "running": running, "has_middleware": MIDDLEWARE in settings.MIDDLEWARE}
+        views = read_view_times(store, since(params.get("period", "")), get_config().request_slow_ns)
+        return {
+            **table(params, rows),
+            "running": running,
+            "views": views[:VIEW_ROWS],
+            "views_left_out": max(0, len(views) - VIEW_ROWS),
+            "has_middleware": MIDDLEWARE in settings.MIDDLEWARE,
+        }
 
     def as_json(self, context: Context) -> Json:
         return {
+            "views": [view_json(row) for row in context["views"]],
+            "views_left_out": context["views_left_out"],
             "running": [{**request_json(row.request), "process_gone": row.gone} for row in context["running"]],
             "requests": [request_json(row) for row in context["rows"]],
             **shown_json(context),
@@ -63,21 +79,26 @@ class RequestsPage(Page):
 
 def _is_wanted(request: Request, params: Params, min_ms: float) -> bool:
     """Whether a running request matches the filter."""
-    trace_id = params.get("trace_id", "")
     return (
         matches(params.get("path", ""), request.path)
         and request.duration_ns >= min_ns(min_ms)
-        and (not trace_id or request.trace_id == trace_id)
+        and _is_of(request, params.get("view", ""), params.get("trace_id", ""))
     )
 
 
-def requests_of_trace(
-    store: Store, trace_id: str, limit: int, *, path: str = "", slow_ms: float = 0.0, before: float = 0.0
-) -> list[Request]:
-    """The stored requests of a trace, newest first; the other parameters are those of ``Store.requests``.
+def _is_of(request: Request, view: str, trace_id: str) -> bool:
+    """Whether a request is one to a view and of a trace, as far as these are given."""
+    return (not view or matches(view, request.view_key)) and (not trace_id or request.trace_id == trace_id)
 
-    It reads the newest REQUESTS_SEARCHED requests, which takes some milliseconds per thousand, and only happens when a
-    reader asks for a trace.
+
+def read_requests(
+    store: Store, params: Params, limit: int, *, slow_ms: float = 0.0, before: float = 0.0
+) -> list[Request]:
+    """The stored requests that match the filter, newest first.
+
+    For a view or a trace it reads the newest REQUESTS_SEARCHED requests, which takes some milliseconds per thousand.
     """
-    stored = store.requests(REQUESTS_SEARCHED, path=path, slow_ms=slow_ms, before=before)
-    return [request for request in stored if request.trace_id == trace_id][:limit]
+    path, view, trace_id = (params.get(name, "") for name in ("path", "view", "trace_id"))
+    searched = REQUESTS_SEARCHED if view or trace_id else limit
+    stored = store.requests(searched, path=path, slow_ms=slow_ms, before=before)
+    return [request for request in stored if _is_of(request, view, trace_id)][:limit]

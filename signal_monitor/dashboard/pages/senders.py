@@ -11,4 +11,5 @@ class SendersPage(SubjectsPage):
     name = "senders"
     route = "senders/"
     title = "Senders"
+    section = "signals"
     kind = "sender"

@@ -16,7 +16,8 @@ from signal_monitor.dashboard.fields import MAX_NAME_LENGTH, PeriodForm, since
 from signal_monitor.dashboard.formatting import milliseconds
 from signal_monitor.dashboard.pages.base import TABLE_ROWS, Context, NotStored, Page, Params
 from signal_monitor.dashboard.processes import Running, orphans, processes, running
-from signal_monitor.dashboard.serializers import Json, dispatch_json, running_json, totals_json
+from signal_monitor.dashboard.serializers import Json, dispatch_json, place_json, running_json, totals_json
+from signal_monitor.dashboard.sources import Place, places
 from signal_monitor.records import Dispatch, ReceiverCall, SubjectKind
 from signal_monitor.stores.base import Store, Totals
 from signal_monitor.stores.filters import DispatchFilter
@@ -48,6 +49,7 @@ class Subject:
     running: Sequence[Running]
     orphans: int
     known: bool
+    places: Sequence[Place] = ()
 
     @property
     def only_orphans(self) -> bool:
@@ -72,6 +74,7 @@ class SubjectPage(Page):
             "kind": self.kind,
             "subject": subject,
             "limit_ns": limit_ns,
+            "places": subject.places,
             "histogram": charts.histogram(subject.totals, limit_ns) if subject.totals.buckets else None,
             "calls_chart": charts.calls_per_minute(subject.history),
             "p95_chart": charts.p95_per_minute(subject.history, limit_ns),
@@ -88,6 +91,7 @@ class SubjectPage(Page):
             "slow_from_ms": milliseconds(context["limit_ns"]),
             "signals" if self.kind == "receiver" else "receivers": subject.relatives,
             "history": [{"started_at": row.window, **totals_json(row)} for row in subject.history],
+            "slow_at": [place_json(place) for place in subject.places],
             "running": [running_json(row) for row in subject.running],
             "last_slow": [dispatch_json(dispatch) for dispatch, _call in subject.slow],
             "last_failed": [dispatch_json(dispatch) for dispatch, _call in subject.failed],
@@ -137,7 +141,18 @@ def read_subject(store: Store, kind: SubjectKind, name: str, since: float | None
         running=[row for row in running(states) if getattr(row.call, kind) == name],
         orphans=orphans(states).get(name, 0) if kind == "signal" else 0,
         known=bool(totals or recent or store.totals(kind, None, name)),
+        places=places(_slow_calls(slow, name)) if kind == "receiver" else (),
     )
+
+
+def _slow_calls(dispatches: Iterable[Dispatch], receiver: str) -> list[tuple[float, ReceiverCall]]:
+    """The slow calls of a receiver, each with the time of its dispatch."""
+    return [
+        (dispatch.started_at, call)
+        for dispatch in dispatches
+        for call in dispatch.calls
+        if call.receiver == receiver and call.severity != "normal"
+    ]
 
 
 def _relatives(kind: SubjectKind, dispatches: Iterable[Dispatch]) -> list[str]:

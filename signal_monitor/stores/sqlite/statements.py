@@ -60,13 +60,13 @@ SILENT_PROCESSES = "SELECT payload FROM processes WHERE ended OR seen_at < ?"
 TOTALS_OF_PROCESS = f"SELECT {_NAMES} FROM totals WHERE process = ?"  # noqa: S608 - our own text
 TOTALS_ROW = f'SELECT {_NAMES} FROM totals WHERE kind = ? AND "window" = ? AND key = ? AND process = ?'  # noqa: S608 - our own text
 DELETE_TOTALS_OF_PROCESS = "DELETE FROM totals WHERE process = ?"
-# By kind, with which the primary key begins: three short searches instead of a scan of the table.
+# By kind, with which the primary key begins: four short searches instead of a scan of the table.
 DELETE_WINDOWS = (
-    "DELETE FROM totals WHERE kind IN ('receiver', 'signal', 'sender') AND \"window\" > 0 AND \"window\" < ?"
+    "DELETE FROM totals WHERE kind IN ('receiver', 'signal', 'sender', 'view') AND \"window\" > 0 AND \"window\" < ?"
 )
 
 DELETE_OLDEST_WINDOW = (
-    "DELETE FROM totals WHERE kind IN ('receiver', 'signal', 'sender') "
+    "DELETE FROM totals WHERE kind IN ('receiver', 'signal', 'sender', 'view') "
     'AND "window" = (SELECT min("window") FROM totals WHERE "window" > 0)'
 )
 

@@ -1,0 +1,123 @@
+"""The exceptions of receivers, grouped by type and line."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from signal_monitor.dashboard.fields import PeriodForm, since
+from signal_monitor.dashboard.formatting import milliseconds
+from signal_monitor.dashboard.pages.base import LIST_ROWS, Context, Page, Params
+from signal_monitor.dashboard.serializers import Json, failure_json
+from signal_monitor.dashboard.stacks import is_own, own_frame
+from signal_monitor.records import Dispatch, Failure, Frame, ReceiverCall
+from signal_monitor.stores.base import Store
+from signal_monitor.stores.filters import DispatchFilter
+
+Occurrence = tuple[Dispatch, ReceiverCall]
+
+
+@dataclass(frozen=True)
+class ErrorGroup:
+    """Calls of one receiver that raised the same type of exception at the same line; ``last`` is the newest."""
+
+    receiver: str
+    calls: Sequence[Occurrence]
+
+    @property
+    def last(self) -> Dispatch:
+        """The dispatch of the newest call."""
+        return self.calls[0][0]
+
+    @property
+    def failure(self) -> Failure:
+        """The newest exception."""
+        failure = self.calls[0][1].failure
+        assert failure is not None  # noqa: S101 - only calls with one are grouped
+        return failure
+
+    @property
+    def swallowed(self) -> int:
+        """How many of them a robust send returned in place of raising."""
+        return sum(call.outcome == "swallowed" for _dispatch, call in self.calls)
+
+    @property
+    def kind(self) -> str:
+        """Who noticed: "swallowed" if nobody need have, "raised" if the exception reached the caller."""
+        return "swallowed" if self.swallowed == len(self.calls) else "raised"
+
+    @property
+    def place(self) -> Frame | None:
+        """The innermost line of the project's own code, or the innermost of all."""
+        return own_frame(self.failure.traceback)
+
+    @property
+    def first_at(self) -> float:
+        """When the oldest stored one was sent."""
+        return min(dispatch.started_at for dispatch, _call in self.calls)
+
+    @property
+    def frames(self) -> list[tuple[Frame, bool]]:
+        """The lines of the newest traceback, and which are the project's own."""
+        return [(frame, is_own(frame)) for frame in self.failure.traceback]
+
+    @property
+    def requests(self) -> int:
+        """How many requests met it."""
+        return len({dispatch.origin_id for dispatch, _call in self.calls if dispatch.origin_kind == "request"})
+
+
+class ErrorsPage(Page):
+    """Exceptions of receivers."""
+
+    name = "errors"
+    route = "errors/"
+    title = "Errors"
+    form = PeriodForm
+    parts = ("errors",)
+
+    def fetch(self, store: Store, params: Params) -> Context:
+        started = since(params.get("period", "")) or 0.0
+        dispatches = store.dispatches(DispatchFilter(outcome="failed", ended_since=started), LIST_ROWS)
+        groups = group_errors(dispatches)
+        return {
+            "groups": groups,
+            "errors": sum(len(group.calls) for group in groups),
+            "swallowed": sum(group.swallowed for group in groups),
+            "is_full": len(dispatches) >= LIST_ROWS,
+        }
+
+    def as_json(self, context: Context) -> Json:
+        return {"errors": [error_json(group) for group in context["groups"]]}
+
+
+def group_errors(dispatches: Iterable[Dispatch]) -> list[ErrorGroup]:
+    """The failed calls of dispatches, newest dispatch first, by receiver, type and line; the largest group first."""
+    groups: dict[tuple[str, str, Frame | None], list[Occurrence]] = defaultdict(list)
+    for dispatch in dispatches:
+        for call in dispatch.calls:
+            if call.failed and call.failure is not None:
+                line = call.failure.traceback[-1] if call.failure.traceback else None
+                groups[call.receiver, call.failure.type, line].append((dispatch, call))
+    found = [ErrorGroup(receiver, calls) for (receiver, _type, _line), calls in groups.items()]
+    return sorted(found, key=lambda group: (-len(group.calls), -group.last.started_at))
+
+
+def error_json(group: ErrorGroup) -> Json:
+    """A group of errors."""
+    place = group.place
+    return {
+        "receiver": group.receiver,
+        "signals": sorted({dispatch.signal for dispatch, _call in group.calls}),
+        "count": len(group.calls),
+        "swallowed": group.swallowed,
+        "requests": group.requests,
+        "path": place.path if place else None,
+        "line": place.line if place else None,
+        "first_at": group.first_at,
+        "last_at": group.last.started_at,
+        "last_dispatch": group.last.id,
+        "last_after_ms": milliseconds(group.calls[0][1].offset_ns),
+        "failure": failure_json(group.failure),
+    }

@@ -1,0 +1,66 @@
+/*
+ * Keys: "/" moves to the search, "g" and a letter opens a tab, "j" and "k" move between the rows of a page, "?" lists them.
+ * The key "p" is in live.js. A person who does not want them adds ?keys=off once; ?keys=on brings them back.
+ */
+
+const SWITCH = "signal-monitor-keys";
+const WAIT_MS = 1500;
+const ROWS = "main tbody tr a, main .errors summary, main .findings a, main .results a, main .running summary";
+
+let goesUntil = 0;
+
+function isOn() {
+  try {
+    const asked = new URLSearchParams(location.search).get("keys");
+    if (asked) localStorage.setItem(SWITCH, asked);
+    return localStorage.getItem(SWITCH) !== "off";
+  } catch {
+    return true;
+  }
+}
+
+function firstOfEachRow() {
+  const rows = new Map();
+  for (const element of document.querySelectorAll(ROWS)) {
+    const row = element.closest("tr, li");
+    if (!rows.has(row)) rows.set(row, element);
+  }
+  return [...rows.values()];
+}
+
+function move(step) {
+  const rows = firstOfEachRow();
+  const at = rows.findIndex((element) => element.closest("tr, li")?.contains(document.activeElement));
+  rows[at < 0 ? (step > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, at + step))]?.focus();
+}
+
+function help() {
+  const dialog = document.getElementById("sm-keys");
+  if (dialog?.open) dialog.close();
+  else dialog?.showModal();
+}
+
+function go(letter) {
+  document.querySelector(`.tabs a[data-key="${CSS.escape(letter)}"]`)?.click();
+}
+
+const ACTIONS = {
+  "/": () => document.getElementById("sm-search")?.focus(),
+  "?": help,
+  g: () => (goesUntil = Date.now() + WAIT_MS),
+  j: () => move(1),
+  k: () => move(-1),
+};
+
+if (isOn()) {
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]");
+    if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    const isSecond = Date.now() < goesUntil;
+    goesUntil = 0;
+    const act = isSecond ? () => go(event.key) : ACTIONS[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  });
+}

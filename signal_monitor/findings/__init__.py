@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from signal_monitor.finding import Finding
 
-from .engine import find
+from .engine import find, find_lately
 
-__all__ = ["Finding", "find"]
+__all__ = ["Finding", "find", "find_lately"]

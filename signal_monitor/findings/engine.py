@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 
@@ -19,6 +20,8 @@ from .rules import RECORD_RULES
 from .silencing import unsilenced
 from .snapshot import Snapshot, read
 
+REST_RATIO = 20
+"""A page that shows findings beside other things looks again after so many times the time that the last look took."""
 REREAD_SECONDS = 60
 """A store that has not changed is read again when the period has moved on by so much."""
 
@@ -31,6 +34,7 @@ class _Last:
         self.key: tuple[object, ...] = ()
         self.findings: list[Finding] = []
         self.unreadable: set[Hashable] = set()
+        self.rested_at = 0.0
 
 
 _last = _Last()
@@ -41,12 +45,26 @@ def find(store: Store, since: float | None = None) -> list[Finding]:
 
     ``since`` is in seconds since the epoch; None stands for everything stored. Raises StoreError.
     """
-    key = (id(store), store.location, store.cursor(), get_config(), int(since or 0) // REREAD_SECONDS)
+    return _find(store, since, lately=False)
+
+
+def find_lately(store: Store, since: float | None = None) -> list[Finding]:
+    """The same, a little older if the rules have taken long: for pages that are drawn again and again."""
+    return _find(store, since, lately=True)
+
+
+def _find(store: Store, since: float | None, *, lately: bool) -> list[Finding]:
+    place = (id(store), store.location, get_config(), since is None)
+    key = (*place, store.cursor(), int(since or 0) // REREAD_SECONDS)
     with _last.lock:
-        if _last.key != key:
+        rests = lately and _last.key[: len(place)] == place and time.monotonic() < _last.rested_at
+        if _last.key != key and not rests:
+            began = time.monotonic()
             with unreadable_rows() as _last.unreadable:
                 snapshot = read(store, since)
             _last.findings, _last.key = ranked(unmended(merged(_all(snapshot)), snapshot)), key
+            now = time.monotonic()
+            _last.rested_at = now + (now - began) * REST_RATIO
         found, unreadable = _last.findings, _last.unreadable
     note_again(unreadable)
     return unsilenced(found)

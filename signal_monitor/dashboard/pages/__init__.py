@@ -23,8 +23,6 @@ from signal_monitor.dashboard.pages.subject import ReceiverPage, SignalPage
 
 _ALL: tuple[Page, ...] = (
     OverviewPage(),
-    FindingsPage(),
-    FindingPage(),
     RequestsPage(),
     RequestPage(),
     ReceiversPage(),
@@ -32,6 +30,8 @@ _ALL: tuple[Page, ...] = (
     SignalsPage(),
     SignalPage(),
     SendersPage(),
+    FindingsPage(),
+    FindingPage(),
     ErrorsPage(),
     LivePage(),
     DispatchPage(),

@@ -11,14 +11,16 @@ from signal_monitor.dashboard.fields import DEFAULT_PERIOD, PERIODS, PeriodForm,
 from signal_monitor.dashboard.formatting import milliseconds
 from signal_monitor.dashboard.pages.base import Context, Page, Params, largest_first
 from signal_monitor.dashboard.processes import ProcessState, Running
-from signal_monitor.dashboard.serializers import Json, running_json, totals_json, view_json
+from signal_monitor.dashboard.serializers import Json, finding_json, running_json, totals_json, view_json
 from signal_monitor.dashboard.situation import read_situation
 from signal_monitor.dashboard.verdicts import Situation, Verdict, judge
 from signal_monitor.dashboard.view_times import ViewTimes
+from signal_monitor.findings import Finding, find_lately
 from signal_monitor.stores.base import Store, Totals
 
 CARD_ROWS = 8
 VIEW_ROWS = 8
+FINDING_ROWS = 5
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,22 @@ class Overview:
     one_time: Sequence[ProcessState]
     processes: Sequence[ProcessState]
     situation: Situation
+    found: Sequence[Finding] = ()
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """The findings that cost most; hints have a page of their own."""
+        return [finding for finding in self.found if finding.level != "hint"][:FINDING_ROWS]
+
+    @property
+    def findings_count(self) -> int:
+        """All findings."""
+        return len(self.found)
+
+    @property
+    def findings_left_out(self) -> int:
+        """The findings that only their own page shows."""
+        return len(self.found) - len(self.findings)
 
     @property
     def verdict(self) -> Verdict:
@@ -136,7 +154,7 @@ class OverviewPage(Page):
     route = ""
     title = "Overview"
     form = PeriodForm
-    parts = ("verdict", "running", "views", "left_out", "slowest", "failing", "busiest", "orphans")
+    parts = ("verdict", "running", "findings", "views", "left_out", "slowest", "failing", "busiest", "orphans")
 
     def fetch(self, store: Store, params: Params) -> Context:
         states = processes.processes(store)
@@ -147,7 +165,9 @@ class OverviewPage(Page):
         leading = store.totals("receiver", started, left_out=ids) if ids else receivers
         period = PERIODS[params.get("period") or DEFAULT_PERIOD][0]
         situation = read_situation(store, states, receivers, started, period)
-        return {"overview": Overview(receivers, signals, leading, one_time, states, situation)}
+        return {
+            "overview": Overview(receivers, signals, leading, one_time, states, situation, find_lately(store, started))
+        }
 
     def as_json(self, context: Context) -> Json:
         overview: Overview = context["overview"]
@@ -159,6 +179,8 @@ class OverviewPage(Page):
             "receivers_share": overview.situation.receivers_share,
             "waiting_share": overview.situation.waiting_share,
             "views": [view_json(row) for row in overview.situation.views],
+            "findings": [finding_json(row) for row in overview.findings],
+            "findings_count": overview.findings_count,
             "slow_from_ms": milliseconds(context["slow_ns"]),
             "dispatches_per_second": overview.rate,
             "calls": overview.calls,

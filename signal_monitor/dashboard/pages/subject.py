@@ -16,8 +16,16 @@ from signal_monitor.dashboard.fields import MAX_NAME_LENGTH, PeriodForm, since
 from signal_monitor.dashboard.formatting import milliseconds
 from signal_monitor.dashboard.pages.base import TABLE_ROWS, Context, NotStored, Page, Params
 from signal_monitor.dashboard.processes import Running, orphans, processes, running
-from signal_monitor.dashboard.serializers import Json, dispatch_json, place_json, running_json, totals_json
+from signal_monitor.dashboard.serializers import (
+    Json,
+    dispatch_json,
+    finding_json,
+    place_json,
+    running_json,
+    totals_json,
+)
 from signal_monitor.dashboard.sources import Place, places
+from signal_monitor.findings import find_lately
 from signal_monitor.records import Dispatch, ReceiverCall, SubjectKind
 from signal_monitor.stores.base import Store, Totals
 from signal_monitor.stores.filters import DispatchFilter
@@ -75,6 +83,7 @@ class SubjectPage(Page):
             "subject": subject,
             "limit_ns": limit_ns,
             "places": subject.places,
+            "findings": [finding for finding in find_lately(store) if finding.subject == subject.name],
             "histogram": charts.histogram(subject.totals, limit_ns) if subject.totals.buckets else None,
             "calls_chart": charts.calls_per_minute(subject.history),
             "p95_chart": charts.p95_per_minute(subject.history, limit_ns),
@@ -91,6 +100,7 @@ class SubjectPage(Page):
             "slow_from_ms": milliseconds(context["limit_ns"]),
             "signals" if self.kind == "receiver" else "receivers": subject.relatives,
             "history": [{"started_at": row.window, **totals_json(row)} for row in subject.history],
+            "findings": [finding_json(row) for row in context["findings"]],
             "slow_at": [place_json(place) for place in subject.places],
             "running": [running_json(row) for row in subject.running],
             "last_slow": [dispatch_json(dispatch) for dispatch, _call in subject.slow],

@@ -16,6 +16,7 @@ from .instrumentation import instrument, uninstrument
 from .instrumentation.hooks import hooks
 from .middleware import hook_requests
 from .observers.history import History
+from .observers.registry import RegistryObserver
 from .observers.requests import Requests
 from .observers.store_writer import StoreWriter
 from .observers.totals import TotalsObserver
@@ -77,7 +78,7 @@ def build(config: Config) -> pipeline.Pipeline:
     converter = RecordConverter(process, installed_apps())
     totals = TotalsObserver()
     requests = Requests(process, config.request_slow_ns, config.SAMPLE_PER_SECOND, totals)
-    stored = (totals, History(config.SAMPLE_PER_SECOND), requests)
+    stored = (totals, History(config.SAMPLE_PER_SECOND), requests, RegistryObserver(process))
     writer = StoreWriter(process, get_store(), stored, partial(running_calls, converter), requests.running)
     exporting = telemetry.start(config, installed_apps(), process)
     return pipeline.Pipeline(converter, [*stored, *exporting, CallSampler(converter), writer])

@@ -154,13 +154,10 @@ def _totals(store: Store, kind: SubjectKind, since: float | None) -> dict[str, T
 
 
 def _registries(store: Store, processes: Sequence[Process], now: float) -> list[Registry]:
-    """What is connected in the processes that are alive, and in the last one of each program, if the store has it."""
-    read_all = getattr(store, "registries", None)
-    if read_all is None:
-        return []
+    """What is connected in the processes that are alive, and in the last one of each program."""
     wanted = {each.id for each in processes if is_alive(each, now)}
     last = {each.title: each.id for each in sorted(processes, key=lambda each: each.started_at)}
-    return [registry for registry in read_all() if registry.process in wanted | set(last.values())]
+    return [registry for registry in store.registries() if registry.process in wanted | set(last.values())]
 
 
 def is_alive(process: Process, now: float) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
+from signal_monitor.finding import to_json
 from signal_monitor.findings.engine import _of_registries
 from signal_monitor.findings.rules import RECORD_RULES, NotRun
 from signal_monitor.findings.snapshot import Snapshot
@@ -151,5 +152,7 @@ def test_a_receiver_that_another_kind_of_process_lacks_is_told() -> None:
 
 def test_what_a_process_has_found_itself_is_shown_with_its_times() -> None:
     finding = NotRun().finding("receiver", "shop.receivers.count", "It never runs.")
-    (shown,) = _of_registries(Snapshot(registries=[registry(findings=(finding,))], processes=(process(),)))
+    (shown,) = _of_registries(
+        Snapshot(registries=[registry(findings=(to_json(finding), '{"code": 1}', "["))], processes=(process(),))
+    )
     assert (shown.id, shown.first_seen, shown.last_seen, shown.processes) == (finding.id, 50.0, 300.0, ("web",))

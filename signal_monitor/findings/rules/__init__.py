@@ -46,8 +46,10 @@ from .through_rows import ThroughRows
 from .uid_taken import UidTaken
 from .wrong_arguments import WrongArguments
 
-__all__ = ["RECORD_RULES", "REGISTRY_RULES", "RULES", "Hanging", "NeverImported", "NotRun"]
+__all__ = ["NOTED_RULES", "RECORD_RULES", "REGISTRY_RULES", "RULES", "Hanging", "NeverImported", "NotRun"]
 
+NOTED_RULES: Sequence[RecordRule] = (UidTaken(), DisconnectsNothing())
+"""Those that are system checks too: a process knows without a store what they look at."""
 RECORD_RULES: Sequence[RecordRule] = (
     SlowReceiver(),
     Chain(),
@@ -74,8 +76,7 @@ RECORD_RULES: Sequence[RecordRule] = (
     HeldTransaction(),
     BeforeCommit(),
     BeforeSaved(),
-    UidTaken(),
-    DisconnectsNothing(),
+    *NOTED_RULES,
     ConnectedInView(),
 )
 REGISTRY_RULES: Sequence[RegistryRule] = (

@@ -108,5 +108,5 @@ class StoreWriter(BaseObserver):
 
 
 def _has_records(batch: Batch) -> bool:
-    found = (batch.dispatches, batch.amendments, batch.requests, batch.totals, batch.registry, batch.transaction_ends)
-    return any(map(bool, found))
+    found = [batch.dispatches, batch.amendments, batch.requests, batch.totals, batch.transaction_ends, batch.facts]
+    return batch.registry is not None or any(map(bool, found))

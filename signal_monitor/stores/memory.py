@@ -7,10 +7,20 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from signal_monitor.database_records import TransactionEnd
+from signal_monitor.database_records import BulkOperation, RowSignals, TransactionEnd
 from signal_monitor.records import Amendment, Dispatch, Process, Request, SubjectKind
 from signal_monitor.registry.records import Registry
-from signal_monitor.stores.base import LIFE, MAX_REGISTRIES, WINDOW_SECONDS, Batch, Store, Totals, merged
+from signal_monitor.stores.base import (
+    LIFE,
+    MAX_REGISTRIES,
+    WINDOW_SECONDS,
+    Batch,
+    Fact,
+    Store,
+    Totals,
+    added_facts,
+    merged,
+)
 from signal_monitor.stores.ended import added, sum_id, surplus
 from signal_monitor.stores.filters import DispatchFilter, is_before, is_match, matches, min_ns
 from signal_monitor.stores.retention import (
@@ -54,6 +64,7 @@ class MemoryStore(Store):
         self._totals: dict[TotalsKey, Totals] = {}
         self._processes: dict[str, Process] = {}
         self._registries: dict[str, Registry] = {}
+        self._facts: dict[tuple[str, str, str], Fact] = {}
         self._row_bytes = 0
 
     @property
@@ -72,6 +83,8 @@ class MemoryStore(Store):
                 self._amend(amendment)
             for end in batch.transaction_ends:
                 self._settle(end)
+            for fact in batch.facts:
+                self._facts[batch.process.id, type(fact).__name__, fact.key] = fact
             for request in batch.requests:
                 self._put_request(request)
             for totals in batch.totals:
@@ -126,6 +139,7 @@ class MemoryStore(Store):
         self._totals = {
             key: totals for key, totals in self._totals.items() if self._is_kept(key, now - WINDOWS_KEPT_SECONDS)
         }
+        self._facts = {key: fact for key, fact in self._facts.items() if fact.last_at >= now - WINDOWS_KEPT_SECONDS}
         totals_bytes = sum(map(_totals_bytes, self._totals.values()))
         for rows, protected in deletions(self._max_bytes):
             if self._row_bytes + totals_bytes <= self._max_bytes:
@@ -240,6 +254,16 @@ class MemoryStore(Store):
 
     def _newest(self) -> list[Registry]:
         return sorted(self._registries.values(), key=lambda registry: -registry.taken_at)[:MAX_REGISTRIES]
+
+    def bulk_operations(self) -> list[BulkOperation]:
+        """Bulk operations of all processes, added up."""
+        with self._lock:
+            return added_facts(fact for fact in self._facts.values() if isinstance(fact, BulkOperation))
+
+    def row_signals(self) -> list[RowSignals]:
+        """What the signals of models said, of all processes, added up."""
+        with self._lock:
+            return added_facts(fact for fact in self._facts.values() if isinstance(fact, RowSignals))
 
     def clear(self) -> None:
         """Delete everything."""

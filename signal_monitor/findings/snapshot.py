@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from signal_monitor.conf import get_config
+from signal_monitor.database_records import BulkOperation
 from signal_monitor.records import Dispatch, Process, ReceiverCall, Request, SubjectKind
 from signal_monitor.registry.records import Registry
 from signal_monitor.stores.base import Store, Totals
@@ -37,6 +38,7 @@ class Snapshot:
     request_slow_ns: int | None = None
     now: float = 0.0
     registries: Sequence[Registry] = ()
+    bulk_operations: Sequence[BulkOperation] = ()
 
     @cached_property
     def by_id(self) -> Mapping[str, Dispatch]:
@@ -128,6 +130,7 @@ def read(store: Store, since: float | None = None) -> Snapshot:
         request_slow_ns=config.request_slow_ns,
         now=now,
         registries=_registries(store, processes, now),
+        bulk_operations=[row for row in store.bulk_operations() if row.last_at >= (since or 0.0)],
     )
 
 

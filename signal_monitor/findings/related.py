@@ -75,6 +75,22 @@ def _by_name(_number: int) -> Mapping[str, type[models.Model]]:
     return {names.class_name(model): model for model in apps.get_models(include_auto_created=True)}
 
 
+def model_labelled(label: str) -> type[models.Model] | None:
+    """The model with this label, such as "shop.Product"; None if this process does not have it."""
+    app, _, name = label.rpartition(".")
+    return apps.all_models.get(app, {}).get(name.lower())
+
+
+def has_label(sender: str, label: str) -> bool:
+    """Whether the name of a sender is that of the model with this label."""
+    app, _, name = label.rpartition(".")
+    model = model_labelled(label)
+    if model is not None:
+        return names.class_name(model) == sender
+    *modules, last = sender.split(".")
+    return last == name and app in modules
+
+
 def model_of_table(table: str) -> type[models.Model] | None:
     """The model whose rows a table has."""
     return next((model for model in apps.get_models() if meta(model).db_table == table), None)

@@ -8,6 +8,7 @@ from signal_monitor.database_records import BulkOperation
 from signal_monitor.finding import Finding
 from signal_monitor.findings.base import RecordRule
 from signal_monitor.findings.own import is_own
+from signal_monitor.findings.related import has_label
 from signal_monitor.findings.snapshot import Snapshot
 from signal_monitor.findings.wording import listed, named, place, plural, short
 from signal_monitor.registry.records import Connection
@@ -70,6 +71,6 @@ def _connected_for(snapshot: Snapshot, row: BulkOperation) -> Iterator[tuple[str
         for signal in registry.signals:
             for each in signal.connections if signal.name in SAVE_SIGNALS else ():
                 key = signal.name, each.receiver
-                if each.sender == row.model and not each.dead and is_own(each.path) and key not in seen:
+                if has_label(each.sender, row.model) and not each.dead and is_own(each.path) and key not in seen:
                     seen.add(key)
                     yield key[0], each

@@ -10,7 +10,7 @@ from signal_monitor.database_records import BulkOperation
 from signal_monitor.finding import Finding
 from signal_monitor.findings.base import RecordRule
 from signal_monitor.findings.own import is_django
-from signal_monitor.findings.related import meta, model_named
+from signal_monitor.findings.related import has_label, meta, model_labelled
 from signal_monitor.findings.snapshot import Snapshot
 from signal_monitor.findings.wording import listed, named_call, place, short
 from signal_monitor.records import ReceiverCall
@@ -35,7 +35,7 @@ class FastDeletes(RecordRule):
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
         for row in snapshot.bulk_operations:
-            model = model_named(row.model)
+            model = model_labelled(row.model)
             if row.operation == "delete" and row.rows >= LEAST_ROWS * max(1, row.calls) and _loses(model):
                 calls = _called_for(snapshot, row)
                 if calls:
@@ -75,5 +75,5 @@ def _called_for(snapshot: Snapshot, row: BulkOperation) -> dict[str, ReceiverCal
         call.receiver: call
         for dispatch in snapshot.dispatches
         for call in dispatch.calls
-        if dispatch.signal in DELETE_SIGNALS and dispatch.sender == row.model and not is_django(call.receiver)
+        if dispatch.signal in DELETE_SIGNALS and has_label(dispatch.sender, row.model) and not is_django(call.receiver)
     }

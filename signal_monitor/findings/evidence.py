@@ -89,7 +89,7 @@ def seen_at(call: ReceiverCall) -> str:
 
 def began_at(snapshot: Snapshot, root: Dispatch, first: ReceiverCall) -> Frame | None:
     """Where the outermost dispatch of a tree was sent; its own record, or a stack that was taken inside it, tells."""
-    if root.call_site is not None:
+    if root.call_site is not None and is_own(root.call_site.path):
         return root.call_site
     stack = next((dispatch.stack for dispatch in snapshot.trees[root.root_id] if dispatch.stack), ())
     name = _last(first.receiver)

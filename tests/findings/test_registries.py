@@ -58,6 +58,11 @@ def test_a_dispatch_uid_that_was_taken_is_told() -> None:
     }
 
 
+def test_a_dispatch_uid_that_keeps_a_second_import_out_is_not_told() -> None:
+    taken = TakenUid(POST_SAVE, "", "uid", "receipts.send_once", "shop.receipts.send_once", CALL)
+    assert found(registry(taken_uids=(taken,))) == {}
+
+
 def test_a_disconnect_that_removed_nothing_is_told() -> None:
     failed = FailedDisconnect(
         POST_SAVE, "shop.print_invoice", "", None, "shop.models.Invoice", "invoice_saved", replace(CALL, line=16)

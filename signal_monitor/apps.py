@@ -14,11 +14,13 @@ from . import pipeline
 from .conf import Config, get_config
 from .database import database_work
 from .database.wrappers import open_transactions
+from .findings.static import check_registry
 from .instrumentation import instrument, uninstrument
 from .instrumentation.hooks import hooks
 from .middleware import hook_requests
 from .observers.database import DatabaseObserver
 from .observers.history import History
+from .observers.registry import RegistryObserver
 from .observers.requests import Requests
 from .observers.store_writer import StoreWriter
 from .observers.totals import TotalsObserver
@@ -26,6 +28,7 @@ from .pipeline.converter import RecordConverter
 from .pipeline.process import ThisProcess
 from .pipeline.running_calls import CallSampler, running_calls
 from .pipeline.runtime import configure_instrumentation, installed_apps
+from .registry.snapshot import check_with
 from .settings_watcher import call_on_change
 from .stores import forget_store, get_store
 from .telemetry.setup import telemetry
@@ -76,11 +79,18 @@ def _attribute_to_tasks(*, wanted: bool) -> None:
 
 def build(config: Config) -> pipeline.Pipeline:
     """The pipeline with its observers, in their order."""
+    check_with(check_registry)
     process = ThisProcess()
     converter = RecordConverter(process, installed_apps())
     totals = TotalsObserver()
     requests = Requests(process, config.request_slow_ns, config.SAMPLE_PER_SECOND, totals)
-    stored = (totals, History(config.SAMPLE_PER_SECOND), requests, DatabaseObserver(converter))
+    stored = (
+        totals,
+        History(config.SAMPLE_PER_SECOND),
+        requests,
+        DatabaseObserver(converter),
+        RegistryObserver(process),
+    )
     writer = StoreWriter(process, get_store(), stored, partial(running_calls, converter), requests.running)
     exporting = telemetry.start(config, installed_apps(), process)
     return pipeline.Pipeline(converter, [*stored, *exporting, CallSampler(converter), writer])

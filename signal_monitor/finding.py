@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from typing import Literal, get_args
 
 from signal_monitor.records import SubjectKind
@@ -62,3 +63,18 @@ class Finding:
     def silenced_by(self) -> str:
         """The entry of SILENCED_FINDINGS that silences it for its subject."""
         return f"{self.code}:{self.subject}"
+
+
+def to_json(finding: Finding) -> str:
+    """A finding as text, for the registry of a process."""
+    return json.dumps(asdict(finding))
+
+
+def from_json(text: str) -> Finding | None:
+    """The finding of a text that ``to_json`` returned; None for that of another version."""
+    try:
+        values = json.loads(text)
+        several = {name: tuple(map(str, values[name])) for name in ("dispatches", "requests", "processes")}
+        return Finding(**{**values, **several})
+    except (ValueError, TypeError, LookupError):
+        return None

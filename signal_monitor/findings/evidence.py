@@ -13,6 +13,7 @@ from .snapshot import Call, Snapshot
 EXAMPLES = 5
 """Ids of dispatches, requests or processes that a finding names."""
 DEBUGGERS = ("/bdb.py", "/pdb.py", "/debugpy/", "/pydevd", "/ipdb/", "/pudb/")
+CLEARLY = 2
 IMPORTS = ("<frozen importlib",)
 
 
@@ -58,11 +59,19 @@ def _newest(snapshot: Snapshot, ids: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(dict.fromkeys(ids), key=started_at, reverse=True))[:EXAMPLES]
 
 
-def is_convincing(calls: Sequence[Call]) -> bool:
-    """Whether slow calls say something: more than one, or one that was not seen importing; none under a debugger."""
+def is_convincing(snapshot: Snapshot, calls: Sequence[Call]) -> bool:
+    """Whether slow calls say something: none under a debugger, and more than one.
+
+    A single one may be the first, which imports and connects: it has to take twice the limit without importing.
+    """
     if any(_is_in(call.slow_stack, DEBUGGERS) for _dispatch, call in calls):
         return False
-    return len(calls) > 1 or any(call.slow_stack and not _is_in(call.slow_stack, IMPORTS) for _dispatch, call in calls)
+    return len(calls) > 1 or any(_is_clearly_slow(snapshot, call) for _dispatch, call in calls)
+
+
+def _is_clearly_slow(snapshot: Snapshot, call: ReceiverCall) -> bool:
+    is_long = call.self_ns >= CLEARLY * snapshot.limits.limit_ns(call.receiver)
+    return is_long and bool(call.slow_stack) and not _is_in(call.slow_stack, IMPORTS)
 
 
 def _is_in(stack: Iterable[Frame], parts: Sequence[str]) -> bool:
@@ -74,12 +83,13 @@ def seen_at(call: ReceiverCall) -> str:
     frame = call.slow_line
     if frame is None or (frame.path == call.path and frame.function.rpartition(".")[2] == _last(call.receiver)):
         return ""
-    return frame.function.rpartition(".")[2]
+    name = frame.function.rpartition(".")[2]
+    return "" if name.startswith("<") else name
 
 
 def began_at(snapshot: Snapshot, root: Dispatch, first: ReceiverCall) -> Frame | None:
     """Where the outermost dispatch of a tree was sent; its own record, or a stack that was taken inside it, tells."""
-    if root.call_site is not None:
+    if root.call_site is not None and is_own(root.call_site.path):
         return root.call_site
     stack = next((dispatch.stack for dispatch in snapshot.trees[root.root_id] if dispatch.stack), ())
     name = _last(first.receiver)

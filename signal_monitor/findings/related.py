@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, TypeGuard
 
 from django.apps import apps
@@ -11,6 +12,8 @@ from django.db import models
 from django.db.backends.signals import connection_created
 from django.db.models import signals as model_signals
 from django.dispatch import Signal
+
+from signal_monitor import names
 
 ROW_SIGNALS = (
     model_signals.pre_save,
@@ -60,6 +63,37 @@ def field_of_through(through: type[models.Model]) -> str:
             if getattr(field.remote_field, "through", None) is through:
                 return f"{model.__name__}.{field.name}"
     return ""
+
+
+def model_named(name: str) -> type[models.Model] | None:
+    """The model that records name so; None if this process does not have it."""
+    return _by_name(len(apps.get_models())).get(name)
+
+
+@lru_cache(maxsize=1)
+def _by_name(_number: int) -> Mapping[str, type[models.Model]]:
+    return {names.class_name(model): model for model in apps.get_models(include_auto_created=True)}
+
+
+def model_labelled(label: str) -> type[models.Model] | None:
+    """The model with this label, such as "shop.Product"; None if this process does not have it."""
+    app, _, name = label.rpartition(".")
+    return apps.all_models.get(app, {}).get(name.lower())
+
+
+def has_label(sender: str, label: str) -> bool:
+    """Whether the name of a sender is that of the model with this label."""
+    app, _, name = label.rpartition(".")
+    model = model_labelled(label)
+    if model is not None:
+        return names.class_name(model) == sender
+    *modules, last = sender.split(".")
+    return last == name and app in modules
+
+
+def model_of_table(table: str) -> type[models.Model] | None:
+    """The model whose rows a table has."""
+    return next((model for model in apps.get_models() if meta(model).db_table == table), None)
 
 
 def concrete_children(model: type[models.Model]) -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from signal_monitor.conf import get_config
+from signal_monitor.database_records import BulkOperation
 from signal_monitor.records import Dispatch, Process, ReceiverCall, Request, SubjectKind
 from signal_monitor.registry.records import Registry
 from signal_monitor.stores.base import Store, Totals
@@ -37,6 +38,7 @@ class Snapshot:
     request_slow_ns: int | None = None
     now: float = 0.0
     registries: Sequence[Registry] = ()
+    bulk_operations: Sequence[BulkOperation] = ()
 
     @cached_property
     def by_id(self) -> Mapping[str, Dispatch]:
@@ -128,6 +130,7 @@ def read(store: Store, since: float | None = None) -> Snapshot:
         request_slow_ns=config.request_slow_ns,
         now=now,
         registries=_registries(store, processes, now),
+        bulk_operations=[row for row in store.bulk_operations() if row.last_at >= (since or 0.0)],
     )
 
 
@@ -154,13 +157,10 @@ def _totals(store: Store, kind: SubjectKind, since: float | None) -> dict[str, T
 
 
 def _registries(store: Store, processes: Sequence[Process], now: float) -> list[Registry]:
-    """What is connected in the processes that are alive, and in the last one of each program, if the store has it."""
-    read_all = getattr(store, "registries", None)
-    if read_all is None:
-        return []
+    """What is connected in the processes that are alive, and in the last one of each program."""
     wanted = {each.id for each in processes if is_alive(each, now)}
     last = {each.title: each.id for each in sorted(processes, key=lambda each: each.started_at)}
-    return [registry for registry in read_all() if registry.process in wanted | set(last.values())]
+    return [registry for registry in store.registries() if registry.process in wanted | set(last.values())]
 
 
 def is_alive(process: Process, now: float) -> bool:

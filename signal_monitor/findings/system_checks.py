@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.checks import CheckMessage, Warning, register  # noqa: A004 - Django's name for it
@@ -9,8 +11,12 @@ from django.core.checks import CheckMessage, Warning, register  # noqa: A004 - D
 from signal_monitor.conf import get_config
 from signal_monitor.finding import Finding
 from signal_monitor.problem import TAG
+from signal_monitor.registry.connect_calls import failed_disconnects, taken_uids
+from signal_monitor.registry.records import Registry
 
+from .rules import NOTED_RULES
 from .silencing import unsilenced
+from .snapshot import Snapshot
 from .static import findings_here
 
 
@@ -19,7 +25,14 @@ def check_signals(app_configs: object, **_kwargs: Any) -> list[CheckMessage]:  #
     """Report what the rules find that are certain, unless the monitor is disabled."""
     if not get_config().ENABLED:
         return []
-    return [_message(finding) for finding in unsilenced(findings_here(certain=True))]
+    return [_message(finding) for finding in unsilenced([*findings_here(certain=True), *_noted()])]
+
+
+def _noted() -> Iterator[Finding]:
+    """What ``connect()`` and ``disconnect()`` did not do in this process."""
+    registry = Registry("", time.time(), taken_uids=taken_uids(), failed_disconnects=failed_disconnects())
+    for rule in NOTED_RULES:
+        yield from rule.check(Snapshot(registries=[registry]))
 
 
 def _message(finding: Finding) -> CheckMessage:

@@ -7,9 +7,20 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from signal_monitor.database_records import TransactionEnd
+from signal_monitor.database_records import BulkOperation, RowSignals, TransactionEnd
 from signal_monitor.records import Amendment, Dispatch, Process, Request, SubjectKind
-from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, Store, Totals, merged
+from signal_monitor.registry.records import Registry
+from signal_monitor.stores.base import (
+    LIFE,
+    MAX_REGISTRIES,
+    WINDOW_SECONDS,
+    Batch,
+    Fact,
+    Store,
+    Totals,
+    added_facts,
+    merged,
+)
 from signal_monitor.stores.ended import added, sum_id, surplus
 from signal_monitor.stores.filters import DispatchFilter, is_before, is_match, matches, min_ns
 from signal_monitor.stores.retention import (
@@ -52,6 +63,8 @@ class MemoryStore(Store):
         self._requests: dict[str, Request] = {}
         self._totals: dict[TotalsKey, Totals] = {}
         self._processes: dict[str, Process] = {}
+        self._registries: dict[str, Registry] = {}
+        self._facts: dict[tuple[str, str, str], Fact] = {}
         self._row_bytes = 0
 
     @property
@@ -70,10 +83,14 @@ class MemoryStore(Store):
                 self._amend(amendment)
             for end in batch.transaction_ends:
                 self._settle(end)
+            for fact in batch.facts:
+                self._facts[batch.process.id, type(fact).__name__, fact.key] = fact
             for request in batch.requests:
                 self._put_request(request)
             for totals in batch.totals:
                 self._totals[batch.process.id, totals.kind, totals.key, totals.window] = _copy(totals)
+            if batch.registry is not None:
+                self._registries[batch.process.id] = batch.registry
             self._add_up_ended(batch.process.seen_at)
             self._prune(batch.process.seen_at)
 
@@ -116,9 +133,13 @@ class MemoryStore(Store):
         for process in list(self._processes.values()):
             if process.seen_at < now - PROCESSES_KEPT_SECONDS:
                 del self._processes[process.id]
+        self._registries = {
+            registry.process: registry for registry in self._newest() if registry.process in self._processes
+        }
         self._totals = {
             key: totals for key, totals in self._totals.items() if self._is_kept(key, now - WINDOWS_KEPT_SECONDS)
         }
+        self._facts = {key: fact for key, fact in self._facts.items() if fact.last_at >= now - WINDOWS_KEPT_SECONDS}
         totals_bytes = sum(map(_totals_bytes, self._totals.values()))
         for rows, protected in deletions(self._max_bytes):
             if self._row_bytes + totals_bytes <= self._max_bytes:
@@ -225,6 +246,24 @@ class MemoryStore(Store):
         """The processes that have reported, newest report first."""
         with self._lock:
             return sorted(self._processes.values(), key=lambda process: process.seen_at, reverse=True)
+
+    def registries(self) -> list[Registry]:
+        """The newest registry of each process, newest first."""
+        with self._lock:
+            return self._newest()
+
+    def _newest(self) -> list[Registry]:
+        return sorted(self._registries.values(), key=lambda registry: -registry.taken_at)[:MAX_REGISTRIES]
+
+    def bulk_operations(self) -> list[BulkOperation]:
+        """Bulk operations of all processes, added up."""
+        with self._lock:
+            return added_facts(fact for fact in self._facts.values() if isinstance(fact, BulkOperation))
+
+    def row_signals(self) -> list[RowSignals]:
+        """What the signals of models said, of all processes, added up."""
+        with self._lock:
+            return added_facts(fact for fact in self._facts.values() if isinstance(fact, RowSignals))
 
     def clear(self) -> None:
         """Delete everything."""

@@ -138,7 +138,7 @@ def test_a_receiver_that_saves_its_own_row_again_and_again_is_found(project: Pro
 
 def test_one_guarded_save_and_the_parents_of_a_tree_are_no_circle(project: Project) -> None:
     shop(project).run("get('/view_guarded/'); get('/view_tree/'); get('/view_price_in_a_thread/')")
-    assert project.findings() == {}
+    assert set(project.findings()) <= {"bulk-operation"}
 
 
 def test_async_code_that_meets_sync_code_is_found(project: Project) -> None:

@@ -97,6 +97,12 @@ MISTAKES = """
     @receiver(user_login_failed, sender=User)
     def for_failed_login(sender, **kwargs): ...
 
+    def print_invoice(sender, **kwargs): ...
+    def mail_invoice(sender, **kwargs): ...
+    post_save.connect(print_invoice, sender=Page, dispatch_uid="page_saved")
+    post_save.connect(mail_invoice, sender=Page, dispatch_uid="page_saved")
+    post_save.disconnect(print_invoice)
+
     def connect_locally():
         def on_paid(sender, **kwargs): ...
         paid.connect(on_paid)
@@ -180,6 +186,10 @@ LOOK_ALIKES = """
             pre_save.connect(of_model, sender=model)
 
     connect_closures()
+    for _ in range(2):
+        post_save.connect(many, sender=Page, dispatch_uid="many")
+    post_save.connect(many, sender=Pizza, dispatch_uid="many")
+    post_save.disconnect(logging.info, sender=Page)
 
     class Holder:
         def __init__(self):
@@ -307,6 +317,7 @@ def test_what_looks_alike_is_not_found(project: Project) -> None:
     project.write(models=MODELS, receivers=LOOK_ALIKES, optional=OPTIONAL, views="")
     project.write(tests=OPTIONAL, celery=OPTIONAL)
     assert found_in(project) == {}
+    assert "signal_monitor.W1" not in project.command("-m", "django", "check", "--tag", "signal_monitor")
 
 
 def test_the_local_function_is_gone_without_debug(project: Project) -> None:
@@ -317,7 +328,7 @@ def test_the_local_function_is_gone_without_debug(project: Project) -> None:
 
 def test_check_reports_what_is_certain_and_silences_it(mistaken: Project) -> None:
     printed = mistaken.command("-m", "django", "check", "--tag", "signal_monitor")
-    for code in ("W101", "W102", "W103", "W106", "W107", "W108"):
+    for code in ("W101", "W102", "W103", "W104", "W105", "W106", "W107", "W108"):
         assert f"(signal_monitor.{code})" in printed
     assert "(signal_monitor.W109)" not in printed
     assert "HINT: Connect it with sender=Pizza.toppings.through or sender=Pizza.friends.through." in printed

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
+from signal_monitor.finding import to_json
 from signal_monitor.findings.engine import _of_registries
 from signal_monitor.findings.rules import RECORD_RULES, NotRun
 from signal_monitor.findings.snapshot import Snapshot
@@ -55,6 +56,11 @@ def test_a_dispatch_uid_that_was_taken_is_told() -> None:
         "uid-taken": '`mail_invoice` is not connected to `post_save`: `dispatch_uid="invoice_saved"` was taken by '
         "`print_invoice` for the same sender (receivers.py:14). Django keeps the first."
     }
+
+
+def test_a_dispatch_uid_that_keeps_a_second_import_out_is_not_told() -> None:
+    taken = TakenUid(POST_SAVE, "", "uid", "receipts.send_once", "shop.receipts.send_once", CALL)
+    assert found(registry(taken_uids=(taken,))) == {}
 
 
 def test_a_disconnect_that_removed_nothing_is_told() -> None:
@@ -151,5 +157,7 @@ def test_a_receiver_that_another_kind_of_process_lacks_is_told() -> None:
 
 def test_what_a_process_has_found_itself_is_shown_with_its_times() -> None:
     finding = NotRun().finding("receiver", "shop.receivers.count", "It never runs.")
-    (shown,) = _of_registries(Snapshot(registries=[registry(findings=(finding,))], processes=(process(),)))
+    (shown,) = _of_registries(
+        Snapshot(registries=[registry(findings=(to_json(finding), '{"code": 1}', "["))], processes=(process(),))
+    )
     assert (shown.id, shown.first_seen, shown.last_seen, shown.processes) == (finding.id, 50.0, 300.0, ("web",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -28,6 +29,14 @@ def get(path, client=Client(raise_request_exception=False)):
 import act
 from signal_monitor import pipeline
 pipeline.flush()
+"""
+FIND = """
+import json
+import django
+django.setup()
+from signal_monitor.findings import find
+from signal_monitor.stores import get_store
+print("FOUND", json.dumps({finding.name: finding.message for finding in find(get_store())}))
 """
 SETTINGS = """
 DEBUG = {debug}
@@ -121,3 +130,9 @@ class Project:
         by_name = {finding.name: finding for finding in found}
         assert len(by_name) == len(found), [finding.message for finding in found]
         return by_name
+
+    def messages_there(self) -> dict[str, str]:
+        """What a process of the project itself finds, which has its models: messages by the names of the rules."""
+        printed = self.command("-c", FIND)
+        found: dict[str, str] = json.loads(printed.rpartition("FOUND ")[2])
+        return found

@@ -17,11 +17,14 @@ from .before_commit import BeforeCommit
 from .before_saved import BeforeSaved
 from .blocks_loop import BlocksLoop
 from .broken_transaction import BrokenTransaction
+from .bulk import Bulk
 from .chain import Chain
 from .collected import Collected
 from .connected_again import ConnectedAgain
 from .connected_in_view import ConnectedInView
+from .created import Created
 from .disconnects_nothing import DisconnectsNothing
+from .fast_deletes import FastDeletes
 from .hanging import Hanging
 from .held_transaction import HeldTransaction
 from .hides_errors import HidesErrors
@@ -32,22 +35,27 @@ from .m2m_sender import M2mSender
 from .never_imported import NeverImported
 from .never_sender import NeverSender
 from .not_run import NotRun
+from .other_database import OtherDatabase
 from .other_process import OtherProcess
 from .other_sender import OtherSender
 from .per_row import PerRow
 from .post_migrate import PostMigrate
 from .programming_error import ProgrammingError
 from .raises_into_caller import RaisesIntoCaller
+from .raw import Raw
 from .read_before_set import ReadBeforeSet
 from .recursion import Recursion
 from .slow_receiver import SlowReceiver
 from .swallowed import Swallowed
 from .through_rows import ThroughRows
 from .uid_taken import UidTaken
+from .update_fields import UpdateFields
 from .wrong_arguments import WrongArguments
 
-__all__ = ["RECORD_RULES", "REGISTRY_RULES", "RULES", "Hanging", "NeverImported", "NotRun"]
+__all__ = ["NOTED_RULES", "RECORD_RULES", "REGISTRY_RULES", "RULES", "Hanging", "NeverImported", "NotRun"]
 
+NOTED_RULES: Sequence[RecordRule] = (UidTaken(), DisconnectsNothing())
+"""Those that are system checks too: a process knows without a store what they look at."""
 RECORD_RULES: Sequence[RecordRule] = (
     SlowReceiver(),
     Chain(),
@@ -74,8 +82,13 @@ RECORD_RULES: Sequence[RecordRule] = (
     HeldTransaction(),
     BeforeCommit(),
     BeforeSaved(),
-    UidTaken(),
-    DisconnectsNothing(),
+    Created(),
+    Raw(),
+    UpdateFields(),
+    OtherDatabase(),
+    Bulk(),
+    FastDeletes(),
+    *NOTED_RULES,
     ConnectedInView(),
 )
 REGISTRY_RULES: Sequence[RegistryRule] = (

@@ -25,7 +25,7 @@ class AfterResponse(RecordRule):
         "of the server, and the next visitors may have to wait for one."
     )
     remedy = "Do it in a task, or collect what is to be done and let a timer do it."
-    minimum = "Two slow calls of a receiver of `request_finished`, or one whose stack was sampled."
+    minimum = "Two slow calls of a receiver of `request_finished`, or one of twice the limit."
     innocent = "Django's `close_old_connections` and `reset_queries`, and quick receivers."
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
@@ -35,7 +35,7 @@ class AfterResponse(RecordRule):
                 for dispatch, call in calls
                 if dispatch.signal == AFTER_RESPONSE and call.severity != "normal"
             ]
-            if slow and not is_django(receiver) and evidence.is_convincing(slow):
+            if slow and not is_django(receiver) and evidence.is_convincing(snapshot, slow):
                 yield self._finding(snapshot, receiver, slow)
 
     def _finding(self, snapshot: Snapshot, receiver: str, slow: Sequence[Call]) -> Finding:

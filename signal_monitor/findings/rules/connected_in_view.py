@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from signal_monitor.finding import Finding
 from signal_monitor.findings.base import RecordRule
+from signal_monitor.findings.own import is_own
 from signal_monitor.findings.snapshot import Snapshot
 from signal_monitor.findings.wording import named, place, plural, short
 from signal_monitor.registry.records import Connection, Registry
@@ -23,9 +24,7 @@ class ConnectedInView(RecordRule):
     level = "error"
     what = "Each dispatch calls all of them, and what they refer to is never freed. Memory and durations grow."
     remedy = "Connect once, when the module is imported, with a function of the module."
-    minimum = (
-        "Three connections of one signal and sender with the same file and line, made by `connect()` after the start."
-    )
+    minimum = "Three connections of one signal and sender with the same file and line, made with `weak=False` after the start."
     innocent = "A factory that connects closures at the start; a temporary receiver that is held weakly and goes away."
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
@@ -33,7 +32,7 @@ class ConnectedInView(RecordRule):
             for signal in registry.signals:
                 found: dict[tuple[object, ...], list[Connection]] = defaultdict(list)
                 for each in signal.connections:
-                    if not each.dead and each.path and each.connected and each.connected.stage == "after start":
+                    if _adds_up(each):
                         found[each.receiver, each.path, each.line, each.sender].append(each)
                 for same in found.values():
                     if len(same) >= LEAST:
@@ -42,10 +41,9 @@ class ConnectedInView(RecordRule):
     def _finding(self, registry: Registry, signal: str, same: Sequence[Connection]) -> Finding:
         first = same[0]
         calls = [each.connected for each in same if each.connected is not None]
-        strongly = ", with `weak=False`" if not any(each.weak for each in same) else ""
         message = f"{named(first.receiver, first.path, first.line)} is connected {plural(len(same), 'time')} to "
         message += f"`{short(signal)}`, and was not at the start: `connect()` at {place(calls[0].path, calls[0].line)} "
-        message += f"adds one more each time{strongly}. Each dispatch calls it {plural(len(same), 'time')}."
+        message += f"adds one more each time, with `weak=False`. Each dispatch calls it {plural(len(same), 'time')}."
         return self.finding(
             "receiver",
             first.receiver,
@@ -58,3 +56,11 @@ class ConnectedInView(RecordRule):
             count=len(same),
             processes=(registry.process,),
         )
+
+
+def _adds_up(connection: Connection) -> bool:
+    """Whether the project's own code has connected a receiver of its own to stay, after the start."""
+    call = connection.connected
+    if call is None or call.stage != "after start" or connection.weak or connection.dead:
+        return False
+    return is_own(connection.path) and is_own(call.path)

@@ -38,10 +38,10 @@ class HeldTransaction(RecordRule):
         found: dict[str, list[Call]] = defaultdict(list)
         for dispatch in snapshot.dispatches:
             for call in dispatch.calls:
-                if call.severity != "normal" and not is_django(call.receiver) and _held(dispatch.started_at, call):
+                if call.severity != "normal" and not is_django(call.receiver) and held(dispatch.started_at, call):
                     found[call.receiver].append((dispatch, call))
         for receiver, calls in found.items():
-            if evidence.is_convincing(calls):
+            if evidence.is_convincing(snapshot, calls):
                 yield self._finding(snapshot, receiver, calls)
 
     def _finding(self, snapshot: Snapshot, receiver: str, calls: Sequence[Call]) -> Finding:
@@ -62,7 +62,7 @@ class HeldTransaction(RecordRule):
         return self.finding("receiver", receiver, message, path=call.path, line=call.line, level=level, **more)
 
 
-def _held(started_at: float, call: ReceiverCall) -> TransactionUse | None:
+def held(started_at: float, call: ReceiverCall) -> TransactionUse | None:
     """The transaction that had written before a call spent most of its time outside the database."""
     began = started_at + call.offset_ns / 1e9
     if (call.query_ns or 0) * 2 > call.self_ns:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterator
 
-from django.apps import apps
 from django.db import models
 
-from signal_monitor import names
 from signal_monitor.finding import Finding
 from signal_monitor.findings.base import RecordRule
+from signal_monitor.findings.related import model_named
 from signal_monitor.findings.snapshot import Snapshot
 from signal_monitor.findings.wording import named, of, sent_at, short
 from signal_monitor.records import Frame
@@ -91,8 +89,7 @@ def relation_of(connected: str, sender: str) -> str:
     """How a sender is related to the class that a receiver is connected for, as text; "" if it is not."""
     if sender == f"{connected}{INSTANCE}":
         return f"an instance of `{short(connected)}`"
-    known = _models(len(apps.get_models()))
-    one, other = known.get(connected), known.get(sender)
+    one, other = model_named(connected), model_named(sender)
     if one is None or other is None or one is other:
         return ""
     if _concrete(one) is _concrete(other):
@@ -104,9 +101,3 @@ def relation_of(connected: str, sender: str) -> str:
 
 def _concrete(model: type[models.Model]) -> object:
     return model._meta.concrete_model  # noqa: SLF001 - Django documents it
-
-
-@lru_cache(maxsize=1)
-def _models(_number: int) -> Mapping[str, type[models.Model]]:
-    """The models by the names that records have."""
-    return {names.class_name(model): model for model in apps.get_models()}

@@ -14,6 +14,8 @@ from signal_monitor.findings.waiting import wait_of
 from signal_monitor.findings.wording import ms, named_call, number_of_ms, of_request, plural
 from signal_monitor.records import ReceiverCall, ReceiverSum, Request
 
+from .held_transaction import held
+
 AFTER_RESPONSE = "django.core.signals.request_finished"
 UPDATE_LAST_LOGIN = "django.contrib.auth.models.update_last_login"
 LEAST_SHARE = 0.05
@@ -31,7 +33,8 @@ class SlowReceiver(RecordRule):
         "make the work itself quicker: fewer queries, a timeout, a cache."
     )
     minimum = (
-        "Two calls beyond SLOW_MS, or one whose stack was sampled and shows no import; with at least 5 % of a request. "
+        "Two calls beyond SLOW_MS, or one of twice as long whose stack was sampled and shows no import; "
+        "with at least 5 % of a request. "
         "Outside requests, where nobody may be waiting, it is a hint."
     )
     innocent = "A breakpoint, the first call with its imports, and work after the response."
@@ -39,7 +42,7 @@ class SlowReceiver(RecordRule):
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
         for receiver, calls in snapshot.calls.items():
             slow = [one for one in calls if _counts(one, snapshot)]
-            if slow and not is_django(receiver) and evidence.is_convincing(slow):
+            if slow and not is_django(receiver) and evidence.is_convincing(snapshot, slow):
                 yield self._finding(snapshot, receiver, slow)
 
     def _finding(self, snapshot: Snapshot, receiver: str, slow: Sequence[Call]) -> Finding:
@@ -65,8 +68,10 @@ class SlowReceiver(RecordRule):
 
 def _counts(one: Call, snapshot: Snapshot) -> bool:
     dispatch, call = one
-    # Work after the response, on the event loop and at a login has rules of its own.
+    # Work after the response, on the event loop, at a login and in a transaction that has written has its own rules.
     if call.severity == "normal" or not call.self_ns or dispatch.signal == AFTER_RESPONSE or dispatch.blocked_loop:
+        return False
+    if held(dispatch.started_at, call) is not None:
         return False
     return not any(around.receiver == UPDATE_LAST_LOGIN for _outer, around in snapshot.around(dispatch))
 

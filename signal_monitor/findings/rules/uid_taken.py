@@ -25,6 +25,8 @@ class UidTaken(RecordRule):
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
         for registry in snapshot.registries:
             for taken in registry.taken_uids:
+                if is_same(taken.receiver, taken.taken_by):
+                    continue
                 where = place(taken.call.path, taken.call.line)
                 message = f"`{short(taken.receiver)}` is not connected to `{short(taken.signal)}`: "
                 message += f'`dispatch_uid="{taken.dispatch_uid}"` was taken by `{short(taken.taken_by)}` for the same '
@@ -41,3 +43,8 @@ class UidTaken(RecordRule):
                     count=taken.count,
                     processes=(registry.process,),
                 )
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two names are those of one function whose file is imported as "receivers" and "shop.receivers"."""
+    return f".{one}".endswith(f".{other}") or f".{other}".endswith(f".{one}")

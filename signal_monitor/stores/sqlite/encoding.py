@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from operator import attrgetter
@@ -10,21 +11,50 @@ from typing import Any, TypeVar
 
 from signal_monitor.database_records import (
     AlikeQueries,
+    BulkOperation,
     DatabaseWork,
     LongStatement,
     LongTransaction,
+    ModelArguments,
+    RowSignals,
     TableWork,
     TransactionUse,
 )
 from signal_monitor.records import Dispatch, Failure, Frame, Process, ReceiverCall, ReceiverSum, Request, RunningCall
+from signal_monitor.registry.records import (
+    ConnectCall,
+    Connection,
+    DeadReceiver,
+    FailedDisconnect,
+    RegisteredSignal,
+    Registry,
+    TakenUid,
+)
 from signal_monitor.stores.sqlite.validation import checker_of
 from signal_monitor.text import encodable
 
 R = TypeVar("R")
 Decoder = Callable[[Any], Any]
 
-DATABASE_TYPES = (AlikeQueries, TableWork, TransactionUse, DatabaseWork, LongStatement, LongTransaction)
-RECORD_TYPES = (Frame, Failure, ReceiverCall, Dispatch, ReceiverSum, Request, RunningCall, Process, *DATABASE_TYPES)
+DATABASE_TYPES = (
+    ModelArguments,
+    BulkOperation,
+    RowSignals,
+    AlikeQueries,
+    TableWork,
+    TransactionUse,
+    DatabaseWork,
+    LongStatement,
+    LongTransaction,
+)
+RECORD_TYPES: tuple[type, ...] = (
+    *(Frame, Failure, ReceiverCall, Dispatch, ReceiverSum, Request, RunningCall, Process),
+    *DATABASE_TYPES,
+    *(ConnectCall, Connection, RegisteredSignal, TakenUid, FailedDisconnect, DeadReceiver, Registry),
+)
+
+
+Fact = BulkOperation | RowSignals
 
 
 class DamagedError(Exception):
@@ -45,7 +75,7 @@ _encoder = json.JSONEncoder(
 )
 
 
-def encode(record: Dispatch | Request | Process) -> str:
+def encode(record: Dispatch | Request | Process | Fact) -> str:
     """The record as text."""
     return _encoder.encode(record)
 
@@ -108,12 +138,40 @@ _decoders: Mapping[type, Decoder] = {
         stack=_frames,
         skipped=_several(_text),
         failure=_failure,
+        arguments=_optional(_record(ModelArguments, update_fields=_optional(_several(_text)))),
     ),
     Request: _request,
+    BulkOperation: _record(BulkOperation, signals=_several(_text)),
+    RowSignals: _record(RowSignals),
     Process: _record(
         Process, running=_several(_record(RunningCall, stack=_frames)), running_requests=_several(_request)
     ),
 }
+
+_connect_call = _record(ConnectCall)
+_registry = _record(
+    Registry,
+    signals=_several(
+        _record(RegisteredSignal, connections=_several(_record(Connection, connected=_optional(_connect_call))))
+    ),
+    taken_uids=_several(_record(TakenUid, call=_connect_call)),
+    failed_disconnects=_several(_record(FailedDisconnect, call=_connect_call, connected=_optional(_connect_call))),
+    died=_several(_record(DeadReceiver, call=_connect_call)),
+    findings=_several(_text),
+)
+
+
+def encode_registry(registry: Registry) -> bytes:
+    """The registry as compressed text; it has many similar names."""
+    return zlib.compress(_encoder.encode(registry).encode())
+
+
+def decode_registry(payload: bytes) -> Registry:
+    """The registry of what ``encode_registry`` returned; raises DamagedError for anything else."""
+    try:
+        return _registry(json.loads(zlib.decompress(payload)))
+    except (ValueError, TypeError, LookupError, RecursionError, zlib.error, DamagedError) as error:
+        raise DamagedError("not a Registry") from error
 
 
 def decode(record_type: type[R], text: str) -> R:

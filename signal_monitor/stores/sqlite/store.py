@@ -7,14 +7,22 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from signal_monitor.database_records import TransactionEnd
+from signal_monitor.database_records import BulkOperation, RowSignals, TransactionEnd
 from signal_monitor.records import Amendment, Dispatch, Process, Request, SubjectKind
-from signal_monitor.stores.base import Batch, Store, Totals
+from signal_monitor.registry.records import Registry
+from signal_monitor.stores.base import Batch, Fact, Store, Totals, added_facts
 from signal_monitor.stores.filters import DispatchFilter
 from signal_monitor.stores.retention import DEFAULT_BYTES, amended, settled
 from signal_monitor.stores.sqlite import statements
 from signal_monitor.stores.sqlite.connection import Connector, begin
-from signal_monitor.stores.sqlite.encoding import DamagedError, column, decode, encode
+from signal_monitor.stores.sqlite.encoding import (
+    DamagedError,
+    column,
+    decode,
+    decode_registry,
+    encode,
+    encode_registry,
+)
 from signal_monitor.stores.sqlite.ended import add_up_ended
 from signal_monitor.stores.sqlite.location import find_path
 from signal_monitor.stores.sqlite.pruning import prune
@@ -133,6 +141,19 @@ class SqliteStore(Store):
         """The processes that have reported, newest report first."""
         return self._records(Process, statements.PROCESSES)
 
+    def registries(self) -> list[Registry]:
+        """The newest registry of each process, newest first."""
+        rows = self._read(lambda row: row[0], statements.REGISTRIES)
+        return [registry for row in rows if (registry := _registry(row)) is not None]
+
+    def bulk_operations(self) -> list[BulkOperation]:
+        """Bulk operations of all processes, added up."""
+        return added_facts(self._records(BulkOperation, statements.FACTS, (BulkOperation.__name__,)))
+
+    def row_signals(self) -> list[RowSignals]:
+        """What the signals of models said, of all processes, added up."""
+        return added_facts(self._records(RowSignals, statements.FACTS, (RowSignals.__name__,)))
+
     def clear(self) -> None:
         """Delete everything, for all processes that use the file."""
         self._change(_clear)
@@ -148,6 +169,14 @@ def _decoded(record_type: type[R], payload: str) -> R | None:
         return decode(record_type, payload)
     except DamagedError:
         note_unreadable(record_type.__name__, payload)
+        return None
+
+
+def _registry(payload: bytes) -> Registry | None:
+    try:
+        return decode_registry(payload)
+    except DamagedError:
+        note_unreadable("Registry", payload)
         return None
 
 
@@ -178,8 +207,17 @@ def _write(connection: sqlite3.Connection, batch: Batch, max_bytes: int) -> None
     connection.executemany(
         statements.PUT_TOTALS, (statements.totals_row(process_id, totals) for totals in batch.totals)
     )
+    if batch.registry is not None:
+        connection.execute(
+            statements.PUT_REGISTRY, (process_id, batch.registry.taken_at, encode_registry(batch.registry))
+        )
+    connection.executemany(statements.PUT_FACT, (_fact_row(process_id, fact) for fact in batch.facts))
     add_up_ended(connection, process.seen_at)
     prune(connection, max_bytes, process.seen_at)
+
+
+def _fact_row(process_id: str, fact: Fact) -> tuple[object, ...]:
+    return process_id, type(fact).__name__, column(fact.key), fact.last_at, encode(fact)
 
 
 def _put_dispatches(connection: sqlite3.Connection, dispatches: Sequence[Dispatch]) -> None:

@@ -1,0 +1,46 @@
+"""Every pitfall is found by the rule that is meant for it, and the rest of the demo has no finding."""
+
+from __future__ import annotations
+
+import json
+
+from demo.home.browser import Browser
+from demo.pitfalls.catalogue import PITFALLS
+from demo.tests.running import eventually
+
+FOUND_BY = {
+    "slow-receiver": "slow-receiver",
+    "async-under-send": "async-under-send",
+    "blocks-the-event-loop": "blocks-event-loop",
+    "one-query-per-row": "alike-queries",
+    "raises-under-send": "receivers-not-run",
+    "swallowed-under-send-robust": "swallowed",
+    "demands-created": "wrong-arguments",
+    "needs-environ": "fails-every-time",
+    "lost-local-function": "local-function",
+    "never-imported": "never-imported",
+    "saves-inside-post-save": "recursion",
+    "imported-twice": "imported-twice",
+    "turns-fast-deletes-off": "turns-fast-deletes-off",
+    "before-super-save": "sent-before-saved",
+    "queued-before-the-commit": "before-commit",
+    "mailed-and-rolled-back": "before-commit",
+}
+WITHOUT_SENDERS = {"wrong-sender", "sender-is-an-instance"}
+"""Senders of signals that find no receiver are not recorded."""
+
+
+def findings(browser: Browser) -> list[dict[str, str]]:
+    """What the dashboard of the running demo shows."""
+    found: list[dict[str, str]] = json.loads(browser.get("/signals/api/findings/").text)["findings"]
+    return found
+
+
+def test_each_pitfall_is_found_by_name_and_nothing_else_is(browser: Browser) -> None:
+    assert set(FOUND_BY) | WITHOUT_SENDERS | {"hangs"} == {pitfall.slug for pitfall in PITFALLS}
+    for slug in [*FOUND_BY, "slow-receiver"]:
+        browser.get("/pitfalls/")
+        browser.post(f"/pitfalls/{slug}/")
+    assert eventually(lambda: set(FOUND_BY.values()) <= {row["name"] for row in findings(browser)}), findings(browser)
+    others = [row["message"] for row in findings(browser) if "pitfalls" not in row["subject"]]
+    assert others == []

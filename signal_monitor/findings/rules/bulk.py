@@ -1,0 +1,76 @@
+"""Rows that are written without the signals of their model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from signal_monitor.database_records import BulkOperation
+from signal_monitor.finding import Finding
+from signal_monitor.findings.base import RecordRule
+from signal_monitor.findings.own import is_own
+from signal_monitor.findings.related import has_label
+from signal_monitor.findings.snapshot import Snapshot
+from signal_monitor.findings.wording import listed, named, place, plural, short
+from signal_monitor.registry.records import Connection
+
+SAVE_SIGNALS = ("django.db.models.signals.pre_save", "django.db.models.signals.post_save")
+
+
+class Bulk(RecordRule):
+    """update(), bulk_create() and bulk_update() of a model that has receivers."""
+
+    code = "R230"
+    name = "bulk-operation"
+    title = "Rows that were written without their signals"
+    level = "hint"
+    what = (
+        "This is how Django works: `update()`, `bulk_create()` and `bulk_update()` do not call `save()`, and "
+        "send nothing."
+    )
+    remedy = (
+        "Do the receiver's work for the whole set after the call, or call its function; or save the rows one by one if "
+        "they are few."
+    )
+    minimum = "One call in the project's own code, of a model for which one of the project's receivers is connected."
+    innocent = "A receiver that uses `update()` so as not to be called again; migrations; receivers for all models."
+
+    def check(self, snapshot: Snapshot) -> Iterator[Finding]:
+        for row in snapshot.bulk_operations:
+            if row.operation == "delete" or row.receiver is not None or not row.rows or not is_own(row.path):
+                continue
+            connections = list(_connected_for(snapshot, row))
+            if connections:
+                yield self._finding(row, connections)
+
+    def _finding(self, row: BulkOperation, connections: list[tuple[str, Connection]]) -> Finding:
+        signals = listed(list(dict.fromkeys(f"`{short(signal)}`" for signal, _each in connections)), word="or")
+        receivers = {each.receiver: named(each.receiver, each.path, each.line) for _signal, each in connections}
+        verb = "is" if len(receivers) == 1 else "are"
+        was = "was" if len(receivers) == 1 else "were"
+        message = f"{plural(row.rows, 'row')} of `{short(row.model)}` {'was' if row.rows == 1 else 'were'} written "
+        message += f"without {signals}: `{row.operation}()` at {place(row.path, row.line)} "
+        message += f"({plural(row.calls, 'call')}). "
+        message += f"{listed(list(receivers.values()))} {verb} connected for `{short(row.model)}` and {was} not called."
+        return self.finding(
+            "receiver",
+            next(iter(receivers)),
+            message,
+            detail=f"{row.operation} {row.path} {row.function}",
+            path=row.path,
+            line=row.line,
+            first_seen=row.first_at,
+            last_seen=row.last_at,
+            count=row.calls,
+        )
+
+
+def _connected_for(snapshot: Snapshot, row: BulkOperation) -> Iterator[tuple[str, Connection]]:
+    """The project's receivers that are connected for the model, once each."""
+    seen = set()
+    for registry in snapshot.registries:
+        for signal in registry.signals:
+            for each in signal.connections if signal.name in SAVE_SIGNALS else ():
+                key = signal.name, each.receiver
+                if has_label(each.sender, row.model) and not each.dead and is_own(each.path) and key not in seen:
+                    seen.add(key)
+                    yield key[0], each

@@ -1,0 +1,74 @@
+"""A receiver for new rows that does not look at created."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from signal_monitor.finding import Finding
+from signal_monitor.findings import evidence
+from signal_monitor.findings.base import RecordRule
+from signal_monitor.findings.own import is_own
+from signal_monitor.findings.snapshot import Call, Snapshot
+from signal_monitor.findings.sources import arguments, function_at, names_read, passes_on_kwargs
+from signal_monitor.findings.wording import listed, named_call, plural, short
+
+from .slow_receiver import UPDATE_LAST_LOGIN
+
+POST_SAVE = "django.db.models.signals.post_save"
+
+
+class Created(RecordRule):
+    """It sends mail for rows that existed already and were saved for something else."""
+
+    code = "R226"
+    name = "ignores-created"
+    title = "A receiver that does not look at created"
+    level = "error"
+    what = "`post_save` is sent for every save, not only for new rows. Logging in saves the user."
+    remedy = "Return unless `created`; or look at `update_fields`."
+    minimum = (
+        "Mail that was sent, or a task that was queued, for a row that existed already and was saved with "
+        "`update_fields` that the receiver does not name; its source has neither `created` nor `update_fields`."
+    )
+    innocent = "“Your address was changed”: a receiver that compares, or names the fields that were saved."
+
+    def check(self, snapshot: Snapshot) -> Iterator[Finding]:
+        found: dict[str, list[Call]] = defaultdict(list)
+        for dispatch in snapshot.dispatches:
+            said = dispatch.arguments
+            if dispatch.signal == POST_SAVE and said is not None and said.created is False and said.update_fields:
+                for call in dispatch.calls:
+                    if (call.mails or call.tasks) and _does_not_look(call.path, call.line, said.update_fields):
+                        found[call.receiver].append((dispatch, call))
+        for receiver, calls in found.items():
+            yield self._finding(snapshot, receiver, calls)
+
+    def _finding(self, snapshot: Snapshot, receiver: str, calls: Sequence[Call]) -> Finding:
+        dispatch, last = calls[-1]
+        everything = snapshot.calls[receiver]
+        mails = sum(call.mails or 0 for _dispatch, call in everything)
+        tasks = sum(call.tasks or 0 for _dispatch, call in everything)
+        sent = [text for count, text in ((mails, plural(mails, "mail")), (tasks, plural(tasks, "task"))) if count]
+        new = sum(bool(each.arguments and each.arguments.created) for each, _call in everything)
+        around = next((call.receiver for _outer, call in snapshot.around(dispatch)), "")
+        fields = dispatch.arguments.update_fields if dispatch.arguments else ()
+        by = "saved by Django's `update_last_login`" if around == UPDATE_LAST_LOGIN else f"saved with {fields}"
+        message = f"{named_call(last)} sent or queued {listed(sent)} for {new:,} new `{short(dispatch.sender)}`: "
+        message += f"{len(calls)} of its {plural(len(everything), 'call')} {'was' if len(calls) == 1 else 'were'} "
+        message += "for a "
+        message += f"row that existed already, {by}. It does not look at `created`."
+        more = evidence.of_dispatches(snapshot, [each for each, _call in calls])
+        return self.finding("receiver", receiver, message, path=last.path, line=last.line, **more)
+
+
+def _does_not_look(path: str | None, line: int | None, update_fields: Sequence[str]) -> bool:
+    function = function_at(path, line) if is_own(path) else None
+    if function is None or passes_on_kwargs(function):
+        return False
+    looks_at = {*arguments(function), *names_read(function)} | _attributes(names_read(function))
+    return not looks_at & {"created", "update_fields", *update_fields}
+
+
+def _attributes(names: set[str]) -> set[str]:
+    return {part for name in names for part in name.split(".")}

@@ -1,0 +1,79 @@
+"""A receiver for all models that turns off fast deletes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.db import models
+
+from signal_monitor.database_records import BulkOperation
+from signal_monitor.finding import Finding
+from signal_monitor.findings.base import RecordRule
+from signal_monitor.findings.own import is_django
+from signal_monitor.findings.related import has_label, meta, model_labelled
+from signal_monitor.findings.snapshot import Snapshot
+from signal_monitor.findings.wording import listed, named_call, place, short
+from signal_monitor.records import ReceiverCall
+
+DELETE_SIGNALS = ("django.db.models.signals.pre_delete", "django.db.models.signals.post_delete")
+LEAST_ROWS = 100
+
+
+class FastDeletes(RecordRule):
+    """Rows are loaded only so that a signal can be sent for each."""
+
+    code = "R231"
+    name = "turns-fast-deletes-off"
+    title = "A receiver that turns fast deletes off"
+    what = (
+        "Without a receiver of `pre_delete` and `post_delete`, Django deletes the rows of a model that nothing depends "
+        "on with one query. With one, it loads them all, and sends the signal for each."
+    )
+    remedy = "Connect the receiver with the models that it is for, and with no others."
+    minimum = "A `delete()` of 100 rows or more of a model without cascades and parents, which loaded them for it."
+    innocent = "Models with cascades, which never had a fast delete to lose; a few rows."
+
+    def check(self, snapshot: Snapshot) -> Iterator[Finding]:
+        for row in snapshot.bulk_operations:
+            model = model_labelled(row.model)
+            if row.operation == "delete" and row.rows >= LEAST_ROWS * max(1, row.calls) and _loses(model):
+                calls = _called_for(snapshot, row)
+                if calls:
+                    yield self._finding(row, calls)
+
+    def _finding(self, row: BulkOperation, calls: dict[str, ReceiverCall]) -> Finding:
+        first = next(iter(calls.values()))
+        message = (
+            f"`delete()` at {place(row.path, row.line)} loaded {row.rows:,} rows of `{short(row.model)}`, only to "
+        )
+        message += f"send a signal for each to {listed([named_call(call) for call in calls.values()])}. Without it, "
+        message += "one "
+        message += "query would delete them."
+        return self.finding(
+            "receiver",
+            first.receiver,
+            message,
+            detail=f"{row.model} {row.path} {row.function}",
+            path=first.path,
+            line=first.line,
+            first_seen=row.first_at,
+            last_seen=row.last_at,
+            count=row.calls,
+        )
+
+
+def _loses(model: type[models.Model] | None) -> bool:
+    """Whether Django would delete the rows of a model with one query, but for the receivers."""
+    if model is None or meta(model).parents:
+        return False
+    related = [each for each in meta(model).related_objects if each.on_delete is not models.DO_NOTHING]
+    return not related and not any(hasattr(each, "bulk_related_objects") for each in meta(model).private_fields)
+
+
+def _called_for(snapshot: Snapshot, row: BulkOperation) -> dict[str, ReceiverCall]:
+    return {
+        call.receiver: call
+        for dispatch in snapshot.dispatches
+        for call in dispatch.calls
+        if dispatch.signal in DELETE_SIGNALS and has_label(dispatch.sender, row.model) and not is_django(call.receiver)
+    }

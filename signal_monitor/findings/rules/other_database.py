@@ -1,0 +1,70 @@
+"""A receiver that works on another database than the row."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from django.db import router
+
+from signal_monitor.database_records import DatabaseWork
+from signal_monitor.finding import Finding
+from signal_monitor.findings import evidence
+from signal_monitor.findings.base import RecordRule
+from signal_monitor.findings.own import is_own
+from signal_monitor.findings.related import model_named, model_of_table
+from signal_monitor.findings.snapshot import Call, Snapshot
+from signal_monitor.findings.wording import named_call, of
+from signal_monitor.records import Dispatch, ReceiverCall
+
+
+class OtherDatabase(RecordRule):
+    """It writes to the default database for a row of another one."""
+
+    code = "R229"
+    name = "other-database"
+    title = "A receiver that writes to another database than the row's"
+    level = "error"
+    what = "The transaction of one database says nothing about the other: one can be rolled back, and the other stays."
+    remedy = "Take `using` and write with `Model.objects.using(using)` and `transaction.on_commit(…, using=using)`."
+    minimum = "One call with `using` of one database that wrote to another one, to which no router sends these rows."
+    innocent = "A router that sends the written model to a database of its own, always."
+
+    def check(self, snapshot: Snapshot) -> Iterator[Finding]:
+        found: dict[tuple[str, str, str], list[Call]] = defaultdict(list)
+        for dispatch in snapshot.dispatches:
+            using = dispatch.arguments.using if dispatch.arguments is not None else None
+            for call in dispatch.calls if using else ():
+                for work in call.databases:
+                    if is_own(call.path) and work.alias != using and _is_stray(dispatch, work):
+                        found[call.receiver, work.alias, str(using)].append((dispatch, call))
+        for (receiver, alias, using), calls in found.items():
+            yield self._finding(snapshot, receiver, alias, using, calls)
+
+    def _finding(self, snapshot: Snapshot, receiver: str, alias: str, using: str, calls: Sequence[Call]) -> Finding:
+        last = calls[-1][1]
+        share = of(len(calls), snapshot.count(receiver, at_least=len(calls)), "call")
+        stayed = [call for _dispatch, call in calls if _rolled_back(call, using)]
+        message = f"{named_call(last)} writes to `{alias}` for rows saved to `{using}` ({share})."
+        message += f" The transaction of `{using}` was rolled back, and what it wrote stayed." if stayed else ""
+        more = evidence.of_dispatches(snapshot, [each for each, _call in calls])
+        return self.finding("receiver", receiver, message, detail=alias, path=last.path, line=last.line, **more)
+
+
+def _is_stray(dispatch: Dispatch, work: DatabaseWork) -> bool:
+    """Whether rows were written to a database that no router chose for them."""
+    row_model = model_named(dispatch.sender)
+    for table in work.tables:
+        model = model_of_table(table.table) if table.rows else None
+        if model is not None and row_model is not None:
+            chosen = router.db_for_write(model) == work.alias and router.db_for_write(row_model) != work.alias
+            if not chosen:
+                return True
+    return False
+
+
+def _rolled_back(call: ReceiverCall, using: str) -> bool:
+    return any(
+        work.alias == using and work.transaction is not None and work.transaction.outcome == "rolled back"
+        for work in call.databases
+    )

@@ -1,0 +1,67 @@
+"""A field that pre_save sets and update_fields leaves out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from signal_monitor.finding import Finding
+from signal_monitor.findings import evidence
+from signal_monitor.findings.base import RecordRule
+from signal_monitor.findings.own import is_own
+from signal_monitor.findings.snapshot import Call, Snapshot
+from signal_monitor.findings.sources import arguments, attributes, function_at, names_read
+from signal_monitor.findings.wording import listed, named_call, place, plural, short
+from signal_monitor.records import Dispatch, ReceiverCall
+
+PRE_SAVE = "django.db.models.signals.pre_save"
+INSTANCE = "instance"
+
+
+class UpdateFields(RecordRule):
+    """The new value is on the instance and not in the table."""
+
+    code = "R228"
+    name = "lost-to-update-fields"
+    title = "A field that a receiver sets and the save leaves out"
+    level = "error"
+    what = "`save(update_fields=…)` writes the fields that it names. What `pre_save` changes beside them is lost."
+    remedy = "Name the field in `update_fields` too, where the row is saved or in the model's `save()`."
+    minimum = (
+        "A receiver of `pre_save` that sets a field from one that was saved, by its source, and a save with "
+        "`update_fields` that has the latter only."
+    )
+    innocent = "`update_last_login`: it saves no field that the receiver reads, so that nothing changes."
+
+    def check(self, snapshot: Snapshot) -> Iterator[Finding]:
+        found: dict[tuple[str, str], list[Call]] = defaultdict(list)
+        for dispatch in snapshot.dispatches:
+            if dispatch.signal == PRE_SAVE and dispatch.arguments is not None and dispatch.arguments.update_fields:
+                for call in dispatch.calls:
+                    for name in _lost(dispatch, call):
+                        found[call.receiver, name].append((dispatch, call))
+        for (receiver, name), calls in found.items():
+            yield self._finding(snapshot, receiver, name, calls)
+
+    def _finding(self, snapshot: Snapshot, receiver: str, name: str, calls: Sequence[Call]) -> Finding:
+        dispatch, last = calls[-1]
+        site = next((each.call_site for each, _call in reversed(calls) if each.call_site is not None), None)
+        said = dispatch.arguments.update_fields if dispatch.arguments else ()
+        fields = listed([f'"{each}"' for each in said or ()])
+        field = f"`{short(dispatch.sender)}.{name}`"
+        saves = plural(snapshot.count(receiver, at_least=len(calls)), "save")
+        where = f" {place(site.path, site.line)} saves with" if site is not None else " they save with"
+        message = f"{named_call(last)} sets {field}, and {len(calls)} of {saves} did not write it:{where} "
+        message += f"`update_fields=[{fields}]`. The row keeps its old `{name}`."
+        more = evidence.of_dispatches(snapshot, [each for each, _call in calls])
+        return self.finding("receiver", receiver, message, detail=name, path=last.path, line=last.line, **more)
+
+
+def _lost(dispatch: Dispatch, call: ReceiverCall) -> list[str]:
+    """The fields that a receiver sets from one that is saved, and that are not saved themselves."""
+    saved = set(dispatch.arguments.update_fields or ()) if dispatch.arguments else set()
+    function = function_at(call.path, call.line) if is_own(call.path) else None
+    if function is None or INSTANCE not in arguments(function) or "update_fields" in names_read(function):
+        return []
+    read, written = attributes(function, INSTANCE)
+    return sorted(written - saved) if read & saved else []

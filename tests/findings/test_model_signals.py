@@ -1,0 +1,202 @@
+"""Rules about what model signals say of rows: R226 to R231, in processes of their own."""
+
+from __future__ import annotations
+
+import json
+
+import django
+
+from tests.support.projects import Project
+
+MODELS = """
+    from django.db import models
+
+    class Product(models.Model):
+        price = models.IntegerField(default=0)
+        season = models.TextField(default="")
+
+    class Other(models.Model):
+        price = models.IntegerField(default=0)
+
+    class Leaver(models.Model):
+        pass
+
+    class Member(models.Model):
+        pass
+
+    class Badge(models.Model):
+        member = models.OneToOneField(Member, models.CASCADE)
+
+    class Article(models.Model):
+        title = models.TextField(default="")
+        slug = models.TextField(default="")
+        seen = models.IntegerField(default=0)
+
+    class Deed(models.Model):
+        name = models.TextField(default="")
+
+    class Trail(models.Model):
+        text = models.TextField(default="")
+"""
+RECEIVERS = """
+    from django.contrib.auth.models import User
+    from django.core.cache import cache
+    from django.core.mail import send_mail
+    from django.db.models.signals import post_delete, post_save, pre_save
+    from django.dispatch import receiver
+    from shop.models import Article, Badge, Deed, Member, Product, Trail
+
+    @receiver(post_save, sender=Product)
+    def forget_price(sender, instance, **kwargs):
+        Product.objects.filter(pk=instance.pk).update(season="known")
+
+    @receiver(post_delete)
+    def audit_delete(sender, instance, **kwargs):
+        pass
+
+    @receiver(post_save, sender=User)
+    def welcome(sender, instance, **kwargs):
+        send_mail("Welcome", "Hello", None, ["ada@example.org"])
+
+    @receiver(post_save, sender=User)
+    def welcome_once(sender, instance, created, **kwargs):
+        if created:
+            send_mail("Welcome", "Hello", None, ["ada@example.org"])
+
+    @receiver(post_save, sender=Member)
+    def give_badge(sender, instance, created, **kwargs):
+        if created:
+            Badge.objects.get_or_create(member=instance)
+
+    @receiver(post_save, sender=Member)
+    def forget_members(sender, instance, **kwargs):
+        cache.delete("members")
+
+    @receiver(pre_save, sender=Article)
+    def set_slug(sender, instance, **kwargs):
+        instance.slug = instance.title.lower()
+
+    @receiver(post_save, sender=Deed)
+    def leave_trail(sender, instance, **kwargs):
+        Trail.objects.create(text=instance.name)
+
+    @receiver(post_save, sender=Deed)
+    def leave_trail_there(sender, instance, using, **kwargs):
+        Trail.objects.using(using).create(text=instance.name)
+"""
+VIEWS = """
+    from django.contrib.auth import login
+    from django.contrib.auth.models import User
+    from django.http import HttpResponse
+    from shop.models import Article, Deed, Leaver, Other, Product
+
+    def view_write(request):
+        Product.objects.bulk_create([Product(), Product()])
+        Product.objects.create()
+        Other.objects.bulk_create([Other()])
+        Other.objects.update(price=2)
+        return HttpResponse()
+
+    def view_delete(request):
+        Leaver.objects.bulk_create([Leaver() for _ in range(120)])
+        Leaver.objects.all().delete()
+        return HttpResponse()
+
+    def view_delete_few(request):
+        Leaver.objects.bulk_create([Leaver() for _ in range(20)])
+        Leaver.objects.all().delete()
+        return HttpResponse()
+
+    def view_join(request):
+        login(request, User.objects.create_user("ada"))
+        return HttpResponse()
+
+    def view_article(request):
+        article = Article.objects.create(title="One")
+        article.seen = 1
+        article.save(update_fields=["seen"])
+        return HttpResponse()
+
+    def view_rename(request):
+        article = Article.objects.create(title="One")
+        article.title = "Two"
+        article.save(update_fields=["title"])
+        return HttpResponse()
+
+    def view_deed(request):
+        Deed(name="house").save(using="archive")
+        return HttpResponse()
+"""
+
+
+def shop(project: Project, *, archive: bool = False) -> Project:
+    backend = "django.core.mail.backends.locmem.EmailBackend"
+    lines = [
+        f'EMAIL_BACKEND = "{backend}"'
+        if django.VERSION < (6, 1)
+        else f'MAILERS = {{"default": {{"BACKEND": "{backend}"}}}}'
+    ]
+    lines.append(
+        f'DATABASES["archive"] = {{"ENGINE": "django.db.backends.sqlite3", "NAME": r"{project.root}/archive"}}'
+    )
+    project.write("\n".join(lines if archive else lines[:1]), models=MODELS, receivers=RECEIVERS, views=VIEWS)
+    project.run('call_command("migrate", run_syncdb=True, verbosity=0, database="archive")' if archive else "")
+    store = project.store
+    store.clear()
+    store.close()
+    return project
+
+
+def test_rows_that_were_written_in_bulk_are_a_hint(project: Project) -> None:
+    shop(project).run("get('/view_write/')")
+    (finding,) = project.findings().values()
+    assert (finding.name, finding.level) == ("bulk-operation", "hint")
+    assert finding.message == (
+        "2 rows of `Product` were written without `post_save`: `bulk_create()` at views.py:8 (1 call). `forget_price` "
+        "(receivers.py:9) is connected for `Product` and was not called."
+    )
+
+
+def test_a_receiver_for_all_models_that_turns_fast_deletes_off_is_found(project: Project) -> None:
+    shop(project).run("get('/view_delete_few/')")
+    assert project.findings() == {}
+    project.run("get('/view_delete/')")
+    found = project.messages_there()
+    assert "`delete()` at views.py:16 loaded 120 rows of `Leaver`, only to" in found["turns-fast-deletes-off"]
+    assert "`audit_delete` (receivers.py:13)" in found["turns-fast-deletes-off"]
+
+
+def test_mail_at_a_login_for_a_user_who_is_not_new_is_found(project: Project) -> None:
+    shop(project).run("get('/view_join/')")
+    (finding,) = project.findings().values()
+    assert finding.message == (
+        "`welcome` (receivers.py:17) sent or queued 2 mails for 1 new `User`: 1 of its 2 calls was for a row that "
+        "existed already, saved by Django's `update_last_login`. It does not look at `created`."
+    )
+
+
+def test_a_receiver_that_writes_while_fixtures_are_loaded_is_found(project: Project) -> None:
+    shop(project)
+    rows = [{"model": "shop.member", "pk": 1, "fields": {}}]
+    (project.root / "members.json").write_text(json.dumps(rows), encoding="utf-8")
+    project.command("-m", "django", "loaddata", "members.json")
+    (finding,) = project.findings().values()
+    assert finding.message.startswith("`give_badge` (receivers.py:26) made 1 row of `shop_badge` while `")
+    assert finding.message.endswith("` was loading fixtures (`raw=True`).")
+
+
+def test_a_field_that_update_fields_leaves_out_is_found(project: Project) -> None:
+    shop(project).run("get('/view_article/')")
+    assert project.findings() == {}
+    project.run("get('/view_rename/')")
+    (finding,) = project.findings().values()
+    assert finding.message.startswith("`set_slug` (receivers.py:35) sets `Article.slug`, and 1 of ")
+    assert finding.message.endswith('`update_fields=["title"]`. The row keeps its old `slug`.')
+
+
+def test_a_receiver_that_writes_to_another_database_is_found(project: Project) -> None:
+    shop(project, archive=True).run("get('/view_deed/')")
+    assert project.messages_there() == {
+        "other-database": "`leave_trail` (receivers.py:39) writes to `default` for rows saved to `archive` (1 of 1 "
+        "calls)."
+    }

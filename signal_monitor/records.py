@@ -16,17 +16,23 @@ Method = Literal["send", "send_robust", "asend", "asend_robust"]
 Outcome = Literal["ok", "raised", "swallowed", "cancelled", "late", "not_run"]
 Severity = Literal["normal", "slow", "critical"]
 OriginKind = Literal["request", "task", "command"]
-SubjectKind = Literal["receiver", "signal", "sender", "view"]
+SubjectKind = Literal["receiver", "signal", "sender", "view", "task"]
 Outside = Literal["thread", "event loop", "send method", "log handlers"]
 """What a dispatch waits for, or does itself, while none of its receivers runs."""
 
+Wait = Literal[
+    "a lock", "a condition", "an event", "a barrier", "a semaphore", "a thread", "a queue", "a future", "sleep",
+    "a socket", "a subprocess", "the database",
+]  # fmt: skip
+"""What a receiver waits for; "sleep" is the end of a pause that it makes."""
 WAITING: tuple[Outside, ...] = ("thread", "event loop")
 """What of that is waiting: for a thread of ``sync_to_async``, or for the event loop to go on."""
 METHODS: tuple[Method, ...] = get_args(Method)
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 NO_VIEW = "(no view)"
-"""The view of requests that were answered before one was found, or for which there is none."""
+"""What stands for the view of a request that reached none."""
+HTTP_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY"})
 CANCELLATIONS = ("asyncio.exceptions.CancelledError", "GeneratorExit")
 # The outcome of a dispatch is the first of these that one of its receiver calls has.
 WORST_FIRST: tuple[Outcome, ...] = ("raised", "swallowed", "cancelled", "not_run", "late", "ok")
@@ -70,7 +76,7 @@ class ReceiverCall:
     calls of the same receiver took inside these. ``app`` is the name of the installed application that defines the
     receiver, if any. ``queries`` is None if queries were not counted. ``slow_stack`` is its stack, outermost frame
     first, ``slow_seen_ns`` after its start, when it had run beyond its limit; ``slow_line`` is the innermost frame of
-    the project's own code in it.
+    the project's own code in it. ``slow_wait`` is what it waited for there, where two stacks in a row show it.
     """
 
     receiver: str
@@ -92,6 +98,7 @@ class ReceiverCall:
     slow_line: Frame | None = None
     slow_stack: tuple[Frame, ...] = ()
     slow_seen_ns: int | None = None
+    slow_wait: Wait | None = None
 
     @property
     def self_ns(self) -> int:
@@ -213,6 +220,19 @@ def waiting_ns(outside: Mapping[Outside, int]) -> int:
     return sum(outside.get(kind, 0) for kind in WAITING)
 
 
+def has_failed(status: int | None, failure: str | None) -> bool:
+    """Whether a request with this status, and an exception of this type, has failed."""
+    return status >= 500 if status is not None else failure is not None and failure not in CANCELLATIONS
+
+
+def view_key(method: str, view: str | None) -> str:
+    """The name under which the requests of a view are added up: its method and its name ("GET shop:cart").
+
+    A client may send any method; all that HTTP does not know are one.
+    """
+    return f"{method if method in HTTP_METHODS else '(other)'} {view or NO_VIEW}"
+
+
 @dataclass(frozen=True, slots=True)
 class Durations:
     """Many durations added up; ``buckets`` as in ``signal_monitor.histograms``."""
@@ -328,8 +348,8 @@ class Request:
 
     @property
     def view_key(self) -> str:
-        """What the totals of its view are kept under: its method and the name of its view."""
-        return f"{self.method} {self.view or NO_VIEW}"
+        """The name under which it is added up with the others of its view."""
+        return view_key(self.method, self.view)
 
     @property
     def receivers_ns(self) -> int:
@@ -358,9 +378,7 @@ class Request:
     @property
     def failed(self) -> bool:
         """Whether it was answered with an error of the server, or not at all; one that was cancelled has not failed."""
-        if self.status is not None:
-            return self.status >= 500
-        return self.failure is not None and not self.cancelled
+        return has_failed(self.status, self.failure.type if self.failure is not None else None)
 
     @property
     def cancelled(self) -> bool:

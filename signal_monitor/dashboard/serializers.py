@@ -20,7 +20,19 @@ DISPATCH_FIELDS = (
     *("failed", "process", "thread", "origin_kind", "origin_id", "trace_id", "span_id", "in_transaction"),
     *("blocked_loop", "call_count", "calls_left_out", "skipped", "skipped_count"),
 )
-CALL_FIELDS = ("receiver", "index", "outcome", "severity", "is_async", "app", "path", "line", "queries", "span_id")
+CALL_FIELDS = (
+    "receiver",
+    "index",
+    "outcome",
+    "severity",
+    "is_async",
+    "app",
+    "path",
+    "line",
+    "queries",
+    "span_id",
+    "slow_wait",
+)
 RUNNING_FIELDS = (
     *("dispatch_id", "signal", "sender", "method", "receiver", "index", "started_at", "depth", "process", "thread"),
     *("origin_kind", "origin_id", "is_async", "severity"),
@@ -121,6 +133,35 @@ def view_json(row: ViewTimes) -> Json:
         "p95_ms": milliseconds(row.totals.p95_ns) if row.totals and row.totals.has_p95 else None,
         "max_ms": milliseconds(row.totals.max_ns) if row.totals else None,
         "slow_because_of": row.named_receiver if row.is_guilty else None,
+        **(_divided_json(row.totals) if row.totals else {}),
+        "last_failed_request": row.totals.last_failure_dispatch if row.totals else None,
+    }
+
+
+def task_json(row: Totals) -> Json:
+    """The runs of one task."""
+    return {
+        "task": row.key,
+        "count": row.count,
+        "failed": row.failures,
+        "total_ms": milliseconds(row.total_ns),
+        "receivers_ms": milliseconds(row.receivers_ns),
+        "waiting_ms": milliseconds(row.waiting_ns),
+        "receivers_share": row.receivers_share,
+        "p50_ms": milliseconds(row.p50_ns),
+        "p95_ms": milliseconds(row.p95_ns) if row.has_p95 else None,
+        "max_ms": milliseconds(row.max_ns),
+        **_divided_json(row),
+    }
+
+
+def _divided_json(row: Totals) -> Json:
+    """What else the time of requests or tasks was, besides receivers and waiting; and their last failure."""
+    return {
+        "outside_signals_ms": milliseconds(row.self_ns),
+        "other_ms": milliseconds(row.other_ns),
+        "last_failure": row.last_failure,
+        "last_failed_at": row.last_failure_at,
     }
 
 

@@ -208,8 +208,7 @@ class Origin:
         if self.closed:
             return True
         self.dispatch_count += 1
-        if self.kind == "request":  # nobody adds up the records of the others
-            self.records.append(record)
+        self.records.append(record)
         if self.pending is None:
             return True
         self.pending.append(record)

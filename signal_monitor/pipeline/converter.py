@@ -50,6 +50,7 @@ from signal_monitor.records import (
     ReceiverCall,
     RunningCall,
     Severity,
+    Wait,
 )
 from signal_monitor.scrubbing import scrub, scrub_message
 from signal_monitor.text import MAX_LENGTH, MAX_LINE, cleaned
@@ -64,6 +65,8 @@ MAX_LATE = 5_000
 MAX_STACKS = 1_000
 STDLIB = f"{sysconfig.get_path('stdlib')}{os.sep}"
 LIBRARIES = (STDLIB, *{f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib")})
+INSTALLED = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
+"""Where packages are installed, also those of the system or of another environment that this one sees."""
 SERVERS = tuple(f"{os.sep}{name}{os.sep}" for name in ("django", "asgiref", "channels", "daphne", "twisted", "uvicorn"))
 
 
@@ -88,10 +91,15 @@ def call_site(stack: Sequence[Frame]) -> Frame | None:
     None where only the framework or the server was at work, as around ``request_started``.
     """
     files = [frame for frame in reversed(stack) if not frame.path.startswith(("<", STDLIB))]
-    own = next((frame for frame in files if not frame.path.startswith(LIBRARIES)), None)
+    own = next((frame for frame in files if not is_installed(frame.path)), None)
     if own is not None:
         return own
     return next((frame for frame in files if not any(server in frame.path for server in SERVERS)), None)
+
+
+def is_installed(path: str) -> bool:
+    """Whether a file belongs to Python or to an installed package, and not to the project."""
+    return path.startswith(LIBRARIES) or any(name in path for name in INSTALLED)
 
 
 class RecordConverter:
@@ -103,6 +111,7 @@ class RecordConverter:
         self._own_times = OwnTimes()
         self._late = _LateDispatches()
         self._stacks: OrderedDict[tuple[int, int], tuple[int, Lines]] = OrderedDict()
+        self._waits: OrderedDict[tuple[int, int], Wait] = OrderedDict()
         self._epoch = 0.0
         self.set_clock()
 
@@ -190,15 +199,23 @@ class RecordConverter:
         if len(self._stacks) > MAX_STACKS:
             self._stacks.popitem(last=False)
 
+    def note_wait(self, record: Record, index: int, wait: Wait) -> None:
+        """Keep what a receiver call that runs waits for, until its dispatch is delivered."""
+        self._waits[_lineage_of(record).number, index] = wait
+        if len(self._waits) > MAX_STACKS:
+            self._waits.popitem(last=False)
+
     def _slow_stack(self, number: int, index: int, receiver: ReceiverInfo, level: Severity) -> dict[str, Any]:
         """The stack that was noted of a call, as fields of its record: that of the receiver and what it called."""
         seen_ns, lines = self._stacks.pop((number, index), (None, ()))
+        wait = self._waits.pop((number, index), None)
         if seen_ns is None or level == "normal":  # slow only by what it has sent
             return {}
         stack = _inside(frames(lines), receiver)
-        return (
-            {"slow_line": call_site(stack) or stack[-1], "slow_stack": stack, "slow_seen_ns": seen_ns} if stack else {}
-        )
+        if not stack:
+            return {}
+        line = call_site(stack) or stack[-1]
+        return {"slow_line": line, "slow_stack": stack, "slow_seen_ns": seen_ns, "slow_wait": wait}
 
     def _call(self, record: Record, index: int, times: CallTimes, own: CallTime) -> ReceiverCall:
         info, outcome = info_of(record), outcome_of(record, index)
@@ -386,11 +403,17 @@ def _durations(started: Iterable[float], ended: Iterable[float]) -> Durations:
     )
 
 
+def is_in_thread(place: Place) -> bool:
+    """Whether a receiver call runs in its thread now; otherwise its coroutine waits to be resumed."""
+    awaited: Any = place.coroutine if isinstance(place, Call) else None
+    return awaited is None or bool(getattr(awaited, "cr_running", False))
+
+
 def stack_of(place: Place, thread: FrameType | None) -> Lines:
     """Where a receiver call is: the awaits of its coroutine, or the stack of its thread."""
-    awaited: Any = place.coroutine if isinstance(place, Call) else None
-    if awaited is None or getattr(awaited, "cr_running", False):
+    if is_in_thread(place):
         return stack_lines(thread)
+    awaited: Any = place.coroutine if isinstance(place, Call) else None
     lines: list[Any] = []
     while awaited is not None and len(lines) < 30:
         frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)

@@ -1,4 +1,4 @@
-"""One HTTP request as an origin of dispatches, and its dispatches added up."""
+"""One HTTP request or task as an origin of dispatches, and its dispatches added up."""
 
 from __future__ import annotations
 
@@ -20,13 +20,58 @@ from signal_monitor.instrumentation.record import (
     parent_of,
     superseded_custom_send,
 )
-from signal_monitor.records import Outside, ReceiverSum, waiting_ns
+from signal_monitor.records import OriginKind, Outside, ReceiverSum, SubjectKind, has_failed, view_key, waiting_ns
 
 from .intervals import Intervals, length, nanoseconds, union
 from .own_times import CallTime, DispatchTimes, OwnTimes, outside_of
 
 
-class RequestOrigin(Origin):
+class TimedOrigin(Origin):
+    """A request or task that is timed, and whose dispatches are added up when it has ended."""
+
+    __slots__ = ("answered_count", "ended", "failure", "started", "started_at", "sums")
+
+    subject: SubjectKind
+    """As what it is added up with others of its kind."""
+
+    def __init__(self, kind: OriginKind, origin_id: str, *, pending: bool = False) -> None:
+        super().__init__(kind, origin_id, pending=pending)
+        self.started_at = time.time()
+        self.started = perf_counter()
+        self.ended = 0.0
+        self.answered_count = 0
+        self.failure: RawFailure | None = None
+        self.sums: RequestTotals | None = None
+
+    @property
+    def key(self) -> str:
+        """The name under which it is added up with others."""
+        raise NotImplementedError
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has failed."""
+        return self.failure is not None
+
+    @property
+    def duration_ns(self) -> int:
+        """From its start to its end, in nanoseconds; to now while it runs. A request ends with its response."""
+        return round(((self.ended or perf_counter()) - self.started) * 1e9)
+
+    def end(self) -> None:
+        """It is done, or its response is ready; calling it again changes nothing."""
+        if not self.ended:
+            self.ended, self.answered_count = perf_counter(), self.dispatch_count
+
+    def add_up(self) -> RequestTotals:
+        """What its dispatches amount to, once it is closed; they are not kept any longer."""
+        if self.sums is None:
+            self.sums = add_up(self)
+            self.records.clear()  # code that still refers to the request keeps nothing else alive
+        return self.sums
+
+
+class RequestOrigin(TimedOrigin):
     """A request under way; ``claimed`` once the middleware has said which one it is.
 
     ``view_resolved`` once it is known whether the view is one of the dashboard's.
@@ -37,21 +82,17 @@ class RequestOrigin(Origin):
 
     __slots__ = (
         "__weakref__",
-        "answered_count",
         "claimed",
-        "ended",
-        "failure",
         "framed",
         "method",
         "path",
         "span_id",
-        "started",
-        "started_at",
         "status",
         "trace_id",
         "view",
         "view_resolved",
     )
+    subject = "view"
 
     def __init__(self, *, framed: bool, pending: bool = False) -> None:
         super().__init__("request", secrets.token_hex(8), pending=pending)
@@ -62,21 +103,16 @@ class RequestOrigin(Origin):
         self.status: int | None = None
         self.trace_id: str | None = None
         self.span_id: str | None = None
-        self.started_at = time.time()
-        self.started = perf_counter()
-        self.ended = 0.0
-        self.answered_count = 0
-        self.failure: RawFailure | None = None
 
     @property
-    def duration_ns(self) -> int:
-        """From the request's start to its response, in nanoseconds; to now while there is none."""
-        return round(((self.ended or perf_counter()) - self.started) * 1e9)
+    def key(self) -> str:
+        """Its method and view."""
+        return view_key(self.method, self.view)
 
-    def end(self) -> None:
-        """The response is ready; calling it again changes nothing."""
-        if not self.ended:
-            self.ended, self.answered_count = perf_counter(), self.dispatch_count
+    @property
+    def failed(self) -> bool:
+        """Whether it was answered with an error of the server, or not at all and not because it was cancelled."""
+        return has_failed(self.status, self.failure.type if self.failure is not None else None)
 
 
 open_requests: WeakValueDictionary[int, RequestOrigin] = WeakValueDictionary()
@@ -115,8 +151,8 @@ class RequestTotals(NamedTuple):
         return waiting_ns(self.outside)
 
 
-def add_up(origin: RequestOrigin) -> RequestTotals:
-    """What the dispatches of a request amount to so far.
+def add_up(origin: TimedOrigin) -> RequestTotals:
+    """What the dispatches of a request or task amount to so far.
 
     Those that ended after the response are counted, and take no part in the signal time.
     """
@@ -133,7 +169,7 @@ def add_up(origin: RequestOrigin) -> RequestTotals:
 class _Sums:
     """Adds up dispatches, in the order of their ends."""
 
-    def __init__(self, origin: RequestOrigin, known: set[int], superseded: set[int]) -> None:
+    def __init__(self, origin: TimedOrigin, known: set[int], superseded: set[int]) -> None:
         self._superseded = superseded
         self._ended = origin.ended or perf_counter()
         self._known = known

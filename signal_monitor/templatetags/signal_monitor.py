@@ -349,6 +349,14 @@ def high(row: Totals) -> SafeString:
 
 
 @register.filter
+def was_doing(call: ReceiverCall) -> str:
+    """What a slow call did at its line: "was waiting for a lock"; "was" where that is not known."""
+    if call.slow_wait is None:
+        return "was"
+    return "was sleeping" if call.slow_wait == "sleep" else f"was waiting for {call.slow_wait}"
+
+
+@register.filter
 def share_of(part_ns: int, request: Request) -> str:
     """A part of the duration of a request, in percent."""
     return formatting.share(request.share_of(part_ns))

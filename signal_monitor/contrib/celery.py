@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+from celery.exceptions import Retry
 from celery.signals import task_postrun, task_prerun
 
 from signal_monitor.errors import guarded
@@ -17,6 +19,9 @@ UID = "signal_monitor"
 
 FAILURE = "FAILURE"
 """Celery's state of a task that has raised and is not tried again."""
+
+
+RETRY = "RETRY"
 
 
 class TaskOrigin(TimedOrigin):
@@ -51,7 +56,8 @@ def _begin(task_id: str, task: Any, **_kwargs: object) -> None:  # noqa: ANN401 
 def _end(task_id: str, state: str | None = None, **_kwargs: object) -> None:
     origin = current_origin()
     if isinstance(origin, TaskOrigin) and origin.task_id == task_id:
-        origin.state = state
+        # Where a task runs at once and its exception goes to the caller, there is no state.
+        origin.state = state or (RETRY if isinstance(sys.exception(), Retry) else FAILURE)
         origin.end()
         end_origin(origin)
         origin.closed = True

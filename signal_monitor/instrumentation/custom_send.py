@@ -28,7 +28,9 @@ from .capture import our_codes
 from .current import (
     Call,
     ExecutionState,
+    Place,
     Record,
+    Root,
     current_state,
     enter_state,
     get_state,
@@ -43,6 +45,7 @@ from .record import (
     add_concurrent_call,
     begin_call,
     details_of,
+    end_dispatch,
     ended_sequential_calls,
     has_any_call,
     has_begun,
@@ -217,16 +220,24 @@ def _leave(
         fail(record, error, ended_sequential_calls(record))
     else:
         _mark_swallowed(record)
-    if is_deferred or not isinstance(info, CustomInfo):
-        return  # what is awaited or iterated later records itself
-    if not info.named_send and error is None and not has_any_call(record):
-        return  # it only looks at the receivers
+    if not isinstance(info, CustomInfo):
+        return
+    if is_deferred or not _is_dispatch(record, info, error):
+        end_dispatch(record)  # what it has sent waits for that
+    else:
+        end(record, current_state())
+
+
+def _is_dispatch(record: Record, info: CustomInfo, error: BaseException | None) -> bool:
+    """Whether a custom send is recorded; a deferred one is not: what is awaited or iterated later records itself."""
+    if not info.named_send and not has_any_call(record) and (error is None or not info.asked):
+        return False  # it only looks at the receivers
     if info.receivers or error is not None:
-        end(record, current_state())
-    elif info.asked:
+        return True
+    if info.asked:
         info.signal.orphans += 1
-    elif info.signal.orphan_count() == info.orphans_before:  # otherwise Django's own method has found no receiver
-        end(record, current_state())
+        return False
+    return info.signal.orphan_count() == info.orphans_before  # otherwise Django's own method has found no receiver
 
 
 def _mark_swallowed(record: Record) -> None:
@@ -253,11 +264,13 @@ def observed_live_receivers(cls: type[Signal]) -> Callable[..., Any]:
 
 def _custom_record(signal: Signal) -> Record | None:
     """The record of the custom send method that this thread or task is in, if it is one of this signal's."""
-    place = get_state().top
+    place: Place | None = get_state().top
+    while isinstance(place, Root):  # a thread that the method has started
+        place = place.outer
     if not isinstance(place, list):
         return None
     info = info_of(place)
-    return place if isinstance(info, CustomInfo) and info.signal.ref() is signal else None
+    return place if isinstance(info, CustomInfo) and info.signal.ref() is signal and not has_ended(place) else None
 
 
 def _caller() -> CodeType:

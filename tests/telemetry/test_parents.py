@@ -1,4 +1,4 @@
-"""Whose child a dispatch is that a receiver makes: at once or later, itself or in a thread, timer, pool, task, generator.
+"""Whose child a dispatch is that a receiver makes: itself, or in a thread, timer, pool, task or generator.
 
 What runs inside the receiver call hangs under it, as a record and as a span. What outlives it hangs under nothing that
 has ended: it is the outermost dispatch of its own tree, and its span is linked.

@@ -1,9 +1,10 @@
 """Send methods that are not Django's: a subclass's own, or those of another tool that has replaced Django's.
 
-The methods of a subclass whose names begin with ``send`` or ``asend`` are observed, and other public ones that ask for
-``_live_receivers`` themselves. A method that ends in a send method of Django's is recorded there, and the worker drops
-its own record. Any other is recorded as a whole. Where it takes its receivers from ``_live_receivers``, it is handed
-stand-ins for as long as it runs, so that each call is timed, and the receivers come back in what it returns.
+The methods of a subclass whose names begin with ``send`` or ``asend`` are observed, and other public ones that reach
+``_live_receivers`` or a send method (``method_search``). A method that calls a send method of Django's is recorded
+there, and the worker adds its own time to that dispatch. Any other is recorded as a whole. Where it takes its receivers
+from ``_live_receivers``, it is handed stand-ins for as long as it runs, so that each call is timed, and the receivers
+come back in what it returns.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
-from django.dispatch import Signal, dispatcher
+from django.dispatch import Signal
 
 from signal_monitor import names
 from signal_monitor.errors import guarded
@@ -37,10 +38,10 @@ from .current import (
     leave_state,
     running_states,
 )
-from .django_versions import is_djangos
 from .frames_as_django import hidden_from_stacklevel
 from .hooks import hooks
 from .info import DispatchInfo, SignalInfo, attached_info
+from .method_search import is_named_send
 from .record import (
     add_concurrent_call,
     begin_call,
@@ -152,7 +153,7 @@ def _add_receiver(record: Record, receiver: object, *, is_async: bool) -> int:
 def observed_method(original: FunctionType, name: str) -> Callable[..., Any]:
     """The send method of a class, with the observation around it."""
     method = next((method for method in reversed(METHODS) if name.startswith(method)), METHODS[0])
-    named_send = _is_named_send(name)
+    named_send = is_named_send(name)
     if inspect.iscoroutinefunction(original):
 
         @functools.wraps(original)
@@ -330,52 +331,6 @@ def _whole(item: Any) -> Any:  # noqa: ANN401
     if type(item) is tuple and ReceiverProxy in map(type, item):
         return tuple(part.__wrapped__ if type(part) is ReceiverProxy else part for part in item)
     return item
-
-
-def methods_of(cls: type[Signal]) -> dict[str, FunctionType]:
-    """The send methods that a class has of its own, or of a mixin, and that are neither Django's nor ours, by name.
-
-    A class method, a static method or a callable object is left as it is: what it sends is recorded where it is sent.
-    """
-    return {name: method for name in _send_names(cls) if (method := _own(cls, name)) is not None}
-
-
-def _send_names(cls: type[Signal]) -> list[str]:
-    found: dict[str, None] = dict.fromkeys(METHODS)
-    for base in cls.__mro__:
-        if base is not dispatcher.Signal:
-            found.update(dict.fromkeys(name for name, method in base.__dict__.items() if _sends(name, method)))
-    return list(found)
-
-
-def _sends(name: str, method: object) -> bool:
-    """Whether a method is a send method: by its name, or as a public one that asks for the live receivers."""
-    if _is_named_send(name):
-        return True
-    if name.startswith("_") or hasattr(dispatcher.Signal, name) or type(method) is not FunctionType:
-        return False
-    return "_live_receivers" in inspect.unwrap(method).__code__.co_names
-
-
-def _is_named_send(name: str) -> bool:
-    return name.startswith(("send", "asend"))
-
-
-def _own(cls: type[Signal], name: str) -> FunctionType | None:
-    """The method that a class would use, if no other kind of signal above it defines it."""
-    owner = next((base for base in cls.__mro__ if name in base.__dict__), None)
-    if owner is None or (owner is not cls and issubclass(owner, dispatcher.Signal)):
-        return None
-    method = owner.__dict__[name]
-    if type(method) is not FunctionType or is_djangos(method) or id(method.__code__) in our_codes:
-        return None
-    if not _UNOBSERVED_MARKS.isdisjoint(method.__dict__):
-        return None
-    return method
-
-
-_UNOBSERVED_MARKS = {"_signal_monitor", "mock"}
-"""Attributes of the functions that are left alone: our own, and the stand-ins of ``unittest.mock``."""
 
 
 def remember_custom(cls: type[Signal]) -> None:

@@ -359,6 +359,9 @@ def custom_sends_around(record: Record) -> list[Record]:
     The dispatch stands for them, as one of those that they have made: they are not delivered themselves.
     """
     found: list[Record] = []
+    outer = record[OUTER]
+    if (type(outer) is list and not outer[INFO].custom) or (type(outer) is Root and outer.outer is None):
+        return found  # as almost always
     while (around := _custom_send_around(found[-1] if found else record)) is not None:
         found.append(around)
     return found

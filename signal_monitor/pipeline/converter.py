@@ -122,14 +122,14 @@ class RecordConverter:
     def dispatch(self, record: Record, ended: Ended | None = None) -> Dispatch:
         """A dispatch that has ended; ``ended`` says what of a send method's time is part of it."""
         info, spans = info_of(record), spans_of(record)
-        ended = ended or Ended(record, (started_at(record), ended_at(record)))
-        started = ended.window[0]
+        ended = ended or Ended(record)
+        began, until = ended.window or (started_at(record), ended_at(record))
         details, around = details_of(record) or _NO_DETAILS, _details_around(ended)
         origin, lineage = origin_of(record), _lineage_of(record)
         read = call_times(record)
         times = self._times(ended, read, lineage)
-        calls, stack = self._calls(record, read, times, started), frames(details.lines or around.lines)
-        duration_ns, outside = nanoseconds(ended.window[1] - started), _lengths(times.outside)
+        calls, stack = self._calls(record, read, times, began), frames(details.lines or around.lines)
+        duration_ns, outside = nanoseconds(until - began), _lengths(times.outside)
         nested_outside = _lengths(times.nested_outside)
         receivers_ns = duration_ns - sum(outside.values()) - sum(nested_outside.values())
         level = _worst(severity(receivers_ns, info.signal.slow_ns), calls)
@@ -143,7 +143,7 @@ class RecordConverter:
             signal=info.signal.name,
             sender=scrub(info.sender),
             method=info.method,
-            started_at=self.wall_clock(started),
+            started_at=self.wall_clock(began),
             duration_ns=duration_ns,
             calls=calls,
             parent_id=self.dispatch_id(lineage.parent) if lineage.parent is not None else None,

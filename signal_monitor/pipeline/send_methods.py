@@ -31,19 +31,19 @@ MAX_INNER = 1_000
 
 
 class Ended(NamedTuple):
-    """A dispatch that can be told, with the moments that are its own; ``method`` is the custom send around it.
+    """A dispatch that can be told; ``window`` is when it began and ended, if that is not what its record says.
 
-    The ``method`` has ended if the dispatch is its ``last`` one.
+    ``method`` is the custom send around it, which has ended if the dispatch is its ``last`` one.
     """
 
     record: Record
-    window: Interval
+    window: Interval | None = None
     method: Record | None = None
     last: bool = False
 
     def within(self, method_key: int) -> Within | None:
         """The moments, for OwnTimes, if they are others than those of the record; ``method_key`` is the method's."""
-        if self.method is None and self.window == (started_at(self.record), ended_at(self.record)):
+        if self.window is None:
             return None
         return Within(self.window, method_key if self.method is not None else None, self.last)
 
@@ -101,7 +101,7 @@ class SendMethods:
         method = self._methods.pop(id(record), None)
         if method is not None:
             return method.end()
-        return [Ended(record, (started_at(record), ended_at(record)))]
+        return [Ended(record)]
 
     def _hold(self, record: Record, around: list[Record]) -> list[Ended]:
         self._inner.update({id(inner): inner for inner in around[:-1]})

@@ -416,7 +416,7 @@ class Pipeline:
         info_of(record).reset_rate_limit(time.monotonic())
         spans = spans_of(record)
         if spans is not None:
-            spans.finalize(record, ended.window if ended.method is not None else None)
+            spans.finalize(record, ended.window)
         dispatch = self.converter.dispatch(record, ended)
         self._each("observe", lambda observer: observer.observe(dispatch, spans))
 

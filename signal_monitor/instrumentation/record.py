@@ -284,25 +284,26 @@ def ancestors(place: Place, at: float, most: int | None = None) -> list[Ancestor
             root = outer
             outer, at = root.outer, root.began
             continue
-        record = outer.record if isinstance(outer, Call) else outer
-        ancestor = _ancestor_at(outer, at)
-        if ancestor is not None and record[LINEAGE] is not AGGREGATED:
-            found.append(ancestor)
+        if isinstance(outer, list):
+            record = outer
+            if not (has_ended(record) and ended_at(record) < at) and record[LINEAGE] is not AGGREGATED:
+                index = _index_at(record, at)
+                found.append(Ancestor(record, index, "send method" if index is None else None))
+        else:
+            record = outer.record
+            ancestor = _ancestor_at(outer, at)
+            if ancestor is not None and record[LINEAGE] is not AGGREGATED:
+                found.append(ancestor)
         outer, at = _place_around(record), started_at(record)
     return found
 
 
-def _ancestor_at(place: Call | Record, at: float) -> Ancestor | None:
-    """What runs in a place at a time; None if it had ended by then."""
-    if isinstance(place, LogHandlers):
-        return None if _has_logged(place, at) else Ancestor(place.record, None, "log handlers")
-    if isinstance(place, Call):
-        ended = place.record[TIMES][_times_at(place.record, place.index) + 1]
-        return None if 0 < ended < at else Ancestor(place.record, place.index)
-    if has_ended(place) and ended_at(place) < at:
-        return None
-    index = _index_at(place, at)
-    return Ancestor(place, index, "send method" if index is None else None)
+def _ancestor_at(call: Call, at: float) -> Ancestor | None:
+    """What runs in a concurrent call, or while a failure is logged; None if it had ended by then."""
+    if isinstance(call, LogHandlers):
+        return None if _has_logged(call, at) else Ancestor(call.record, None, "log handlers")
+    ended = call.record[TIMES][_times_at(call.record, call.index) + 1]
+    return None if 0 < ended < at else Ancestor(call.record, call.index)
 
 
 def _has_logged(place: LogHandlers, at: float) -> bool:

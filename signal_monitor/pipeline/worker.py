@@ -403,9 +403,10 @@ class Pipeline:
             self._deliver_ended(ended)
 
     def _deliver_record(self, record: Record) -> None:
-        if custom_sends_around(record):
-            give_lineage(record)  # what its method sends meanwhile hangs under it
-        for ended in self._send_methods.add(record):
+        told = self._send_methods.add(record)
+        if not told or told[0].record is not record:
+            give_lineage(record)  # what its send method sends meanwhile hangs under it
+        for ended in told:
             self._deliver_ended(ended)
 
     def _deliver_ended(self, ended: Ended) -> None:

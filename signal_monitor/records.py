@@ -123,7 +123,8 @@ class Dispatch:
     its process. Of a dispatch with very many receiver calls, ``calls_left_out`` are not stored. ``blocked_loop`` is
     True if a plain send blocked a running event loop. ``trace_id`` and ``span_id`` are lower-case hexadecimal, as
     OpenTelemetry prints them. ``skipped`` are the names of receivers that a send method of a subclass has not called,
-    the first of ``skipped_count``.
+    the first of ``skipped_count``. ``sent_by`` says what of the parent dispatch sent this one, if no receiver: its send
+    method, or a log handler to which it told a failure.
     """
 
     id: str
@@ -155,6 +156,7 @@ class Dispatch:
     outside: dict[Outside, int] = field(default_factory=dict)
     nested_outside: dict[Outside, int] = field(default_factory=dict)
     nested_ns: int = 0
+    sent_by: Outside | None = None
 
     @property
     def call_count(self) -> int:

@@ -16,7 +16,8 @@ from signal_monitor.stores.base import Totals
 Json = dict[str, Any]
 
 DISPATCH_FIELDS = (
-    *("id", "root_id", "parent_id", "depth", "signal", "sender", "method", "started_at", "outcome", "severity"),
+    *("id", "root_id", "parent_id", "parent_index", "sent_by", "depth"),
+    *("signal", "sender", "method", "started_at", "outcome", "severity"),
     *("failed", "process", "thread", "origin_kind", "origin_id", "trace_id", "span_id", "in_transaction"),
     *("blocked_loop", "call_count", "calls_left_out", "skipped", "skipped_count"),
 )

@@ -61,6 +61,12 @@ class Call:
         self.coroutine: Coroutine[Any, Any, Any] | None = None
 
 
+class LogHandlers(Call):
+    """Where a robust send logs that a receiver call has failed: what log handlers send is no receiver's."""
+
+    __slots__ = ()
+
+
 Place = Root | Call | Record
 """Where a dispatch begins: in no receiver call, in one of these, or in the sequential call that a record is at."""
 

@@ -15,7 +15,7 @@ from asgiref.sync import async_to_sync
 from django.dispatch import dispatcher
 
 from .asend import call_async, call_async_robust
-from .current import current_state, get_state
+from .current import LogHandlers, current_state, get_state
 from .django_versions import DJANGOS_LIVE_RECEIVERS
 from .hooks import hooks
 from .plans import ObservedSignal, Plan, each_noted, find_info, find_plan
@@ -155,7 +155,7 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
                 failed = True
                 swallow(record, err)
                 # What the log handlers do is nobody's receiver call.
-                state.top = outer
+                state.top = LogHandlers(record, len(responses), outer)
                 if spans is not None:
                     spans.restore()
                 self._log_robust_failure(receiver, err)

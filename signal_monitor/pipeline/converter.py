@@ -59,6 +59,7 @@ from signal_monitor.thresholds import severity
 from .intervals import length, nanoseconds
 from .own_times import CallTime, DispatchTimes, OutsideTimes, OwnTimes
 from .process import ThisProcess
+from .send_methods import Ended
 
 MAX_SKIPPED = 20
 MAX_LATE = 5_000
@@ -127,15 +128,17 @@ class RecordConverter:
         """A reading of ``time.perf_counter`` as seconds since the epoch."""
         return self._epoch + reading
 
-    def dispatch(self, record: Record) -> Dispatch:
-        """A dispatch that has ended."""
-        info, spans, started = info_of(record), spans_of(record), started_at(record)
-        details = details_of(record) or _NO_DETAILS
+    def dispatch(self, record: Record, ended: Ended | None = None) -> Dispatch:
+        """A dispatch that has ended; ``ended`` says what of a send method's time is part of it."""
+        info, spans = info_of(record), spans_of(record)
+        ended = ended or Ended(record)
+        began, until = ended.window or (started_at(record), ended_at(record))
+        details, around = details_of(record) or _NO_DETAILS, _details_around(ended)
         origin, lineage = origin_of(record), _lineage_of(record)
         read = call_times(record)
-        times = self._times(record, read, lineage)
-        calls, stack = self._calls(record, read, times), frames(details.lines)
-        duration_ns, outside = nanoseconds(ended_at(record) - started), _lengths(times.outside)
+        times = self._times(ended, read, lineage)
+        calls, stack = self._calls(record, read, times, began), frames(details.lines or around.lines)
+        duration_ns, outside = nanoseconds(until - began), _lengths(times.outside)
         nested_outside = _lengths(times.nested_outside)
         receivers_ns = duration_ns - sum(outside.values()) - sum(nested_outside.values())
         level = _worst(severity(receivers_ns, info.signal.slow_ns), calls)
@@ -149,7 +152,7 @@ class RecordConverter:
             signal=info.signal.name,
             sender=scrub(info.sender),
             method=info.method,
-            started_at=self.wall_clock(started),
+            started_at=self.wall_clock(began),
             duration_ns=duration_ns,
             calls=calls,
             parent_id=self.dispatch_id(lineage.parent) if lineage.parent is not None else None,
@@ -168,21 +171,28 @@ class RecordConverter:
             stack=stack,
             skipped=skipped[:MAX_SKIPPED],
             skipped_count=len(skipped),
-            failure=failure(details.failure),
+            failure=failure(details.failure or around.failure),
+            sent_by=lineage.sent_by,
             outside=outside,
             nested_outside=nested_outside,
             nested_ns=nanoseconds(times.nested_seconds),
         )
 
-    def _times(self, record: Record, read: Sequence[CallTimes], lineage: Lineage) -> DispatchTimes:
+    def _times(self, ended: Ended, read: Sequence[CallTimes], lineage: Lineage) -> DispatchTimes:
+        record = ended.record
         parent = parent_of(record) if lineage.parent is not None else None
-        return self._own_times.add(record, read, lineage.number, parent, lineage.parent)
+        parent_key = lineage.parent
+        if parent is not None and _lineage_of(parent.record).shared:
+            parent_key = -id(parent.record)  # another of its dispatches may have ended before this one
+        return self._own_times.add(record, read, lineage.number, parent, parent_key, ended.within(-id(ended.method)))
 
-    def _calls(self, record: Record, read: Sequence[CallTimes], times: DispatchTimes) -> tuple[ReceiverCall, ...]:
+    def _calls(
+        self, record: Record, read: Sequence[CallTimes], times: DispatchTimes, began: float
+    ) -> tuple[ReceiverCall, ...]:
         """The receiver calls of a dispatch; a custom send method may leave receivers out."""
         custom = info_of(record).custom
         return tuple(
-            self._call(record, index, one, own or _NOT_CALLED)
+            self._call(record, index, one, own or _NOT_CALLED, began)
             for index, (one, own) in enumerate(zip(read, times.calls, strict=True))
             if one.started or not custom
         )
@@ -217,7 +227,7 @@ class RecordConverter:
         line = call_site(stack) or stack[-1]
         return {"slow_line": line, "slow_stack": stack, "slow_seen_ns": seen_ns, "slow_wait": wait}
 
-    def _call(self, record: Record, index: int, times: CallTimes, own: CallTime) -> ReceiverCall:
+    def _call(self, record: Record, index: int, times: CallTimes, own: CallTime, began: float) -> ReceiverCall:
         info, outcome = info_of(record), outcome_of(record, index)
         receiver, spans = info.receivers[index], spans_of(record)
         started = times.started if outcome != "not_run" else 0.0
@@ -230,7 +240,7 @@ class RecordConverter:
             receiver=receiver.name,
             index=index,
             outcome=outcome,
-            offset_ns=nanoseconds(started - started_at(record)) if started else 0,
+            offset_ns=nanoseconds(started - began) if started else 0,
             duration_ns=duration_ns,
             is_async=info.is_async(index),
             severity=level,
@@ -354,6 +364,12 @@ class _LateDispatches:
 _NO_DETAILS = DispatchDetails()
 _NOT_CALLED = CallTime()
 _NO_LINEAGE = Lineage(0, 0)
+
+
+def _details_around(ended: Ended) -> DispatchDetails:
+    """What was out of the ordinary with the send method that has made a dispatch, and has ended with it."""
+    details = details_of(ended.method) if ended.method is not None and ended.last else None
+    return details or _NO_DETAILS
 
 
 def _lineage_of(record: Record) -> Lineage:

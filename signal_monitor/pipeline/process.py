@@ -20,12 +20,15 @@ from signal_monitor.errors import errors
 from signal_monitor.instrumentation.custom_send import custom_classes
 from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.instrumentation.info import orphan_counts
+from signal_monitor.instrumentation.install import unobserved
 from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.records import Process, Request, RunningCall
 from signal_monitor.scrubbing import scrub_arguments
 from signal_monitor.text import cleaned
 
 RATE_SECONDS = 5.0
+MAX_UNOBSERVED = 3
+"""How many send methods that are not observed the mode names."""
 
 
 class Presence:
@@ -130,11 +133,16 @@ def title(arguments: list[str]) -> str:
 
 
 def observation_mode() -> str:
-    """How sends are observed (with plans, without, or not at all), and how many classes have their own send methods."""
+    """How sends are observed (with plans, without, or not at all), and what there is of send methods of subclasses."""
     if not hooks.enabled:
         return "off"
     mode = "with plans" if hooks.uses_plans else "without plans"
-    return f"{mode}, {len(custom_classes)} classes with their own send methods" if custom_classes else mode
+    if custom_classes:
+        mode = f"{mode}, {len(custom_classes)} classes with their own send methods"
+    left_out = [method.name for method in unobserved()]
+    if left_out:
+        mode = f"{mode}; receivers not observed in {', '.join(left_out[:MAX_UNOBSERVED])}"
+    return f"{mode} and {len(left_out) - MAX_UNOBSERVED} more" if len(left_out) > MAX_UNOBSERVED else mode
 
 
 def _version(distribution: str) -> str:

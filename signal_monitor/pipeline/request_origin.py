@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import time
 from collections.abc import Mapping
@@ -18,12 +19,12 @@ from signal_monitor.instrumentation.record import (
     details_of,
     info_of,
     parent_of,
-    superseded_custom_send,
 )
 from signal_monitor.records import OriginKind, Outside, ReceiverSum, SubjectKind, has_failed, view_key, waiting_ns
 
 from .intervals import Intervals, length, nanoseconds, union
 from .own_times import CallTime, DispatchTimes, OwnTimes, outside_of
+from .send_methods import Ended, SendMethods
 
 
 class TimedOrigin(Origin):
@@ -158,19 +159,18 @@ def add_up(origin: TimedOrigin) -> RequestTotals:
     """
     records = list(origin.records)
     left_out = origin.dispatch_count - len(records)
-    superseded = {id(around) for record in records if (around := superseded_custom_send(record)) is not None}
-    numbered = [(left_out + i, record) for i, record in enumerate(records) if id(record) not in superseded]
-    summed = _Sums(origin, {id(record) for _, record in numbered}, superseded)
-    for number, record in numbered:
-        summed.add(record, is_after=bool(origin.ended) and number >= origin.answered_count)
+    numbers = {id(record): number for number, record in enumerate(records, left_out)}
+    summed, methods = _Sums(origin, set(numbers)), SendMethods()
+    for ended in itertools.chain(*map(methods.add, records), methods.release_all()):
+        number = numbers.get(id(ended.record), 0)
+        summed.add(ended, is_after=bool(origin.ended) and number >= origin.answered_count)
     return summed.totals(left_out)
 
 
 class _Sums:
     """Adds up dispatches, in the order of their ends."""
 
-    def __init__(self, origin: TimedOrigin, known: set[int], superseded: set[int]) -> None:
-        self._superseded = superseded
+    def __init__(self, origin: TimedOrigin, known: set[int]) -> None:
         self._ended = origin.ended or perf_counter()
         self._known = known
         self._times = OwnTimes()
@@ -180,11 +180,12 @@ class _Sums:
         self._calls = [0, 0]
         self._failed = 0
 
-    def add(self, record: Record, *, is_after: bool) -> None:
+    def add(self, ended: Ended, *, is_after: bool) -> None:
         """Add a dispatch."""
-        parent = self._parent_of(record)
-        read = call_times(record)
-        times = self._times.add(record, read, id(record), parent, id(parent.record) if parent is not None else None)
+        record = ended.record
+        parent, read = self._parent_of(record), call_times(record)
+        parent_key = id(parent.record) if parent is not None else None
+        times = self._times.add(record, read, id(record), parent, parent_key, ended.within(id(ended.method)))
         if parent is None:
             self._outermost.append(times)
         self._counts[is_after] += 1
@@ -199,8 +200,6 @@ class _Sums:
     def _parent_of(self, record: Record) -> Ancestor | None:
         """The receiver call around a dispatch; None if it is another request's, or its dispatch has not ended."""
         parent = parent_of(record)
-        while parent is not None and id(parent.record) in self._superseded:  # the worker may not have marked it yet
-            parent = parent_of(parent.record)
         return parent if parent is not None and id(parent.record) in self._known else None
 
     def totals(self, left_out: int) -> RequestTotals:

@@ -120,7 +120,7 @@ def _calls_of(state: ExecutionState, most: int | None = None) -> Iterator[tuple[
     """The receiver calls that a thread or task is in, innermost first."""
     if state.suppressed or (state.origin is not None and state.origin.ignored):
         return
-    for record, index in ancestors(state.top, time.perf_counter(), MAX_NESTED if most is None else most):
+    for record, index, _ in ancestors(state.top, time.perf_counter(), MAX_NESTED if most is None else most):
         if index is not None and info_of(record) is not UNOBSERVED and not has_ended(record):
             yield record, index
 

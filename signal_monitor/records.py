@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from .tracing import Tracing
+
 Method = Literal["send", "send_robust", "asend", "asend_robust"]
 Outcome = Literal["ok", "raised", "swallowed", "cancelled", "late", "not_run"]
 Severity = Literal["normal", "slow", "critical"]
@@ -402,7 +404,7 @@ class Process:
     without receivers by signal, ``errors`` the monitor's own errors. ``mode`` is how sends are observed: "with plans",
     "without plans" or "off". ``ended_at`` is None while the process runs, and if it was killed. ``count`` is how many
     processes this one stands for: those that ended long ago are added up. ``serves`` says whether it has worked for a
-    request or a task: a server or a worker, and no command that runs once.
+    request or a task: a server or a worker, and no command that runs once. ``tracing`` is what becomes of its spans.
     """
 
     id: str
@@ -425,3 +427,4 @@ class Process:
     count: int = 1
     running_requests: tuple[Request, ...] = ()
     serves: bool = False
+    tracing: Tracing = field(default_factory=Tracing)

@@ -110,7 +110,9 @@ def _configuration(otlp: int, pages: int, grpc_pages: int, metrics: int) -> dict
     return {
         "service": {
             "extensions": ["jaeger_storage", "jaeger_query"],
-            "pipelines": {"traces": {"receivers": ["otlp"], "processors": [], "exporters": ["jaeger_storage_exporter"]}},
+            "pipelines": {
+                "traces": {"receivers": ["otlp"], "processors": [], "exporters": ["jaeger_storage_exporter"]}
+            },
             "telemetry": {"metrics": {"readers": [reader]}},
         },
         "extensions": {

@@ -32,7 +32,8 @@ DISPATCHES = {
 }
 COUNT = "django.signal.dispatches.aggregated.count"
 TOTAL = "django.signal.dispatches.aggregated.duration"
-RUN = "import sys; from tests.telemetry.busy_program import main; main(sys.argv[1:])"  # not as __main__, which would name its signals
+RUN = "import sys; from tests.telemetry.busy_program import main; main(sys.argv[1:])"
+"""Not as ``__main__``, which would be in the names of its signals and receivers."""
 Fetch = Callable[[str], list[Span]]
 
 

@@ -7,4 +7,5 @@ from .settings import INSTALLED_APPS as OTHERS
 from .settings import SIGNAL_MONITOR as GIVEN
 
 INSTALLED_APPS = ["signal_monitor", *OTHERS]
-SIGNAL_MONITOR = {"STORE": "memory", **GIVEN}
+ROOT_URLCONF = "shop.urls_with_pages"
+SIGNAL_MONITOR = {"STORE": "memory", "ACCESS": "shop.urls_with_pages.everybody", **GIVEN}

@@ -299,7 +299,8 @@ class Request:
     and took ``after_ns`` more. ``receivers`` has the most own time first; ``receivers_left_out`` are not in it.
     ``summed_count`` is how many dispatches the sums cover: those of a request with too many cover the last ones.
     ``failure`` is the exception for which Django answered with a status of 500, or that ended the request without a
-    response. ``view`` is the name of the view or its function. ``span_id`` is None if the trace was not sampled.
+    response. ``view`` is the name of the view or its function. ``span_id`` is None if the trace was not sampled,
+    ``worst_span_id`` is that of the receiver call that failed, or had the most own time, among those that have a span.
     ``running`` requests have not ended: the numbers are those so far.
     """
 
@@ -327,6 +328,7 @@ class Request:
     receivers_left_out: int = 0
     failure: Failure | None = None
     running: bool = False
+    worst_span_id: str | None = None
 
     @property
     def view_key(self) -> str:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,8 @@ from tests.telemetry.test_auto_instrumentation import FOREIGN, PROGRAMS, PROJECT
 pytestmark = pytest.mark.slow
 
 AT_ONCE = 3
+HEARTBEAT_SECONDS = 2.5
+"""What a process says of itself is no older than this."""
 HIDING = {
     "hiding.py": "import os, sys\n"
     "def hide():\n"
@@ -114,15 +117,26 @@ def health_of(case: Case) -> dict[str, Any]:
     """What health says of a site that has served a request, and how its page words it."""
     with served(case) as address:
         fetch(f"{address}/order/")
-        found: list[dict[str, Any]] = []
+        reported(address)
+        if case.advice:
+            assert wait_until(lambda: bool(reported(address)["without_recording_parent"]))
+        else:
+            time.sleep(HEARTBEAT_SECONDS)
+        process = reported(address)
+        return process | {"page": unescape(re.sub(r"<[^>]+>", "", fetch(f"{address}/signals/health/")))}
 
-        def has_reported() -> bool:
-            processes = json.loads(fetch(f"{address}/signals/api/health/"))["processes"]
-            found[:] = [process for process in processes if process["dispatches"]]
-            return bool(found)
 
-        assert wait_until(has_reported)
-        return found[0] | {"page": unescape(re.sub(r"<[^>]+>", "", fetch(f"{address}/signals/health/")))}
+def reported(address: str) -> dict[str, Any]:
+    """What health says of the process that has dispatched, once it says anything."""
+    found: list[dict[str, Any]] = []
+
+    def has_reported() -> bool:
+        processes = json.loads(fetch(f"{address}/signals/api/health/"))["processes"]
+        found[:] = [process for process in processes if process["dispatches"]]
+        return bool(found)
+
+    assert wait_until(has_reported)
+    return found[0]
 
 
 @pytest.fixture(scope="module")

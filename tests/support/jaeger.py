@@ -28,11 +28,12 @@ from google.protobuf.json_format import ParseDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from .decoding import Span, decode_spans
-from .servers import wait_until
+from .servers import ROOT, wait_until
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 MAX_TRACES = 1_000
+UI_CONFIGURATION = ROOT / "docs" / "jaeger-ui.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ def _configuration(otlp: int, pages: int, grpc_pages: int, metrics: int) -> dict
             "jaeger_storage": {"backends": {"kept": {"memory": {"max_traces": MAX_TRACES}}}},
             "jaeger_query": {
                 "storage": {"traces": "kept"},
+                "ui": {"config_file": str(UI_CONFIGURATION)},
                 "http": {"endpoint": f"{here}:{pages}"},
                 "grpc": {"endpoint": f"{here}:{grpc_pages}"},
             },

@@ -73,8 +73,8 @@ def run_program(case: Case) -> dict[str, Any]:
             check=False,
         )
     assert done.returncode == 0, done.stderr
-    (exporter,) = json.loads(done.stdout.splitlines()[-1])["exporters"]
-    return exporter | {"sends_there": started.endpoint.rpartition("/")[2] in exporter["endpoint"]}
+    found: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])["exporters"]
+    return found[0] | {"sends_there": started.endpoint.rpartition("/")[2] in found[0]["endpoint"]}
 
 
 @pytest.fixture(scope="module")

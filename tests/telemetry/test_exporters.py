@@ -30,7 +30,7 @@ class Answering(SpanExporter):
         answer = self.answers.pop(0) if self.answers else SpanExportResult.SUCCESS
         if isinstance(answer, BaseException):
             raise answer
-        return answer  # type: ignore[no-any-return]
+        return answer
 
 
 class Slotted:
@@ -139,7 +139,7 @@ def test_nothing_stays_on_an_exporter(provide: Any) -> None:
         start(get_config())
     watched()
     assert "export" in vars(simple)
-    batch.shutdown()
+    batch.shutdown()  # type: ignore[no-untyped-call]
 
 
 def test_function_that_somebody_puts_around_ours_stays(provide: Any) -> None:
@@ -166,13 +166,13 @@ def test_spans_that_find_a_full_queue_are_counted_exactly(provide: Any) -> None:
             provider.get_tracer("test").start_span("work").end()
 
         assert one_of("BatchSpanProcessor").dropped == 25
-    batch.shutdown()
+    batch.shutdown()  # type: ignore[no-untyped-call]
 
 
 def test_exporter_is_found_in_processors_and_exporters_that_hand_on(provide: Any) -> None:
     inner = Answering()
     inner._endpoint = "https://user:hunter2@traces.example/v1"  # type: ignore[attr-defined]
-    nested = SynchronousMultiSpanProcessor()
+    nested = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call]
     nested.add_span_processor(SimpleSpanProcessor(Forwarding(inner)))
     provider = provider_with(provide, nested)
     watched()

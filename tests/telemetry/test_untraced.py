@@ -97,7 +97,7 @@ def served(case: Case) -> Iterator[str]:
         }
         log = directory / "log"
         with log.open("w") as output:
-            command = [PROGRAMS / "opentelemetry-instrument", sys.executable, "-m", *case.command]
+            command = [str(PROGRAMS / "opentelemetry-instrument"), sys.executable, "-m", *case.command]
             server = subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=PROJECT)
             try:
                 assert wait_until(lambda: LISTENING.search(log.read_text()) is not None), log.read_text()

@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.collector import running_collector
 from tests.support.servers import LISTENING, wait_until
 from tests.telemetry.test_auto_instrumentation import FOREIGN, PROGRAMS, PROJECT
 
@@ -164,3 +165,37 @@ def test_nothing_is_told_where_nothing_is_missing(health: Health, name: str) -> 
 
     assert (found["without_recording_parent"], found["advice"]) == (0, "")
     assert "recording parent" not in found["page"]
+
+
+OWN_PAGES = ("signals/", "signals/health/", "signals/fragments/overview/", "signals/api/overview/")
+
+
+def requests_traced(variable: str = "") -> set[str]:
+    """The requests that have spans, of a visit to the monitor's pages and then to the project's."""
+    with running_collector() as collector:
+        exporting = {
+            "OTEL_TRACES_EXPORTER": "otlp",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.base_endpoint,
+            "OTEL_BSP_SCHEDULE_DELAY": "100",
+        }
+        with served(Case(ASGI, variables=(*exporting.items(), (variable or "UNUSED", "signals/")))) as address:
+            for page in OWN_PAGES:
+                fetch(f"{address}/{page}")
+            fetch(f"{address}/order/")
+            collector.wait_for(1, name="GET order/")
+    assert {span.name for span in collector.spans if span.scope == "signal_monitor"} >= {"send ordered"}
+    return {span.name for span in collector.spans if not span.parent_id}
+
+
+@pytest.mark.parametrize("variable", ["OTEL_PYTHON_DJANGO_EXCLUDED_URLS", "OTEL_PYTHON_EXCLUDED_URLS"])
+def test_own_pages_can_be_left_out_of_traces(variable: str) -> None:
+    assert requests_traced(variable) == {"GET order/"}
+
+
+def test_own_pages_have_no_span_but_that_of_the_request() -> None:
+    names = requests_traced()
+
+    assert "GET order/" in names
+    assert all(name.startswith("GET ") for name in names)
+    assert len(names) > 1

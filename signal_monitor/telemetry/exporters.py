@@ -42,6 +42,10 @@ class Exports:
     """What has become of the exports of one exporter since it is watched; times are in seconds since the epoch."""
 
     def __init__(self) -> None:
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Count from nothing."""
         self.exported = self.lost = self.dropped = self.failures = 0
         self.last_success_at: float | None = None
         self.last_failure_at: float | None = None
@@ -280,4 +284,4 @@ class ExporterWatch(Observer):
     def forget(self) -> None:
         """Count from nothing in a forked child."""
         for watched in self._watched.values():
-            watched.exports.__init__()  # type: ignore[misc] # the functions around the methods refer to it
+            watched.exports.begin_anew()

@@ -21,7 +21,7 @@ from .conftest import ENVIRONMENT
 pytestmark = pytest.mark.slow
 
 OPTIONAL = {
-    "logfire": "logfire is not installed: its releases do not allow the SDK of the test group",
+    "logfire": "logfire is not installed (pip install --group interop)",
     "ddtrace": "ddtrace is not installed (pip install --group interop)",
 }
 MODULES = {"sentry": "sentry_sdk", "logfire": "logfire", "ddtrace": "ddtrace"}

@@ -100,7 +100,7 @@ def shown(html: str) -> set[str]:
     [
         ("live", {BOTH, ""}),
         ("requests", {BOTH_OF_REQUEST}),
-        ("request", {BOTH, BOTH_OF_REQUEST}),
+        ("request", {BOTH, OF_SLOW_CALL, BOTH_OF_REQUEST}),
         ("receiver", {OF_SLOW_CALL, BOTH, ""}),
         ("signal", {OF_SLOW_CALL, BOTH, ""}),
     ],

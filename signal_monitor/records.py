@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from .tracing import Tracing
+
 Method = Literal["send", "send_robust", "asend", "asend_robust"]
 Outcome = Literal["ok", "raised", "swallowed", "cancelled", "late", "not_run"]
 Severity = Literal["normal", "slow", "critical"]
@@ -319,7 +321,8 @@ class Request:
     and took ``after_ns`` more. ``receivers`` has the most own time first; ``receivers_left_out`` are not in it.
     ``summed_count`` is how many dispatches the sums cover: those of a request with too many cover the last ones.
     ``failure`` is the exception for which Django answered with a status of 500, or that ended the request without a
-    response. ``view`` is the name of the view or its function. ``span_id`` is None if the trace was not sampled.
+    response. ``view`` is the name of the view or its function. ``span_id`` is None if the trace was not sampled,
+    ``worst_span_id`` is that of the receiver call that failed, or had the most own time, among those that have a span.
     ``running`` requests have not ended: the numbers are those so far.
     """
 
@@ -347,6 +350,7 @@ class Request:
     receivers_left_out: int = 0
     failure: Failure | None = None
     running: bool = False
+    worst_span_id: str | None = None
 
     @property
     def view_key(self) -> str:
@@ -422,7 +426,7 @@ class Process:
     without receivers by signal, ``errors`` the monitor's own errors. ``mode`` is how sends are observed: "with plans",
     "without plans" or "off". ``ended_at`` is None while the process runs, and if it was killed. ``count`` is how many
     processes this one stands for: those that ended long ago are added up. ``serves`` says whether it has worked for a
-    request or a task: a server or a worker, and no command that runs once.
+    request or a task: a server or a worker, and no command that runs once. ``tracing`` is what becomes of its spans.
     """
 
     id: str
@@ -445,3 +449,4 @@ class Process:
     count: int = 1
     running_requests: tuple[Request, ...] = ()
     serves: bool = False
+    tracing: Tracing = field(default_factory=Tracing)

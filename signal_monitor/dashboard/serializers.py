@@ -40,8 +40,8 @@ RUNNING_FIELDS = (
 )
 REQUEST_FIELDS = (
     *("id", "method", "path", "view", "status", "started_at", "dispatch_count", "receiver_count", "failed_count"),
-    *("slow_count", "process", "trace_id", "span_id", "receivers_share", "failed", "running", "after_count"),
-    *("after_receivers", "summed_count", "receivers_left_out"),
+    *("slow_count", "process", "trace_id", "span_id", "worst_span_id", "receivers_share", "failed", "running"),
+    *("after_count", "after_receivers", "summed_count", "receivers_left_out"),
 )
 TOTALS_FIELDS = (
     *("count", "failures", "slow", "blocking", "not_run", "app", "path", "line", "last_at"),

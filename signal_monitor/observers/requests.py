@@ -76,6 +76,7 @@ class Requests(BaseObserver):
             receivers_left_out=max(0, len(totals.receivers) - most),
             running=running,
             failure=failure(origin.failure),
+            worst_span_id=totals.worst_span_id,
         )
 
     def running(self) -> tuple[Request, ...]:

@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.records import Process, Request, RunningCall
 from signal_monitor.scrubbing import scrub_arguments
 from signal_monitor.text import cleaned
+from signal_monitor.tracing import Tracing
 
 RATE_SECONDS = 5.0
 MAX_UNOBSERVED = 3
@@ -38,13 +40,17 @@ class Presence:
 
 
 class ThisProcess:
-    """Who this process is, and its counts. ``no_worker`` says why there is no worker thread; empty if there is."""
+    """Who this process is, and its counts. ``no_worker`` says why there is no worker thread; empty if there is.
+
+    ``tracing`` returns what becomes of its spans.
+    """
 
     def __init__(self) -> None:
         self.id = self.no_worker = ""
         self.dispatches = 0
         self.dropped: dict[str, int] = {}
         self.serves = False
+        self.tracing: Callable[[], Tracing] = Tracing
         self._recent: deque[tuple[float, int]] = deque()
         self.renew()
 
@@ -108,6 +114,7 @@ class ThisProcess:
             running=running,
             running_requests=running_requests,
             serves=self.serves or Presence.serves_pages,
+            tracing=self.tracing(),
         )
 
     def _mode(self) -> str:

@@ -19,6 +19,7 @@ from signal_monitor.instrumentation.record import (
     details_of,
     info_of,
     parent_of,
+    spans_of,
 )
 from signal_monitor.records import OriginKind, Outside, ReceiverSum, SubjectKind, has_failed, view_key, waiting_ns
 
@@ -140,6 +141,7 @@ class RequestTotals(NamedTuple):
     after_ns: int
     summed_count: int
     receivers: list[ReceiverSum]
+    worst_span_id: str | None = None
 
     @property
     def receivers_ns(self) -> int:
@@ -179,6 +181,8 @@ class _Sums:
         self._counts = [0, 0]
         self._calls = [0, 0]
         self._failed = 0
+        self._worst: tuple[bool, float] = (False, -1.0)
+        self._worst_span_id: str | None = None
 
     def add(self, ended: Ended, *, is_after: bool) -> None:
         """Add a dispatch."""
@@ -196,6 +200,14 @@ class _Sums:
             if call is not None and read[index].ended:
                 mine = self._receivers.setdefault(receiver.name, _ReceiverSum())
                 mine.add(call, slow_ns=receiver.slow_ns, failed=index in failures)
+                self._compare(record, index, (index in failures, call.own_seconds))
+
+    def _compare(self, record: Record, index: int, badness: tuple[bool, float]) -> None:
+        """Keep the span of the worst receiver call so far, among those that have one."""
+        if badness > self._worst and (spans := spans_of(record)) is not None:
+            span_id = spans.receiver_span_id_hex(index)
+            if span_id is not None:
+                self._worst, self._worst_span_id = badness, span_id
 
     def _parent_of(self, record: Record) -> Ancestor | None:
         """The receiver call around a dispatch; None if it is another request's, or its dispatch has not ended."""
@@ -219,6 +231,7 @@ class _Sums:
             after_ns=nanoseconds(length(union((max(one.started, self._ended), one.ended) for one in self._outermost))),
             summed_count=sum(self._counts),
             receivers=sorted(rows, key=lambda row: (-row.self_ns, row.receiver)),
+            worst_span_id=self._worst_span_id,
         )
 
 

@@ -8,14 +8,24 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from signal_monitor.records import Dispatch, Failure, Frame, Process, ReceiverCall, ReceiverSum, Request, RunningCall
+from signal_monitor.records import (
+    Dispatch,
+    Failure,
+    Frame,
+    Process,
+    ReceiverCall,
+    ReceiverSum,
+    Request,
+    RunningCall,
+)
 from signal_monitor.stores.sqlite.validation import checker_of
 from signal_monitor.text import encodable
+from signal_monitor.tracing import Exporter, Tracing
 
 R = TypeVar("R")
 Decoder = Callable[[Any], Any]
 
-RECORD_TYPES = (Frame, Failure, ReceiverCall, Dispatch, ReceiverSum, Request, RunningCall, Process)
+RECORD_TYPES = (Frame, Failure, ReceiverCall, Dispatch, ReceiverSum, Request, RunningCall, Exporter, Tracing, Process)
 
 
 class DamagedError(Exception):
@@ -87,7 +97,10 @@ _decoders: Mapping[type, Decoder] = {
     ),
     Request: _request,
     Process: _record(
-        Process, running=_several(_record(RunningCall, stack=_frames)), running_requests=_several(_request)
+        Process,
+        running=_several(_record(RunningCall, stack=_frames)),
+        running_requests=_several(_request),
+        tracing=_record(Tracing, exporters=_several(_record(Exporter))),
     ),
 }
 

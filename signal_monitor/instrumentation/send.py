@@ -48,6 +48,10 @@ def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
                 plan = find_plan(self, sender, plan)
             if plan is not None:
                 info = plan.send_info
+                if not plan.references:
+                    if not get_state().suppressed:
+                        info.signal.orphans += 1
+                    return []
                 receivers = []
                 for reference in plan.references:
                     receiver = reference()
@@ -55,6 +59,7 @@ def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
                         receivers = None
                         break
                     receivers.append(receiver)
+                plan = None
     except AttributeError:  # a subclass that does without Signal.__init__, or no Signal at all
         receivers = None
     if receivers is None:
@@ -121,6 +126,10 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
                 plan = find_plan(self, sender, plan)
             if plan is not None:
                 info = plan.send_robust_info
+                if not plan.references:
+                    if not get_state().suppressed:
+                        info.signal.orphans += 1
+                    return []
                 receivers = []
                 for reference in plan.references:
                     receiver = reference()
@@ -128,6 +137,7 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
                         receivers = None
                         break
                     receivers.append(receiver)
+                plan = None
     except AttributeError:  # a subclass that does without Signal.__init__, or no Signal at all
         receivers = None
     if receivers is None:

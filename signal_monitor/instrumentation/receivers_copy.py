@@ -1,7 +1,7 @@
 """A copy of ``Signal.receivers``, by which a plan of a signal that does not cache knows whether it still holds.
 
-To keep the entries themselves would be as quick. But an entry that outlives ``disconnect`` keeps Django's weak reference
-alive, and that of Django 6.1 tells the signal when a receiver dies.
+To keep the entries themselves would be as quick. But an entry that outlives ``disconnect`` keeps the reference that
+Django has made alive, and that of Django 6.1 tells the signal when a receiver dies.
 """
 
 from __future__ import annotations

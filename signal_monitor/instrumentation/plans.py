@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import call, is_
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -287,6 +288,8 @@ def dispatch_infos_of(known: SignalInfo, sender: object, receivers: list[Any], s
 
 def _are_same(receivers: Iterable[Any], references: Iterable[Reference]) -> bool:
     """Whether receivers are those that are referred to, or another tool's wrappers of them."""
+    if all(map(is_, receivers, map(call, references))):
+        return True
     for receiver, reference in zip(receivers, references, strict=False):
         meant = reference()
         if receiver is meant:

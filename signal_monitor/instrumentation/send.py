@@ -46,12 +46,12 @@ def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
         ):
             if type(plan) is not Plan or not self.use_caching:
                 plan = find_plan(self, sender, plan)
+                if plan is not None and not plan.references:
+                    if not get_state().suppressed:
+                        plan.send_info.signal.orphans += 1
+                    return []
             if plan is not None:
                 info = plan.send_info
-                if not plan.references:
-                    if not get_state().suppressed:
-                        info.signal.orphans += 1
-                    return []
                 receivers = []
                 for reference in plan.references:
                     receiver = reference()
@@ -124,12 +124,12 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
         ):
             if type(plan) is not Plan or not self.use_caching:
                 plan = find_plan(self, sender, plan)
+                if plan is not None and not plan.references:
+                    if not get_state().suppressed:
+                        plan.send_robust_info.signal.orphans += 1
+                    return []
             if plan is not None:
                 info = plan.send_robust_info
-                if not plan.references:
-                    if not get_state().suppressed:
-                        info.signal.orphans += 1
-                    return []
                 receivers = []
                 for reference in plan.references:
                     receiver = reference()

@@ -6,16 +6,17 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import starmap
+from types import CoroutineType
 from typing import Any, cast
 
 from asgiref.sync import sync_to_async
 from django.dispatch import dispatcher
 
-from .async_calls import observe, release
+from .async_calls import observe, release, steps
 from .current import Call, ExecutionState, LogHandlers, Origin, Record, current_state, enter_state, leave_state
 from .django_versions import ASYNC_AFTER_SYNC, run_parallel
 from .info import DispatchInfo
-from .plans import ObservedSignal, find_info, note_receiver
+from .plans import UNOBSERVED, ObservedSignal, find_info, note_receiver
 from .record import add_concurrent_call, begin_call, end_call, info_of, outer_of, spans_of
 from .recorder import begin, count_orphan, end, end_call_failed, end_call_ok, fail, fail_before_await
 
@@ -247,6 +248,8 @@ def call_async_receiver(
             release(ours)
         raise
     if ASYNC_AFTER_SYNC:
+        if type(awaitable) is CoroutineType and info_of(record) is not UNOBSERVED:
+            return steps(awaitable, Call(record, index, outer_of(record)), origin)
         return observe(awaitable, Call(record, index, outer_of(record)), origin, for_task=False)
     if id(awaitable) in observed:
         begin_call(record, index)

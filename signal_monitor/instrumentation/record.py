@@ -184,7 +184,7 @@ def ended_at(record: Record) -> float:
     if times is not None and len(times) % 2:
         ended: float = times[-1]
         return ended
-    latest: float = max(record[STARTED:])
+    latest: float = record[-1]
     details: DispatchDetails | None = record[DETAILS]
     if details is not None and details.resumed:  # a robust send has logged the failure of a receiver since
         latest = max(latest, *details.resumed.values())

@@ -46,6 +46,10 @@ def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
         ):
             if type(plan) is not Plan or not self.use_caching:
                 plan = find_plan(self, sender, plan)
+                if plan is not None and not plan.references:
+                    if not get_state().suppressed:
+                        plan.send_info.signal.orphans += 1
+                    return []
             if plan is not None:
                 info = plan.send_info
                 receivers = []
@@ -55,6 +59,7 @@ def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
                         receivers = None
                         break
                     receivers.append(receiver)
+                plan = None
     except AttributeError:  # a subclass that does without Signal.__init__, or no Signal at all
         receivers = None
     if receivers is None:
@@ -119,6 +124,10 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
         ):
             if type(plan) is not Plan or not self.use_caching:
                 plan = find_plan(self, sender, plan)
+                if plan is not None and not plan.references:
+                    if not get_state().suppressed:
+                        plan.send_robust_info.signal.orphans += 1
+                    return []
             if plan is not None:
                 info = plan.send_robust_info
                 receivers = []
@@ -128,6 +137,7 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
                         receivers = None
                         break
                     receivers.append(receiver)
+                plan = None
     except AttributeError:  # a subclass that does without Signal.__init__, or no Signal at all
         receivers = None
     if receivers is None:

@@ -99,3 +99,8 @@ def connected(*receivers: Any) -> Signal:
 def receive_work(name: str) -> str:
     """The name of the span of a receiver that ``work`` has made."""
     return f"receive telemetry.providing.work_{name}"
+
+
+def function_of(span: ReadableSpan) -> str:
+    """The function that the span of a receiver names, without the number that tells it from others of this name."""
+    return span.name.rpartition(".")[2].partition(" #")[0]

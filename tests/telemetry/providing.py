@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from signal_monitor import pipeline
+from signal_monitor.names.patterns import variants
 
 
 class Eager(SpanProcessor):
@@ -102,5 +103,5 @@ def receive_work(name: str) -> str:
 
 
 def function_of(span: ReadableSpan) -> str:
-    """The function that the span of a receiver names, without the number that tells it from others of this name."""
-    return span.name.rpartition(".")[2].partition(" #")[0]
+    """The function that the span of a receiver names, without what tells it from others of this function."""
+    return variants(span.name)[-1].rpartition(".")[2]

@@ -82,10 +82,9 @@ def build(config: Config) -> pipeline.Pipeline:
     check_with(check_registry)
     process = ThisProcess()
     converter = RecordConverter(process, installed_apps())
-    totals = TotalsObserver()
-    requests = Requests(process, config.request_slow_ns, config.SAMPLE_PER_SECOND, totals)
+    requests = Requests(process, config.request_slow_ns, config.SAMPLE_PER_SECOND)
     stored = (
-        totals,
+        TotalsObserver(config.request_slow_ns),
         History(config.SAMPLE_PER_SECOND),
         requests,
         DatabaseObserver(converter),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .names.patterns import matches
 from .records import Severity
 
 CRITICAL_FACTOR = 10
@@ -23,7 +23,7 @@ class SlowLimits:
     def limit_ns(self, name: str) -> int:
         """The limit of a signal or receiver; the first pattern that matches decides."""
         for pattern, limit_ns in self.by_pattern.items():
-            if fnmatch.fnmatchcase(name, pattern):
+            if matches(name, pattern):
                 return limit_ns
         return self.slow_ns
 

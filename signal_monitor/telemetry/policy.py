@@ -17,6 +17,7 @@ from opentelemetry.trace import Link, Span
 from signal_monitor.conf import WITHOUT_SPANS
 from signal_monitor.instrumentation.info import ReceiverInfo
 from signal_monitor.names import Apps
+from signal_monitor.names.patterns import variants
 
 from .attributes import Attributes, ReceiverNames
 from .providers import KnownTracer
@@ -116,7 +117,8 @@ class Selection:
 
     def _judge(self, name: str) -> bool:
         """The last pattern that matches decides."""
-        matching = (negated for negated, pattern in reversed(self._patterns) if pattern.match(name))
+        names = variants(name)
+        matching = (negated for negated, pattern in reversed(self._patterns) if any(map(pattern.match, names)))
         return next(matching, True)
 
 

@@ -47,7 +47,8 @@ def registered() -> RegisteredSignal:
 
 
 def deliver() -> None:
-    for observer in pipeline.current().observers:  # type: ignore[union-attr]
+    observers: Any = pipeline.current()
+    for observer in observers.observers:
         if type(observer).__name__ == "RegistryObserver":
             observer._not_before = 0.0  # the machine may be busy, and taking it long
     pipeline.flush()

@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from signal_monitor import pipeline
+from signal_monitor.names.patterns import variants
 
 
 class Eager(SpanProcessor):
@@ -99,3 +100,8 @@ def connected(*receivers: Any) -> Signal:
 def receive_work(name: str) -> str:
     """The name of the span of a receiver that ``work`` has made."""
     return f"receive telemetry.providing.work_{name}"
+
+
+def function_of(span: ReadableSpan) -> str:
+    """The function that the span of a receiver names, without what tells it from others of this function."""
+    return variants(span.name)[-1].rpartition(".")[2]

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanLimits, SpanProcesso
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 
-from tests.telemetry.providing import Eager, Spans
+from tests.telemetry.providing import Eager, Spans, function_of
 
 sold = Signal()
 LATER = {"start_time", "end_time", "context", "parent_id", "events"}
@@ -224,12 +224,10 @@ def test_exception_is_told_once_on_the_innermost_receiver(spans: Spans) -> None:
     spans.finished()
     every = spans.exporter.get_finished_spans()
     told = sorted(
-        (span.name.rpartition(".")[2], (event.attributes or {})["exception.type"])
-        for span in every
-        for event in span.events
+        (function_of(span), (event.attributes or {})["exception.type"]) for span in every for event in span.events
     )
     assert told == [("failing", "ValueError"), ("failing", "ValueError"), ("sends_and_fails_otherwise", "TypeError")]
-    errors = {span.name.rpartition(".")[2]: (span.attributes or {}).get("error.type") for span in every}
+    errors = {function_of(span): (span.attributes or {}).get("error.type") for span in every}
     assert (errors["failing"], errors["sends"], errors["sends_and_fails_otherwise"]) == (
         "ValueError",
         "ValueError",

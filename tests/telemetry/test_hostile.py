@@ -21,7 +21,7 @@ from signal_monitor.errors import errors
 from signal_monitor.instrumentor import SignalInstrumentor
 from signal_monitor.telemetry.setup import telemetry
 from tests.support.queueing import fill_queue
-from tests.telemetry.providing import Spans, connected, work
+from tests.telemetry.providing import Spans, connected, function_of, work
 
 
 class Locking(SpanProcessor):
@@ -169,7 +169,7 @@ def test_failure_of_a_receivers_own_that_looks_the_same_is_told(spans: Spans) ->
     with spans.tracer.start_as_current_span("request"):
         connected(catches).send_robust(sender=None)
     spans.finished()
-    told = [span.name.rpartition(".")[2] for span in spans.exporter.get_finished_spans() for _ in span.events]
+    told = [function_of(span) for span in spans.exporter.get_finished_spans() for _ in span.events]
     assert sorted(told) == ["catches", "fails"]
 
 
@@ -187,7 +187,7 @@ def test_failure_is_told_by_the_next_receiver_where_the_innermost_has_no_span(sp
     with spans.tracer.start_as_current_span("request"):
         connected(sends).send_robust(sender=None)
     spans.finished()
-    told = [span.name.rpartition(".")[2] for span in spans.exporter.get_finished_spans() for _ in span.events]
+    told = [function_of(span) for span in spans.exporter.get_finished_spans() for _ in span.events]
     assert told == ["sends"]
 
 

@@ -18,7 +18,7 @@ from pytest_django.fixtures import Settings
 
 from signal_monitor import pipeline
 from signal_monitor.testing import capture_dispatches
-from tests.telemetry.providing import Eager, Spans, connected, work
+from tests.telemetry.providing import Eager, Spans, connected, function_of, work
 
 done = Signal()
 
@@ -148,7 +148,7 @@ def test_thread_that_outlives_its_receiver_stays_in_the_trace(spans: Spans, *, a
     (inside,) = [span for span in of(spans, "send ") if span.name != "send done"]
     if inside.parent is None:  # where spans are started live, the thread has the ended one of the receiver
         assert [link.context for link in inside.links] == [
-            span.context for span in of(spans, "receive ") if span.name.endswith("receiver")
+            span.context for span in of(spans, "receive ") if function_of(span) == "receiver"
         ]
     else:
         assert inside.parent == request.get_span_context()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +48,24 @@ def rise(**kwargs: Any) -> None:
     time.sleep(0.25)
 
 
+class Notifies(logging.Handler):
+    """A log handler that sends a signal."""
+
+    def emit(self, _record: logging.LogRecord) -> None:
+        served.send(sender=dict)
+
+
+@contextmanager
+def notified() -> Iterator[None]:
+    """A signal is sent when a robust send logs a failure."""
+    handler, logger = Notifies(), logging.getLogger("django.dispatch")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
 @pytest.fixture
 def emitted(provide: Any, meters: Meters, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Meters]:
     """Whatever there is to emit: folded and not, failed both ways, slow, dropped, running."""
@@ -61,7 +82,7 @@ def emitted(provide: Any, meters: Meters, settings: Settings, monkeypatch: pytes
         baked.connect(receiver)
     with spans.tracer.start_as_current_span("request"):
         served.send(sender=dict)
-    with spans.tracer.start_as_current_span("request"):
+    with spans.tracer.start_as_current_span("request"), notified():
         baked.send_robust(sender=dict)
         with pytest.raises(ValueError, match="no"):
             asyncio.run(baked.asend(sender=dict))

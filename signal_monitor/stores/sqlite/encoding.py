@@ -32,6 +32,7 @@ from signal_monitor.registry.records import (
 )
 from signal_monitor.stores.sqlite.validation import checker_of
 from signal_monitor.text import encodable
+from signal_monitor.tracing import Exporter, Tracing
 
 R = TypeVar("R")
 Decoder = Callable[[Any], Any]
@@ -48,7 +49,7 @@ DATABASE_TYPES = (
     LongTransaction,
 )
 RECORD_TYPES: tuple[type, ...] = (
-    *(Frame, Failure, ReceiverCall, Dispatch, ReceiverSum, Request, RunningCall, Process),
+    *(Frame, Failure, ReceiverCall, Dispatch, ReceiverSum, Request, RunningCall, Exporter, Tracing, Process),
     *DATABASE_TYPES,
     *(ConnectCall, Connection, RegisteredSignal, TakenUid, FailedDisconnect, DeadReceiver, Registry),
 )
@@ -144,7 +145,10 @@ _decoders: Mapping[type, Decoder] = {
     BulkOperation: _record(BulkOperation, signals=_several(_text)),
     RowSignals: _record(RowSignals),
     Process: _record(
-        Process, running=_several(_record(RunningCall, stack=_frames)), running_requests=_several(_request)
+        Process,
+        running=_several(_record(RunningCall, stack=_frames)),
+        running_requests=_several(_request),
+        tracing=_record(Tracing, exporters=_several(_record(Exporter))),
     ),
 }
 

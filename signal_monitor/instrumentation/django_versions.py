@@ -54,6 +54,13 @@ def is_djangos(method: object) -> bool:
     return method.__code__.co_filename == dispatcher.__file__
 
 
+def is_djangos_model_signal(cls: type, method: object) -> bool:
+    """Whether a method is that of Django's ``ModelSignal``, which takes the names of models as senders."""
+    if type(method) is not FunctionType or "_signal_monitor" in method.__dict__:
+        return False
+    return cls.__module__ == method.__globals__.get("__name__") == "django.db.models.signals"
+
+
 def knows_django() -> bool:
     """Whether the dispatcher's functions are those of a Django that this was written for."""
     return fingerprint() in KNOWN

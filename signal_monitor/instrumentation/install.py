@@ -19,8 +19,10 @@ from signal_monitor.records import METHODS
 
 from . import asend, custom_send, send
 from .capture import our_codes
+from .connect_notes import connecting
+from .connecting import observed_connect, observed_disconnect, observed_lazy_connect
 from .custom_send import custom_classes
-from .django_versions import is_djangos, knows_django
+from .django_versions import is_djangos, is_djangos_model_signal, knows_django
 from .frames_as_django import Part, in_djangos_place
 from .hooks import hooks
 from .info import ATTRIBUTE, detach_infos, note_creation
@@ -29,6 +31,7 @@ from .plans import forget_plans
 from .redirect import Redirected, wrapped_djangos
 
 _MISSING = object()
+LAZY = {"connect": observed_lazy_connect}
 # Our functions, by the methods of Django's that they, or functions inside them, stand for.
 OURS: dict[str, tuple[Part, ...]] = {
     "send": (Part(send.send), Part(asend.call_async, "asend")),
@@ -99,6 +102,15 @@ class Installed:
         gives_receivers = own or (cls in custom_classes and "_live_receivers" in cls.__dict__)
         if gives_receivers and not self.is_put(cls, "_live_receivers"):
             self.put(cls, "_live_receivers", _marked(custom_send.observed_live_receivers(cls)))
+        self.observe_connecting(cls)
+
+    def observe_connecting(self, cls: type[Signal]) -> None:
+        """Observe Django's own methods that connect and disconnect, where a class has them."""
+        wrappers = {"connect": observed_connect, "disconnect": observed_disconnect} if cls is Signal else LAZY
+        for name, observed in wrappers.items():
+            method: Any = cls.__dict__.get(name)
+            if not self.is_put(cls, name) and (is_djangos(method) or is_djangos_model_signal(cls, method)):
+                self.put(cls, name, _marked(observed(method)))
 
     def remains(self) -> bool:
         """Whether something of ours is still on a class, under what another tool has put there since."""
@@ -161,6 +173,7 @@ def uninstrument() -> None:
     forget_plans()
     detach_infos()
     installed.restore()
+    connecting.forget()
     if not installed.remains():
         with contextlib.suppress(AttributeError):
             delattr(Signal, ATTRIBUTE)

@@ -7,7 +7,7 @@ because ``isinstance()`` asks lazy objects for their class, and so evaluates the
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MethodType
 from typing import Any
@@ -15,9 +15,11 @@ from typing import Any
 from django.dispatch import Signal, dispatcher
 
 from signal_monitor import names
+from signal_monitor.instrumentation.connect_notes import Note
 from signal_monitor.instrumentation.info import receiver_info, signal_info
 from signal_monitor.pipeline.runtime import installed_apps
 
+from .connect_calls import connect_call, note_of, sender_of, waiting_call
 from .pending import PendingConnection, pending_connections
 from .records import ANY_SENDER, UNKNOWN_SENDER, ConnectCall
 from .search import classes_by_id, find_signals
@@ -49,6 +51,7 @@ class LiveConnection:
     receiver: object | None
     sender: object | None
     sender_name: str
+    sender_type: str
     weak: bool
     is_async: bool
     dispatch_uid: object | None
@@ -76,7 +79,7 @@ def live_signals() -> Iterator[LiveSignal]:
     """Every signal of this process, by name."""
     found = sorted(((signal_info(signal).name, signal) for signal in find_signals()), key=lambda pair: pair[0])
     entries = {id(signal): _entries(signal) for _name, signal in found}
-    senders = classes_by_id(_unreferred_senders(entries.values()))
+    senders = classes_by_id(_unknown_senders(found, entries))
     pending = pending_connections()
     for name, signal in found:
         connected = [
@@ -102,35 +105,49 @@ def _is_djangos(entry: object) -> bool:
     return type(entry[0]) is tuple and len(entry[0]) == 2
 
 
-def _unreferred_senders(entries: Any) -> set[int]:  # noqa: ANN401
-    """The ids of senders to which the entries have no weak reference."""
-    ids = {entry[0][1] for found in entries for entry in found if len(entry) == 3 or entry[2] is None}
-    return {key for key in ids if type(key) is int and key != ID_OF_NONE}
+def _unknown_senders(found: Sequence[tuple[str, Signal]], entries: Mapping[int, list[Any]]) -> set[int]:
+    """The ids of senders to which neither the entries nor the notes have a reference."""
+    return {
+        entry[0][1]
+        for _name, signal in found
+        for entry in entries[id(signal)]
+        if _has_unreferred_sender(entry) and note_of(signal, entry[0]) is None
+    }
+
+
+def _has_unreferred_sender(entry: tuple[Any, ...]) -> bool:
+    key = entry[0][1]
+    return type(key) is int and key != ID_OF_NONE and (len(entry) == 3 or entry[2] is None)
 
 
 def _connection(
     name: str, signal: Signal, order: int, entry: tuple[Any, ...], senders: Mapping[int, object]
 ) -> LiveConnection:
-    (key, _), held = entry[0], entry[1]
+    key, held = entry[0], entry[1]
     weak = issubclass(type(held), weakref.ReferenceType)
-    receiver = held() if weak else held
+    receiver, note = held() if weak else held, note_of(signal, key)
     sender = _sender(entry, senders)
+    if sender is UNKNOWN and note is not None:
+        sender = sender_of(note) or UNKNOWN
     info = receiver_info(receiver) if receiver is not None else None
+    told = note.receiver if note is not None and info is None else None
     return LiveConnection(
         signal_name=name,
         signal=signal,
         receiver=receiver,
         sender=sender,
-        sender_name=_sender_name(sender),
+        sender_name=_sender_name(sender, note),
+        sender_type=_sender_type(sender, note),
         weak=weak,
         is_async=entry[-1] is True,
-        dispatch_uid=dispatch_uid_of(key, receiver),
+        dispatch_uid=dispatch_uid_of(key[0], receiver),
         order=order,
-        name=info.name if info else "",
+        name=info.name if info else told.name if told else "",
         module=info.module if info else "",
-        path=info.path if info else None,
-        line=info.line if info else None,
+        path=info.path if info else told.path if told else None,
+        line=info.line if info else told.line if told else None,
         app=_apps.of(info.module) if info else None,
+        connected=connect_call(note.place) if note else None,
         dead=receiver is None or _is_sender_gone(entry),
     )
 
@@ -143,6 +160,7 @@ def _pending(name: str, order: int, item: PendingConnection) -> LiveConnection:
         receiver=item.receiver,
         sender=item.model,
         sender_name=item.model,
+        sender_type="builtins.str",
         weak=item.weak,
         is_async=False,
         dispatch_uid=item.dispatch_uid,
@@ -152,6 +170,7 @@ def _pending(name: str, order: int, item: PendingConnection) -> LiveConnection:
         path=info.path,
         line=info.line,
         app=_apps.of(info.module),
+        connected=waiting_call(item.signal, item.receiver),
         pending=True,
     )
 
@@ -183,7 +202,17 @@ def _is_sender_gone(entry: tuple[Any, ...]) -> bool:
     return len(entry) == 4 and entry[2] is not None and entry[2]() is None
 
 
-def _sender_name(sender: object) -> str:
+def _sender_name(sender: object, note: Note | None) -> str:
     if sender is None:
         return ANY_SENDER
-    return UNKNOWN_SENDER if sender is UNKNOWN else names.sender_name(sender)
+    if sender is UNKNOWN:
+        return (note.sender_name if note else "") or UNKNOWN_SENDER
+    return names.sender_name(sender)
+
+
+def _sender_type(sender: object, note: Note | None) -> str:
+    if sender is None:
+        return ""
+    if sender is UNKNOWN:
+        return note.sender_type if note else ""
+    return names.class_name(type(sender))

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from signal_monitor.instrumentation.connect_notes import UNKNOWN_SENDER
+
 Stage = Literal["loading apps", "in ready()", "after start"]
 """When ``connect`` was called: before all models were loaded, before all apps were ready, or later."""
 STAGES: tuple[Stage, ...] = get_args(Stage)
-UNKNOWN_SENDER = "(unknown)"
 ANY_SENDER = ""
+__all__ = [
+    "ANY_SENDER", "STAGES", "UNKNOWN_SENDER", "ConnectCall", "Connection", "DeadReceiver", "FailedDisconnect",
+    "RegisteredSignal", "Registry", "Stage", "TakenUid",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +33,9 @@ class Connection:
 
     ``receiver`` is its name, as in records of calls; of one that is gone it is "" where it is not known. ``sender`` is
     the name of the sender, ANY_SENDER for all senders, and UNKNOWN_SENDER where Django keeps only the ``id()`` of one.
-    ``sender_type`` is the class of the sender. ``order`` is its position among the receivers of the signal. ``dead``
-    says that the receiver or its sender is gone, so that it is never called. A ``pending`` one waits for the model that
-    ``sender`` names.
+    ``sender_type`` is the class of the sender, where it is known. ``order`` is its position among the receivers of the
+    signal. ``dead`` says that the receiver or its sender is gone, so that it is never called. A ``pending`` one waits
+    for the model that ``sender`` names.
     """
 
     receiver: str
@@ -81,7 +86,7 @@ class FailedDisconnect:
     """A ``disconnect`` that returned False while the same receiver was connected in another way.
 
     ``sender`` and ``dispatch_uid`` are those that were given, ``connected_sender`` and ``connected_uid`` those with
-    which the receiver is connected.
+    which the receiver is connected, and ``connected`` is where.
     """
 
     signal: str
@@ -91,6 +96,7 @@ class FailedDisconnect:
     connected_sender: str
     connected_uid: str | None
     call: ConnectCall
+    connected: ConnectCall | None = None
     count: int = 1
 
 

@@ -1,0 +1,117 @@
+"""What was noted of ``connect`` and ``disconnect``, as records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, TypeVar, cast
+
+from django.dispatch import Signal
+
+from signal_monitor.instrumentation.connect_notes import Dead, Failed, Key, Note, Place, Taken, connecting
+from signal_monitor.instrumentation.info import signal_info
+from signal_monitor.text import MAX_LINE, cleaned
+
+from .records import ConnectCall, DeadReceiver, FailedDisconnect, Stage, TakenUid
+
+MAX_FAULTS = 100
+"""Faults of a kind that are told; the same fault again is counted."""
+
+R = TypeVar("R", TakenUid, FailedDisconnect, DeadReceiver)
+
+
+def note_of(signal: Signal, key: Key) -> Note | None:
+    """What was noted when an entry of ``Signal.receivers`` was made."""
+    return connecting.note_of(signal, key)
+
+
+def sender_of(note: Note) -> object | None:
+    """The sender that ``connect`` was given; None if it is gone, or if there is no reference to it."""
+    return note.sender() if note.sender is not None else None
+
+
+def connect_call(place: Place) -> ConnectCall:
+    """A place as a record."""
+    return ConnectCall(cleaned(place.path, MAX_LINE), place.line, place.at, cast("Stage", place.stage))
+
+
+def waiting_call(signal: Signal, receiver: object) -> ConnectCall | None:
+    """Where ``connect`` was called for a connection that waits for a model."""
+    place = connecting.waiting.get((id(signal), id(receiver)))
+    return connect_call(place) if place is not None else None
+
+
+def taken_uids() -> tuple[TakenUid, ...]:
+    """The receivers that were not connected, because their ``dispatch_uid`` was taken."""
+    return _counted(list(connecting.taken), _taken, lambda one: (one.signal, one.dispatch_uid, one.receiver))
+
+
+def failed_disconnects() -> tuple[FailedDisconnect, ...]:
+    """The calls of ``disconnect`` that left a receiver connected."""
+    return _counted(
+        list(connecting.failed), _failed, lambda one: (one.signal, one.receiver, one.call.path, one.call.line)
+    )
+
+
+def dead_receivers() -> tuple[DeadReceiver, ...]:
+    """The weakly connected receivers that are gone; those of one place are one."""
+    return _counted(list(connecting.dead), _dead, _where)
+
+
+def _where(one: FailedDisconnect | DeadReceiver) -> tuple[object, ...]:
+    return one.signal, one.receiver, one.call.path, one.call.line
+
+
+def _counted(noted: Iterable[object], record: Callable[..., R | None], key: Callable[[R], object]) -> tuple[R, ...]:
+    """The last of each kind, with their number; those whose signal is gone are left out."""
+    found = [made for item in noted if (made := record(item)) is not None]
+    counts, last = Counter(map(key, found)), {key(item): item for item in found}
+    return tuple(replace(item, count=counts[place]) for place, item in last.items())[-MAX_FAULTS:]
+
+
+def _taken(item: Taken) -> TakenUid | None:
+    signal = item.signal()
+    if signal is None:
+        return None
+    return TakenUid(
+        signal=signal_info(signal).name,
+        sender=item.sender_name,
+        dispatch_uid=item.dispatch_uid,
+        receiver=item.receiver.name,
+        taken_by=item.taken_by.name,
+        call=connect_call(item.place),
+    )
+
+
+def _failed(item: Failed) -> FailedDisconnect | None:
+    signal: Any = item.signal()
+    if signal is None:
+        return None
+    note = connecting.note_of(signal, item.connected)
+    return FailedDisconnect(
+        signal=signal_info(signal).name,
+        receiver=item.receiver.name,
+        sender=item.sender_name,
+        dispatch_uid=item.dispatch_uid,
+        connected_sender=item.connected_sender,
+        connected_uid=item.connected_uid,
+        call=connect_call(item.place),
+        connected=connect_call(note.place) if note is not None else None,
+    )
+
+
+def _dead(item: Dead) -> DeadReceiver | None:
+    signal = item.signal()
+    if signal is None:
+        return None
+    note = item.note
+    return DeadReceiver(
+        signal=signal_info(signal).name,
+        receiver=note.receiver.name,
+        sender=note.sender_label,
+        died_at=note.died_at,
+        call=connect_call(note.place),
+        path=note.receiver.path and cleaned(note.receiver.path, MAX_LINE),
+        line=note.receiver.line,
+    )

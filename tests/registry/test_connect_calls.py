@@ -1,0 +1,322 @@
+from __future__ import annotations
+
+import functools
+import gc
+import inspect
+import pickle
+import subprocess
+import sys
+import warnings
+import weakref
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group, User
+from django.db.models import signals
+from django.dispatch import Signal, receiver
+
+from signal_monitor.instrumentation import instrument, uninstrument
+from signal_monitor.instrumentation.connect_notes import connecting
+from signal_monitor.registry.connect_calls import dead_receivers, failed_disconnects, taken_uids
+from signal_monitor.registry.live import LiveConnection, live_signals
+
+HERE = __file__
+
+
+def receive(**kwargs: Any) -> None: ...
+
+
+def receive_too(**kwargs: Any) -> None: ...
+
+
+class Desk:
+    def receive(self, **kwargs: Any) -> None: ...
+
+
+def only(signal: Signal) -> LiveConnection:
+    (found,) = [live for live in live_signals() if live.signal is signal]
+    (connection,) = found.connections
+    return connection
+
+
+def received(signal: Signal) -> list[LiveConnection]:
+    found = [each for live in live_signals() if live.signal is signal for each in live.connections]
+    return [each for each in found if each.receiver is receive]
+
+
+def line() -> int:
+    frame = inspect.currentframe()
+    assert frame is not None
+    assert frame.f_back is not None
+    return frame.f_back.f_lineno
+
+
+def place_of(signal: Signal) -> tuple[str, int, str]:
+    call = only(signal).connected
+    assert call is not None
+    return call.path, call.line, call.stage
+
+
+def test_the_line_of_connect() -> None:
+    signal = Signal()
+    signal.connect(receive)
+    assert place_of(signal) == (HERE, line() - 1, "after start")
+
+
+def test_the_line_of_a_decorator() -> None:
+    signal = Signal()
+
+    @receiver(signal)
+    def decorated(**kwargs: Any) -> None: ...
+
+    assert place_of(signal)[:2] == (HERE, decorated.__code__.co_firstlineno)
+
+
+def test_the_caller_of_an_override() -> None:
+    class Loud(Signal):
+        def connect(self, *args: Any, **kwargs: Any) -> None:
+            super().connect(*args, **kwargs)
+
+    signal = Loud()
+    signal.connect(receive)
+    assert place_of(signal)[:2] == (HERE, line() - 1)
+
+
+def test_the_caller_of_a_model_signal() -> None:
+    signals.m2m_changed.connect(receive, sender=User)
+    expected = line() - 1
+    try:
+        (found,) = received(signals.m2m_changed)
+        assert found.connected is not None
+        assert (found.connected.path, found.connected.line) == (HERE, expected)
+        assert found.sender is User
+    finally:
+        signals.m2m_changed.disconnect(receive, sender=User)
+
+
+def test_the_line_is_known_while_a_connection_waits_for_its_model_and_after() -> None:
+    signals.post_init.connect(receive, sender="later.Model", weak=False)
+    expected = line() - 1
+
+    def found() -> LiveConnection:
+        (each,) = received(signals.post_init)
+        return each
+
+    waiting = found()
+    assert waiting.pending
+    assert waiting.connected is not None
+    assert (waiting.connected.path, waiting.connected.line) == (HERE, expected)
+    (operation,) = vars(apps)["_pending_operations"].pop(("later", "model"))
+    operation(Group)
+    try:
+        assert not found().pending
+        assert found().sender is Group
+    finally:
+        signals.post_init.disconnect(receive, sender=Group)
+        connecting.waiting.clear()
+
+
+def test_the_sender_is_known_though_django_keeps_its_id_only() -> None:
+    signal = Signal()
+    signal.connect(receive, sender=receive_too)
+    assert only(signal).sender is receive_too
+
+
+@pytest.mark.parametrize(
+    ("sender", "name", "kind"),
+    [
+        ([User, Group], "[django.contrib.auth.models.User, django.contrib.auth.models.Group]", "list"),
+        ("auth.User", "auth.User", "str"),
+        (1234567, "1234567", "int"),
+    ],
+)
+def test_senders_without_weak_references_have_names(sender: Any, name: str, kind: str) -> None:
+    signal = Signal()
+    signal.connect(receive, sender=sender)
+    assert (only(signal).sender_name, only(signal).sender_type) == (name, kind)
+
+
+def test_a_dispatch_uid_that_another_function_has() -> None:
+    signal = Signal()
+    signal.connect(receive, dispatch_uid="mine")
+    signal.connect(receive_too, dispatch_uid="mine")
+    signal.connect(receive_too, dispatch_uid="mine")
+    found = [item for item in taken_uids() if item.dispatch_uid == "mine"]
+    assert [(item.receiver, item.taken_by, item.count) for item in found] == [
+        (f"{__name__}.receive_too", f"{__name__}.receive", 2)
+    ]
+
+
+def test_a_dispatch_uid_is_taken_though_the_same_function_was_connected_last() -> None:
+    signal = Signal()
+    signal.connect(receive, dispatch_uid="theirs")
+    signal.connect(receive_too)
+    signal.connect(receive_too, dispatch_uid="theirs")
+    assert [item.receiver for item in taken_uids() if item.dispatch_uid == "theirs"] == [f"{__name__}.receive_too"]
+
+
+@pytest.mark.parametrize("again", ["same", "made anew"])
+def test_a_receiver_that_is_connected_again_takes_no_uid(again: str) -> None:
+    def make() -> Any:
+        def made(**kwargs: Any) -> None: ...
+
+        return made
+
+    signal = Signal()
+    first = make()
+    signal.connect(first, dispatch_uid=again)
+    signal.connect(first if again == "same" else make(), dispatch_uid=again)
+    assert [item for item in taken_uids() if item.dispatch_uid == again] == []
+
+
+@pytest.mark.parametrize(
+    ("connected", "disconnected"),
+    [
+        ({"sender": User}, {}),
+        ({}, {"sender": User}),
+        ({"dispatch_uid": "uid"}, {}),
+        ({}, {"dispatch_uid": "uid"}),
+    ],
+)
+def test_a_disconnect_that_left_the_receiver_connected(connected: dict[str, Any], disconnected: dict[str, Any]) -> None:
+    signal = Signal()
+    signal.connect(receive, **connected)
+    expected = line() - 1
+    assert signal.disconnect(receive, **disconnected) is False
+    found = failed_disconnects()[-1]
+    assert found.receiver == f"{__name__}.receive"
+    assert found.call.line == expected + 2
+    assert found.connected is not None
+    assert found.connected.line == expected
+    assert found.connected_uid == connected.get("dispatch_uid")
+    assert bool(found.connected_sender) == ("sender" in connected)
+
+
+@pytest.mark.parametrize("wrapped", [functools.partial(receive), functools.wraps(receive)(lambda **_kwargs: None)])
+def test_a_disconnect_of_what_is_inside_the_receiver(wrapped: Any) -> None:
+    signal = Signal()
+    signal.connect(wrapped)
+    before = len(connecting.failed)
+    signal.disconnect(receive)
+    assert len(connecting.failed) == before + 1
+
+
+def test_a_disconnect_of_what_is_not_connected_is_no_fault() -> None:
+    signal = Signal()
+    desk, other = Desk(), Desk()
+    signal.connect(desk.receive)
+    before = len(connecting.failed)
+    signal.disconnect(receive)
+    signal.disconnect(other.receive)
+    signal.disconnect(dispatch_uid="nothing")
+    signal.disconnect(desk.receive)
+    signal.disconnect(desk.receive)
+    assert len(connecting.failed) == before
+
+
+def test_what_died_and_where_it_was_connected() -> None:
+    signal = Signal()
+    signal.connect(Desk().receive)
+    expected = line() - 1
+    gc.collect()
+    found = dead_receivers()[-1]
+    assert (found.receiver, found.call.path, found.call.line) == (f"{__name__}.Desk.receive", HERE, expected)
+    connection = only(signal)
+    assert (connection.dead, connection.name) == (True, f"{__name__}.Desk.receive")
+
+
+def test_what_was_disconnected_before_it_died_is_not_dead() -> None:
+    signal = Signal()
+    desk = Desk()
+    before = len(connecting.dead)
+    signal.connect(desk.receive)
+    signal.disconnect(desk.receive)
+    del desk
+    gc.collect()
+    assert len(connecting.dead) == before
+
+
+def test_notes_keep_nothing_alive() -> None:
+    signal, sender, desk = Signal(), type("Sender", (), {}), Desk()
+    references = [weakref.ref(each) for each in (signal, sender, desk)]
+    signal.connect(desk.receive, sender=sender)
+    del signal, sender, desk
+    gc.collect()
+    assert [reference() for reference in references] == [None, None, None]
+
+
+def test_the_methods_look_like_djangos() -> None:
+    assert list(inspect.signature(Signal.connect).parameters) == ["self", "receiver", "sender", "weak", "dispatch_uid"]
+    assert "def connect(self, receiver" in inspect.getsource(Signal.connect)
+    assert Signal.connect.__qualname__ == "Signal.connect"
+    assert pickle.loads(pickle.dumps(Signal.disconnect)) is Signal.disconnect  # noqa: S301 - our own
+    with pytest.raises(TypeError, match=r"Signal.connect\(\) missing 1 required positional argument: 'receiver'"):
+        Signal().connect()  # type: ignore[call-arg]
+
+
+def test_a_warning_names_the_caller_of_connect() -> None:
+    class Hashed:
+        def __eq__(self, other: object) -> bool:
+            return self is other
+
+        def __hash__(self) -> int:
+            return 1
+
+        def __call__(self, **kwargs: Any) -> None: ...
+
+        @property
+        def __self__(self) -> None:
+            warnings.warn("asked", stacklevel=3)
+            raise AttributeError
+
+    signal = Signal()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        signal.connect(Hashed())
+    assert {(each.filename, each.lineno) for each in caught} == {(HERE, line() - 1)}
+
+
+def test_uninstrument_takes_it_off() -> None:
+    uninstrument()
+    try:
+        assert not hasattr(Signal.connect, "__wrapped__")
+        assert not hasattr(Signal.disconnect, "__wrapped__")
+        assert not hasattr(signals.ModelSignal.connect, "__wrapped__")
+        assert not connecting.by_signal
+    finally:
+        instrument()
+    assert hasattr(Signal.connect, "__wrapped__")
+
+
+STAGES = """
+import sys, types
+from django.conf import settings
+from django.dispatch import Signal
+signal = Signal()
+def early(**kwargs): ...
+def ready(**kwargs): ...
+def late(**kwargs): ...
+app = types.ModuleType("stages"); app.__path__ = []; app.__file__ = "stages/__init__.py"; sys.modules["stages"] = app
+from django.apps import AppConfig
+class Stages(AppConfig):
+    name, path = "stages", "."
+    def import_models(self):
+        super().import_models(); signal.connect(early)
+    def ready(self): signal.connect(ready)
+Stages.__module__ = "stages"; app.Stages = Stages
+settings.configure(INSTALLED_APPS=["signal_monitor", "stages.Stages"], SIGNAL_MONITOR={"STORE": "memory"}, USE_TZ=True)
+import django; django.setup()
+signal.connect(late)
+from signal_monitor.registry.live import live_signals
+(found,) = [live for live in live_signals() if live.signal is signal]
+print([each.connected.stage for each in found.connections])
+"""
+
+
+def test_the_stage_of_the_start(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STAGES], capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False
+    )
+    assert done.stdout == "['loading apps', 'in ready()', 'after start']\n", done.stderr

@@ -16,6 +16,7 @@ from .instrumentation import instrument, uninstrument
 from .instrumentation.hooks import hooks
 from .middleware import hook_requests
 from .observers.history import History
+from .observers.registry import RegistryObserver
 from .observers.requests import Requests
 from .observers.store_writer import StoreWriter
 from .observers.totals import TotalsObserver
@@ -76,7 +77,12 @@ def build(config: Config) -> pipeline.Pipeline:
     process = ThisProcess()
     converter = RecordConverter(process, installed_apps())
     requests = Requests(process, config.request_slow_ns, config.SAMPLE_PER_SECOND)
-    stored = (TotalsObserver(config.request_slow_ns), History(config.SAMPLE_PER_SECOND), requests)
+    stored = (
+        TotalsObserver(config.request_slow_ns),
+        History(config.SAMPLE_PER_SECOND),
+        requests,
+        RegistryObserver(process),
+    )
     writer = StoreWriter(process, get_store(), stored, partial(running_calls, converter), requests.running)
     exporting = telemetry.start(config, installed_apps(), process)
     return pipeline.Pipeline(converter, [*stored, *exporting, CallSampler(converter), writer])

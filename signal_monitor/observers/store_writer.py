@@ -80,7 +80,7 @@ class StoreWriter(BaseObserver):
         for source in self._sources:
             source.fill(batch)
         now = time.monotonic()
-        is_new = bool(batch.dispatches or batch.amendments or batch.requests or batch.totals or running or requests)
+        is_new = _has_records(batch) or bool(running or requests)
         is_due = is_new or self._were_running or now - self._written_at >= HEARTBEAT_SECONDS
         is_used = self._process.dispatches or self._process.dropped or running or requests
         is_idle = not is_used and not Presence.serves_pages
@@ -105,3 +105,7 @@ class StoreWriter(BaseObserver):
         if time.monotonic() - self._warned_at >= WARNING_SECONDS:
             self._warned_at = time.monotonic()
             logger.warning("Signal records are not stored: %s", error)
+
+
+def _has_records(batch: Batch) -> bool:
+    return bool(batch.dispatches or batch.amendments or batch.requests or batch.totals or batch.registry)

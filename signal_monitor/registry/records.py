@@ -119,7 +119,7 @@ class Registry:
     """What is connected in one process.
 
     ``process`` is its id and ``taken_at`` is in seconds since the epoch. ``signals_left_out`` more signals are not in
-    it. ``findings`` are those of rules that need the objects themselves.
+    it. ``findings`` are those of rules that need the objects themselves, each as JSON.
     """
 
     process: str
@@ -129,7 +129,7 @@ class Registry:
     taken_uids: tuple[TakenUid, ...] = ()
     failed_disconnects: tuple[FailedDisconnect, ...] = ()
     died: tuple[DeadReceiver, ...] = ()
-    findings: tuple[object, ...] = ()
+    findings: tuple[str, ...] = ()
 
     def signal(self, name: str) -> RegisteredSignal | None:
         """The signal of that name, or None."""

@@ -14,11 +14,13 @@ from signal_monitor.records import (
     Request,
     SubjectKind,
 )
+from signal_monitor.registry.records import Registry
 from signal_monitor.stores.filters import DispatchFilter
 
 WINDOW_SECONDS = 60
 CALLS_FOR_P95 = 20
 CALLS_FOR_P99 = 100
+MAX_REGISTRIES = 30
 LIFE = 0
 """The ``window`` of totals since the start of a process."""
 
@@ -146,6 +148,7 @@ class Batch:
 
     ``totals`` are cumulative for their window: a row that is written again replaces the former one, so the next batch
     makes up for a lost one. ``amendments`` may name dispatches that were never stored; these are ignored.
+    ``registry`` replaces the former one of the process.
     """
 
     process: Process
@@ -153,6 +156,7 @@ class Batch:
     amendments: Sequence[Amendment] = ()
     requests: Sequence[Request] = ()
     totals: Sequence[Totals] = ()
+    registry: Registry | None = None
 
 
 def first_window(since: float) -> int:
@@ -232,6 +236,13 @@ class Store(ABC):
         """The processes that have reported, newest report first.
 
         Of those that have ended, the oldest are added up by the hour; after a day, they are left out.
+        """
+
+    @abstractmethod
+    def registries(self) -> list[Registry]:
+        """What is connected in each process: the newest registry of each, newest first, at most MAX_REGISTRIES.
+
+        A registry is deleted with its process.
         """
 
     @abstractmethod

@@ -8,7 +8,8 @@ from itertools import islice
 from typing import Any
 
 from signal_monitor.records import Amendment, Dispatch, Process, Request, SubjectKind
-from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, Store, Totals, merged
+from signal_monitor.registry.records import Registry
+from signal_monitor.stores.base import LIFE, MAX_REGISTRIES, WINDOW_SECONDS, Batch, Store, Totals, merged
 from signal_monitor.stores.ended import added, sum_id, surplus
 from signal_monitor.stores.filters import DispatchFilter, is_before, is_match, matches, min_ns
 from signal_monitor.stores.retention import (
@@ -50,6 +51,7 @@ class MemoryStore(Store):
         self._requests: dict[str, Request] = {}
         self._totals: dict[TotalsKey, Totals] = {}
         self._processes: dict[str, Process] = {}
+        self._registries: dict[str, Registry] = {}
         self._row_bytes = 0
 
     @property
@@ -70,6 +72,8 @@ class MemoryStore(Store):
                 self._put_request(request)
             for totals in batch.totals:
                 self._totals[batch.process.id, totals.kind, totals.key, totals.window] = _copy(totals)
+            if batch.registry is not None:
+                self._registries[batch.process.id] = batch.registry
             self._add_up_ended(batch.process.seen_at)
             self._prune(batch.process.seen_at)
 
@@ -107,6 +111,9 @@ class MemoryStore(Store):
         for process in list(self._processes.values()):
             if process.seen_at < now - PROCESSES_KEPT_SECONDS:
                 del self._processes[process.id]
+        self._registries = {
+            registry.process: registry for registry in self._newest() if registry.process in self._processes
+        }
         self._totals = {
             key: totals for key, totals in self._totals.items() if self._is_kept(key, now - WINDOWS_KEPT_SECONDS)
         }
@@ -221,6 +228,14 @@ class MemoryStore(Store):
         """The processes that have reported, newest report first."""
         with self._lock:
             return sorted(self._processes.values(), key=lambda process: process.seen_at, reverse=True)
+
+    def registries(self) -> list[Registry]:
+        """The newest registry of each process, newest first."""
+        with self._lock:
+            return self._newest()
+
+    def _newest(self) -> list[Registry]:
+        return sorted(self._registries.values(), key=lambda registry: -registry.taken_at)[:MAX_REGISTRIES]
 
     def clear(self) -> None:
         """Delete everything."""

@@ -12,6 +12,7 @@ from django import forms
 
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard import charts
+from signal_monitor.dashboard.connected import ConnectionRow, connections_of, is_registered
 from signal_monitor.dashboard.fields import MAX_NAME_LENGTH, PeriodForm, since
 from signal_monitor.dashboard.formatting import milliseconds
 from signal_monitor.dashboard.pages.base import TABLE_ROWS, Context, NotStored, Page, Params
@@ -50,11 +51,12 @@ class Subject:
     orphans: int
     known: bool
     places: Sequence[Place] = ()
+    connections: Sequence[ConnectionRow] = ()
 
     @property
     def only_orphans(self) -> bool:
         """Whether none of its dispatches found a receiver."""
-        return bool(self.orphans) and not self.known
+        return bool(self.orphans) and not self.known and not self.connections
 
 
 class SubjectPage(Page):
@@ -67,7 +69,9 @@ class SubjectPage(Page):
 
     def fetch(self, store: Store, params: Params) -> Context:
         subject = read_subject(store, self.kind, params.get("name", ""), since(params.get("period", "")))
-        if not subject.known and not subject.orphans:
+        if not (
+            subject.known or subject.orphans or subject.connections or is_registered(store, self.kind, subject.name)
+        ):
             raise NotStored(subject.name)
         limit_ns = get_config().slow_limits.limit_ns(subject.name)
         return {
@@ -91,6 +95,10 @@ class SubjectPage(Page):
             "slow_from_ms": milliseconds(context["limit_ns"]),
             "signals" if self.kind == "receiver" else "receivers": subject.relatives,
             "history": [{"started_at": row.window, **totals_json(row)} for row in subject.history],
+            "connections": [
+                {"signal": row.signal, "receiver": row.connection.receiver, "sender": row.connection.sender}
+                for row in subject.connections
+            ],
             "slow_at": [place_json(place) for place in subject.places],
             "running": [running_json(row) for row in subject.running],
             "last_slow": [dispatch_json(dispatch) for dispatch, _call in subject.slow],
@@ -141,6 +149,7 @@ def read_subject(store: Store, kind: SubjectKind, name: str, since: float | None
         running=[row for row in running(states) if getattr(row.call, kind) == name],
         orphans=orphans(states).get(name, 0) if kind == "signal" else 0,
         known=bool(totals or recent or store.totals(kind, None, name)),
+        connections=connections_of(store, kind, name),
         places=places(_slow_calls(slow, name)) if kind == "receiver" else (),
     )
 

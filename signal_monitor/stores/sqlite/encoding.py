@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from operator import attrgetter
@@ -18,6 +19,15 @@ from signal_monitor.records import (
     Request,
     RunningCall,
 )
+from signal_monitor.registry.records import (
+    ConnectCall,
+    Connection,
+    DeadReceiver,
+    FailedDisconnect,
+    RegisteredSignal,
+    Registry,
+    TakenUid,
+)
 from signal_monitor.stores.sqlite.validation import checker_of
 from signal_monitor.text import encodable
 from signal_monitor.tracing import Exporter, Tracing
@@ -25,7 +35,10 @@ from signal_monitor.tracing import Exporter, Tracing
 R = TypeVar("R")
 Decoder = Callable[[Any], Any]
 
-RECORD_TYPES = (Frame, Failure, ReceiverCall, Dispatch, ReceiverSum, Request, RunningCall, Exporter, Tracing, Process)
+RECORD_TYPES: tuple[type, ...] = (
+    *(Frame, Failure, ReceiverCall, Dispatch, ReceiverSum, Request, RunningCall, Exporter, Tracing, Process),
+    *(ConnectCall, Connection, RegisteredSignal, TakenUid, FailedDisconnect, DeadReceiver, Registry),
+)
 
 
 class DamagedError(Exception):
@@ -103,6 +116,31 @@ _decoders: Mapping[type, Decoder] = {
         tracing=_record(Tracing, exporters=_several(_record(Exporter))),
     ),
 }
+
+_connect_call = _record(ConnectCall)
+_registry = _record(
+    Registry,
+    signals=_several(
+        _record(RegisteredSignal, connections=_several(_record(Connection, connected=_optional(_connect_call))))
+    ),
+    taken_uids=_several(_record(TakenUid, call=_connect_call)),
+    failed_disconnects=_several(_record(FailedDisconnect, call=_connect_call, connected=_optional(_connect_call))),
+    died=_several(_record(DeadReceiver, call=_connect_call)),
+    findings=_several(_text),
+)
+
+
+def encode_registry(registry: Registry) -> bytes:
+    """The registry as compressed text; it has many similar names."""
+    return zlib.compress(_encoder.encode(registry).encode())
+
+
+def decode_registry(payload: bytes) -> Registry:
+    """The registry of what ``encode_registry`` returned; raises DamagedError for anything else."""
+    try:
+        return _registry(json.loads(zlib.decompress(payload)))
+    except (ValueError, TypeError, LookupError, RecursionError, zlib.error, DamagedError) as error:
+        raise DamagedError("not a Registry") from error
 
 
 def decode(record_type: type[R], text: str) -> R:

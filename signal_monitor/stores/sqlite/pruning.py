@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from signal_monitor.stores.base import MAX_REGISTRIES
 from signal_monitor.stores.retention import (
     PROCESSES_KEPT_SECONDS,
     WINDOWS_KEPT_SECONDS,
@@ -41,6 +42,7 @@ def _delete_old(connection: sqlite3.Connection, now: float) -> None:
     gone = connection.execute(statements.GONE_PROCESSES, (now - PROCESSES_KEPT_SECONDS,)).fetchall()
     connection.executemany("DELETE FROM totals WHERE process = ?", gone)
     connection.executemany("DELETE FROM processes WHERE id = ?", gone)
+    connection.execute(statements.DELETE_REGISTRIES, (MAX_REGISTRIES,))
 
 
 def _make_space(connection: sqlite3.Connection, max_bytes: int, target: int, now: float) -> None:

@@ -51,8 +51,9 @@ CREATE INDEX totals_by_process ON totals (process);
 CREATE TABLE processes (
     id TEXT PRIMARY KEY, seen_at REAL NOT NULL, ended INTEGER NOT NULL, payload TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE registries (process TEXT PRIMARY KEY, taken_at REAL NOT NULL, payload BLOB NOT NULL);
 """
-TABLE_NAMES = ("state", "calls", "payloads", "dispatches", "requests", "totals", "processes")
+TABLE_NAMES = ("state", "calls", "payloads", "dispatches", "requests", "totals", "processes", "registries")
 TOTALS_FIELDS = [item.name for item in fields(Totals)]
 
 

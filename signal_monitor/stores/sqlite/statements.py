@@ -57,6 +57,12 @@ PROCESSES = "SELECT payload FROM processes ORDER BY seen_at DESC"
 GONE_PROCESSES = "SELECT id FROM processes WHERE seen_at < ?"
 ONE_PROCESS = "SELECT payload FROM processes WHERE id = ?"
 DELETE_PROCESS = "DELETE FROM processes WHERE id = ?"
+PUT_REGISTRY = "INSERT OR REPLACE INTO registries VALUES (?, ?, ?)"
+REGISTRIES = "SELECT payload FROM registries ORDER BY taken_at DESC"
+DELETE_REGISTRIES = (
+    "DELETE FROM registries WHERE process NOT IN (SELECT process FROM registries ORDER BY taken_at DESC LIMIT ?) "
+    "OR process NOT IN (SELECT id FROM processes)"
+)
 COUNT_SILENT = "SELECT count(*) FROM processes WHERE ended OR seen_at < ?"
 SILENT_PROCESSES = "SELECT payload FROM processes WHERE ended OR seen_at < ?"
 TOTALS_OF_PROCESS = f"SELECT {_NAMES} FROM totals WHERE process = ?"  # noqa: S608 - our own text

@@ -7,12 +7,20 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from signal_monitor.records import Amendment, Dispatch, Process, Request, SubjectKind
+from signal_monitor.registry.records import Registry
 from signal_monitor.stores.base import Batch, Store, Totals
 from signal_monitor.stores.filters import DispatchFilter
 from signal_monitor.stores.retention import DEFAULT_BYTES, amended
 from signal_monitor.stores.sqlite import statements
 from signal_monitor.stores.sqlite.connection import Connector, begin
-from signal_monitor.stores.sqlite.encoding import DamagedError, column, decode, encode
+from signal_monitor.stores.sqlite.encoding import (
+    DamagedError,
+    column,
+    decode,
+    decode_registry,
+    encode,
+    encode_registry,
+)
 from signal_monitor.stores.sqlite.ended import add_up_ended
 from signal_monitor.stores.sqlite.location import find_path
 from signal_monitor.stores.sqlite.pruning import prune
@@ -133,6 +141,11 @@ class SqliteStore(Store):
         """The processes that have reported, newest report first."""
         return self._records(Process, statements.PROCESSES)
 
+    def registries(self) -> list[Registry]:
+        """The newest registry of each process, newest first."""
+        rows = self._read(lambda row: row[0], statements.REGISTRIES)
+        return [registry for row in rows if (registry := _registry(row)) is not None]
+
     def clear(self) -> None:
         """Delete everything, for all processes that use the file."""
         self._change(_clear)
@@ -148,6 +161,14 @@ def _decoded(record_type: type[R], payload: str) -> R | None:
         return decode(record_type, payload)
     except DamagedError:
         note_unreadable(record_type.__name__, payload)
+        return None
+
+
+def _registry(payload: bytes) -> Registry | None:
+    try:
+        return decode_registry(payload)
+    except DamagedError:
+        note_unreadable("Registry", payload)
         return None
 
 
@@ -176,6 +197,10 @@ def _write(connection: sqlite3.Connection, batch: Batch, max_bytes: int) -> None
     connection.executemany(
         statements.PUT_TOTALS, (statements.totals_row(process_id, totals) for totals in batch.totals)
     )
+    if batch.registry is not None:
+        connection.execute(
+            statements.PUT_REGISTRY, (process_id, batch.registry.taken_at, encode_registry(batch.registry))
+        )
     add_up_ended(connection, process.seen_at)
     prune(connection, max_bytes, process.seen_at)
 

@@ -77,7 +77,7 @@ def test_processes_that_are_added_up_have_none(store: Store) -> None:
     found = [item.process for item in store.registries()]
     assert len(found) == MAX_REGISTRIES
     assert found[0] == "p59"
-    assert {item for item in found} <= {item.id for item in store.processes()}
+    assert set(found) <= {item.id for item in store.processes()}
 
 
 def test_clear_deletes_them(store: Store) -> None:

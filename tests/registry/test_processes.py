@@ -21,9 +21,9 @@ from signal_monitor import pipeline
 def only_in_worker(**kwargs): ...
 template_rendered.connect(only_in_worker, weak=False)
 template_rendered.send(None)
+pipeline.current().converter.process.serves = True
 pipeline.flush()
 print("ready", flush=True)
-pipeline.current().converter.process.serves = True
 for line in sys.stdin:
     template_rendered.disconnect(only_in_worker)
     template_rendered.send(None)
@@ -46,7 +46,7 @@ def test_a_site_and_a_worker_side_by_side(start_site: Callable[..., Site]) -> No
     site = start_site(env={"DJANGO_SETTINGS_MODULE": "tests.times.settings"}, wsgi=True)
     store = f"sqlite:///{site.log_path.parent / 'signals' / 'store.sqlite3'}"
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "TESTS_STORE": store}
-    urllib.request.urlopen(f"{site.url}/signals/").close()  # noqa: S310
+    urllib.request.urlopen(f"{site.url}/idle/").close()  # noqa: S310
     with subprocess.Popen(
         [sys.executable, "-c", WORKER],
         cwd=ROOT,
@@ -58,7 +58,7 @@ def test_a_site_and_a_worker_side_by_side(start_site: Callable[..., Site]) -> No
         assert worker.stdin is not None
         assert worker.stdout is not None
         assert worker.stdout.readline() == "ready\n"
-        assert wait_until(lambda: len(registry(site)["processes"]) == 2)
+        assert wait_until(lambda: len(registry(site)["processes"]) == 2, 20), registry(site)["processes"]
         own = receiver(site, "only_in_worker")
         assert (own["processes"], len(own["missing_in"]), own["calls"]) == (["worker queue"], 1, 1)
         worker.stdin.write("disconnect\n")

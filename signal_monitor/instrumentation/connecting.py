@@ -21,6 +21,7 @@ from .connect_notes import (
     MAX_FAULTS,
     UNKNOWN_SENDER,
     Failed,
+    Names,
     Note,
     Place,
     Taken,
@@ -118,7 +119,11 @@ def _note_if_taken(signal: Signal, frame: FrameType, receiver: Any, sender: obje
     for entry in list(signal.receivers):
         if is_plain(entry[0]) and entry[0] == key:
             other = _held(entry)
-            if other is not None and not _is_same(other, receiver) and names_of(other) != names_of(receiver):
+            if (
+                other is not None
+                and not _is_same(other, receiver)
+                and not _is_one_definition(names_of(other), names_of(receiver))
+            ):
                 sender_name = "" if sender is None else described(sender)
                 place = _place(signal, frame, receiver)
                 uid = names.sender_name(dispatch_uid)
@@ -226,6 +231,11 @@ def _stage() -> str:
     if apps.ready:
         return "after start"
     return "in ready()" if apps.models_ready else "loading apps"
+
+
+def _is_one_definition(one: Names, other: Names) -> bool:
+    """Whether two receivers are of the same lines: made anew, or imported under another name."""
+    return one[1:] == other[1:] if one.path is not None else one.name == other.name
 
 
 def _id_of(item: object) -> Any:  # noqa: ANN401

@@ -11,7 +11,7 @@ from types import FrameType, FunctionType, MethodType
 from typing import Any
 
 import django
-from django.apps import apps
+from django.apps import apps as default_apps
 from django.dispatch import Signal, dispatcher
 
 from signal_monitor import names
@@ -197,11 +197,12 @@ def _note_waiting(
     sender: object = None,
     weak: object = True,  # noqa: FBT002 - Django's own signature
     dispatch_uid: object = None,
+    apps: Any = None,  # noqa: ANN401
 ) -> None:
     if type(sender) is not str or sender.count(".") != 1 or len(connecting.waiting) >= MAX_FAULTS:
         return
     app_label, _, model = sender.partition(".")
-    if apps.all_models.get(app_label, {}).get(model.lower()) is None:
+    if (apps or default_apps).all_models.get(app_label, {}).get(model.lower()) is None:
         connecting.changed()
         connecting.waiting[id(signal), id(receiver)] = _place(signal, frame, receiver)
 
@@ -228,9 +229,9 @@ def _is_method_of(frame: FrameType, signal: Signal) -> bool:
 
 
 def _stage() -> str:
-    if apps.ready:
+    if default_apps.ready:
         return "after start"
-    return "in ready()" if apps.models_ready else "loading apps"
+    return "in ready()" if default_apps.models_ready else "loading apps"
 
 
 def _is_one_definition(one: Names, other: Names) -> bool:

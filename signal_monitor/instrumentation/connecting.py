@@ -11,7 +11,7 @@ from types import FrameType, FunctionType, MethodType
 from typing import Any
 
 import django
-from django.apps import apps
+from django.apps import apps as default_apps
 from django.dispatch import Signal, dispatcher
 
 from signal_monitor import names
@@ -21,6 +21,7 @@ from .connect_notes import (
     MAX_FAULTS,
     UNKNOWN_SENDER,
     Failed,
+    Names,
     Note,
     Place,
     Taken,
@@ -118,7 +119,11 @@ def _note_if_taken(signal: Signal, frame: FrameType, receiver: Any, sender: obje
     for entry in list(signal.receivers):
         if is_plain(entry[0]) and entry[0] == key:
             other = _held(entry)
-            if other is not None and not _is_same(other, receiver) and names_of(other) != names_of(receiver):
+            if (
+                other is not None
+                and not _is_same(other, receiver)
+                and not _is_one_definition(names_of(other), names_of(receiver))
+            ):
                 sender_name = "" if sender is None else described(sender)
                 place = _place(signal, frame, receiver)
                 uid = names.sender_name(dispatch_uid)
@@ -192,11 +197,12 @@ def _note_waiting(
     sender: object = None,
     weak: object = True,  # noqa: FBT002 - Django's own signature
     dispatch_uid: object = None,
+    apps: Any = None,  # noqa: ANN401
 ) -> None:
     if type(sender) is not str or sender.count(".") != 1 or len(connecting.waiting) >= MAX_FAULTS:
         return
     app_label, _, model = sender.partition(".")
-    if apps.all_models.get(app_label, {}).get(model.lower()) is None:
+    if (apps or default_apps).all_models.get(app_label, {}).get(model.lower()) is None:
         connecting.changed()
         connecting.waiting[id(signal), id(receiver)] = _place(signal, frame, receiver)
 
@@ -223,9 +229,14 @@ def _is_method_of(frame: FrameType, signal: Signal) -> bool:
 
 
 def _stage() -> str:
-    if apps.ready:
+    if default_apps.ready:
         return "after start"
-    return "in ready()" if apps.models_ready else "loading apps"
+    return "in ready()" if default_apps.models_ready else "loading apps"
+
+
+def _is_one_definition(one: Names, other: Names) -> bool:
+    """Whether two receivers are of the same lines: made anew, or imported under another name."""
+    return one[1:] == other[1:] if one.path is not None else one.name == other.name
 
 
 def _id_of(item: object) -> Any:  # noqa: ANN401

@@ -8,6 +8,7 @@ from django.dispatch import Signal
 
 from signal_monitor import pipeline
 from signal_monitor.instrumentation.info import signal_info
+from signal_monitor.observers.registry import RegistryObserver
 from signal_monitor.registry import snapshot
 from signal_monitor.registry.live import LiveSignal
 from signal_monitor.registry.records import RegisteredSignal, Registry
@@ -47,9 +48,10 @@ def registered() -> RegisteredSignal:
 
 
 def deliver() -> None:
-    observers: Any = pipeline.current()
-    for observer in observers.observers:
-        if type(observer).__name__ == "RegistryObserver":
+    running = pipeline.current()
+    assert running is not None
+    for observer in running.observers:
+        if isinstance(observer, RegistryObserver):
             observer._not_before = 0.0  # the machine may be busy, and taking it long
     pipeline.flush()
 

@@ -17,6 +17,7 @@ from django.contrib.auth.models import Group, User
 from django.db.models import signals
 from django.dispatch import Signal, receiver
 
+from signal_monitor.errors import errors
 from signal_monitor.instrumentation import instrument, uninstrument
 from signal_monitor.instrumentation.connect_notes import connecting
 from signal_monitor.registry.connect_calls import dead_receivers, failed_disconnects, taken_uids
@@ -116,6 +117,14 @@ def test_the_line_is_known_while_a_connection_waits_for_its_model_and_after() ->
     finally:
         signals.post_init.disconnect(receive, sender=Group)
         connecting.waiting.clear()
+
+
+def test_a_registry_of_apps_is_no_fault() -> None:
+    before = errors.count
+    signals.pre_init.connect(receive, sender="auth.Group", apps=apps)
+    signals.pre_init.disconnect(receive, sender="auth.Group", apps=apps)
+    assert received(signals.pre_init) == []
+    assert errors.count == before
 
 
 def test_the_sender_is_known_though_django_keeps_its_id_only() -> None:
@@ -230,12 +239,11 @@ def test_what_died_and_where_it_was_connected() -> None:
 def test_what_was_disconnected_before_it_died_is_not_dead() -> None:
     signal = Signal()
     desk = Desk()
-    before = len(connecting.dead)
     signal.connect(desk.receive)
     signal.disconnect(desk.receive)
     del desk
     gc.collect()
-    assert len(connecting.dead) == before
+    assert [dead for dead in list(connecting.dead) if dead.signal() is signal] == []
 
 
 def test_notes_keep_nothing_alive() -> None:

@@ -14,6 +14,7 @@ from signal_monitor.dashboard.pages.health import HealthPage
 from signal_monitor.dashboard.pages.live import LivePage
 from signal_monitor.dashboard.pages.overview import OverviewPage
 from signal_monitor.dashboard.pages.receivers import ReceiversPage
+from signal_monitor.dashboard.pages.registry import RegistryPage
 from signal_monitor.dashboard.pages.request import RequestPage
 from signal_monitor.dashboard.pages.requests import RequestsPage
 from signal_monitor.dashboard.pages.search import SearchPage
@@ -30,6 +31,7 @@ _ALL: tuple[Page, ...] = (
     SignalsPage(),
     SignalPage(),
     SendersPage(),
+    RegistryPage(),
     FindingsPage(),
     FindingPage(),
     ErrorsPage(),

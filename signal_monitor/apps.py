@@ -12,6 +12,8 @@ from django.db import connections
 
 from . import pipeline
 from .conf import Config, get_config
+from .database import database_work
+from .database.wrappers import open_transactions
 from .instrumentation import instrument, uninstrument
 from .instrumentation.hooks import hooks
 from .middleware import hook_requests
@@ -23,7 +25,6 @@ from .pipeline.converter import RecordConverter
 from .pipeline.process import ThisProcess
 from .pipeline.running_calls import CallSampler, running_calls
 from .pipeline.runtime import configure_instrumentation, installed_apps
-from .query_counting import query_counting
 from .settings_watcher import call_on_change
 from .stores import forget_store, get_store
 from .telemetry.setup import telemetry
@@ -48,17 +49,17 @@ def start(config: Config) -> None:
     if not config.ENABLED:
         pipeline.stop()
         uninstrument()
-        query_counting.stop()
+        database_work.stop()
         _attribute_to_tasks(wanted=False)
         return
     configure_instrumentation(config)
     pipeline.run(build(config))
     hook_requests()
-    hooks.in_transaction = _in_transaction
-    if config.COUNT_QUERIES:
-        query_counting.start()
+    hooks.open_transactions = partial(open_transactions, connections)
+    if config.observes_databases:
+        database_work.start()
     else:
-        query_counting.stop()
+        database_work.stop()
     _attribute_to_tasks(wanted=True)
     instrument()
 
@@ -81,11 +82,6 @@ def build(config: Config) -> pipeline.Pipeline:
     writer = StoreWriter(process, get_store(), stored, partial(running_calls, converter), requests.running)
     exporting = telemetry.start(config, installed_apps(), process)
     return pipeline.Pipeline(converter, [*stored, *exporting, CallSampler(converter), writer])
-
-
-def _in_transaction() -> bool:
-    """Whether a transaction is open on a connection that this thread uses."""
-    return any(connection.in_atomic_block for connection in connections.all(initialized_only=True))
 
 
 def restart() -> None:

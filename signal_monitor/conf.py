@@ -162,7 +162,12 @@ class Config:
         "Number of routine dispatches, and of routine requests, that a process stores individually each second. Slow "
         "and failed ones are always stored, and totals count all.",
     )
-    COUNT_QUERIES: bool = _setting(True, BOOLEAN, "Count the database queries of each receiver call.")  # noqa: FBT003
+    DATABASE_WORK: bool | None = _setting(
+        None,
+        BOOLEAN_OR_NONE,
+        "Observe the database work of each receiver call and request: queries, alike queries, rows written and "
+        "transactions. `None` means only with `DEBUG`.",
+    )
     SPANS_PER_TRACE: int | None = _setting(
         100,
         COUNT_OR_NONE,
@@ -199,6 +204,11 @@ class Config:
         return self.STORE_MB * 1024 * 1024
 
     @property
+    def observes_databases(self) -> bool:
+        """Whether database work is observed."""
+        return settings.DEBUG if self.DATABASE_WORK is None else self.DATABASE_WORK
+
+    @property
     def makes_spans(self) -> bool:
         """Whether any dispatch gets spans."""
         return self.SPANS_PER_TRACE != 0
@@ -210,6 +220,8 @@ class Config:
 
 
 REMOVED = {
+    "COUNT_QUERIES": 'was replaced by DATABASE_WORK, which is on with DEBUG. Write "DATABASE_WORK": True to count '
+    "queries without DEBUG too",
     "SLOW_MS_OVERRIDES": 'is part of SLOW_MS now. Write "SLOW_MS": {"shop.receivers.*": 20, "*": 100}, with the '
     "general limit last",
     "QUEUE_SIZE": "was removed: the queue holds 10,000 records. Remove the key",

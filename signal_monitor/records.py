@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from signal_monitor.database_records import DatabaseWork, LongStatement, LongTransaction, WorkSum, added_work
+
 Method = Literal["send", "send_robust", "asend", "asend_robust"]
 Outcome = Literal["ok", "raised", "swallowed", "cancelled", "late", "not_run"]
 Severity = Literal["normal", "slow", "critical"]
@@ -68,9 +70,11 @@ class ReceiverCall:
     ``offset_ns`` is the time since the start of the dispatch; it and ``duration_ns`` are 0 if the receiver was not
     called. ``nested_ns`` is the part of the duration that dispatches took which it sent, ``repeated_ns`` the part that
     calls of the same receiver took inside these. ``app`` is the name of the installed application that defines the
-    receiver, if any. ``queries`` is None if queries were not counted. ``slow_stack`` is its stack, outermost frame
-    first, ``slow_seen_ns`` after its start, when it had run beyond its limit; ``slow_line`` is the innermost frame of
-    the project's own code in it.
+    receiver, if any. ``queries`` and ``query_ns`` are its own database queries, of all aliases, without those of
+    dispatches that it sent; ``databases`` has them by alias, with the open transactions, and ``mails`` and ``tasks``
+    are how many it sent and queued. All of these are None or empty if database work was not observed. ``slow_stack``
+    is its stack, outermost frame first, ``slow_seen_ns`` after its start, when it had run beyond its limit;
+    ``slow_line`` is the innermost frame of the project's own code in it.
     """
 
     receiver: str
@@ -92,6 +96,14 @@ class ReceiverCall:
     slow_line: Frame | None = None
     slow_stack: tuple[Frame, ...] = ()
     slow_seen_ns: int | None = None
+    databases: tuple[DatabaseWork, ...] = ()
+    mails: int | None = None
+    tasks: int | None = None
+
+    @property
+    def work(self) -> WorkSum:
+        """Its database work, added up over aliases."""
+        return added_work(self.databases)
 
     @property
     def self_ns(self) -> int:
@@ -153,6 +165,11 @@ class Dispatch:
     def call_count(self) -> int:
         """The number of receiver calls, with those that are not stored."""
         return len(self.calls) + self.calls_left_out
+
+    @property
+    def work(self) -> WorkSum:
+        """The database work of its receiver calls, without that of dispatches inside them."""
+        return added_work(work for call in self.calls for work in call.databases)
 
     @property
     def outcome(self) -> Outcome:
@@ -275,7 +292,8 @@ class ReceiverSum:
     """The calls of one receiver in a request: the time of all of them, and their own time.
 
     A moment counts once, so that neither exceeds the duration of the request, unless it ran in several threads.
-    ``longest_ns`` is the longest own time. ``slow`` calls reached their limit.
+    ``longest_ns`` is the longest own time. ``slow`` calls reached their limit. ``queries`` are the database queries
+    that all of them ran themselves, and ``query_ns`` is the time of these.
     """
 
     receiver: str
@@ -285,6 +303,8 @@ class ReceiverSum:
     longest_ns: int = 0
     slow: int = 0
     failed: int = 0
+    queries: int = 0
+    query_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +318,10 @@ class Request:
     ``summed_count`` is how many dispatches the sums cover: those of a request with too many cover the last ones.
     ``failure`` is the exception for which Django answered with a status of 500, or that ended the request without a
     response. ``view`` is the name of the view or its function. ``span_id`` is None if the trace was not sampled.
-    ``running`` requests have not ended: the numbers are those so far.
+    ``running`` requests have not ended: the numbers are those so far. ``databases`` is the database work until the
+    response, in receivers or not, by alias; with it, ``mails`` and ``tasks`` are how many were sent and queued.
+    ``transactions`` are those that had written and lasted at least 50 ms from the first write on, and ``statements``
+    the statements, and commits, that took as long. These are None or empty if database work was not observed.
     """
 
     id: str
@@ -325,6 +348,16 @@ class Request:
     receivers_left_out: int = 0
     failure: Failure | None = None
     running: bool = False
+    databases: tuple[DatabaseWork, ...] = ()
+    mails: int | None = None
+    tasks: int | None = None
+    transactions: tuple[LongTransaction, ...] = ()
+    statements: tuple[LongStatement, ...] = ()
+
+    @property
+    def work(self) -> WorkSum:
+        """Its database work, added up over aliases."""
+        return added_work(self.databases)
 
     @property
     def view_key(self) -> str:

@@ -22,7 +22,7 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 for database in DATABASES.values():  # noqa: F405
     database["ENGINE"] = "django.db.backends.sqlite3"
 
-SIGNAL_MONITOR = {"STORE": os.environ.get("TESTS_STORE", "memory")}
+SIGNAL_MONITOR = {"STORE": os.environ.get("TESTS_STORE", "memory"), "DATABASE_WORK": True}
 
 # Tests leave no message for a demo that runs beside them; those that have a worker start it with the demo's settings.
 CELERY_BROKER_URL = "memory://"

@@ -123,7 +123,7 @@ class UnplannedTracedMonitor(UnplannedMonitor, TracedMonitor):
 class CountingMonitor(Monitor):
     """With the queries of each receiver counted."""
 
-    options = {"COUNT_QUERIES": True}
+    options = {"DATABASE_WORK": True}
     counted: int | None = 1
 
     def check(self) -> None:
@@ -145,5 +145,5 @@ class CountingMonitor(Monitor):
 class UncountingMonitor(CountingMonitor):
     """Without the queries counted."""
 
-    options = {"COUNT_QUERIES": False}
+    options = {"DATABASE_WORK": False}
     counted = None

@@ -40,7 +40,7 @@ def _demo_pages(settings: Settings) -> None:
 def recorded(settings: Settings) -> Recorded:
     """Read the dispatches of a receiver, newest first, recorded since the test began."""
     # Every dispatch, not a sample of them.
-    settings.SIGNAL_MONITOR = {"STORE": "memory", "SAMPLE_PER_SECOND": 100_000}
+    settings.SIGNAL_MONITOR = {"STORE": "memory", "SAMPLE_PER_SECOND": 100_000, "DATABASE_WORK": True}
     pipeline.flush()
     get_store().clear()
 

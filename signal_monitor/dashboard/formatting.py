@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
+from signal_monitor.database_records import DatabaseWork, WorkSum
+
 NS_PER_MS = 1_000_000
 DOTTED_NAME = re.compile(r"[\w<>-]+(\.[\w<>-]+)+")
 
@@ -44,6 +46,46 @@ def duration(duration_ns: float) -> str:
     if duration_ns < 99.95e9:
         return f"{three_digits(duration_ns / 1e9)} s"
     return span(duration_ns / 1e9)
+
+
+def work(sums: WorkSum) -> str:
+    """Database work: "12 queries, 34.0 ms, 10 alike, 3 rows written"; nothing without queries."""
+    if not sums.queries:
+        return ""
+    parts = [counted(sums.queries, "query", "queries"), duration(sums.query_ns)]
+    if sums.alike_count:
+        parts.append(f"{sums.alike_count:,} alike")
+    if sums.writes:
+        parts.append(f"{counted(sums.rows_written, 'row', 'rows')} written")
+    if sums.failed:
+        parts.append(f"{sums.failed:,} failed")
+    if len(sums.aliases) > 1 or sums.aliases != ("default",):
+        parts.append(f"on {', '.join(sums.aliases)}")
+    return ", ".join(parts)
+
+
+def transaction(database: DatabaseWork) -> str:
+    """The transaction of a database, in one sentence; nothing without one."""
+    use = database.transaction
+    if use is None:
+        return ""
+    parts = [f"a transaction on {database.alias} was open{'' if use.has_written else ', nothing was written in it'}"]
+    parts.append(f"{use.outcome} later" if use.outcome is not None else "its end was not seen")
+    if use.broken:
+        parts.append("a failed statement left it broken: each further query raises TransactionManagementError")
+    for number, one, several in (
+        (use.on_commit, "function waits for the commit", "functions wait for the commit"),
+        (use.mails, "mail sent before it", "mails sent before it"),
+        (use.tasks, "task queued before it", "tasks queued before it"),
+    ):
+        if number:
+            parts.append(counted(number, one, several))
+    return "; ".join(parts)
+
+
+def counted(number: int, one: str, several: str) -> str:
+    """A number with what it counts."""
+    return f"{number:,} {one if number == 1 else several}"
 
 
 def span(seconds: float) -> str:

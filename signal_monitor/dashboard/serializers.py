@@ -10,6 +10,7 @@ from signal_monitor.dashboard.formatting import milliseconds
 from signal_monitor.dashboard.processes import Running
 from signal_monitor.dashboard.sources import Place
 from signal_monitor.dashboard.view_times import ViewTimes
+from signal_monitor.database_records import DatabaseWork, LongStatement, LongTransaction, WorkSum
 from signal_monitor.records import Dispatch, Failure, Frame, Outside, ReceiverCall, ReceiverSum, Request
 from signal_monitor.stores.base import Totals
 
@@ -20,7 +21,21 @@ DISPATCH_FIELDS = (
     *("failed", "process", "thread", "origin_kind", "origin_id", "trace_id", "span_id", "in_transaction"),
     *("blocked_loop", "call_count", "calls_left_out", "skipped", "skipped_count"),
 )
-CALL_FIELDS = ("receiver", "index", "outcome", "severity", "is_async", "app", "path", "line", "queries", "span_id")
+CALL_FIELDS = (
+    "receiver",
+    "index",
+    "outcome",
+    "severity",
+    "is_async",
+    "app",
+    "path",
+    "line",
+    "queries",
+    "span_id",
+    "mails",
+    "tasks",
+)
+DATABASE_FIELDS = ("alias", "queries", "writes", "rows_written", "failed", "left_out")
 RUNNING_FIELDS = (
     *("dispatch_id", "signal", "sender", "method", "receiver", "index", "started_at", "depth", "process", "thread"),
     *("origin_kind", "origin_id", "is_async", "severity"),
@@ -28,7 +43,7 @@ RUNNING_FIELDS = (
 REQUEST_FIELDS = (
     *("id", "method", "path", "view", "status", "started_at", "dispatch_count", "receiver_count", "failed_count"),
     *("slow_count", "process", "trace_id", "span_id", "receivers_share", "failed", "running", "after_count"),
-    *("after_receivers", "summed_count", "receivers_left_out"),
+    *("after_receivers", "summed_count", "receivers_left_out", "mails", "tasks"),
 )
 TOTALS_FIELDS = (
     *("count", "failures", "slow", "blocking", "not_run", "app", "path", "line", "last_at"),
@@ -65,8 +80,43 @@ def call_json(call: ReceiverCall) -> Json:
         "slow_stack": frames_json(call.slow_stack),
         "slow_seen_ms": None if call.slow_seen_ns is None else milliseconds(call.slow_seen_ns),
         "query_ms": None if call.query_ns is None else milliseconds(call.query_ns),
+        "databases": [database_json(work) for work in call.databases],
         "failure": failure_json(call.failure),
     }
+
+
+def database_json(work: DatabaseWork) -> Json:
+    """What was done on the database of one alias."""
+    return {
+        **fields_json(work, DATABASE_FIELDS),
+        "query_ms": milliseconds(work.query_ns),
+        "longest_ms": milliseconds(work.longest_ns),
+        "alike": [
+            {**fields_json(one, ("fingerprint", "example", "count", "table")), "ms": milliseconds(one.duration_ns)}
+            for one in work.alike
+        ],
+        "tables": [asdict(table) for table in work.tables],
+        "transaction": None if work.transaction is None else asdict(work.transaction),
+    }
+
+
+def work_json(sums: WorkSum) -> Json:
+    """Database work, added up."""
+    return {
+        **fields_json(sums, ("queries", "writes", "rows_written", "failed", "alike_count")),
+        "query_ms": milliseconds(sums.query_ns),
+    }
+
+
+def long_transaction_json(one: LongTransaction) -> Json:
+    """A transaction that lasted long after its first write."""
+    return {**asdict(one), "tables": list(one.tables)}
+
+
+def long_statement_json(one: LongStatement) -> Json:
+    """A statement that took long."""
+    names = ("alias", "kind", "started_at", "table", "example", "in_transaction", "receiver", "failed")
+    return {**fields_json(one, names), "duration_ms": milliseconds(one.duration_ns)}
 
 
 def dispatch_json(dispatch: Dispatch) -> Json:
@@ -81,6 +131,7 @@ def dispatch_json(dispatch: Dispatch) -> Json:
         "call_site": None if dispatch.call_site is None else asdict(dispatch.call_site),
         "outside_receivers_ms": milliseconds(dispatch.outside_receivers_ns),
         "failure": failure_json(dispatch.failure),
+        "database": work_json(dispatch.work),
         "calls": [call_json(call) for call in dispatch.calls],
     }
 
@@ -144,6 +195,10 @@ def request_json(request: Request) -> Json:
         "waiting_ms": milliseconds(request.waiting_ns),
         "outside_ms": outside_json(request.outside),
         "after_ms": milliseconds(request.after_ns),
+        "database": work_json(request.work),
+        "databases": [database_json(work) for work in request.databases],
+        "transactions": [long_transaction_json(one) for one in request.transactions],
+        "statements": [long_statement_json(one) for one in request.statements],
         "failure": failure_json(request.failure),
     }
 
@@ -151,9 +206,10 @@ def request_json(request: Request) -> Json:
 def receiver_sum_json(row: ReceiverSum, request: Request) -> Json:
     """The calls of one receiver in a request."""
     return {
-        **fields_json(row, ("receiver", "calls", "slow", "failed")),
+        **fields_json(row, ("receiver", "calls", "slow", "failed", "queries")),
         "total_ms": milliseconds(row.total_ns),
         "self_ms": milliseconds(row.self_ns),
         "longest_ms": milliseconds(row.longest_ns),
+        "query_ms": milliseconds(row.query_ns),
         "share": request.share_of(row.self_ns),
     }

@@ -9,8 +9,10 @@ import asyncio
 import os
 import pathlib
 import sys
+from collections.abc import Sequence
 from time import monotonic
 from types import CodeType, FrameType, TracebackType
+from typing import Any
 
 from signal_monitor import names
 from signal_monitor.records import Outcome
@@ -32,11 +34,11 @@ class DispatchDetails:
 
     ``outcomes`` and ``failures`` are by the receiver's position; outcomes that are ok are left out. ``failure`` is what
     left the send method, ``raised`` whether anything did. ``resumed`` maps the position of a receiver to when
-    the next call began, if later than the end of this one. The stack, the open transaction and the held up event loop
+    the next call began, if later than the end of this one. The stack, the open transactions and the held up event loop
     are None or empty if they were not captured.
     """
 
-    __slots__ = ("blocked_loop", "failure", "failures", "in_transaction", "lines", "outcomes", "raised", "resumed")
+    __slots__ = ("blocked_loop", "failure", "failures", "lines", "outcomes", "raised", "resumed", "transactions")
 
     def __init__(self) -> None:
         self.outcomes: dict[int, Outcome] = {}
@@ -45,14 +47,14 @@ class DispatchDetails:
         self.raised = False
         self.resumed: dict[int, float] = {}
         self.lines: Lines = ()
-        self.in_transaction: bool | None = None
+        self.transactions: Sequence[Any] | None = None
         self.blocked_loop: bool | None = None
 
     def capture(self, info: DispatchInfo) -> None:
         """Capture what only the dispatching thread can see: the stack, an open transaction, an event loop held up."""
         self.lines = caller_lines()
-        if hooks.in_transaction is not None:
-            self.in_transaction = hooks.in_transaction()
+        if hooks.open_transactions is not None:
+            self.transactions = hooks.open_transactions()
         # A plain send on the thread of a running loop holds that loop up until its last receiver has returned.
         running = asyncio._get_running_loop() is not None  # noqa: SLF001 - asyncio's documented C function
         self.blocked_loop = running and not info.method.startswith("a")

@@ -187,10 +187,10 @@ class Origin:
     While ``pending`` is a list, finished dispatches wait there: it is not known yet whether the request is one of the
     dashboard's own, which is never shown. ``ignored`` ones are dropped. ``closed`` ones have ended: what is dispatched
     on their behalf later is attributed to them but no longer added to their records. ``before`` is the state to return
-    to.
+    to. ``database_notes`` are those of ``signal_monitor.database.notes``, or None.
     """
 
-    __slots__ = ("before", "closed", "dispatch_count", "id", "ignored", "kind", "pending", "records")
+    __slots__ = ("before", "closed", "database_notes", "dispatch_count", "id", "ignored", "kind", "pending", "records")
 
     def __init__(self, kind: OriginKind, origin_id: str, *, pending: bool = False) -> None:
         self.before: ExecutionState | None = None
@@ -200,6 +200,7 @@ class Origin:
         self.pending: list[Record] | None = [] if pending else None
         self.records: deque[Record] = deque(maxlen=MAX_ORIGIN_RECORDS)
         self.dispatch_count = 0
+        self.database_notes: Any = None
 
     def submit(self, record: Record) -> bool:
         """Add a finished dispatch; whether it may go to the worker now."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Any, Protocol
 
 from .current import ExecutionState, Record
 from .info import DispatchInfo, RawFailure
@@ -83,7 +83,7 @@ class Hooks:
         self.captures_all = False
         self.counts_queries = False
         self.keeps_messages = True
-        self.in_transaction: Callable[[], bool] | None = None
+        self.open_transactions: Callable[[], Sequence[Any]] | None = None
         self.remove_tracing()
 
     def remove_tracing(self) -> None:

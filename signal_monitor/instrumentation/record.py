@@ -8,7 +8,7 @@ The slots, in their order:
 * its ``Lineage``, which only the worker sets: None before that;
 * its ``DispatchSpans``, or None;
 * its ``DispatchDetails``, or None: failures, and what was captured of the sender's side;
-* queries of the receiver calls, or None: a number and seconds by the receiver's position;
+* notes of database work in the receiver calls, or None (``signal_monitor.database.notes``);
 * for calls that are not sequential: start, end, start, end, and so on, then the end of the dispatch; None if all calls
   are sequential: then the end of the last one is that of the dispatch;
 * when the dispatch began;
@@ -25,11 +25,11 @@ from typing import Any, NamedTuple
 from signal_monitor.records import Outcome
 
 from .capture import DispatchDetails
-from .current import Call, Origin, Place, Record, Root, get_state
+from .current import Call, Origin, Place, Record, Root
 from .hooks import DispatchSpans
 from .info import DispatchInfo
 
-INFO, OUTER, LINEAGE, SPANS, DETAILS, QUERIES, TIMES, STARTED, FIRST_END = range(9)
+INFO, OUTER, LINEAGE, SPANS, DETAILS, DATABASE, TIMES, STARTED, FIRST_END = range(9)
 
 
 class Lineage(NamedTuple):
@@ -227,15 +227,18 @@ def outcome_of(record: Record, index: int) -> Outcome:
     return "ok" if details is None else details.outcomes.get(index, "ok")
 
 
-def queries_of(record: Record, index: int) -> tuple[int, float]:
-    """How many queries a receiver call ran itself, and how many seconds they took."""
-    queries = record[QUERIES]
-    return (0, 0.0) if queries is None else queries.get(index, (0, 0.0))
+def database_notes_of(record: Record) -> Any:  # noqa: ANN401 - the type is another package's
+    """The notes of database work, or None."""
+    return record[DATABASE]
 
 
-def note_query(seconds: float) -> None:
-    """Count a query with the receiver call that this thread or task is in, if its dispatch has not ended."""
-    place: Place | None = get_state().top
+def set_database_notes(record: Record, notes: object) -> None:
+    """Attach notes of database work."""
+    record[DATABASE] = notes
+
+
+def call_at(place: Place | None) -> tuple[Record, int] | None:
+    """The receiver call that a thread or task is in, if its dispatch has not ended."""
     if isinstance(place, Root):
         place = place.outer
     if isinstance(place, Call):
@@ -243,11 +246,8 @@ def note_query(seconds: float) -> None:
     elif isinstance(place, list) and not info_of(place).custom:
         record, index = place, ended_sequential_calls(place)
     else:  # in no receiver call: a custom send method may query itself
-        return
-    if not has_ended(record):
-        queries = record[QUERIES] = record[QUERIES] or {}
-        count, total = queries.get(index, (0, 0.0))
-        queries[index] = (count + 1, total + seconds)
+        return None
+    return None if has_ended(record) else (record, index)
 
 
 class Ancestor(NamedTuple):
@@ -347,7 +347,7 @@ def is_routine(record: Record) -> bool:
     """Whether a dispatch that has ended has nothing to tell but its times, and no other one refers to it."""
     if record[LINEAGE] is not None or record[DETAILS] is not None:
         return False
-    if record[TIMES] is not None or record[QUERIES] is not None:
+    if record[TIMES] is not None or record[DATABASE] is not None:
         return False
     outer, spans = record[OUTER], record[SPANS]
     return type(outer) is Root and outer.outer is None and (spans is None or spans.unreferenced)

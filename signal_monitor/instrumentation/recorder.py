@@ -21,6 +21,7 @@ from .record import (
     CallTimes,
     begin_call,
     call_times,
+    database_notes_of,
     details_of,
     duration,
     end_call,
@@ -153,6 +154,8 @@ def _complete(record: Record, info: DispatchInfo) -> None:
     if has_unfinished_calls(record):
         _note_unfinished(record)
     end_dispatch(record)
+    if (notes := database_notes_of(record)) is not None:
+        notes.end()
     if details_of(record) is not None:
         captures = may_capture_failed(info)
     else:

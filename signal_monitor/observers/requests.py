@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from time import perf_counter
 
+from signal_monitor.database.notes import DatabaseNotes
+from signal_monitor.database.summary import NO_WORK, Clock, long_statements, long_transactions, request_work
 from signal_monitor.instrumentation.current import Origin
+from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.pipeline.converter import failure
 from signal_monitor.pipeline.process import ThisProcess
 from signal_monitor.pipeline.request_origin import RequestOrigin, add_up, running_requests
@@ -49,14 +53,23 @@ class Requests(BaseObserver):
             return
         self._process.serves = True
         request = self._record(origin)
+        origin.database_notes = None
         origin.records.clear()  # code that still refers to the request keeps nothing else alive
         slow = self._slow_ns is not None and request.duration_ns >= self._slow_ns
         self._totals.add_request(request, slow=slow)
         if slow or request.failed or request.failed_count or request.slow_count or self._sampler.take():
             self._ended.append(request)
 
+    @property
+    def _clock(self) -> Clock:
+        epoch = time.time() - perf_counter()
+        return Clock(self._process.id, lambda reading: epoch + reading)
+
     def _record(self, origin: RequestOrigin, *, running: bool = False) -> Request:
         totals, most = add_up(origin), MAX_RECEIVERS_RUNNING if running else MAX_RECEIVERS
+        notes: DatabaseNotes | None = origin.database_notes
+        counted, clock = hooks.counts_queries, self._clock
+        work = request_work(notes, origin.ended or perf_counter(), clock) if notes is not None else NO_WORK
         return Request(
             id=origin.id,
             method=origin.method,
@@ -82,6 +95,11 @@ class Requests(BaseObserver):
             receivers_left_out=max(0, len(totals.receivers) - most),
             running=running,
             failure=failure(origin.failure),
+            databases=work.databases,
+            mails=work.mails if counted else None,
+            tasks=work.tasks if counted else None,
+            transactions=long_transactions(notes, clock) if notes is not None else (),
+            statements=long_statements(notes, clock) if notes is not None else (),
         )
 
     def running(self) -> tuple[Request, ...]:

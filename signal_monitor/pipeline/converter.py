@@ -13,6 +13,7 @@ from operator import sub
 from types import FrameType
 from typing import Any
 
+from signal_monitor.database.summary import NO_WORK, CallSummary, Clock
 from signal_monitor.histograms import buckets_of
 from signal_monitor.instrumentation.capture import DispatchDetails, stack_lines
 from signal_monitor.instrumentation.current import Call, ExecutionState, Place, Record
@@ -23,6 +24,7 @@ from signal_monitor.instrumentation.record import (
     Lineage,
     call_times,
     columns_of,
+    database_notes_of,
     details_of,
     ended_at,
     info_of,
@@ -30,7 +32,6 @@ from signal_monitor.instrumentation.record import (
     origin_of,
     outcome_of,
     parent_of,
-    queries_of,
     root_of,
     spans_of,
     started_at,
@@ -125,7 +126,8 @@ class RecordConverter:
         origin, lineage = origin_of(record), _lineage_of(record)
         read = call_times(record)
         times = self._times(record, read, lineage)
-        calls, stack = self._calls(record, read, times), frames(details.lines)
+        work = CallSummary(database_notes_of(record), self.clock, [*filter(None, details.transactions or ())])
+        calls, stack = self._calls(record, read, times, work), frames(details.lines)
         duration_ns, outside = nanoseconds(ended_at(record) - started), _lengths(times.outside)
         nested_outside = _lengths(times.nested_outside)
         receivers_ns = duration_ns - sum(outside.values()) - sum(nested_outside.values())
@@ -153,7 +155,7 @@ class RecordConverter:
             thread=cleaned(scrub(root_of(record).thread_name)),
             trace_id=spans.trace_id_hex if spans else None,
             span_id=spans.span_id_hex if spans else None,
-            in_transaction=details.in_transaction,
+            in_transaction=None if details.transactions is None else bool(details.transactions),
             blocked_loop=details.blocked_loop,
             call_site=call_site(stack),
             stack=stack,
@@ -169,11 +171,18 @@ class RecordConverter:
         parent = parent_of(record) if lineage.parent is not None else None
         return self._own_times.add(record, read, lineage.number, parent, lineage.parent)
 
-    def _calls(self, record: Record, read: Sequence[CallTimes], times: DispatchTimes) -> tuple[ReceiverCall, ...]:
+    @property
+    def clock(self) -> Clock:
+        """How the database work of this process is dated."""
+        return Clock(self.process.id, self.wall_clock)
+
+    def _calls(
+        self, record: Record, read: Sequence[CallTimes], times: DispatchTimes, work: CallSummary
+    ) -> tuple[ReceiverCall, ...]:
         """The receiver calls of a dispatch; a custom send method may leave receivers out."""
         custom = info_of(record).custom
         return tuple(
-            self._call(record, index, one, own or _NOT_CALLED)
+            self._call(record, index, one, own or _NOT_CALLED, work)
             for index, (one, own) in enumerate(zip(read, times.calls, strict=True))
             if one.started or not custom
         )
@@ -200,15 +209,15 @@ class RecordConverter:
             {"slow_line": call_site(stack) or stack[-1], "slow_stack": stack, "slow_seen_ns": seen_ns} if stack else {}
         )
 
-    def _call(self, record: Record, index: int, times: CallTimes, own: CallTime) -> ReceiverCall:
+    def _call(self, record: Record, index: int, times: CallTimes, own: CallTime, summary: CallSummary) -> ReceiverCall:
         info, outcome = info_of(record), outcome_of(record, index)
         receiver, spans = info.receivers[index], spans_of(record)
         started = times.started if outcome != "not_run" else 0.0
         duration_ns = nanoseconds((times.ended or ended_at(record)) - started) if started else 0
         self_ns = min(duration_ns, nanoseconds(own.own_seconds))
         details, level = details_of(record) or _NO_DETAILS, severity(self_ns, receiver.slow_ns)
-        count, seconds = queries_of(record, index)
         counted = hooks.counts_queries and bool(started)
+        work = summary.of(index, started, times.ended or ended_at(record)) if counted else NO_WORK
         return ReceiverCall(
             receiver=receiver.name,
             index=index,
@@ -221,8 +230,11 @@ class RecordConverter:
             app=self._apps.of(receiver.module),
             path=receiver.path,
             line=receiver.line,
-            queries=count if counted else None,
-            query_ns=nanoseconds(seconds) if counted else None,
+            queries=work.queries if counted else None,
+            query_ns=work.query_ns if counted else None,
+            databases=work.databases,
+            mails=work.mails if counted else None,
+            tasks=work.tasks if counted else None,
             span_id=spans.receiver_span_id_hex(index) if spans and outcome != "not_run" else None,
             nested_ns=duration_ns - self_ns if started else 0,
             repeated_ns=nanoseconds(own.repeated_seconds),

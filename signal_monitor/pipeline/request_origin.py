@@ -10,11 +10,13 @@ from time import perf_counter
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
+from signal_monitor.database.notes import DatabaseNotes
 from signal_monitor.instrumentation.current import Origin, Record
 from signal_monitor.instrumentation.info import RawFailure
 from signal_monitor.instrumentation.record import (
     Ancestor,
     call_times,
+    database_notes_of,
     details_of,
     info_of,
     parent_of,
@@ -155,10 +157,12 @@ class _Sums:
         self._calls[is_after] += sum(1 for started, _ in read if started)
         failures = details.failures if (details := details_of(record)) is not None else {}
         self._failed += len(failures)
+        queries = _queries_by_call(record)
         for index, (receiver, call) in enumerate(zip(info_of(record).receivers, times.calls, strict=False)):
             if call is not None and read[index].ended:
                 mine = self._receivers.setdefault(receiver.name, _ReceiverSum())
                 mine.add(call, slow_ns=receiver.slow_ns, failed=index in failures)
+                mine.add_queries(*queries.get(index, (0, 0.0)))
 
     def _parent_of(self, record: Record) -> Ancestor | None:
         """The receiver call around a dispatch; None if it is another request's, or its dispatch has not ended."""
@@ -187,6 +191,11 @@ class _Sums:
         )
 
 
+def _queries_by_call(record: Record) -> Mapping[int, tuple[int, float]]:
+    notes: DatabaseNotes | None = database_notes_of(record)
+    return notes.queries_by_call() if notes is not None else {}
+
+
 @dataclass(slots=True)
 class _ReceiverSum:
     """The calls of one receiver: seconds of those in one thread, and the moments of those that may overlap."""
@@ -199,6 +208,12 @@ class _ReceiverSum:
     failed: int = 0
     running: Intervals = field(default_factory=list)
     own: Intervals = field(default_factory=list)
+    queries: int = 0
+    query_seconds: float = 0.0
+
+    def add_queries(self, count: int, seconds: float) -> None:
+        self.queries += count
+        self.query_seconds += seconds
 
     def add(self, call: CallTime, *, slow_ns: int, failed: bool) -> None:
         self.calls += 1
@@ -223,4 +238,6 @@ class _ReceiverSum:
             longest_ns=nanoseconds(self.longest),
             slow=self.slow,
             failed=self.failed,
+            queries=self.queries,
+            query_ns=nanoseconds(self.query_seconds),
         )

@@ -55,6 +55,8 @@ OUTSIDE: Mapping[Outside, str] = {
 }
 
 register.filter("duration", formatting.duration)
+register.filter("work", formatting.work)
+register.filter("transaction", formatting.transaction)
 register.filter("span", formatting.span)
 register.filter("count", formatting.count)
 register.filter("rate", formatting.rate)

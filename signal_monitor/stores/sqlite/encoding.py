@@ -8,6 +8,14 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any, TypeVar
 
+from signal_monitor.database_records import (
+    AlikeQueries,
+    DatabaseWork,
+    LongStatement,
+    LongTransaction,
+    TableWork,
+    TransactionUse,
+)
 from signal_monitor.records import Dispatch, Failure, Frame, Process, ReceiverCall, ReceiverSum, Request, RunningCall
 from signal_monitor.stores.sqlite.validation import checker_of
 from signal_monitor.text import encodable
@@ -15,7 +23,8 @@ from signal_monitor.text import encodable
 R = TypeVar("R")
 Decoder = Callable[[Any], Any]
 
-RECORD_TYPES = (Frame, Failure, ReceiverCall, Dispatch, ReceiverSum, Request, RunningCall, Process)
+DATABASE_TYPES = (AlikeQueries, TableWork, TransactionUse, DatabaseWork, LongStatement, LongTransaction)
+RECORD_TYPES = (Frame, Failure, ReceiverCall, Dispatch, ReceiverSum, Request, RunningCall, Process, *DATABASE_TYPES)
 
 
 class DamagedError(Exception):
@@ -74,8 +83,23 @@ def _text(value: object) -> str:
 _frame = _record(Frame)
 _frames = _several(_frame)
 _failure = _optional(_record(Failure, traceback=_frames))
-_call = _record(ReceiverCall, failure=_failure, slow_line=_optional(_frame), slow_stack=_frames)
-_request = _record(Request, receivers=_several(_record(ReceiverSum)), failure=_failure)
+_databases = _several(
+    _record(
+        DatabaseWork,
+        alike=_several(_record(AlikeQueries)),
+        tables=_several(_record(TableWork)),
+        transaction=_optional(_record(TransactionUse)),
+    )
+)
+_call = _record(ReceiverCall, failure=_failure, slow_line=_optional(_frame), slow_stack=_frames, databases=_databases)
+_request = _record(
+    Request,
+    receivers=_several(_record(ReceiverSum)),
+    failure=_failure,
+    databases=_databases,
+    transactions=_several(_record(LongTransaction, tables=_several(_text))),
+    statements=_several(_record(LongStatement)),
+)
 _decoders: Mapping[type, Decoder] = {
     Dispatch: _record(
         Dispatch,

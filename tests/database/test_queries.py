@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,12 +18,6 @@ from signal_monitor import suppress
 from signal_monitor.testing import Capture, capture_dispatches
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def captured() -> Iterator[Capture]:
-    with capture_dispatches() as capture:
-        yield capture
 
 
 def asking(times: int) -> Callable[..., None]:
@@ -109,7 +103,7 @@ def test_suppressed_queries_are_not_counted(captured: Capture) -> None:
 
 
 def test_counting_can_be_switched_off(captured: Capture, settings: Settings) -> None:
-    settings.SIGNAL_MONITOR = {"STORE": "memory", "COUNT_QUERIES": False}
+    settings.SIGNAL_MONITOR = {"STORE": "memory", "DATABASE_WORK": False}
     with capture_dispatches() as hidden_from_stacklevel:
         connected(asking(1)).send(sender="here")
     assert queries(hidden_from_stacklevel, "here") == [None]

@@ -1,0 +1,99 @@
+"""What a statement does, read from its text: its kind, its first table, and the text without values.
+
+Only text is looked at, and only by the worker; a statement that is written in an unusual way may be of kind "other".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from signal_monitor.scrubbing import scrub
+from signal_monitor.text import cleaned
+
+WRITES = frozenset({"insert", "update", "delete", "replace", "merge"})
+CONTROL = ("SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT", "START TRANSACTION")
+"""How statements begin that control transactions; they are not counted."""
+MAX_TEXT = 20_000
+"""Of longer statements, the beginning is read."""
+MAX_EXAMPLE = 200
+MAX_COLUMNS = 40
+"""Longer lists of columns are left out of an example."""
+
+_NAME = r"""(?:"[^"]+"|`[^`]+`|\[[^\]]+\]|[\w$]+)"""
+_COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
+_DOLLAR = re.compile(r"\$(\w*)\$.*?\$\1\$", re.DOTALL)
+_TEXT_VALUE = re.compile(r"'(?:[^']|'')*'")
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_NUMBER = re.compile(r"(?<![\w\"`.$])-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b")
+_LIST = re.compile(r"\(\s*(?:%s|\?)(?:\s*,\s*(?:%s|\?))+\s*\)")
+_LISTS = re.compile(r"\(\.\.\.\)(?:\s*,\s*\(\.\.\.\))+")
+_SPACE = re.compile(r"\s+")
+_COLUMNS = re.compile(r"^SELECT (DISTINCT )?(.*?) FROM ", re.IGNORECASE)
+_TABLE = re.compile(
+    rf"\b(?:FROM|INTO|UPDATE|JOIN|TABLE)\s+(?:ONLY\s+|IF\s+(?:NOT\s+)?EXISTS\s+)?((?:{_NAME}\.)?{_NAME})", re.IGNORECASE
+)
+_WITH_WRITE = re.compile(r"\b(INSERT\s+INTO|UPDATE\s|DELETE\s+FROM|MERGE\s+INTO)", re.IGNORECASE)
+_ROWS = re.compile(r"\)\s*,\s*\(")
+
+
+def is_control(sql: str) -> bool:
+    """Whether a statement controls transactions."""
+    return sql.startswith(CONTROL)
+
+
+class StatementText(NamedTuple):
+    """What the text says. ``rows`` is how many rows an INSERT lists; 0 for all others."""
+
+    kind: str
+    table: str | None
+    example: str
+    fingerprint: str
+    rows: int = 0
+
+    @property
+    def is_write(self) -> bool:
+        """Whether it writes rows."""
+        return self.kind in WRITES
+
+
+@lru_cache(maxsize=1_000)
+def read_statement(sql: str, vendor: str) -> StatementText:
+    """What a statement does; the worker asks often for the same text."""
+    text = _without_values(sql[:MAX_TEXT], vendor)
+    kind = _kind(text)
+    shown = _SPACE.sub(" ", _LISTS.sub("(...)", _LIST.sub("(...)", text))).strip()
+    fingerprint = hashlib.blake2s(shown.encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
+    found = _TABLE.search(text)
+    rows = _ROWS.subn("", text.upper().partition("VALUES")[2])[1] + 1 if kind == "insert" and "VALUES" in text else 0
+    return StatementText(kind, _plain(found.group(1)) if found else None, _example(shown), fingerprint, rows)
+
+
+def _without_values(sql: str, vendor: str) -> str:
+    text = _TEXT_VALUE.sub("?", _DOLLAR.sub("?", _COMMENT.sub(" ", sql)))
+    if vendor == "mysql":  # there, these are values; names have backticks
+        text = _QUOTED.sub("?", text)
+    return _NUMBER.sub("?", text)
+
+
+def _kind(text: str) -> str:
+    word = text.lstrip(" \t\r\n(").partition(" ")[0].partition("\n")[0].lower()
+    if word == "with":
+        written = _WITH_WRITE.search(text)
+        return written.group(1).split()[0].lower() if written else "select"
+    return word if word in WRITES or word == "select" else "other"
+
+
+def _plain(name: str) -> str:
+    """A table's name without quotes, and without its schema."""
+    return cleaned(scrub(re.findall(_NAME, name)[-1].strip('"`[]')))
+
+
+def _example(text: str) -> str:
+    found = _COLUMNS.match(text)
+    if found is not None and len(found.group(2)) > MAX_COLUMNS:
+        text = f"{text[: found.start(2)]}...{text[found.end(2) :]}"
+    text = scrub(text)
+    return cleaned(text if len(text) <= MAX_EXAMPLE else f"{text[: MAX_EXAMPLE - 3]}...")

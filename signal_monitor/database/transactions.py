@@ -1,0 +1,168 @@
+"""The transactions of this process, as far as their statements and their ends are seen."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from time import perf_counter
+from typing import Any
+from weakref import WeakKeyDictionary, ref
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils.connection import ConnectionProxy
+
+from signal_monitor.database_records import TransactionOutcome
+from signal_monitor.instrumentation.current import Record, get_state
+from signal_monitor.instrumentation.record import ancestors
+
+MAX_SAVEPOINTS = 200
+MAX_TABLES = 20
+_numbers = itertools.count(1)
+
+
+class Transaction:
+    """A transaction of one connection, from the first time that it was seen. Times are of ``time.perf_counter``.
+
+    ``undone`` are the moments, from savepoint to rollback, whose work was rolled back while the transaction went on.
+    ``suspect`` is the last receiver call in which a statement has failed.
+    """
+
+    __slots__ = (
+        *("alias", "began", "connection", "ended", "number", "outcome", "savepoints", "suspect", "undone"),
+        *("vendor", "wrote", "written"),
+    )
+
+    def __init__(self, connection: BaseDatabaseWrapper, began: float) -> None:
+        self.number = next(_numbers)
+        self.alias = connection.alias
+        self.vendor = connection.vendor
+        self.connection = ref(connection)
+        self.began = began
+        self.wrote = 0.0
+        self.written: dict[str, None] = {}
+        self.ended = 0.0
+        self.outcome: TransactionOutcome | None = None
+        self.savepoints: dict[str, float] = {}
+        self.undone: list[tuple[float, float]] = []
+        self.suspect: Suspect | None = None
+
+    def note_write(self, at: float, sql: str) -> None:
+        """A statement that writes has begun; the beginnings of the texts are kept, for the names of the tables."""
+        self.wrote = self.wrote or at
+        if len(self.written) < MAX_TABLES:
+            self.written[sql[:200]] = None
+
+    def end(self, outcome: TransactionOutcome | None) -> None:
+        """It was committed or rolled back."""
+        self.ended, self.outcome = perf_counter(), outcome
+
+    def outcome_at(self, at: float) -> tuple[TransactionOutcome | None, float]:
+        """What became of work that began at a time, and when."""
+        for began, ended in self.undone:
+            if began <= at <= ended:
+                return "rolled back", ended
+        return self.outcome, self.ended
+
+
+class Suspect:
+    """A receiver call in which a statement has failed, and that may have left the transaction broken.
+
+    It has if ``needs_rollback`` is set when the call is over. ``broken`` then gets its position and the number of the
+    transaction.
+    """
+
+    __slots__ = ("broken", "index", "record", "settled", "transaction")
+
+    def __init__(self, record: Record, index: int, broken: set[tuple[int, int]], transaction: Transaction) -> None:
+        self.record = record
+        self.index = index
+        self.broken = broken
+        self.transaction = transaction
+        self.settled = False
+
+    def look(self, *, needs_rollback: bool) -> None:
+        """See whether the transaction is broken, if the call is over."""
+        if not self.settled and not self.is_running():
+            self.settled = True
+            if needs_rollback:
+                self.broken.add((self.index, self.transaction.number))
+
+    def is_running(self) -> bool:
+        """Whether this thread or task is inside the call."""
+        around = ancestors(get_state().top, perf_counter())
+        return any(one.record is self.record and one.position == self.index for one in around)
+
+    def look_at_connection(self) -> None:
+        """See whether the transaction is broken now."""
+        connection = self.transaction.connection()
+        if connection is not None and not self.transaction.ended:
+            self.look(needs_rollback=connection.needs_rollback)
+
+
+_open: WeakKeyDictionary[BaseDatabaseWrapper, Transaction] = WeakKeyDictionary()
+
+
+def unproxied(connection: BaseDatabaseWrapper) -> BaseDatabaseWrapper:
+    """The connection itself, where something was given ``django.db.connection``."""
+    given: Any = connection
+    if type(given) is ConnectionProxy:
+        connection = given._connections[given._alias]  # noqa: SLF001 - Django does not tell
+    return connection
+
+
+def is_open(connection: BaseDatabaseWrapper) -> bool:
+    """Whether a transaction is open on a connection: a block, or autocommit that was turned off."""
+    return connection.in_atomic_block or (connection.connection is not None and not connection.autocommit)
+
+
+def transaction_of(connection: BaseDatabaseWrapper, began: float) -> Transaction | None:
+    """The transaction that is open on a connection, or None."""
+    if not is_open(connection):
+        if connection in _open:  # its end was not seen
+            end_transaction(connection, None)
+        return None
+    transaction = _open.get(connection)
+    if transaction is None:
+        transaction = _open[connection] = Transaction(connection, began)
+    return transaction
+
+
+def known_transaction(connection: BaseDatabaseWrapper) -> Transaction | None:
+    """The transaction of a connection, if it was seen."""
+    return _open.get(connection)
+
+
+def end_transaction(connection: BaseDatabaseWrapper, outcome: TransactionOutcome | None) -> None:
+    """The transaction of a connection has ended."""
+    transaction = _open.pop(connection, None)
+    if transaction is not None:
+        if transaction.suspect is not None:
+            # Where a block ends without an exception and is rolled back even so, needs_rollback was set.
+            transaction.suspect.look(needs_rollback=outcome == "rolled back" and sys.exception() is None)
+        transaction.end(outcome)
+
+
+def note_savepoint(connection: BaseDatabaseWrapper, name: Any) -> None:  # noqa: ANN401 - None without savepoints
+    """A savepoint was made."""
+    transaction = _open.get(connection)
+    if transaction is not None and type(name) is str:
+        while len(transaction.savepoints) >= MAX_SAVEPOINTS:
+            transaction.savepoints.pop(next(iter(transaction.savepoints)))
+        transaction.savepoints[name] = perf_counter()
+
+
+def note_savepoint_rollback(connection: BaseDatabaseWrapper, name: Any) -> None:  # noqa: ANN401
+    """A savepoint was rolled back: the work since it is undone, and a broken transaction is whole again."""
+    transaction = _open.get(connection)
+    if transaction is None:
+        return
+    if transaction.suspect is not None and transaction.suspect.is_running():
+        transaction.suspect.settled = True
+    began = transaction.savepoints.pop(name, 0.0) if type(name) is str else 0.0
+    if began and len(transaction.undone) < MAX_SAVEPOINTS:
+        transaction.undone.append((began, perf_counter()))
+
+
+def forget_transactions() -> None:
+    """Begin anew, in a forked child or with another setting."""
+    _open.clear()

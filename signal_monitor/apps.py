@@ -17,6 +17,7 @@ from .database.wrappers import open_transactions
 from .instrumentation import instrument, uninstrument
 from .instrumentation.hooks import hooks
 from .middleware import hook_requests
+from .observers.database import DatabaseObserver
 from .observers.history import History
 from .observers.requests import Requests
 from .observers.store_writer import StoreWriter
@@ -78,7 +79,7 @@ def build(config: Config) -> pipeline.Pipeline:
     converter = RecordConverter(process, installed_apps())
     totals = TotalsObserver()
     requests = Requests(process, config.request_slow_ns, config.SAMPLE_PER_SECOND, totals)
-    stored = (totals, History(config.SAMPLE_PER_SECOND), requests)
+    stored = (totals, History(config.SAMPLE_PER_SECOND), requests, DatabaseObserver(converter))
     writer = StoreWriter(process, get_store(), stored, partial(running_calls, converter), requests.running)
     exporting = telemetry.start(config, installed_apps(), process)
     return pipeline.Pipeline(converter, [*stored, *exporting, CallSampler(converter), writer])

@@ -6,6 +6,7 @@ from typing import Any
 
 from signal_monitor.instrumentation.hooks import hooks
 
+from .outside import OutsideEffects
 from .transactions import forget_transactions
 from .wrappers import REPLACED
 
@@ -15,6 +16,7 @@ class DatabaseObservation:
 
     def __init__(self) -> None:
         self._replaced: dict[tuple[type, str], tuple[Any, Any]] = {}
+        self._outside = OutsideEffects()
 
     def start(self) -> None:
         """Observe from now on; calling it again changes nothing."""
@@ -25,6 +27,12 @@ class DatabaseObservation:
                 ours = observed(original)
                 self._replaced[cls, name] = (original, ours)
                 setattr(cls, name, ours)
+        self._outside.start()
+
+    def look(self) -> None:
+        """See whether modules were imported that queue tasks."""
+        if hooks.counts_queries:
+            self._outside.look()
 
     def stop(self) -> None:
         """Stop observing; a method that another tool has wrapped since stays, and observes nothing."""
@@ -33,6 +41,7 @@ class DatabaseObservation:
             if vars(cls)[name] is ours:
                 setattr(cls, name, original)
                 del self._replaced[cls, name]
+        self._outside.stop()
         forget_transactions()
 
 

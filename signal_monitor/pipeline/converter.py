@@ -13,6 +13,7 @@ from operator import sub
 from types import FrameType
 from typing import Any
 
+from signal_monitor.database.ends import OpenTransactions
 from signal_monitor.database.summary import NO_WORK, CallSummary, Clock
 from signal_monitor.histograms import buckets_of
 from signal_monitor.instrumentation.capture import DispatchDetails, stack_lines
@@ -103,6 +104,7 @@ class RecordConverter:
         self._apps = apps or Apps()
         self._own_times = OwnTimes()
         self._late = _LateDispatches()
+        self.open_transactions = OpenTransactions()
         self._stacks: OrderedDict[tuple[int, int], tuple[int, Lines]] = OrderedDict()
         self._epoch = 0.0
         self.set_clock()
@@ -135,6 +137,11 @@ class RecordConverter:
         if details.outcomes and not {"late", "not_run"}.isdisjoint(details.outcomes.values()):
             failed = details.failure is not None or any(call.failed for call in calls)
             self._late.note(lineage.number, slow=level != "normal", failed=failed)
+        for call in calls if hooks.counts_queries else ():
+            open_now = work.transactions(call.index)
+            self.open_transactions.wait(
+                self.dispatch_id(lineage.number), call.index, open_now, read[call.index].started
+            )
         skipped = _skipped(record, read)
         return Dispatch(
             id=self.dispatch_id(lineage.number),
@@ -170,6 +177,15 @@ class RecordConverter:
     def _times(self, record: Record, read: Sequence[CallTimes], lineage: Lineage) -> DispatchTimes:
         parent = parent_of(record) if lineage.parent is not None else None
         return self._own_times.add(record, read, lineage.number, parent, lineage.parent)
+
+    def _wait_for_ends(
+        self, number: int, positions: Iterable[int], read: Sequence[CallTimes], work: CallSummary
+    ) -> None:
+        """Remember the calls whose transactions have not ended."""
+        if hooks.counts_queries:
+            for index in positions:
+                open_now = work.transactions(index)
+                self.open_transactions.wait(self.dispatch_id(number), index, open_now, read[index].started)
 
     @property
     def clock(self) -> Clock:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from signal_monitor.database_records import TransactionEnd
 from signal_monitor.histograms import merge, quantile_ns
 from signal_monitor.records import (
     Amendment,
@@ -139,7 +140,8 @@ class Batch:
     """The records that one process writes at once.
 
     ``totals`` are cumulative for their window: a row that is written again replaces the former one, so the next batch
-    makes up for a lost one. ``amendments`` may name dispatches that were never stored; these are ignored.
+    makes up for a lost one. ``amendments`` and ``transaction_ends`` may name dispatches that were never stored; these
+    are ignored.
     """
 
     process: Process
@@ -147,6 +149,7 @@ class Batch:
     amendments: Sequence[Amendment] = ()
     requests: Sequence[Request] = ()
     totals: Sequence[Totals] = ()
+    transaction_ends: Sequence[TransactionEnd] = ()
 
 
 def first_window(since: float) -> int:

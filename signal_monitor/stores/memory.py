@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
+from signal_monitor.database_records import TransactionEnd
 from signal_monitor.records import Amendment, Dispatch, Process, Request, SubjectKind
 from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, Store, Totals, merged
 from signal_monitor.stores.ended import added, sum_id, surplus
@@ -21,6 +22,7 @@ from signal_monitor.stores.retention import (
     amended,
     category_of,
     deletions,
+    settled,
 )
 
 # About what an object takes with what only it refers to; names and paths are shared with the code.
@@ -66,6 +68,8 @@ class MemoryStore(Store):
                 self._put(dispatch)
             for amendment in batch.amendments:
                 self._amend(amendment)
+            for end in batch.transaction_ends:
+                self._settle(end)
             for request in batch.requests:
                 self._put_request(request)
             for totals in batch.totals:
@@ -88,6 +92,11 @@ class MemoryStore(Store):
         dispatch = self._find(amendment.dispatch_id)
         if dispatch is not None:
             self._put(amended(dispatch, amendment))
+
+    def _settle(self, end: TransactionEnd) -> None:
+        dispatch = self._find(end.dispatch_id)
+        if dispatch is not None:
+            self._put(settled(dispatch, end))
 
     def _find(self, dispatch_id: str) -> Dispatch | None:
         return next((rows[dispatch_id] for rows in self._dispatches.values() if dispatch_id in rows), None)

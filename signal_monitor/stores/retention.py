@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal, get_args
 
+from signal_monitor.database_records import DatabaseWork, TransactionEnd
 from signal_monitor.records import SEVERITIES, Amendment, Dispatch
 
 Category = Literal["routine", "slow", "failed"]
@@ -40,6 +41,23 @@ def deletions(max_bytes: int) -> list[tuple[Deletable, int]]:
     protected = min(MAX_PROTECTED, max_bytes // BYTES_PER_PROTECTED)
     first: list[tuple[Deletable, int]] = [(rows, protected) for rows in DELETED_FIRST]
     return [*first, ("windows", WINDOWS_PROTECTED), *((rows, 0) for rows in DELETED_FIRST)]
+
+
+def settled(dispatch: Dispatch, end: TransactionEnd) -> Dispatch:
+    """The dispatch with what became of the transaction in which one of its receiver calls ran."""
+    calls = tuple(
+        replace(call, databases=tuple(_settled(work, end) for work in call.databases))
+        if call.index == end.index
+        else call
+        for call in dispatch.calls
+    )
+    return replace(dispatch, calls=calls)
+
+
+def _settled(work: DatabaseWork, end: TransactionEnd) -> DatabaseWork:
+    if work.transaction is None or work.transaction.id != end.transaction_id:
+        return work
+    return replace(work, transaction=replace(work.transaction, outcome=end.outcome, ended_at=end.ended_at))
 
 
 def amended(dispatch: Dispatch, amendment: Amendment) -> Dispatch:

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 from asgiref.sync import markcoroutinefunction
+from django.db import connection
+from django.db import connection
 from django.dispatch import Signal
 
 from signal_monitor import instrument, uninstrument
 from signal_monitor.instrumentation import is_instrumented
 from signal_monitor.instrumentation.info import orphan_counts
-from signal_monitor.instrumentation.record import note_query
 from signal_monitor.testing import Capture, capture_dispatches
 
 METHODS = ("send", "send_robust", "asend", "asend_robust")
@@ -473,12 +474,14 @@ def test_override_that_calls_its_receivers_in_many_threads() -> None:
     assert [call.outcome for call in record.calls] == ["ok"] * 16
 
 
+@pytest.mark.django_db
 def test_queries_of_an_own_send_method_are_no_receivers() -> None:
     """A record has no receiver call that they could belong to."""
 
     class Asking(Signal):
         def send(self, sender: Any, **named: Any) -> Any:
-            note_query(1.0)
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
             return [(item, item(**named)) for item in self._live_receivers(sender)[0]]
 
     with capture_dispatches() as captured:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
+from signal_monitor.database_records import TransactionEnd
 from signal_monitor.records import Amendment, Dispatch, Process, Request, SubjectKind
 from signal_monitor.stores.base import Batch, Store, Totals
 from signal_monitor.stores.filters import DispatchFilter
-from signal_monitor.stores.retention import DEFAULT_BYTES, amended
+from signal_monitor.stores.retention import DEFAULT_BYTES, amended, settled
 from signal_monitor.stores.sqlite import statements
 from signal_monitor.stores.sqlite.connection import Connector, begin
 from signal_monitor.stores.sqlite.encoding import DamagedError, column, decode, encode
@@ -168,7 +170,9 @@ def _write(connection: sqlite3.Connection, batch: Batch, max_bytes: int) -> None
     )
     _put_dispatches(connection, batch.dispatches)
     for amendment in batch.amendments:
-        _amend(connection, amendment)
+        _amend(connection, amendment.dispatch_id, partial(_amended, amendment))
+    for end in batch.transaction_ends:
+        _amend(connection, end.dispatch_id, partial(_settled, end))
     connection.executemany(statements.PUT_REQUEST, map(statements.request_row, batch.requests))
     process_id = column(process.id)
     connection.executemany(
@@ -188,15 +192,23 @@ def _put_dispatches(connection: sqlite3.Connection, dispatches: Sequence[Dispatc
     connection.executemany(statements.PUT_CALL, (row for item in numbered for row in statements.call_rows(*item)))
 
 
-def _amend(connection: sqlite3.Connection, amendment: Amendment) -> None:
-    found = connection.execute(statements.TO_AMEND, (column(amendment.dispatch_id),)).fetchone()
+def _amended(amendment: Amendment, dispatch: Dispatch) -> Dispatch:
+    return amended(dispatch, amendment)
+
+
+def _settled(end: TransactionEnd, dispatch: Dispatch) -> Dispatch:
+    return settled(dispatch, end)
+
+
+def _amend(connection: sqlite3.Connection, dispatch_id: str, change: Callable[[Dispatch], Dispatch]) -> None:
+    found = connection.execute(statements.TO_AMEND, (column(dispatch_id),)).fetchone()
     if found is None:
         return
     seq, payload = found
     stored = _decoded(Dispatch, payload)
     if stored is None:
         return  # the other records of the batch are not lost for it
-    dispatch = amended(stored, amendment)
+    dispatch = change(stored)
     connection.execute(statements.PUT_DISPATCH, statements.dispatch_row(seq, dispatch))
     connection.execute(statements.PUT_PAYLOAD, (seq, encode(dispatch)))
     connection.executemany(statements.PUT_CALL, statements.call_rows(seq, dispatch))

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+BulkOperationName = Literal["update", "bulk_create", "bulk_update", "delete"]
 TransactionOutcome = Literal["committed", "rolled back"]
 MAX_ALIKE = 5
 MAX_TABLES = 20
@@ -215,7 +216,7 @@ class BulkOperation:
     """
 
     model: str
-    operation: Literal["update", "bulk_create", "bulk_update", "delete"]
+    operation: BulkOperationName
     path: str
     line: int
     function: str
@@ -225,6 +226,54 @@ class BulkOperation:
     rows: int = 0
     first_at: float = 0.0
     last_at: float = 0.0
+
+    @property
+    def key(self) -> str:
+        """What makes two of them the same."""
+        return f"{self.model} {self.operation} {self.path}:{self.line} {self.receiver or ''}"
+
+    def plus(self, other: BulkOperation) -> BulkOperation:
+        """The sum of two with the same key."""
+        return replace(
+            self,
+            signals=tuple(sorted({*self.signals, *other.signals})),
+            calls=self.calls + other.calls,
+            rows=self.rows + other.rows,
+            first_at=min(self.first_at, other.first_at),
+            last_at=max(self.last_at, other.last_at),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RowSignals:
+    """How often a receiver was called by a signal of a model, by what the signal said of the row.
+
+    ``created`` calls were for new rows, ``existing`` for rows that existed already, and ``raw`` of both while fixtures
+    were loaded. Calls of dispatches that are not stored are counted too.
+    """
+
+    receiver: str
+    signal: str
+    sender: str
+    created: int = 0
+    existing: int = 0
+    raw: int = 0
+    last_at: float = 0.0
+
+    @property
+    def key(self) -> str:
+        """What makes two of them the same."""
+        return f"{self.receiver} {self.signal} {self.sender}"
+
+    def plus(self, other: RowSignals) -> RowSignals:
+        """The sum of two with the same key."""
+        return replace(
+            self,
+            created=self.created + other.created,
+            existing=self.existing + other.existing,
+            raw=self.raw + other.raw,
+            last_at=max(self.last_at, other.last_at),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from signal_monitor.database_records import DatabaseWork, LongStatement, LongTransaction, WorkSum, added_work
+from signal_monitor.database_records import (
+    DatabaseWork,
+    LongStatement,
+    LongTransaction,
+    ModelArguments,
+    WorkSum,
+    added_work,
+)
 
 Method = Literal["send", "send_robust", "asend", "asend_robust"]
 Outcome = Literal["ok", "raised", "swallowed", "cancelled", "late", "not_run"]
@@ -128,7 +135,8 @@ class Dispatch:
     its process. Of a dispatch with very many receiver calls, ``calls_left_out`` are not stored. ``blocked_loop`` is
     True if a plain send blocked a running event loop. ``trace_id`` and ``span_id`` are lower-case hexadecimal, as
     OpenTelemetry prints them. ``skipped`` are the names of receivers that a send method of a subclass has not called,
-    the first of ``skipped_count``.
+    the first of ``skipped_count``. ``arguments`` is what a signal of Django's models said of its row; None for other
+    signals, and if database work was not observed.
     """
 
     id: str
@@ -160,6 +168,7 @@ class Dispatch:
     outside: dict[Outside, int] = field(default_factory=dict)
     nested_outside: dict[Outside, int] = field(default_factory=dict)
     nested_ns: int = 0
+    arguments: ModelArguments | None = None
 
     @property
     def call_count(self) -> int:
@@ -253,13 +262,20 @@ class AggregatedCalls:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """Routine dispatches of one signal and sender that are added up and not recorded individually."""
+    """Routine dispatches of one signal and sender that are added up and not recorded individually.
+
+    Of a signal of Django's models, ``created`` were for new rows, ``existing`` for others, and ``raw`` of both while
+    fixtures were loaded.
+    """
 
     signal: str
     sender: str
     ended_at: float
     durations: Durations
     calls: tuple[AggregatedCalls, ...]
+    created: int = 0
+    existing: int = 0
+    raw: int = 0
 
 
 @dataclass(frozen=True, slots=True)

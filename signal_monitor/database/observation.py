@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from signal_monitor.instrumentation.hooks import hooks
+from signal_monitor.instrumentation.info import configure_arguments
+from signal_monitor.instrumentation.plans import forget_plans
 
+from . import bulk
+from .arguments import SIGNALS, read_arguments
 from .outside import OutsideEffects
 from .transactions import forget_transactions
 from .wrappers import REPLACED
@@ -21,12 +25,14 @@ class DatabaseObservation:
     def start(self) -> None:
         """Observe from now on; calling it again changes nothing."""
         hooks.counts_queries = True
-        for cls, name, observed in REPLACED:
+        for cls, name, observed in (*REPLACED, *bulk.REPLACED):
             if (cls, name) not in self._replaced:
                 original = vars(cls)[name]
                 ours = observed(original)
                 self._replaced[cls, name] = (original, ours)
                 setattr(cls, name, ours)
+        configure_arguments(dict.fromkeys(SIGNALS, read_arguments))
+        forget_plans()
         self._outside.start()
 
     def look(self) -> None:
@@ -41,6 +47,8 @@ class DatabaseObservation:
             if vars(cls)[name] is ours:
                 setattr(cls, name, original)
                 del self._replaced[cls, name]
+        configure_arguments({})
+        forget_plans()
         self._outside.stop()
         forget_transactions()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from time import monotonic
 from types import CodeType, MethodType
 from typing import Any, NamedTuple
@@ -112,7 +112,7 @@ class DispatchInfo:
     order in which it is given them, and ``async_indices`` says which are async. ``sequential_count`` receivers are
     called one after the other in one thread: the synchronous ones of ``send`` and ``send_robust``. The other calls are
     concurrent. Details of a dispatch that takes ``capture_from`` seconds or more are captured before its sender goes
-    on; that is 0 for the first dispatch, then again once a second.
+    on; that is 0 for the first dispatch, then again once a second. ``read_arguments`` reads those of a model's signal.
     """
 
     __slots__ = (
@@ -122,6 +122,7 @@ class DispatchInfo:
         "custom",
         "is_robust",
         "method",
+        "read_arguments",
         "receivers",
         "sender",
         "sequential_count",
@@ -152,6 +153,7 @@ class DispatchInfo:
         self.slow_limit = min([signal.slow_ns, *(receiver.slow_ns for receiver in receivers)]) / 1e9
         self.capture_from = 0.0
         self.captured_at = 0.0
+        self.read_arguments = _known.argument_readers.get(signal.name)
 
     def is_async(self, index: int) -> bool:
         """Whether a receiver is async."""
@@ -181,6 +183,7 @@ class _Known:
 
     def __init__(self) -> None:
         self.limits = SlowLimits()
+        self.argument_readers: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {}
         self.signals: dict[int, SignalInfo] = {}
         self.receivers: dict[tuple[int, int], ReceiverInfo] = {}
         self.created_at: dict[int, names.Creation] = {}
@@ -192,6 +195,11 @@ class _Known:
 
 
 _known = _Known()
+
+
+def configure_arguments(readers: Mapping[str, Callable[[Mapping[str, Any]], Any]]) -> None:
+    """Read the arguments of signals with these names from now on; plans that are made already do not know it."""
+    _known.argument_readers = readers
 
 
 def configure_limits(limits: SlowLimits) -> None:

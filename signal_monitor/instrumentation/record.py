@@ -9,6 +9,7 @@ The slots, in their order:
 * its ``DispatchSpans``, or None;
 * its ``DispatchDetails``, or None: failures, and what was captured of the sender's side;
 * notes of database work in the receiver calls, or None (``signal_monitor.database.notes``);
+* what was read of the arguments of a model's signal, or None (``signal_monitor.database.arguments``);
 * for calls that are not sequential: start, end, start, end, and so on, then the end of the dispatch; None if all calls
   are sequential: then the end of the last one is that of the dispatch;
 * when the dispatch began;
@@ -29,7 +30,7 @@ from .current import Call, Origin, Place, Record, Root
 from .hooks import DispatchSpans
 from .info import DispatchInfo
 
-INFO, OUTER, LINEAGE, SPANS, DETAILS, DATABASE, TIMES, STARTED, FIRST_END = range(9)
+INFO, OUTER, LINEAGE, SPANS, DETAILS, DATABASE, ARGUMENTS, TIMES, STARTED, FIRST_END = range(10)
 
 
 class Lineage(NamedTuple):
@@ -58,7 +59,7 @@ def new_record(info: DispatchInfo, outer: Place, spans: DispatchSpans | None, ca
 
     ``send`` and ``send_robust`` write it out: a call would cost a tenth of a send.
     """
-    return [info, outer, None, spans, None, None, [0.0] * (2 * calls), perf_counter()]
+    return [info, outer, None, spans, None, None, None, [0.0] * (2 * calls), perf_counter()]
 
 
 def info_of(record: Record) -> DispatchInfo:
@@ -235,6 +236,11 @@ def database_notes_of(record: Record) -> Any:  # noqa: ANN401 - the type is anot
 def set_database_notes(record: Record, notes: object) -> None:
     """Attach notes of database work."""
     record[DATABASE] = notes
+
+
+def arguments_of(record: Record) -> Any:  # noqa: ANN401 - the type is another package's
+    """What was read of the arguments of a model's signal, or None."""
+    return record[ARGUMENTS]
 
 
 def call_at(place: Place | None) -> tuple[Record, int] | None:

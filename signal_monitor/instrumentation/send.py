@@ -68,7 +68,8 @@ def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
     spans = None if hooks.trace_context() is state.untraced else open_spans(info, state)
     outer = state.top
     responses: Responses = []
-    record = [info, outer, None, spans, None, None, None, started := perf_counter()]
+    arguments = info.read_arguments(named) if info.read_arguments is not None else None
+    record = [info, outer, None, spans, None, None, arguments, None, started := perf_counter()]
     now = started
     try:
         state.top = record
@@ -142,7 +143,8 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
     outer = state.top
     responses: Responses = []
     failed = False
-    record = [info, outer, None, spans, None, None, None, started := perf_counter()]
+    arguments = info.read_arguments(named) if info.read_arguments is not None else None
+    record = [info, outer, None, spans, None, None, arguments, None, started := perf_counter()]
     now = started
     try:
         state.top = record

@@ -81,7 +81,7 @@ class StoreWriter(BaseObserver):
             source.fill(batch)
         now = time.monotonic()
         is_new = bool(batch.dispatches or batch.amendments or batch.requests or batch.totals or running or requests)
-        is_new = is_new or bool(batch.transaction_ends)
+        is_new = is_new or bool(batch.transaction_ends or batch.facts)
         is_due = is_new or self._were_running or now - self._written_at >= HEARTBEAT_SECONDS
         is_used = self._process.dispatches or self._process.dropped or running or requests
         is_idle = not is_used and not Presence.serves_pages

@@ -13,6 +13,7 @@ from operator import sub
 from types import FrameType
 from typing import Any
 
+from signal_monitor.database.arguments import arguments_record
 from signal_monitor.database.ends import OpenTransactions
 from signal_monitor.database.summary import NO_WORK, CallSummary, Clock
 from signal_monitor.histograms import buckets_of
@@ -23,6 +24,7 @@ from signal_monitor.instrumentation.info import DispatchInfo, Lines, RawFailure,
 from signal_monitor.instrumentation.record import (
     CallTimes,
     Lineage,
+    arguments_of,
     call_times,
     columns_of,
     database_notes_of,
@@ -172,6 +174,7 @@ class RecordConverter:
             outside=outside,
             nested_outside=nested_outside,
             nested_ns=nanoseconds(times.nested_seconds),
+            arguments=arguments_record(arguments_of(record)),
         )
 
     def _times(self, record: Record, read: Sequence[CallTimes], lineage: Lineage) -> DispatchTimes:
@@ -260,6 +263,8 @@ class RecordConverter:
     def aggregate(self, info: DispatchInfo, records: Sequence[Record]) -> Aggregate:
         """Routine dispatches of one DispatchInfo, added up."""
         _, started, ended = columns_of(records)
+        said = [one for one in map(arguments_of, records) if one is not None]
+        created = [one.created for one in said]
         durations = [_durations(begins, ends) for begins, ends in itertools.pairwise([started, *ended])]
         return Aggregate(
             signal=info.signal.name,
@@ -269,6 +274,9 @@ class RecordConverter:
             calls=tuple(
                 self._aggregated(receiver, calls) for receiver, calls in zip(info.receivers, durations, strict=True)
             ),
+            created=created.count(True),
+            existing=created.count(False),
+            raw=sum(1 for one in said if one.raw),
         )
 
     def _aggregated(self, receiver: ReceiverInfo, calls: Durations) -> AggregatedCalls:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from signal_monitor.database_records import TransactionEnd
+from signal_monitor.database_records import BulkOperation, RowSignals, TransactionEnd
 from signal_monitor.histograms import merge, quantile_ns
 from signal_monitor.records import (
     Amendment,
@@ -17,6 +18,8 @@ from signal_monitor.records import (
 )
 from signal_monitor.stores.filters import DispatchFilter
 
+Fact = BulkOperation | RowSignals
+F = TypeVar("F", BulkOperation, RowSignals)
 WINDOW_SECONDS = 60
 CALLS_FOR_P95 = 20
 CALLS_FOR_P99 = 100
@@ -141,7 +144,7 @@ class Batch:
 
     ``totals`` are cumulative for their window: a row that is written again replaces the former one, so the next batch
     makes up for a lost one. ``amendments`` and ``transaction_ends`` may name dispatches that were never stored; these
-    are ignored.
+    are ignored. ``facts`` are cumulative for their process, as ``totals`` are.
     """
 
     process: Process
@@ -150,6 +153,7 @@ class Batch:
     requests: Sequence[Request] = ()
     totals: Sequence[Totals] = ()
     transaction_ends: Sequence[TransactionEnd] = ()
+    facts: Sequence[Fact] = ()
 
 
 def first_window(since: float) -> int:
@@ -230,12 +234,29 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def bulk_operations(self) -> list[BulkOperation]:
+        """Bulk operations on models that have receivers, added up over all processes, the latest first."""
+
+    @abstractmethod
+    def row_signals(self) -> list[RowSignals]:
+        """What the signals of models said of their rows, by receiver, added up over all processes, the latest first."""
+
+    @abstractmethod
     def clear(self) -> None:
         """Delete everything."""
 
     @abstractmethod
     def close(self) -> None:
         """Close files and connections of this process; a later call opens them again."""
+
+
+def added_facts(facts: Iterable[F]) -> list[F]:
+    """Add up facts with the same key, the latest first."""
+    by_key: dict[str, F] = {}
+    for fact in facts:
+        known = by_key.get(fact.key)
+        by_key[fact.key] = fact if known is None else known.plus(fact)
+    return sorted(by_key.values(), key=lambda fact: -fact.last_at)
 
 
 def merged(rows: Iterable[Totals]) -> list[Totals]:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from signal_monitor.database_records import TransactionEnd
+from signal_monitor.database_records import BulkOperation, RowSignals, TransactionEnd
 from signal_monitor.records import Amendment, Dispatch, Process, Request, SubjectKind
-from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, Store, Totals, merged
+from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, Fact, Store, Totals, added_facts, merged
 from signal_monitor.stores.ended import added, sum_id, surplus
 from signal_monitor.stores.filters import DispatchFilter, is_before, is_match, matches, min_ns
 from signal_monitor.stores.retention import (
@@ -52,6 +52,7 @@ class MemoryStore(Store):
         self._requests: dict[str, Request] = {}
         self._totals: dict[TotalsKey, Totals] = {}
         self._processes: dict[str, Process] = {}
+        self._facts: dict[tuple[str, str, str], Fact] = {}
         self._row_bytes = 0
 
     @property
@@ -70,6 +71,8 @@ class MemoryStore(Store):
                 self._amend(amendment)
             for end in batch.transaction_ends:
                 self._settle(end)
+            for fact in batch.facts:
+                self._facts[batch.process.id, type(fact).__name__, fact.key] = fact
             for request in batch.requests:
                 self._put_request(request)
             for totals in batch.totals:
@@ -119,6 +122,7 @@ class MemoryStore(Store):
         self._totals = {
             key: totals for key, totals in self._totals.items() if self._is_kept(key, now - WINDOWS_KEPT_SECONDS)
         }
+        self._facts = {key: fact for key, fact in self._facts.items() if fact.last_at >= now - WINDOWS_KEPT_SECONDS}
         totals_bytes = sum(map(_totals_bytes, self._totals.values()))
         for rows, protected in deletions(self._max_bytes):
             if self._row_bytes + totals_bytes <= self._max_bytes:
@@ -225,6 +229,16 @@ class MemoryStore(Store):
         """The processes that have reported, newest report first."""
         with self._lock:
             return sorted(self._processes.values(), key=lambda process: process.seen_at, reverse=True)
+
+    def bulk_operations(self) -> list[BulkOperation]:
+        """Bulk operations of all processes, added up."""
+        with self._lock:
+            return added_facts(fact for fact in self._facts.values() if isinstance(fact, BulkOperation))
+
+    def row_signals(self) -> list[RowSignals]:
+        """What the signals of models said, of all processes, added up."""
+        with self._lock:
+            return added_facts(fact for fact in self._facts.values() if isinstance(fact, RowSignals))
 
     def clear(self) -> None:
         """Delete everything."""

@@ -10,9 +10,12 @@ from typing import Any, TypeVar
 
 from signal_monitor.database_records import (
     AlikeQueries,
+    BulkOperation,
     DatabaseWork,
     LongStatement,
     LongTransaction,
+    ModelArguments,
+    RowSignals,
     TableWork,
     TransactionUse,
 )
@@ -23,8 +26,21 @@ from signal_monitor.text import encodable
 R = TypeVar("R")
 Decoder = Callable[[Any], Any]
 
-DATABASE_TYPES = (AlikeQueries, TableWork, TransactionUse, DatabaseWork, LongStatement, LongTransaction)
+DATABASE_TYPES = (
+    ModelArguments,
+    BulkOperation,
+    RowSignals,
+    AlikeQueries,
+    TableWork,
+    TransactionUse,
+    DatabaseWork,
+    LongStatement,
+    LongTransaction,
+)
 RECORD_TYPES = (Frame, Failure, ReceiverCall, Dispatch, ReceiverSum, Request, RunningCall, Process, *DATABASE_TYPES)
+
+
+Fact = BulkOperation | RowSignals
 
 
 class DamagedError(Exception):
@@ -45,7 +61,7 @@ _encoder = json.JSONEncoder(
 )
 
 
-def encode(record: Dispatch | Request | Process) -> str:
+def encode(record: Dispatch | Request | Process | Fact) -> str:
     """The record as text."""
     return _encoder.encode(record)
 
@@ -108,8 +124,11 @@ _decoders: Mapping[type, Decoder] = {
         stack=_frames,
         skipped=_several(_text),
         failure=_failure,
+        arguments=_optional(_record(ModelArguments, update_fields=_optional(_several(_text)))),
     ),
     Request: _request,
+    BulkOperation: _record(BulkOperation, signals=_several(_text)),
+    RowSignals: _record(RowSignals),
     Process: _record(
         Process, running=_several(_record(RunningCall, stack=_frames)), running_requests=_several(_request)
     ),

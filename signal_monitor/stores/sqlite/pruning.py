@@ -38,6 +38,7 @@ def prune(connection: sqlite3.Connection, max_bytes: int, now: float) -> None:
 
 def _delete_old(connection: sqlite3.Connection, now: float) -> None:
     connection.execute(statements.DELETE_WINDOWS, (now - WINDOWS_KEPT_SECONDS,))
+    connection.execute("DELETE FROM facts WHERE last_at < ?", (now - WINDOWS_KEPT_SECONDS,))
     gone = connection.execute(statements.GONE_PROCESSES, (now - PROCESSES_KEPT_SECONDS,)).fetchall()
     connection.executemany("DELETE FROM totals WHERE process = ?", gone)
     connection.executemany("DELETE FROM processes WHERE id = ?", gone)

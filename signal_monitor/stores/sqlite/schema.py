@@ -48,11 +48,15 @@ CREATE TABLE totals (
 ) WITHOUT ROWID;
 CREATE INDEX totals_by_key ON totals (kind, key, "window");
 CREATE INDEX totals_by_process ON totals (process);
+CREATE TABLE facts (
+    process TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, last_at REAL NOT NULL, payload TEXT NOT NULL,
+    PRIMARY KEY (kind, process, key)
+) WITHOUT ROWID;
 CREATE TABLE processes (
     id TEXT PRIMARY KEY, seen_at REAL NOT NULL, ended INTEGER NOT NULL, payload TEXT NOT NULL
 ) WITHOUT ROWID;
 """
-TABLE_NAMES = ("state", "calls", "payloads", "dispatches", "requests", "totals", "processes")
+TABLE_NAMES = ("state", "calls", "payloads", "dispatches", "requests", "totals", "facts", "processes")
 TOTALS_FIELDS = [item.name for item in fields(Totals)]
 
 

@@ -35,6 +35,8 @@ PUT_PAYLOAD = "INSERT INTO payloads VALUES (?, ?)"
 PUT_CALL = "INSERT INTO calls VALUES (?, ?, ?, ?, ?)"
 PUT_REQUEST = "INSERT OR REPLACE INTO requests (id, path, started_at, duration_ns, payload) VALUES (?, ?, ?, ?, ?)"
 PUT_PROCESS = "INSERT OR REPLACE INTO processes VALUES (?, ?, ?, ?)"
+PUT_FACT = "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?)"
+FACTS = "SELECT payload FROM facts WHERE kind = ? ORDER BY process, key"
 # REPLACE would delete the row and its entry in the second index many times a minute.
 PUT_TOTALS = (
     f"INSERT INTO totals (process, {_NAMES}) "  # noqa: S608 - our own text

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from signal_monitor.database_records import TransactionEnd
+from signal_monitor.database_records import BulkOperation, RowSignals, TransactionEnd
 from signal_monitor.records import Amendment, Dispatch, Process, Request, SubjectKind
-from signal_monitor.stores.base import Batch, Store, Totals
+from signal_monitor.stores.base import Batch, Fact, Store, Totals, added_facts
 from signal_monitor.stores.filters import DispatchFilter
 from signal_monitor.stores.retention import DEFAULT_BYTES, amended, settled
 from signal_monitor.stores.sqlite import statements
@@ -133,6 +133,14 @@ class SqliteStore(Store):
         """The processes that have reported, newest report first."""
         return self._records(Process, statements.PROCESSES)
 
+    def bulk_operations(self) -> list[BulkOperation]:
+        """Bulk operations of all processes, added up."""
+        return added_facts(self._records(BulkOperation, statements.FACTS, (BulkOperation.__name__,)))
+
+    def row_signals(self) -> list[RowSignals]:
+        """What the signals of models said, of all processes, added up."""
+        return added_facts(self._records(RowSignals, statements.FACTS, (RowSignals.__name__,)))
+
     def clear(self) -> None:
         """Delete everything, for all processes that use the file."""
         self._change(_clear)
@@ -178,8 +186,13 @@ def _write(connection: sqlite3.Connection, batch: Batch, max_bytes: int) -> None
     connection.executemany(
         statements.PUT_TOTALS, (statements.totals_row(process_id, totals) for totals in batch.totals)
     )
+    connection.executemany(statements.PUT_FACT, (_fact_row(process_id, fact) for fact in batch.facts))
     add_up_ended(connection, process.seen_at)
     prune(connection, max_bytes, process.seen_at)
+
+
+def _fact_row(process_id: str, fact: Fact) -> tuple[object, ...]:
+    return process_id, type(fact).__name__, column(fact.key), fact.last_at, encode(fact)
 
 
 def _put_dispatches(connection: sqlite3.Connection, dispatches: Sequence[Dispatch]) -> None:

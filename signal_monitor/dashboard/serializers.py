@@ -10,7 +10,7 @@ from signal_monitor.dashboard.formatting import milliseconds
 from signal_monitor.dashboard.processes import Running
 from signal_monitor.dashboard.sources import Place
 from signal_monitor.dashboard.view_times import ViewTimes
-from signal_monitor.database_records import DatabaseWork, LongStatement, LongTransaction, WorkSum
+from signal_monitor.database_records import DatabaseWork, LockWait, LongStatement, LongTransaction, WorkSum
 from signal_monitor.records import Dispatch, Failure, Frame, Outside, ReceiverCall, ReceiverSum, Request
 from signal_monitor.stores.base import Totals
 
@@ -22,18 +22,8 @@ DISPATCH_FIELDS = (
     *("blocked_loop", "call_count", "calls_left_out", "skipped", "skipped_count"),
 )
 CALL_FIELDS = (
-    "receiver",
-    "index",
-    "outcome",
-    "severity",
-    "is_async",
-    "app",
-    "path",
-    "line",
-    "queries",
-    "span_id",
-    "mails",
-    "tasks",
+    *("receiver", "index", "outcome", "severity", "is_async", "app", "path", "line", "queries", "span_id"),
+    *("mails", "tasks"),
 )
 DATABASE_FIELDS = ("alias", "queries", "writes", "rows_written", "failed", "left_out")
 RUNNING_FIELDS = (
@@ -119,6 +109,16 @@ def long_statement_json(one: LongStatement) -> Json:
     return {**fields_json(one, names), "duration_ms": milliseconds(one.duration_ns)}
 
 
+def lock_wait_json(wait: LockWait) -> Json:
+    """A statement that may have waited for another request's lock."""
+    return {
+        **fields_json(wait, ("holder_id", "holder_name")),
+        "statement": long_statement_json(wait.statement),
+        "transaction": long_transaction_json(wait.holder),
+        "overlap_ms": milliseconds(wait.overlap_ns),
+    }
+
+
 def dispatch_json(dispatch: Dispatch) -> Json:
     """A dispatch with its receiver calls."""
     return {
@@ -132,6 +132,7 @@ def dispatch_json(dispatch: Dispatch) -> Json:
         "outside_receivers_ms": milliseconds(dispatch.outside_receivers_ns),
         "failure": failure_json(dispatch.failure),
         "database": work_json(dispatch.work),
+        "arguments": None if dispatch.arguments is None else asdict(dispatch.arguments),
         "calls": [call_json(call) for call in dispatch.calls],
     }
 

@@ -10,11 +10,17 @@ from signal_monitor.conf import get_config
 from signal_monitor.dashboard.fields import MAX_TEXT_LENGTH, PageForm
 from signal_monitor.dashboard.pages.base import LIST_ROWS, Context, NotStored, Page, Params
 from signal_monitor.dashboard.processes import RunningRequest, processes, running_requests
-from signal_monitor.dashboard.serializers import Json, dispatch_json, receiver_sum_json, request_json
+from signal_monitor.dashboard.serializers import Json, dispatch_json, lock_wait_json, receiver_sum_json, request_json
 from signal_monitor.dashboard.verdicts import judge_request
 from signal_monitor.dashboard.waterfall import request_waterfall
+from signal_monitor.database.locks import lock_waits
+from signal_monitor.database_records import LockWait
+from signal_monitor.records import Request
 from signal_monitor.stores.base import Store
 from signal_monitor.stores.filters import DispatchFilter
+
+MAX_HOLDERS = 200
+"""Requests that are looked at for one that held a lock."""
 
 
 class RequestForm(PageForm):
@@ -46,6 +52,7 @@ class RequestPage(Page):
             "gone": found.gone,
             "dispatches": shown,
             "waterfall": request_waterfall(record, shown),
+            "waits": waits_of(store, record),
             "verdict": judge_request(record, get_config().request_slow_ns),
         }
 
@@ -59,7 +66,16 @@ class RequestPage(Page):
             "dispatches_shown": len(dispatches),
             "dispatches_left_out": max(0, record.dispatch_count - len(dispatches)),
             "dispatches": dispatches,
+            "waits": [lock_wait_json(wait) for wait in context["waits"]],
         }
+
+
+def waits_of(store: Store, record: Request) -> list[LockWait]:
+    """The statements of a request that may have waited for another one's lock."""
+    if not record.statements:
+        return []
+    ended_at = record.started_at + record.duration_ns / 1e9
+    return lock_waits(record, store.requests(MAX_HOLDERS, before=ended_at))
 
 
 def find_request(store: Store, request_id: str) -> RunningRequest | None:

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from asgiref.sync import markcoroutinefunction
 from django.db import connection
-from django.db import connection
 from django.dispatch import Signal
 
 from signal_monitor import instrument, uninstrument

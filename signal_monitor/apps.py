@@ -77,9 +77,13 @@ def build(config: Config) -> pipeline.Pipeline:
     """The pipeline with its observers, in their order."""
     process = ThisProcess()
     converter = RecordConverter(process, installed_apps())
-    totals = TotalsObserver()
-    requests = Requests(process, config.request_slow_ns, config.SAMPLE_PER_SECOND, totals)
-    stored = (totals, History(config.SAMPLE_PER_SECOND), requests, DatabaseObserver(converter))
+    requests = Requests(process, config.request_slow_ns, config.SAMPLE_PER_SECOND)
+    stored = (
+        TotalsObserver(config.request_slow_ns),
+        History(config.SAMPLE_PER_SECOND),
+        requests,
+        DatabaseObserver(converter),
+    )
     writer = StoreWriter(process, get_store(), stored, partial(running_calls, converter), requests.running)
     exporting = telemetry.start(config, installed_apps(), process)
     return pipeline.Pipeline(converter, [*stored, *exporting, CallSampler(converter), writer])

@@ -13,6 +13,7 @@ from django.core.checks import CheckMessage, register
 
 from signal_monitor import access_rule
 from signal_monitor.conf import get_config
+from signal_monitor.instrumentation.install import unobserved
 from signal_monitor.mounts import includes_pages
 from signal_monitor.problem import TAG, Problem
 from signal_monitor.server_checks import (
@@ -123,6 +124,12 @@ NO_STAFF = Problem(
     "{reason}, so without SIGNAL_MONITOR['ACCESS'] nobody may see the pages.",
     SET_ACCESS,
 )
+UNOBSERVED_METHOD = Problem(
+    "I002",
+    "The calls of receivers in {method}() are not observed: {reason}.",
+    "Take the receivers from self._live_receivers(sender), in a plain method or coroutine function. Until then, their "
+    "time counts as the method's own.",
+)
 PROBLEMS = (
     APP_ORDER,
     NO_DAPHNE,
@@ -144,6 +151,7 @@ PROBLEMS = (
     OPEN_TO_LOCAL_CLIENTS,
     TIMING_FOR_EVERYBODY,
     NO_STAFF,
+    UNOBSERVED_METHOD,
 )
 
 
@@ -229,6 +237,12 @@ def check_middleware() -> Iterator[CheckMessage]:
         yield MIDDLEWARE_ORDER.message(outer=outer[0])
 
 
+def check_send_methods() -> Iterator[CheckMessage]:
+    """Check that the send methods of subclasses of Signal can be observed."""
+    for method in unobserved():
+        yield UNOBSERVED_METHOD.message(method=method.name, reason=method.reason)
+
+
 def check_store() -> Iterator[CheckMessage]:
     """Check that the store can be read and written."""
     try:
@@ -279,6 +293,7 @@ CHECKS: tuple[Callable[[], Iterator[CheckMessage]], ...] = (
     check_access,
     check_staff,
     check_middleware,
+    check_send_methods,
     check_store,
     check_store_is_shared,
     check_urls,

@@ -17,6 +17,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.core.signals import got_request_exception, request_finished, request_started
 from django.http import HttpRequest, HttpResponseBase
+from django.urls import ResolverMatch
 from opentelemetry import trace
 
 from .conf import get_config
@@ -172,7 +173,16 @@ def _view_resolved(request: HttpRequest, origin: Origin | None) -> None:
         Presence.serves_pages = True
         remember_urlconf(urlconf)
     else:
+        _name_view(origin, match)
         origin.release(record_queue.append)
+
+
+def _name_view(origin: RequestOrigin, match: ResolverMatch | None) -> None:
+    """Note the view: now, as a request may end without a response."""
+    if match is not None:
+        if not _keeps_paths():
+            origin.path = cleaned(f"/{match.route}", MAX_LINE)
+        origin.view = cleaned(str(match.view_name or match._func_path))  # noqa: SLF001
 
 
 def _keeps_paths() -> bool:
@@ -204,10 +214,6 @@ def _answered(request: HttpRequest, response: HttpResponseBase, origin: RequestO
         return
     origin.end()
     origin.status = response.status_code
-    if request.resolver_match is not None:
-        if not _keeps_paths():
-            origin.path = cleaned(f"/{request.resolver_match.route}", MAX_LINE)
-        origin.view = cleaned(str(request.resolver_match.view_name or request.resolver_match._func_path))  # noqa: SLF001
     config = get_config()
     slow = config.request_slow_ns is not None and origin.duration_ns >= config.request_slow_ns
     timing = _wants_timing(request, enabled=config.SERVER_TIMING)
@@ -325,6 +331,8 @@ def _opened(*, framed: bool, pending: bool = False) -> RequestOrigin:
         # A request without a response is still being processed, and its view makes this one; any other was left over.
         if not around.claimed or around.ended:
             origin.before = around.before
+            if around.claimed:
+                _deliver(around)
     return origin
 
 
@@ -344,13 +352,19 @@ def close_request() -> None:
     if not isinstance(origin, RequestOrigin):
         return
     end_origin(origin)
-    origin.closed = True
-    if origin.ignored:
-        return
     origin.release(_unclaimed)
     if origin.claimed:
+        _deliver(origin)
+    origin.closed = True
+    if not origin.ignored:
+        work_for_worker()
+
+
+def _deliver(origin: RequestOrigin) -> None:
+    """Hand a request that has ended to the worker, once; its ``request_finished`` may never come."""
+    if not origin.closed and not origin.ignored:
+        origin.closed = True
         record_queue.append(origin)
-    work_for_worker()
 
 
 def hook_requests() -> None:

@@ -21,21 +21,29 @@ from signal_monitor.database_records import (
     added_work,
 )
 
+from .tracing import Tracing
+
 Method = Literal["send", "send_robust", "asend", "asend_robust"]
 Outcome = Literal["ok", "raised", "swallowed", "cancelled", "late", "not_run"]
 Severity = Literal["normal", "slow", "critical"]
 OriginKind = Literal["request", "task", "command"]
-SubjectKind = Literal["receiver", "signal", "sender", "view"]
+SubjectKind = Literal["receiver", "signal", "sender", "view", "task"]
 Outside = Literal["thread", "event loop", "send method", "log handlers"]
 """What a dispatch waits for, or does itself, while none of its receivers runs."""
 
+Wait = Literal[
+    "a lock", "a condition", "an event", "a barrier", "a semaphore", "a thread", "a queue", "a future", "sleep",
+    "a socket", "a subprocess", "the database",
+]  # fmt: skip
+"""What a receiver waits for; "sleep" is the end of a pause that it makes."""
 WAITING: tuple[Outside, ...] = ("thread", "event loop")
 """What of that is waiting: for a thread of ``sync_to_async``, or for the event loop to go on."""
 METHODS: tuple[Method, ...] = get_args(Method)
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 NO_VIEW = "(no view)"
-"""The view of requests that were answered before one was found, or for which there is none."""
+"""What stands for the view of a request that reached none."""
+HTTP_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY"})
 CANCELLATIONS = ("asyncio.exceptions.CancelledError", "GeneratorExit")
 # The outcome of a dispatch is the first of these that one of its receiver calls has.
 WORST_FIRST: tuple[Outcome, ...] = ("raised", "swallowed", "cancelled", "not_run", "late", "ok")
@@ -81,7 +89,8 @@ class ReceiverCall:
     dispatches that it sent; ``databases`` has them by alias, with the open transactions, and ``mails`` and ``tasks``
     are how many it sent and queued. All of these are None or empty if database work was not observed. ``slow_stack``
     is its stack, outermost frame first, ``slow_seen_ns`` after its start, when it had run beyond its limit;
-    ``slow_line`` is the innermost frame of the project's own code in it.
+    ``slow_line`` is the innermost frame of the project's own code in it. ``slow_wait`` is what it waited for there,
+    where two stacks in a row show it.
     """
 
     receiver: str
@@ -103,6 +112,7 @@ class ReceiverCall:
     slow_line: Frame | None = None
     slow_stack: tuple[Frame, ...] = ()
     slow_seen_ns: int | None = None
+    slow_wait: Wait | None = None
     databases: tuple[DatabaseWork, ...] = ()
     mails: int | None = None
     tasks: int | None = None
@@ -135,8 +145,9 @@ class Dispatch:
     its process. Of a dispatch with very many receiver calls, ``calls_left_out`` are not stored. ``blocked_loop`` is
     True if a plain send blocked a running event loop. ``trace_id`` and ``span_id`` are lower-case hexadecimal, as
     OpenTelemetry prints them. ``skipped`` are the names of receivers that a send method of a subclass has not called,
-    the first of ``skipped_count``. ``arguments`` is what a signal of Django's models said of its row; None for other
-    signals, and if database work was not observed.
+    the first of ``skipped_count``. ``sent_by`` says what of the parent dispatch sent this one, if no receiver: its send
+    method, or a log handler to which it told a failure. ``arguments`` is what a signal of Django's models said of its
+    row; None for other signals, and if database work was not observed.
     """
 
     id: str
@@ -168,6 +179,7 @@ class Dispatch:
     outside: dict[Outside, int] = field(default_factory=dict)
     nested_outside: dict[Outside, int] = field(default_factory=dict)
     nested_ns: int = 0
+    sent_by: Outside | None = None
     arguments: ModelArguments | None = None
 
     @property
@@ -237,6 +249,19 @@ class Dispatch:
 def waiting_ns(outside: Mapping[Outside, int]) -> int:
     """What of the time outside receivers is waiting."""
     return sum(outside.get(kind, 0) for kind in WAITING)
+
+
+def has_failed(status: int | None, failure: str | None) -> bool:
+    """Whether a request with this status, and an exception of this type, has failed."""
+    return status >= 500 if status is not None else failure is not None and failure not in CANCELLATIONS
+
+
+def view_key(method: str, view: str | None) -> str:
+    """The name under which the requests of a view are added up: its method and its name ("GET shop:cart").
+
+    A client may send any method; all that HTTP does not know are one.
+    """
+    return f"{method if method in HTTP_METHODS else '(other)'} {view or NO_VIEW}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +358,8 @@ class Request:
     and took ``after_ns`` more. ``receivers`` has the most own time first; ``receivers_left_out`` are not in it.
     ``summed_count`` is how many dispatches the sums cover: those of a request with too many cover the last ones.
     ``failure`` is the exception for which Django answered with a status of 500, or that ended the request without a
-    response. ``view`` is the name of the view or its function. ``span_id`` is None if the trace was not sampled.
+    response. ``view`` is the name of the view or its function. ``span_id`` is None if the trace was not sampled,
+    ``worst_span_id`` is that of the receiver call that failed, or had the most own time, among those that have a span.
     ``running`` requests have not ended: the numbers are those so far. ``databases`` is the database work until the
     response, in receivers or not, by alias; with it, ``mails`` and ``tasks`` are how many were sent and queued.
     ``transactions`` are those that had written and lasted at least 50 ms from the first write on, and ``statements``
@@ -364,6 +390,7 @@ class Request:
     receivers_left_out: int = 0
     failure: Failure | None = None
     running: bool = False
+    worst_span_id: str | None = None
     databases: tuple[DatabaseWork, ...] = ()
     mails: int | None = None
     tasks: int | None = None
@@ -377,8 +404,8 @@ class Request:
 
     @property
     def view_key(self) -> str:
-        """What the totals of its view are kept under: its method and the name of its view."""
-        return f"{self.method} {self.view or NO_VIEW}"
+        """The name under which it is added up with the others of its view."""
+        return view_key(self.method, self.view)
 
     @property
     def receivers_ns(self) -> int:
@@ -407,9 +434,7 @@ class Request:
     @property
     def failed(self) -> bool:
         """Whether it was answered with an error of the server, or not at all; one that was cancelled has not failed."""
-        if self.status is not None:
-            return self.status >= 500
-        return self.failure is not None and not self.cancelled
+        return has_failed(self.status, self.failure.type if self.failure is not None else None)
 
     @property
     def cancelled(self) -> bool:
@@ -451,7 +476,7 @@ class Process:
     without receivers by signal, ``errors`` the monitor's own errors. ``mode`` is how sends are observed: "with plans",
     "without plans" or "off". ``ended_at`` is None while the process runs, and if it was killed. ``count`` is how many
     processes this one stands for: those that ended long ago are added up. ``serves`` says whether it has worked for a
-    request or a task: a server or a worker, and no command that runs once.
+    request or a task: a server or a worker, and no command that runs once. ``tracing`` is what becomes of its spans.
     """
 
     id: str
@@ -474,3 +499,4 @@ class Process:
     count: int = 1
     running_requests: tuple[Request, ...] = ()
     serves: bool = False
+    tracing: Tracing = field(default_factory=Tracing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 
@@ -53,6 +54,16 @@ def test_relative_links_name_files_and_headings(page: Path) -> None:
     links = re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]+))?\)", page.read_text(encoding="utf-8"))
     targets = [((page.parent / file) if file else page, heading) for file, heading in links]
     assert [target for target, heading in targets if not target.is_file() or heading not in headings_of(target)] == []
+
+
+def test_pinned_packages_are_those_that_are_tested() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    tested = [item for item in project["dependency-groups"]["demo"] if isinstance(item, str) and "==" in item]
+    (line,) = re.findall(r"^pip install .*==.*$", (DOCS / "opentelemetry.md").read_text(encoding="utf-8"), re.MULTILINE)
+    pinned = {name: version for name, _, version in (item.partition("==") for item in line.split()) if version}
+    assert set(pinned.values()) == {item.partition("==")[2] for item in tested}
+    packages = ("distro", "instrumentation-django", "instrumentation-asgi", "exporter-prometheus")
+    assert pinned.keys() == {f"opentelemetry-{name}" for name in packages}
 
 
 def headings_of(page: Path) -> set[str]:

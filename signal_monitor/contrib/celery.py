@@ -2,24 +2,49 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+from celery.exceptions import Retry
 from celery.signals import task_postrun, task_prerun
 
 from signal_monitor.errors import guarded
-from signal_monitor.instrumentation.current import Origin, begin_origin, current_origin, end_origin
+from signal_monitor.instrumentation.current import begin_origin, current_origin, end_origin
+from signal_monitor.instrumentation.record_queue import record_queue
+from signal_monitor.pipeline.request_origin import TimedOrigin
+from signal_monitor.text import cleaned
 
 UID = "signal_monitor"
 
 
-class TaskOrigin(Origin):
+FAILURE = "FAILURE"
+"""Celery's state of a task that has raised and is not tried again."""
+
+
+RETRY = "RETRY"
+
+
+class TaskOrigin(TimedOrigin):
     """A Celery task that is running."""
 
-    __slots__ = ("task_id",)
+    __slots__ = ("name", "state", "task_id")
+    subject = "task"
 
     def __init__(self, name: str, task_id: str) -> None:
         super().__init__("task", f"{name}[{task_id[:8]}]")
+        self.name = cleaned(name)
         self.task_id = task_id
+        self.state: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The name of the task."""
+        return self.name
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has raised, and is not tried again."""
+        return self.state == FAILURE
 
 
 @guarded("the start of a task", None)
@@ -28,10 +53,15 @@ def _begin(task_id: str, task: Any, **_kwargs: object) -> None:  # noqa: ANN401 
 
 
 @guarded("the end of a task", None)
-def _end(task_id: str, **_kwargs: object) -> None:
+def _end(task_id: str, state: str | None = None, **_kwargs: object) -> None:
     origin = current_origin()
     if isinstance(origin, TaskOrigin) and origin.task_id == task_id:
+        # Where a task runs at once and its exception goes to the caller, there is no state.
+        origin.state = state or (RETRY if isinstance(sys.exception(), Retry) else FAILURE)
+        origin.end()
         end_origin(origin)
+        origin.closed = True
+        record_queue.append(origin)
 
 
 def connect() -> None:

@@ -17,13 +17,14 @@ from signal_monitor.stores.base import Totals
 Json = dict[str, Any]
 
 DISPATCH_FIELDS = (
-    *("id", "root_id", "parent_id", "depth", "signal", "sender", "method", "started_at", "outcome", "severity"),
+    *("id", "root_id", "parent_id", "parent_index", "sent_by", "depth"),
+    *("signal", "sender", "method", "started_at", "outcome", "severity"),
     *("failed", "process", "thread", "origin_kind", "origin_id", "trace_id", "span_id", "in_transaction"),
     *("blocked_loop", "call_count", "calls_left_out", "skipped", "skipped_count"),
 )
 CALL_FIELDS = (
     *("receiver", "index", "outcome", "severity", "is_async", "app", "path", "line", "queries", "span_id"),
-    *("mails", "tasks"),
+    *("mails", "tasks", "slow_wait"),
 )
 DATABASE_FIELDS = ("alias", "queries", "writes", "rows_written", "failed", "left_out")
 RUNNING_FIELDS = (
@@ -32,8 +33,8 @@ RUNNING_FIELDS = (
 )
 REQUEST_FIELDS = (
     *("id", "method", "path", "view", "status", "started_at", "dispatch_count", "receiver_count", "failed_count"),
-    *("slow_count", "process", "trace_id", "span_id", "receivers_share", "failed", "running", "after_count"),
-    *("after_receivers", "summed_count", "receivers_left_out", "mails", "tasks"),
+    *("slow_count", "process", "trace_id", "span_id", "worst_span_id", "receivers_share", "failed", "running"),
+    *("after_count", "after_receivers", "summed_count", "receivers_left_out", "mails", "tasks"),
 )
 TOTALS_FIELDS = (
     *("count", "failures", "slow", "blocking", "not_run", "app", "path", "line", "last_at"),
@@ -173,6 +174,35 @@ def view_json(row: ViewTimes) -> Json:
         "p95_ms": milliseconds(row.totals.p95_ns) if row.totals and row.totals.has_p95 else None,
         "max_ms": milliseconds(row.totals.max_ns) if row.totals else None,
         "slow_because_of": row.named_receiver if row.is_guilty else None,
+        **(_divided_json(row.totals) if row.totals else {}),
+        "last_failed_request": row.totals.last_failure_dispatch if row.totals else None,
+    }
+
+
+def task_json(row: Totals) -> Json:
+    """The runs of one task."""
+    return {
+        "task": row.key,
+        "count": row.count,
+        "failed": row.failures,
+        "total_ms": milliseconds(row.total_ns),
+        "receivers_ms": milliseconds(row.receivers_ns),
+        "waiting_ms": milliseconds(row.waiting_ns),
+        "receivers_share": row.receivers_share,
+        "p50_ms": milliseconds(row.p50_ns),
+        "p95_ms": milliseconds(row.p95_ns) if row.has_p95 else None,
+        "max_ms": milliseconds(row.max_ns),
+        **_divided_json(row),
+    }
+
+
+def _divided_json(row: Totals) -> Json:
+    """What else the time of requests or tasks was, besides receivers and waiting; and their last failure."""
+    return {
+        "outside_signals_ms": milliseconds(row.self_ns),
+        "other_ms": milliseconds(row.other_ns),
+        "last_failure": row.last_failure,
+        "last_failed_at": row.last_failure_at,
     }
 
 

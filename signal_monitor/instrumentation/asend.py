@@ -6,16 +6,17 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import starmap
+from types import CoroutineType
 from typing import Any, cast
 
 from asgiref.sync import sync_to_async
 from django.dispatch import dispatcher
 
-from .async_calls import observe, release
-from .current import Call, ExecutionState, Origin, Record, current_state, enter_state, leave_state
+from .async_calls import observe, release, steps
+from .current import Call, ExecutionState, LogHandlers, Origin, Record, current_state, enter_state, leave_state
 from .django_versions import ASYNC_AFTER_SYNC, run_parallel
 from .info import DispatchInfo
-from .plans import ObservedSignal, find_info, note_receiver
+from .plans import UNOBSERVED, ObservedSignal, find_info, note_receiver
 from .record import add_concurrent_call, begin_call, end_call, info_of, outer_of, spans_of
 from .recorder import begin, count_orphan, end, end_call_failed, end_call_ok, fail, fail_before_await
 
@@ -167,12 +168,13 @@ def send_robust_group(
                 response = receiver(signal=signal, sender=sender, **named)
             except BaseException as error:
                 end_call_failed(call, error)
-                state.top = root
+                state.top = LogHandlers(record, index, root)
                 if spans is not None:
                     spans.leave_call(entered)
                 if not issubclass(type(error), Exception):
                     raise
                 signal._log_robust_failure(receiver, cast("Exception", error))
+                state.top = root
                 responses.append((receiver, error))
             else:
                 end_call_ok(call)
@@ -246,6 +248,8 @@ def call_async_receiver(
             release(ours)
         raise
     if ASYNC_AFTER_SYNC:
+        if type(awaitable) is CoroutineType and info_of(record) is not UNOBSERVED:
+            return steps(awaitable, Call(record, index, outer_of(record)), origin)
         return observe(awaitable, Call(record, index, outer_of(record)), origin, for_task=False)
     if id(awaitable) in observed:
         begin_call(record, index)
@@ -270,7 +274,12 @@ async def call_async_receiver_robustly(
         response = await observe(awaitable, Call(record, index, outer_of(record)), origin, for_task=False)
     except Exception as err:  # noqa: BLE001 - Django's own
         fail_before_await(record, index, err)
-        signal._log_robust_failure(receiver, err)
+        state = current_state()
+        before, state.top = state.top, LogHandlers(record, index, outer_of(record))
+        try:
+            signal._log_robust_failure(receiver, err)
+        finally:
+            state.top = before
         return err
     return response
 

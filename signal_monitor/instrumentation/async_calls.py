@@ -19,7 +19,7 @@ from signal_monitor.errors import note_in_send
 from .current import Call, ExecutionState, Origin, enter_state, get_state, leave_state, running_states
 from .frames_as_django import hidden_from_stacklevel
 from .plans import UNOBSERVED
-from .record import begin_call, info_of, spans_of
+from .record import begin_call, end_call, info_of, spans_of
 from .recorder import end_call_failed, end_call_ok, fail_before_await
 
 
@@ -70,8 +70,9 @@ async def _await(awaitable: Awaitable[Any]) -> Any:
 @types.coroutine
 def steps(coroutine: Any, call: Call, origin: Origin | None) -> Generator[Any, Any, Any]:
     """Run a receiver's coroutine, with its call as the current one whenever it runs; for ``await`` only."""
-    spans, left = spans_of(call.record), None
-    begin_call(call.record, call.index)
+    record, index = call.record, call.index
+    spans, left = spans_of(record), None
+    begin_call(record, index)
     if getattr(coroutine, "cr_await", None) is not None:
         error = RuntimeError("coroutine is being awaited already")  # as await raises it
         end_call_failed(call, error)
@@ -83,11 +84,12 @@ def steps(coroutine: Any, call: Call, origin: Origin | None) -> Generator[Any, A
     try:
         while True:
             token = enter_state(state)
-            outer = spans.resume(call.index, left) if spans is not None else None
+            outer = spans.resume(index, left) if spans is not None else None
             try:
                 awaited = step(argument)
             except StopIteration as stop:
-                end_call_ok(call)
+                if spans is not None or not end_call(record, index):
+                    end_call_ok(call)
                 return stop.value
             except BaseException as error:
                 end_call_failed(call, error)

@@ -9,24 +9,40 @@ import asyncio
 import os
 import pathlib
 import sys
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from time import monotonic
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 from signal_monitor import names
 from signal_monitor.records import Outcome
+from signal_monitor.scrubbing import MAX_RAW
 
 from .hooks import hooks
 from .info import DispatchInfo, Lines, RawFailure
 
 MAX_FRAMES = 30
 MAX_PATHS = 5_000
-_our_paths: dict[str, bool] = {}
 our_codes: dict[int, CodeType] = {}
 """The code of our functions whose frames look like Django's, by its ``id``; to hash a code object takes 3 us."""
 PACKAGE = f"{pathlib.Path(__file__).parents[1]}{os.sep}"
 CAPTURE_AGAIN_SECONDS = 0.05
+MAX_CLASSES = 1_000
+
+
+class _OurPaths(dict[str, bool]):
+    """Whether files are the monitor's own, by their path."""
+
+    def __missing__(self, path: str) -> bool:
+        if len(self) >= MAX_PATHS:
+            self.clear()
+        is_ours = self[path] = path.startswith(PACKAGE)
+        return is_ours
+
+
+_our_paths = _OurPaths()
+_class_names: dict[int, tuple[Callable[[], object], str]] = {}
 
 
 class DispatchDetails:
@@ -79,12 +95,33 @@ def may_capture_failed(info: DispatchInfo) -> bool:
 
 _traceback_of = BaseException.__dict__["__traceback__"].__get__
 """The traceback of an exception, whatever its class makes of its attributes."""
+_arguments_of = BaseException.__dict__["args"].__get__
 
 
 def failure_of(error: BaseException) -> RawFailure:
     """What is kept of an exception."""
-    message = names.error_message(error) if hooks.keeps_messages else None
-    return RawFailure(names.class_name(type(error)), message, traceback_lines(_traceback_of(error)))
+    kind = type(error)
+    known = _class_names.get(id(kind))
+    name = known[1] if known is not None and known[0]() is kind else _learn_class_name(kind)
+    message = _message_of(error) if hooks.keeps_messages else None
+    return RawFailure(name, message, traceback_lines(_traceback_of(error)))
+
+
+def _learn_class_name(kind: type[BaseException]) -> str:
+    name = names.class_name(kind)
+    if len(_class_names) >= MAX_CLASSES:
+        _class_names.clear()
+    _class_names[id(kind)] = weakref.ref(kind), name
+    return name
+
+
+def _message_of(error: BaseException) -> str | None:
+    """The message; that of most exceptions needs no cleaning."""
+    arguments = _arguments_of(error)
+    text = arguments[0] if len(arguments) == 1 else None
+    if type(text) is str and len(text) <= MAX_RAW and text.isascii() and text.isprintable():
+        return text
+    return names.error_message(error)
 
 
 def traceback_lines(traceback: TracebackType | None) -> Lines:
@@ -92,7 +129,7 @@ def traceback_lines(traceback: TracebackType | None) -> Lines:
     lines: list[tuple[CodeType, int]] = []
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        if not _is_ours(code):
+        if not (id(code) in our_codes or _our_paths[code.co_filename]):
             lines.append((code, traceback.tb_lineno))
         traceback = traceback.tb_next
     return tuple(lines[-MAX_FRAMES:])
@@ -102,8 +139,9 @@ def stack_lines(frame: FrameType | None) -> Lines:
     """The lines of a stack, outermost first, without the monitor's own; the innermost MAX_FRAMES of them."""
     lines: list[tuple[CodeType, int]] = []
     while frame is not None and len(lines) < MAX_FRAMES:
-        if not _is_ours(frame.f_code):
-            lines.append((frame.f_code, frame.f_lineno))
+        code = frame.f_code
+        if not (id(code) in our_codes or _our_paths[code.co_filename]):
+            lines.append((code, frame.f_lineno))
         frame = frame.f_back
     return tuple(reversed(lines))
 
@@ -111,15 +149,3 @@ def stack_lines(frame: FrameType | None) -> Lines:
 def caller_lines() -> Lines:
     """The lines that led to the caller of this function."""
     return stack_lines(sys._getframe(1))  # noqa: SLF001 - the documented way to a frame
-
-
-def _is_ours(code: CodeType) -> bool:
-    if id(code) in our_codes:
-        return True
-    path = code.co_filename
-    known = _our_paths.get(path)
-    if known is None:
-        if len(_our_paths) >= MAX_PATHS:
-            _our_paths.clear()
-        known = _our_paths[path] = path.startswith(PACKAGE)
-    return known

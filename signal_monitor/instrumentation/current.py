@@ -61,6 +61,12 @@ class Call:
         self.coroutine: Coroutine[Any, Any, Any] | None = None
 
 
+class LogHandlers(Call):
+    """Where a robust send logs that a receiver call has failed: what log handlers send is no receiver's."""
+
+    __slots__ = ()
+
+
 Place = Root | Call | Record
 """Where a dispatch begins: in no receiver call, in one of these, or in the sequential call that a record is at."""
 
@@ -209,8 +215,7 @@ class Origin:
         if self.closed:
             return True
         self.dispatch_count += 1
-        if self.kind == "request":  # nobody adds up the records of the others
-            self.records.append(record)
+        self.records.append(record)
         if self.pending is None:
             return True
         self.pending.append(record)

@@ -1,9 +1,10 @@
 """Send methods that are not Django's: a subclass's own, or those of another tool that has replaced Django's.
 
-The methods of a subclass whose names begin with ``send`` or ``asend`` are observed, and other public ones that ask for
-``_live_receivers`` themselves. A method that ends in a send method of Django's is recorded there, and the worker drops
-its own record. Any other is recorded as a whole. Where it takes its receivers from ``_live_receivers``, it is handed
-stand-ins for as long as it runs, so that each call is timed, and the receivers come back in what it returns.
+The methods of a subclass whose names begin with ``send`` or ``asend`` are observed, and other public ones that reach
+``_live_receivers`` or a send method (``method_search``). A method that calls a send method of Django's is recorded
+there, and the worker adds its own time to that dispatch. Any other is recorded as a whole. Where it takes its receivers
+from ``_live_receivers``, it is handed stand-ins for as long as it runs, so that each call is timed, and the receivers
+come back in what it returns.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
-from django.dispatch import Signal, dispatcher
+from django.dispatch import Signal
 
 from signal_monitor import names
 from signal_monitor.errors import guarded
@@ -28,21 +29,24 @@ from .capture import our_codes
 from .current import (
     Call,
     ExecutionState,
+    Place,
     Record,
+    Root,
     current_state,
     enter_state,
     get_state,
     leave_state,
     running_states,
 )
-from .django_versions import is_djangos
 from .frames_as_django import hidden_from_stacklevel
 from .hooks import hooks
 from .info import DispatchInfo, SignalInfo, attached_info
+from .method_search import is_named_send
 from .record import (
     add_concurrent_call,
     begin_call,
     details_of,
+    end_dispatch,
     ended_sequential_calls,
     has_any_call,
     has_begun,
@@ -149,7 +153,7 @@ def _add_receiver(record: Record, receiver: object, *, is_async: bool) -> int:
 def observed_method(original: FunctionType, name: str) -> Callable[..., Any]:
     """The send method of a class, with the observation around it."""
     method = next((method for method in reversed(METHODS) if name.startswith(method)), METHODS[0])
-    named_send = _is_named_send(name)
+    named_send = is_named_send(name)
     if inspect.iscoroutinefunction(original):
 
         @functools.wraps(original)
@@ -217,16 +221,24 @@ def _leave(
         fail(record, error, ended_sequential_calls(record))
     else:
         _mark_swallowed(record)
-    if is_deferred or not isinstance(info, CustomInfo):
-        return  # what is awaited or iterated later records itself
-    if not info.named_send and error is None and not has_any_call(record):
-        return  # it only looks at the receivers
+    if not isinstance(info, CustomInfo):
+        return
+    if is_deferred or not _is_dispatch(record, info, error):
+        end_dispatch(record)  # what it has sent waits for that
+    else:
+        end(record, current_state())
+
+
+def _is_dispatch(record: Record, info: CustomInfo, error: BaseException | None) -> bool:
+    """Whether a custom send is recorded; a deferred one is not: what is awaited or iterated later records itself."""
+    if not info.named_send and not has_any_call(record) and (error is None or not info.asked):
+        return False  # it only looks at the receivers
     if info.receivers or error is not None:
-        end(record, current_state())
-    elif info.asked:
+        return True
+    if info.asked:
         info.signal.orphans += 1
-    elif info.signal.orphan_count() == info.orphans_before:  # otherwise Django's own method has found no receiver
-        end(record, current_state())
+        return False
+    return info.signal.orphan_count() == info.orphans_before  # otherwise Django's own method has found no receiver
 
 
 def _mark_swallowed(record: Record) -> None:
@@ -253,11 +265,13 @@ def observed_live_receivers(cls: type[Signal]) -> Callable[..., Any]:
 
 def _custom_record(signal: Signal) -> Record | None:
     """The record of the custom send method that this thread or task is in, if it is one of this signal's."""
-    place = get_state().top
+    place: Place | None = get_state().top
+    while isinstance(place, Root):  # a thread that the method has started
+        place = place.outer
     if not isinstance(place, list):
         return None
     info = info_of(place)
-    return place if isinstance(info, CustomInfo) and info.signal.ref() is signal else None
+    return place if isinstance(info, CustomInfo) and info.signal.ref() is signal and not has_ended(place) else None
 
 
 def _caller() -> CodeType:
@@ -317,52 +331,6 @@ def _whole(item: Any) -> Any:  # noqa: ANN401
     if type(item) is tuple and ReceiverProxy in map(type, item):
         return tuple(part.__wrapped__ if type(part) is ReceiverProxy else part for part in item)
     return item
-
-
-def methods_of(cls: type[Signal]) -> dict[str, FunctionType]:
-    """The send methods that a class has of its own, or of a mixin, and that are neither Django's nor ours, by name.
-
-    A class method, a static method or a callable object is left as it is: what it sends is recorded where it is sent.
-    """
-    return {name: method for name in _send_names(cls) if (method := _own(cls, name)) is not None}
-
-
-def _send_names(cls: type[Signal]) -> list[str]:
-    found: dict[str, None] = dict.fromkeys(METHODS)
-    for base in cls.__mro__:
-        if base is not dispatcher.Signal:
-            found.update(dict.fromkeys(name for name, method in base.__dict__.items() if _sends(name, method)))
-    return list(found)
-
-
-def _sends(name: str, method: object) -> bool:
-    """Whether a method is a send method: by its name, or as a public one that asks for the live receivers."""
-    if _is_named_send(name):
-        return True
-    if name.startswith("_") or hasattr(dispatcher.Signal, name) or type(method) is not FunctionType:
-        return False
-    return "_live_receivers" in inspect.unwrap(method).__code__.co_names
-
-
-def _is_named_send(name: str) -> bool:
-    return name.startswith(("send", "asend"))
-
-
-def _own(cls: type[Signal], name: str) -> FunctionType | None:
-    """The method that a class would use, if no other kind of signal above it defines it."""
-    owner = next((base for base in cls.__mro__ if name in base.__dict__), None)
-    if owner is None or (owner is not cls and issubclass(owner, dispatcher.Signal)):
-        return None
-    method = owner.__dict__[name]
-    if type(method) is not FunctionType or is_djangos(method) or id(method.__code__) in our_codes:
-        return None
-    if not _UNOBSERVED_MARKS.isdisjoint(method.__dict__):
-        return None
-    return method
-
-
-_UNOBSERVED_MARKS = {"_signal_monitor", "mock"}
-"""Attributes of the functions that are left alone: our own, and the stand-ins of ``unittest.mock``."""
 
 
 def remember_custom(cls: type[Signal]) -> None:

@@ -59,8 +59,11 @@ class DispatchSpans(Protocol):
     def end(self, record: Record) -> None:
         """The dispatch has ended: end the spans that were started; from now on, no other is."""
 
-    def finalize(self, record: Record) -> None:
-        """The worker is about to deliver the record: decide which spans are exported."""
+    def finalize(self, record: Record, window: tuple[float, float] | None = None) -> None:
+        """The worker is about to deliver the record: decide which spans are exported.
+
+        ``window`` is when the send method began and ended that has made the dispatch, if it is not the record's own.
+        """
 
     def drop(self) -> bool:
         """Write no span for the dispatch; False where other code has asked for one already."""

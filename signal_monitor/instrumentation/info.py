@@ -72,17 +72,18 @@ class SignalInfo:
 class SignalState:
     """What a signal itself holds, as an attribute: a SignalInfo, a count of orphans, and its plans.
 
-    Nothing else may refer to it: its plans hold entries of ``Signal.receivers``, which keep the signal alive. Adding to
-    ``orphans`` runs no code in which CPython, up to the builds without its global lock, would let another thread in: no
-    count is lost.
+    ``plans`` and ``copied``, what they share, belong to ``signal_monitor.instrumentation.plans``. Adding to ``orphans``
+    runs no code in which CPython, up to the builds without its global lock, would let another thread in: no count is
+    lost.
     """
 
-    __slots__ = ("__weakref__", "info", "orphans", "plans")
+    __slots__ = ("__weakref__", "copied", "info", "orphans", "plans")
 
     def __init__(self, info: SignalInfo) -> None:
         self.info = info
         self.orphans = 0
         self.plans: dict[int, Any] = {}
+        self.copied: Any = None
 
     def __del__(self) -> None:
         self.info.orphans += self.orphans

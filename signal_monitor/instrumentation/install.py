@@ -8,6 +8,7 @@ import logging
 import sys
 from types import FunctionType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import django
 from django.dispatch import Signal
@@ -23,6 +24,7 @@ from .django_versions import is_djangos, knows_django
 from .frames_as_django import Part, in_djangos_place
 from .hooks import hooks
 from .info import ATTRIBUTE, detach_infos, note_creation
+from .method_search import Unobserved, methods_of, unobserved_methods
 from .plans import forget_plans
 from .redirect import Redirected, wrapped_djangos
 
@@ -52,6 +54,7 @@ OURS: dict[str, tuple[Part, ...]] = {
 }
 
 logger = logging.getLogger("signal_monitor")
+_unobserved: WeakKeyDictionary[type, list[Unobserved]] = WeakKeyDictionary()
 
 
 class Installed:
@@ -83,7 +86,7 @@ class Installed:
     def instrument(self, cls: type[Signal]) -> None:
         """Observe the send methods that a class defines."""
         self._classes.add(cls)
-        own = custom_send.methods_of(cls)
+        own = methods_of(cls)
         if cls is Signal:
             own = {name: method for name, method in own.items() if name not in self._redirected}
         for name, original in own.items():
@@ -166,6 +169,14 @@ def uninstrument() -> None:
 def is_instrumented() -> bool:
     """Whether dispatches are observed."""
     return hooks.enabled
+
+
+def unobserved() -> list[Unobserved]:
+    """The send methods of subclasses whose receiver calls are not observed."""
+    for cls in _subclasses(Signal):
+        if cls not in _unobserved:
+            _unobserved[cls] = unobserved_methods(cls)
+    return [method for methods in list(_unobserved.values()) for method in methods]
 
 
 def _subclasses(cls: type[Signal]) -> list[type[Signal]]:

@@ -1,8 +1,8 @@
 """Find the receivers of a dispatch and its DispatchInfo: from a plan where there is one, otherwise from Django.
 
-A plan keeps references to a signal's receivers for one class as sender. For a signal with ``use_caching`` it replaces
-the list in Django's own cache, so that Django drops it with every ``connect`` and ``disconnect``. For any other signal
-it is valid while ``receivers`` has the very same entries. Without a plan, Django's ``_live_receivers`` is called, and
+A plan has references of its own to a signal's receivers for one class as sender. For a signal with ``use_caching`` it
+replaces the list in Django's own cache, so that Django drops it with every ``connect`` and ``disconnect``. For any
+other signal it is valid while ``receivers`` equals a copy. Without a plan, Django's ``_live_receivers`` is called, and
 the DispatchInfo of the last dispatch is used again if the receivers are the same.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import is_
+from operator import call, is_
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -24,6 +24,7 @@ from signal_monitor.thresholds import SlowLimits
 from .current import current_state
 from .hooks import hooks
 from .info import ATTRIBUTE, DispatchInfo, SignalInfo, SignalState, attached_info, known_signals, receiver_info
+from .receivers_copy import ReceiversCopy, Reference, copy_of, own_reference
 
 
 class ObservedSignal(Signal):
@@ -35,7 +36,6 @@ class ObservedSignal(Signal):
     _log_robust_failure: Callable[[object, Exception], None]
 
 
-Reference = Callable[[], Any]
 MAX_PLANS = 1_000
 _MAKE_ID = dispatcher._make_id  # type: ignore[attr-defined] # noqa: SLF001 - Django's tests replace it
 
@@ -73,19 +73,18 @@ class Plan(list[Any]):
     """The entries of one sender's receivers as Django caches them, and what the send methods need of them.
 
     ``references`` are weak ones, also to receivers that are strongly connected: those live as long as their entry does.
-    ``entries`` are those of ``Signal.receivers`` from which the plan of a signal that does not cache was made.
+    The plan of a signal that does not cache has no entries, but is valid while ``Signal.receivers`` equals ``copied``.
     """
 
-    __slots__ = ("entries", "references", "send_info", "send_robust_info", "sender")
+    __slots__ = ("copied", "references", "send_info", "send_robust_info", "sender")
 
-    def __init__(self, cached: Iterable[Any], signal: SignalInfo, sender: Any) -> None:  # noqa: ANN401
-        super().__init__(cached)
-        self.references: list[Reference] = [_reference(entry[0]) for entry in self]
-        self.entries: list[Any] = []
-        receivers = [reference() for reference in self.references]
+    def __init__(self, references: list[Reference], receivers: list[Any], signal: SignalInfo, sender: Any) -> None:  # noqa: ANN401
+        super().__init__()
+        self.references = references
         infos = dispatch_infos_of(signal, sender, receivers, len(receivers))
         self.send_info = infos.of("send")
         self.send_robust_info = infos.of("send_robust")
+        self.copied: ReceiversCopy | None = None
         self.sender: object = None
 
 
@@ -113,10 +112,6 @@ for _name in (
     setattr(Plan, _name, _editing(_name))
 
 
-def _reference(held: Any) -> Reference:  # noqa: ANN401 - a receiver, or a weak reference to one
-    return held if isinstance(held, weakref.ReferenceType) else weakref.ref(held)
-
-
 def find_plan(signal: Signal, sender: object, cached: object) -> Plan | None:
     """The plan of a signal for a sender, made where there is none yet; None where there can be none.
 
@@ -127,10 +122,17 @@ def find_plan(signal: Signal, sender: object, cached: object) -> Plan | None:
         signal_state: SignalState | None = signal.__dict__.get(ATTRIBUTE)
         if signal_state is not None:
             plan: Plan | None = signal_state.plans.get(id(sender))
-            if plan is not None and dispatcher._make_id is _MAKE_ID:  # type: ignore[attr-defined] # noqa: SLF001
+            if plan is not None:
+                copied: ReceiversCopy = plan.copied  # type: ignore[assignment]
                 receivers = signal.receivers
-                if len(receivers) == len(plan.entries) and all(map(is_, receivers, plan.entries)):
+                if (
+                    type(receivers) is list
+                    and receivers == copied.entries
+                    and (copied.kinds is None or copied.equals(receivers))
+                    and dispatcher._make_id is _MAKE_ID  # type: ignore[attr-defined] # noqa: SLF001
+                ):
                     return plan
+                signal_state.plans.pop(id(sender), None)
     if not issubclass(type(sender), type) and sender is not None:
         return None  # an instance is often made for the occasion: a plan would serve but once
     return _make_plan(signal, sender, cached)
@@ -155,9 +157,10 @@ def _has_djangos_attributes(signal: Signal) -> bool:
 
 def _replace_cached(signal: Signal, info: SignalInfo, sender: Any, cached: Any) -> Plan | None:  # noqa: ANN401
     """A plan in place of the list in Django's cache."""
-    if type(cached) is not list or not _can_be_planned(cached):
+    plan = _plan_of(cached, info, sender) if type(cached) is list else None
+    if plan is None:
         return None
-    plan = Plan(cached, info, sender)
+    list.extend(plan, cached)
     if not signal.lock.acquire(blocking=False):
         return None
     try:
@@ -170,20 +173,20 @@ def _replace_cached(signal: Signal, info: SignalInfo, sender: Any, cached: Any) 
 
 
 def _keep(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None:  # noqa: ANN401
-    """A plan that holds entries of ``receivers``, where these keep no receiver alive."""
+    """A plan that is valid while ``receivers`` equals a copy, which the signal's plans share."""
     signal_state: SignalState | None = signal.__dict__.get(ATTRIBUTE)
     if signal_state is None or signal_state.info is not info or dispatcher._make_id is not _MAKE_ID:  # type: ignore[attr-defined] # noqa: SLF001
         return None
-    entries = list(signal.receivers)
-    if not all(map(_keeps_nothing_alive, entries)):
-        return None
+    copied: ReceiversCopy | None = signal_state.copied
+    if copied is None or not copied.equals(signal.receivers):
+        signal_state.copied = copied = copy_of(signal.receivers)
+        if copied is None:
+            return None
     key = _MAKE_ID(sender)
-    mine = [entry[1:] for entry in entries if entry[0][1] in (dispatcher.NONE_ID, key)]
-    if not _can_be_planned(mine):
+    plan = _plan_of([entry[1:] for entry in copied.entries if entry[0][1] in (dispatcher.NONE_ID, key)], info, sender)
+    if plan is None:
         return None
-    plan = Plan(mine, info, sender)
-    list.clear(plan)
-    plan.entries = entries
+    plan.copied = copied
     place, plans = id(sender), signal_state.plans
     while len(plans) >= MAX_PLANS:
         plans.pop(next(iter(plans)), None)
@@ -193,39 +196,20 @@ def _keep(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None:  # noqa
     return plan
 
 
-def _keeps_nothing_alive(entry: Any) -> bool:  # noqa: ANN401 - an entry of Signal.receivers
-    (uid, _), receiver, *rest = entry
-    if type(uid) not in {int, str} and not (type(uid) is tuple and set(map(type, uid)) <= {int}):
-        return False
-    for item in (receiver, *rest):  # noqa: SIM110 - see _can_be_planned
-        if not isinstance(item, weakref.ReferenceType | bool | None):
-            return False
-    return True
-
-
-def _can_be_planned(entries: list[Any]) -> bool:
-    """Whether receivers are all synchronous, they and their senders alive, and weak references to them possible.
-
-    There has to be one: with a plan for a sender that has no receivers, ``_dead_receivers`` was seen to differ.
-    """
-    if not entries:
-        return False
-    # No generator: an exception of a signal handler that strikes while Python closes one is lost.
-    for entry in entries:  # noqa: SIM110
-        if entry[-1] or _is_dead(entry) or not _can_be_referenced(entry[0]):
-            return False
-    return True
-
-
-def _can_be_referenced(held: Any) -> bool:  # noqa: ANN401
-    return isinstance(held, weakref.ReferenceType) or bool(type(held).__weakrefoffset__)
-
-
-def _is_dead(entry: Any) -> bool:  # noqa: ANN401
-    for item in entry:  # noqa: SIM110 - see _can_be_planned
-        if isinstance(item, weakref.ReferenceType) and item() is None:
-            return True
-    return False
+def _plan_of(entries: list[Any], info: SignalInfo, sender: Any) -> Plan | None:  # noqa: ANN401
+    """A plan, if the receivers are all synchronous, they and their senders alive, and weak references possible."""
+    references, receivers = [], []
+    # No generators: an exception of a signal handler that strikes while Python closes one is lost.
+    for held, *sender_reference, is_async in entries:
+        receiver = held() if isinstance(held, weakref.ReferenceType) else held
+        if is_async or receiver is None or not type(receiver).__weakrefoffset__:
+            return None
+        for reference in sender_reference:
+            if reference is not None and reference() is None:
+                return None
+        receivers.append(receiver)
+        references.append(own_reference(held, receiver))
+    return Plan(references, receivers, info, sender)
 
 
 class CachedInfos:
@@ -304,6 +288,8 @@ def dispatch_infos_of(known: SignalInfo, sender: object, receivers: list[Any], s
 
 def _are_same(receivers: Iterable[Any], references: Iterable[Reference]) -> bool:
     """Whether receivers are those that are referred to, or another tool's wrappers of them."""
+    if all(map(is_, receivers, map(call, references))):
+        return True
     for receiver, reference in zip(receivers, references, strict=False):
         meant = reference()
         if receiver is meant:
@@ -376,6 +362,7 @@ def forget_plans() -> None:
         info.cached_infos.clear()
         if (signal_state := info.signal_state()) is not None:
             signal_state.plans.clear()
+            signal_state.copied = None
         signal: Any = info.ref()
         if isinstance(signal, Signal) and _has_djangos_attributes(signal) and signal.lock.acquire(timeout=1):
             try:

@@ -19,14 +19,14 @@ The slots, in their order:
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from signal_monitor.records import Outcome
+from signal_monitor.records import Outcome, Outside
 
 from .capture import DispatchDetails
-from .current import Call, Origin, Place, Record, Root
+from .current import Call, LogHandlers, Origin, Place, Record, Root
 from .hooks import DispatchSpans
 from .info import DispatchInfo
 
@@ -37,7 +37,8 @@ class Lineage(NamedTuple):
     """The number of a dispatch, those of the outermost dispatch and of the one around it, and how deep it is nested.
 
     ``parent_index`` is the position of the receiver in which it was sent; None where a custom send method itself sent.
-    ``base`` is the root that the dispatch is on.
+    ``base`` is the root that the dispatch is on. ``sent_by`` says what of the parent sent it, if no receiver. A
+    ``shared`` lineage is that of a custom send which the dispatch that it made has taken over.
     """
 
     number: int
@@ -46,12 +47,12 @@ class Lineage(NamedTuple):
     parent: int | None = None
     parent_index: int | None = None
     base: Root | None = None
+    sent_by: Outside | None = None
+    shared: bool = False
 
 
 AGGREGATED = Lineage(-1, -1)
 """The lineage of a dispatch that was added up with others: it is not delivered itself, and no dispatch is its child."""
-SUPERSEDED = Lineage(-2, -2)
-"""Marks a custom send whose inner send of Django's was recorded instead; it is not delivered."""
 
 
 def new_record(info: DispatchInfo, outer: Place, spans: DispatchSpans | None, calls: int) -> Record:
@@ -153,7 +154,13 @@ def has_begun(record: Record, index: int) -> bool:
 
 def has_any_call(record: Record) -> bool:
     """Whether any concurrent call has begun."""
-    return any(record[TIMES])
+    return any(_concurrent_starts(record))
+
+
+def _concurrent_starts(record: Record) -> list[float]:
+    """When each concurrent call began, 0 for those that have not; the end of the dispatch is not among them."""
+    times: list[float] = record[TIMES] or []
+    return times[: len(times) // 2 * 2 : 2]
 
 
 def end_dispatch(record: Record) -> None:
@@ -178,7 +185,7 @@ def ended_at(record: Record) -> float:
     if times is not None and len(times) % 2:
         ended: float = times[-1]
         return ended
-    latest: float = max(record[STARTED:])
+    latest: float = record[-1]
     details: DispatchDetails | None = record[DETAILS]
     if details is not None and details.resumed:  # a robust send has logged the failure of a receiver since
         latest = max(latest, *details.resumed.values())
@@ -247,6 +254,8 @@ def call_at(place: Place | None) -> tuple[Record, int] | None:
     """The receiver call that a thread or task is in, if its dispatch has not ended."""
     if isinstance(place, Root):
         place = place.outer
+    if isinstance(place, LogHandlers):
+        return None
     if isinstance(place, Call):
         record, index = place.record, place.index
     elif isinstance(place, list) and not info_of(place).custom:
@@ -259,11 +268,13 @@ def call_at(place: Place | None) -> tuple[Record, int] | None:
 class Ancestor(NamedTuple):
     """A receiver call around a dispatch: its dispatch and the position of its receiver.
 
-    The position is None where a custom send method itself has sent, outside its receivers.
+    The position is None where no receiver has sent: a custom send method itself, outside its receivers, or a log
+    handler to which a robust send tells a failure.
     """
 
     record: Record
     position: int | None
+    sent_by: Outside | None = None
 
 
 def ancestors(place: Place, at: float, most: int | None = None) -> list[Ancestor]:
@@ -278,22 +289,41 @@ def ancestors(place: Place, at: float, most: int | None = None) -> list[Ancestor
         if isinstance(outer, Root):
             root = outer
             outer, at = root.outer, root.began
-        elif isinstance(outer, Call):
-            record = outer.record
-            if not 0 < record[TIMES][_times_at(record, outer.index) + 1] < at and not _is_left_out(record):
-                found.append(Ancestor(record, outer.index))
-            outer, at = outer.outer, started_at(record)
-        else:
+            continue
+        if isinstance(outer, list):
             record = outer
-            if not (has_ended(record) and ended_at(record) < at) and not _is_left_out(record):
-                found.append(Ancestor(record, _index_at(record, at)))
-            outer, at = outer_of(record), started_at(record)
+            if not (has_ended(record) and ended_at(record) < at) and record[LINEAGE] is not AGGREGATED:
+                index = _index_at(record, at)
+                found.append(Ancestor(record, index, "send method" if index is None else None))
+        else:
+            record = outer.record
+            ancestor = _ancestor_at(outer, at)
+            if ancestor is not None and record[LINEAGE] is not AGGREGATED:
+                found.append(ancestor)
+        outer, at = _place_around(record), started_at(record)
     return found
+
+
+def _ancestor_at(call: Call, at: float) -> Ancestor | None:
+    """What runs in a concurrent call, or while a failure is logged; None if it had ended by then."""
+    if isinstance(call, LogHandlers):
+        return None if _has_logged(call, at) else Ancestor(call.record, None, "log handlers")
+    ended = call.record[TIMES][_times_at(call.record, call.index) + 1]
+    return None if 0 < ended < at else Ancestor(call.record, call.index)
+
+
+def _has_logged(place: LogHandlers, at: float) -> bool:
+    """Whether the failure of a receiver had been logged by then; that of a concurrent call: whether all had ended."""
+    details: DispatchDetails | None = place.record[DETAILS]
+    resumed = details.resumed.get(place.index, 0.0) if details is not None else 0.0
+    if resumed or place.index < info_of(place.record).sequential_count:
+        return 0 < resumed < at
+    return has_ended(place.record) and ended_at(place.record) < at
 
 
 def parent_of(record: Record) -> Ancestor | None:
     """The receiver call around a dispatch, or None."""
-    found = ancestors(record[OUTER], record[STARTED], 1)
+    found = ancestors(_place_around(record), record[STARTED], 1)
     return found[0] if found else None
 
 
@@ -330,23 +360,40 @@ def is_outermost(record: Record) -> bool:
     return type(outer) is Root and outer.outer is None
 
 
-def is_outermost_of_root(record: Record, left_out: Container[int]) -> bool:
-    """Whether a dispatch was sent from no other dispatch on its root, but for those whose ``id`` is left out."""
-    place = record[OUTER]
-    while not isinstance(place, Root):
-        around = place if isinstance(place, list) else place.record
-        if id(around) not in left_out:
-            return False
-        place = place[OUTER] if isinstance(place, list) else place.outer
-    return True
+def custom_sends_around(record: Record) -> list[Record]:
+    """The custom sends that have done nothing but to call the send method of a dispatch, innermost first.
 
-
-def superseded_custom_send(record: Record) -> Record | None:
-    """The custom send that has called the send method of a dispatch directly, or None."""
+    The dispatch stands for them, as one of those that they have made: they are not delivered themselves.
+    """
+    found: list[Record] = []
     outer = record[OUTER]
-    if isinstance(outer, list) and outer[INFO].custom and outer[INFO].signal is record[INFO].signal:
-        return outer
-    return None
+    if (type(outer) is list and not outer[INFO].custom) or (type(outer) is Root and outer.outer is None):
+        return found  # as almost always
+    while (around := _custom_send_around(found[-1] if found else record)) is not None:
+        found.append(around)
+    return found
+
+
+def _custom_send_around(record: Record) -> Record | None:
+    """The custom send that has called the send method of a dispatch, maybe in another thread."""
+    outer = record[OUTER]
+    while type(outer) is Root and outer.outer is not None:
+        outer = outer.outer
+    if type(outer) is not list or not outer[INFO].custom or outer[INFO].signal is not record[INFO].signal:
+        return None
+    if outer is not record[OUTER] and origin_of(outer) is not origin_of(record):  # a request of a test client
+        return None
+    started: float = record[STARTED]
+    if has_ended(outer) and ended_at(outer) < started:  # its thread or task has gone on
+        return None
+    return None if any(0 < began < started for began in _concurrent_starts(outer)) else outer
+
+
+def _place_around(record: Record) -> Place:
+    """Where a dispatch, or the custom sends around it for which it stands, began."""
+    around = custom_sends_around(record)
+    place: Place = (around[-1] if around else record)[OUTER]
+    return place
 
 
 def is_routine(record: Record) -> bool:
@@ -375,10 +422,6 @@ def mark_aggregated(record: Record) -> DispatchInfo:
     record[LINEAGE] = AGGREGATED
     info: DispatchInfo = record[INFO]
     return info
-
-
-def _is_left_out(record: Record) -> bool:
-    return record[LINEAGE] is AGGREGATED or record[LINEAGE] is SUPERSEDED
 
 
 class Columns(NamedTuple):

@@ -95,19 +95,21 @@ def fail(record: Record, error: BaseException, answered: int) -> None:
     try:
         details = _details(record)
         details.raised = True
-        while answered > ended_sequential_calls(record):  # interrupted before the time was taken
+        ended = ended_sequential_calls(record)
+        while answered > ended:  # interrupted before the time was taken
             end_sequential_call(record)
-        index = ended_sequential_calls(record)
+            ended += 1
         failure = None
-        if answered == index < info.sequential_count:
+        if answered == ended < info.sequential_count:
             end_sequential_call(record)
-            failure = details.failures[index] = failure_of(error)
-            details.outcomes[index] = "raised"
+            failure = details.failures[ended] = failure_of(error)
+            details.outcomes[ended] = "raised"
+            ended += 1
         if not issubclass(type(error), CANCELLATIONS):
             details.failure = failure or _known_failure(details, error)
         # Async receivers that were reached are looked at when the dispatch ends.
         count = info.sequential_count if has_concurrent_calls(record) else len(info.receivers)
-        for index in range(ended_sequential_calls(record), count):
+        for index in range(ended, count):
             details.outcomes[index] = "not_run"
     except Exception as fault:  # noqa: BLE001 - as a guarded function does, which takes longer
         note_in_send("a failure", fault)

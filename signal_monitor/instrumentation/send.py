@@ -15,7 +15,7 @@ from asgiref.sync import async_to_sync
 from django.dispatch import dispatcher
 
 from .asend import call_async, call_async_robust
-from .current import current_state, get_state
+from .current import LogHandlers, current_state, get_state
 from .django_versions import DJANGOS_LIVE_RECEIVERS
 from .hooks import hooks
 from .plans import ObservedSignal, Plan, each_noted, find_info, find_plan
@@ -46,6 +46,10 @@ def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
         ):
             if type(plan) is not Plan or not self.use_caching:
                 plan = find_plan(self, sender, plan)
+                if plan is not None and not plan.references:
+                    if not get_state().suppressed:
+                        plan.send_info.signal.orphans += 1
+                    return []
             if plan is not None:
                 info = plan.send_info
                 receivers = []
@@ -55,6 +59,7 @@ def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
                         receivers = None
                         break
                     receivers.append(receiver)
+                plan = None
     except AttributeError:  # a subclass that does without Signal.__init__, or no Signal at all
         receivers = None
     if receivers is None:
@@ -120,6 +125,10 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
         ):
             if type(plan) is not Plan or not self.use_caching:
                 plan = find_plan(self, sender, plan)
+                if plan is not None and not plan.references:
+                    if not get_state().suppressed:
+                        plan.send_robust_info.signal.orphans += 1
+                    return []
             if plan is not None:
                 info = plan.send_robust_info
                 receivers = []
@@ -129,6 +138,7 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
                         receivers = None
                         break
                     receivers.append(receiver)
+                plan = None
     except AttributeError:  # a subclass that does without Signal.__init__, or no Signal at all
         receivers = None
     if receivers is None:
@@ -157,7 +167,7 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
                 failed = True
                 swallow(record, err)
                 # What the log handlers do is nobody's receiver call.
-                state.top = outer
+                state.top = LogHandlers(record, len(responses), outer)
                 if spans is not None:
                     spans.restore()
                 self._log_robust_failure(receiver, err)

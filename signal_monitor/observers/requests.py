@@ -12,7 +12,7 @@ from signal_monitor.instrumentation.current import Origin
 from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.pipeline.converter import failure
 from signal_monitor.pipeline.process import ThisProcess
-from signal_monitor.pipeline.request_origin import RequestOrigin, add_up, running_requests
+from signal_monitor.pipeline.request_origin import RequestOrigin, RequestTotals, add_up, running_requests
 from signal_monitor.pipeline.running_calls import NOTABLE_NS
 from signal_monitor.records import Request
 from signal_monitor.scrubbing import scrub
@@ -20,7 +20,6 @@ from signal_monitor.stores.base import Batch
 
 from .base import BaseObserver
 from .sampling import Sampler
-from .totals import TotalsObserver
 
 RUNNING_RATIO = 50
 """A running request is added up again after so many times the time that it took."""
@@ -32,15 +31,12 @@ MAX_RECEIVERS = 50
 
 
 class Requests(BaseObserver):
-    """Makes a record of every request that ended; stores the slow and failing ones and a sample of the rest.
+    """Makes records of the slow and failing requests and of a sample of the rest; the totals count all of them.
 
-    ``slow_ns`` is the duration from which a request is slow; with None, none is. ``totals`` count every one.
+    ``slow_ns`` is the duration from which a request is slow; with None, none is.
     """
 
-    def __init__(
-        self, process: ThisProcess, slow_ns: int | None, sample_per_second: int, totals: TotalsObserver
-    ) -> None:
-        self._totals = totals
+    def __init__(self, process: ThisProcess, slow_ns: int | None, sample_per_second: int) -> None:
         self._process = process
         self._slow_ns = slow_ns
         self._sampler = Sampler(sample_per_second)
@@ -48,25 +44,23 @@ class Requests(BaseObserver):
         self._so_far: dict[str, tuple[Request, float]] = {}
 
     def close(self, origin: Origin) -> None:
-        """Make the record of a request that has ended."""
+        """Make the record of a request that has ended, if it is one of those that are stored."""
         if not isinstance(origin, RequestOrigin):
             return
         self._process.serves = True
-        request = self._record(origin)
+        totals = origin.add_up()
+        slow = self._slow_ns is not None and origin.duration_ns >= self._slow_ns
+        if slow or origin.failed or totals.failed_count or totals.slow_count or self._sampler.take():
+            self._ended.append(self._record(origin, totals))
         origin.database_notes = None
-        origin.records.clear()  # code that still refers to the request keeps nothing else alive
-        slow = self._slow_ns is not None and request.duration_ns >= self._slow_ns
-        self._totals.add_request(request, slow=slow)
-        if slow or request.failed or request.failed_count or request.slow_count or self._sampler.take():
-            self._ended.append(request)
 
     @property
     def _clock(self) -> Clock:
         epoch = time.time() - perf_counter()
         return Clock(self._process.id, lambda reading: epoch + reading)
 
-    def _record(self, origin: RequestOrigin, *, running: bool = False) -> Request:
-        totals, most = add_up(origin), MAX_RECEIVERS_RUNNING if running else MAX_RECEIVERS
+    def _record(self, origin: RequestOrigin, totals: RequestTotals, *, running: bool = False) -> Request:
+        most = MAX_RECEIVERS_RUNNING if running else MAX_RECEIVERS
         notes: DatabaseNotes | None = origin.database_notes
         counted, clock = hooks.counts_queries, self._clock
         work = request_work(notes, origin.ended or perf_counter(), clock) if notes is not None else NO_WORK
@@ -100,6 +94,7 @@ class Requests(BaseObserver):
             tasks=work.tasks if counted else None,
             transactions=long_transactions(notes, clock) if notes is not None else (),
             statements=long_statements(notes, clock) if notes is not None else (),
+            worst_span_id=totals.worst_span_id,
         )
 
     def running(self) -> tuple[Request, ...]:
@@ -115,7 +110,7 @@ class Requests(BaseObserver):
         request, again_at = self._so_far.get(origin.id, (None, 0.0))
         if request is not None and began < again_at:
             return replace(request, duration_ns=origin.duration_ns, status=origin.status)
-        request = self._record(origin, running=True)
+        request = self._record(origin, add_up(origin), running=True)
         self._so_far[origin.id] = request, began + (time.monotonic() - began) * RUNNING_RATIO
         return request
 

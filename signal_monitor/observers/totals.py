@@ -1,4 +1,4 @@
-"""Totals and histograms per receiver, signal, sender and view: since the start of the process, and by minute."""
+"""Totals and histograms per receiver, signal, sender, view and task: since the start of the process, and by minute."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import get_args
 
 from signal_monitor.histograms import bucket_of, merge
-from signal_monitor.instrumentation.current import Record
+from signal_monitor.instrumentation.current import Origin, Record
 from signal_monitor.instrumentation.hooks import DispatchSpans
+from signal_monitor.pipeline.converter import failure
+from signal_monitor.pipeline.request_origin import RequestOrigin, RequestTotals, TimedOrigin
 from signal_monitor.records import (
     Aggregate,
     Amendment,
@@ -16,11 +18,11 @@ from signal_monitor.records import (
     Durations,
     Failure,
     ReceiverCall,
-    Request,
     Severity,
     SubjectKind,
     waiting_ns,
 )
+from signal_monitor.scrubbing import scrub
 from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, Totals
 from signal_monitor.stores.filters import REQUEST_SIGNALS
 
@@ -36,7 +38,8 @@ Key = tuple[SubjectKind, str, int]
 class TotalsObserver(BaseObserver):
     """Counts every dispatch; totals are cumulative, so the next batch replaces one that was lost."""
 
-    def __init__(self) -> None:
+    def __init__(self, request_slow_ns: int | None = None) -> None:
+        self._request_slow_ns = request_slow_ns
         self.forget()
 
     def forget(self) -> None:
@@ -84,33 +87,28 @@ class TotalsObserver(BaseObserver):
             for totals in self._both("receiver", call.receiver, now):
                 totals.not_run = max(0, totals.not_run - 1)
 
-    def add_request(self, request: Request, *, slow: bool) -> None:
-        """Count a request that has ended for its view, whether it is stored or not."""
-        at = request.started_at + request.duration_ns / 1e9
-        outside_ns = sum(request.outside.values())
-        bucket = bucket_of(request.duration_ns)
-        for totals in self._both("view", request.view_key, at):
-            totals.count += 1
-            totals.slow += slow
-            totals.total_ns += request.duration_ns
-            totals.receivers_ns += request.receivers_ns
-            totals.self_ns += request.receivers_ns
-            totals.waiting_ns += request.waiting_ns
-            totals.other_ns += outside_ns - request.waiting_ns
-            totals.max_ns = max(totals.max_ns, request.duration_ns)
-            totals.last_at = max(at, totals.last_at or 0)
-            totals.buckets[bucket] = totals.buckets.get(bucket, 0) + 1
-            if request.failed:
-                totals.failures += 1
-                totals.last_failure_at = at
-                totals.last_failure = request.failure.summary if request.failure else f"status {request.status}"
-
     def _amend_dispatch(self, amendment: Amendment, now: float) -> None:
         """Count a dispatch as slow or failed since its late call has ended."""
         for totals in (*self._both("signal", amendment.signal, now), *self._both("sender", amendment.sender, now)):
             totals.slow += amendment.makes_slow
             if amendment.makes_failed and amendment.failure is not None:
                 _note_failure(totals, amendment.failure, now, amendment.dispatch_id)
+
+    def close(self, origin: Origin) -> None:
+        """Count a request for its view, or a run of a task, whether or not it sent anything."""
+        if not isinstance(origin, TimedOrigin):
+            return
+        duration_ns, ended_at = origin.duration_ns, origin.started_at + origin.duration_ns / 1e9
+        slow = origin.kind == "request" and self._request_slow_ns is not None and duration_ns >= self._request_slow_ns
+        failed, summary = origin.failed, _summary(origin)
+        for totals in self._both(origin.subject, scrub(origin.key), ended_at):
+            _add_origin(totals, duration_ns, origin.add_up())
+            totals.slow += slow
+            totals.last_at = max(ended_at, totals.last_at or 0)
+            if failed:
+                totals.failures += 1
+                totals.last_failure, totals.last_failure_at = summary, ended_at
+                totals.last_failure_dispatch = origin.id
 
     def _add_call(self, call: ReceiverCall, dispatch_id: str, at: float, signal: str) -> None:
         for totals in self._both("receiver", call.receiver, at):
@@ -177,6 +175,29 @@ def _add_all(totals: Totals, durations: Durations, at: float) -> None:
     totals.max_ns = max(totals.max_ns, durations.max_ns)
     totals.last_at = max(at, totals.last_at or 0)
     merge(totals.buckets, durations.buckets)
+
+
+def _add_origin(totals: Totals, duration_ns: int, sums: RequestTotals) -> None:
+    """Count the time of a request or task: in receivers, waiting, otherwise in signals, and outside them."""
+    totals.count += 1
+    totals.total_ns += duration_ns
+    totals.receivers_ns += sums.receivers_ns
+    totals.waiting_ns += sums.waiting_ns
+    totals.other_ns += sums.signal_ns - sums.receivers_ns - sums.waiting_ns
+    totals.self_ns += max(0, duration_ns - sums.signal_ns)
+    totals.max_ns = max(totals.max_ns, duration_ns)
+    bucket = bucket_of(duration_ns)
+    totals.buckets[bucket] = totals.buckets.get(bucket, 0) + 1
+
+
+def _summary(origin: TimedOrigin) -> str | None:
+    """What a request failed with: the exception or, where the view has answered itself, the status."""
+    if not origin.failed:
+        return None
+    raised = failure(origin.failure)
+    if raised is not None:
+        return raised.summary
+    return f"answered with {origin.status}" if isinstance(origin, RequestOrigin) else None
 
 
 def _add_dispatch(totals: Totals, dispatch: Dispatch) -> None:

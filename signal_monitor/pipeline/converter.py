@@ -54,6 +54,7 @@ from signal_monitor.records import (
     ReceiverCall,
     RunningCall,
     Severity,
+    Wait,
 )
 from signal_monitor.scrubbing import scrub, scrub_message
 from signal_monitor.text import MAX_LENGTH, MAX_LINE, cleaned
@@ -62,12 +63,15 @@ from signal_monitor.thresholds import severity
 from .intervals import length, nanoseconds
 from .own_times import CallTime, DispatchTimes, OutsideTimes, OwnTimes
 from .process import ThisProcess
+from .send_methods import Ended
 
 MAX_SKIPPED = 20
 MAX_LATE = 5_000
 MAX_STACKS = 1_000
 STDLIB = f"{sysconfig.get_path('stdlib')}{os.sep}"
 LIBRARIES = (STDLIB, *{f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib")})
+INSTALLED = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
+"""Where packages are installed, also those of the system or of another environment that this one sees."""
 SERVERS = tuple(f"{os.sep}{name}{os.sep}" for name in ("django", "asgiref", "channels", "daphne", "twisted", "uvicorn"))
 
 
@@ -92,10 +96,15 @@ def call_site(stack: Sequence[Frame]) -> Frame | None:
     None where only the framework or the server was at work, as around ``request_started``.
     """
     files = [frame for frame in reversed(stack) if not frame.path.startswith(("<", STDLIB))]
-    own = next((frame for frame in files if not frame.path.startswith(LIBRARIES)), None)
+    own = next((frame for frame in files if not is_installed(frame.path)), None)
     if own is not None:
         return own
     return next((frame for frame in files if not any(server in frame.path for server in SERVERS)), None)
+
+
+def is_installed(path: str) -> bool:
+    """Whether a file belongs to Python or to an installed package, and not to the project."""
+    return path.startswith(LIBRARIES) or any(name in path for name in INSTALLED)
 
 
 class RecordConverter:
@@ -108,6 +117,7 @@ class RecordConverter:
         self._late = _LateDispatches()
         self.open_transactions = OpenTransactions()
         self._stacks: OrderedDict[tuple[int, int], tuple[int, Lines]] = OrderedDict()
+        self._waits: OrderedDict[tuple[int, int], Wait] = OrderedDict()
         self._epoch = 0.0
         self.set_clock()
 
@@ -123,16 +133,18 @@ class RecordConverter:
         """A reading of ``time.perf_counter`` as seconds since the epoch."""
         return self._epoch + reading
 
-    def dispatch(self, record: Record) -> Dispatch:
-        """A dispatch that has ended."""
-        info, spans, started = info_of(record), spans_of(record), started_at(record)
-        details = details_of(record) or _NO_DETAILS
+    def dispatch(self, record: Record, ended: Ended | None = None) -> Dispatch:
+        """A dispatch that has ended; ``ended`` says what of a send method's time is part of it."""
+        info, spans = info_of(record), spans_of(record)
+        ended = ended or Ended(record)
+        began, until = ended.window or (started_at(record), ended_at(record))
+        details, around = details_of(record) or _NO_DETAILS, _details_around(ended)
         origin, lineage = origin_of(record), _lineage_of(record)
         read = call_times(record)
-        times = self._times(record, read, lineage)
+        times = self._times(ended, read, lineage)
         work = CallSummary(database_notes_of(record), self.clock, [*filter(None, details.transactions or ())])
-        calls, stack = self._calls(record, read, times, work), frames(details.lines)
-        duration_ns, outside = nanoseconds(ended_at(record) - started), _lengths(times.outside)
+        calls, stack = self._calls(record, read, times, began, work), frames(details.lines or around.lines)
+        duration_ns, outside = nanoseconds(until - began), _lengths(times.outside)
         nested_outside = _lengths(times.nested_outside)
         receivers_ns = duration_ns - sum(outside.values()) - sum(nested_outside.values())
         level = _worst(severity(receivers_ns, info.signal.slow_ns), calls)
@@ -151,7 +163,7 @@ class RecordConverter:
             signal=info.signal.name,
             sender=scrub(info.sender),
             method=info.method,
-            started_at=self.wall_clock(started),
+            started_at=self.wall_clock(began),
             duration_ns=duration_ns,
             calls=calls,
             parent_id=self.dispatch_id(lineage.parent) if lineage.parent is not None else None,
@@ -170,16 +182,21 @@ class RecordConverter:
             stack=stack,
             skipped=skipped[:MAX_SKIPPED],
             skipped_count=len(skipped),
-            failure=failure(details.failure),
+            failure=failure(details.failure or around.failure),
+            sent_by=lineage.sent_by,
             outside=outside,
             nested_outside=nested_outside,
             nested_ns=nanoseconds(times.nested_seconds),
             arguments=arguments_record(arguments_of(record)),
         )
 
-    def _times(self, record: Record, read: Sequence[CallTimes], lineage: Lineage) -> DispatchTimes:
+    def _times(self, ended: Ended, read: Sequence[CallTimes], lineage: Lineage) -> DispatchTimes:
+        record = ended.record
         parent = parent_of(record) if lineage.parent is not None else None
-        return self._own_times.add(record, read, lineage.number, parent, lineage.parent)
+        parent_key = lineage.parent
+        if parent is not None and _lineage_of(parent.record).shared:
+            parent_key = -id(parent.record)  # another of its dispatches may have ended before this one
+        return self._own_times.add(record, read, lineage.number, parent, parent_key, ended.within(-id(ended.method)))
 
     def _wait_for_ends(
         self, number: int, positions: Iterable[int], read: Sequence[CallTimes], work: CallSummary
@@ -196,12 +213,12 @@ class RecordConverter:
         return Clock(self.process.id, self.wall_clock)
 
     def _calls(
-        self, record: Record, read: Sequence[CallTimes], times: DispatchTimes, work: CallSummary
+        self, record: Record, read: Sequence[CallTimes], times: DispatchTimes, began: float, work: CallSummary
     ) -> tuple[ReceiverCall, ...]:
         """The receiver calls of a dispatch; a custom send method may leave receivers out."""
         custom = info_of(record).custom
         return tuple(
-            self._call(record, index, one, own or _NOT_CALLED, work)
+            self._call(record, index, one, own or _NOT_CALLED, began, work)
             for index, (one, own) in enumerate(zip(read, times.calls, strict=True))
             if one.started or not custom
         )
@@ -218,17 +235,27 @@ class RecordConverter:
         if len(self._stacks) > MAX_STACKS:
             self._stacks.popitem(last=False)
 
+    def note_wait(self, record: Record, index: int, wait: Wait) -> None:
+        """Keep what a receiver call that runs waits for, until its dispatch is delivered."""
+        self._waits[_lineage_of(record).number, index] = wait
+        if len(self._waits) > MAX_STACKS:
+            self._waits.popitem(last=False)
+
     def _slow_stack(self, number: int, index: int, receiver: ReceiverInfo, level: Severity) -> dict[str, Any]:
         """The stack that was noted of a call, as fields of its record: that of the receiver and what it called."""
         seen_ns, lines = self._stacks.pop((number, index), (None, ()))
+        wait = self._waits.pop((number, index), None)
         if seen_ns is None or level == "normal":  # slow only by what it has sent
             return {}
         stack = _inside(frames(lines), receiver)
-        return (
-            {"slow_line": call_site(stack) or stack[-1], "slow_stack": stack, "slow_seen_ns": seen_ns} if stack else {}
-        )
+        if not stack:
+            return {}
+        line = call_site(stack) or stack[-1]
+        return {"slow_line": line, "slow_stack": stack, "slow_seen_ns": seen_ns, "slow_wait": wait}
 
-    def _call(self, record: Record, index: int, times: CallTimes, own: CallTime, summary: CallSummary) -> ReceiverCall:
+    def _call(
+        self, record: Record, index: int, times: CallTimes, own: CallTime, began: float, summary: CallSummary
+    ) -> ReceiverCall:
         info, outcome = info_of(record), outcome_of(record, index)
         receiver, spans = info.receivers[index], spans_of(record)
         started = times.started if outcome != "not_run" else 0.0
@@ -241,7 +268,7 @@ class RecordConverter:
             receiver=receiver.name,
             index=index,
             outcome=outcome,
-            offset_ns=nanoseconds(started - started_at(record)) if started else 0,
+            offset_ns=nanoseconds(started - began) if started else 0,
             duration_ns=duration_ns,
             is_async=info.is_async(index),
             severity=level,
@@ -375,6 +402,12 @@ _NOT_CALLED = CallTime()
 _NO_LINEAGE = Lineage(0, 0)
 
 
+def _details_around(ended: Ended) -> DispatchDetails:
+    """What was out of the ordinary with the send method that has made a dispatch, and has ended with it."""
+    details = details_of(ended.method) if ended.method is not None and ended.last else None
+    return details or _NO_DETAILS
+
+
 def _lineage_of(record: Record) -> Lineage:
     return lineage_of(record) or _NO_LINEAGE
 
@@ -422,11 +455,17 @@ def _durations(started: Iterable[float], ended: Iterable[float]) -> Durations:
     )
 
 
+def is_in_thread(place: Place) -> bool:
+    """Whether a receiver call runs in its thread now; otherwise its coroutine waits to be resumed."""
+    awaited: Any = place.coroutine if isinstance(place, Call) else None
+    return awaited is None or bool(getattr(awaited, "cr_running", False))
+
+
 def stack_of(place: Place, thread: FrameType | None) -> Lines:
     """Where a receiver call is: the awaits of its coroutine, or the stack of its thread."""
-    awaited: Any = place.coroutine if isinstance(place, Call) else None
-    if awaited is None or getattr(awaited, "cr_running", False):
+    if is_in_thread(place):
         return stack_lines(thread)
+    awaited: Any = place.coroutine if isinstance(place, Call) else None
     lines: list[Any] = []
     while awaited is not None and len(lines) < 30:
         frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)

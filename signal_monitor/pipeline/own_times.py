@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from signal_monitor.instrumentation.current import Record
 from signal_monitor.instrumentation.info import DispatchInfo
@@ -27,7 +28,7 @@ from signal_monitor.records import Outside
 from .intervals import Interval, Intervals, clipped, length, union, without
 
 MAX_OVERLAPPING = 2_000
-"""Dispatches sent inside one dispatch that may overlap and are kept one by one; those beyond it are only added up."""
+"""Dispatches sent inside one dispatch that are kept one by one; those beyond it are only added up."""
 MAX_PARENTS = 10_000
 
 OutsideTimes = dict[Outside, Intervals]
@@ -35,14 +36,14 @@ OutsideTimes = dict[Outside, Intervals]
 
 @dataclass(slots=True)
 class _Sent:
-    """What one receiver call has sent: seconds of dispatches that cannot overlap, and those that may."""
+    """What one receiver call has sent: seconds of dispatches, and those that may overlap or had time outside."""
 
     seconds: float = 0.0
     overlapping: list[DispatchTimes] = field(default_factory=list)
     counted: dict[str, float] = field(default_factory=dict)
 
-    def add(self, times: DispatchTimes, *, may_overlap: bool) -> None:
-        if may_overlap and len(self.overlapping) < MAX_OVERLAPPING:
+    def add(self, times: DispatchTimes, *, keep_moments: bool) -> None:
+        if keep_moments and len(self.overlapping) < MAX_OVERLAPPING:
             self.overlapping.append(times)
         else:
             self.seconds += times.ended - times.started
@@ -94,6 +95,17 @@ class DispatchTimes:
         return without([(self.started, self.ended)], idle)
 
 
+class Within(NamedTuple):
+    """The moments that are a dispatch's, where it has more than its own: those of the send method that has made it.
+
+    ``key`` stands for that method; ``last`` says that it makes no other dispatch.
+    """
+
+    window: Interval
+    key: int | None = None
+    last: bool = False
+
+
 class OwnTimes:
     """Computes the times of dispatches, which it is given in the order of their ends: nested ones first."""
 
@@ -107,22 +119,34 @@ class OwnTimes:
         key: int,
         parent: Ancestor | None = None,
         parent_key: int | None = None,
+        within: Within | None = None,
     ) -> DispatchTimes:
         """The times of a dispatch that has ended, from those of its calls.
 
         Its key and its parent's are any numbers that stand for them.
         """
         sent = self._sent.pop(key, {})
-        times = _simple(record, read) if not sent and _is_simple(record) else _times(record, read, sent)
+        if within is None and not sent and _is_simple(record):
+            times = _simple(record, read)
+        else:
+            times = _times(record, read, sent, within, self._sent_by(within))
         if sent and has_concurrent_calls(record) and any(not call.ended for call in read):
             self._sent[key] = sent  # the late calls are asked for when they end
         if parent is not None and parent_key is not None:
             times.counted = _counted(record, times, sent)
-            within = self._sent.setdefault(parent_key, {}).setdefault(parent.position, _Sent())
-            within.add(times, may_overlap=not _is_sequential(record, parent))
+            around = self._sent.setdefault(parent_key, {}).setdefault(parent.position, _Sent())
+            may_overlap = not _is_sequential(record, parent)
+            around.add(times, keep_moments=may_overlap or bool(times.outside or times.nested_outside))
             while len(self._sent) > MAX_PARENTS:
                 self._sent.popitem(last=False)
         return times
+
+    def _sent_by(self, within: Within | None) -> Sequence[DispatchTimes]:
+        """What the send method around a dispatch has sent itself, to other signals."""
+        if within is None or within.key is None:
+            return ()
+        sent = self._sent.pop(within.key, {}) if within.last else self._sent.get(within.key, {})
+        return sent[None].overlapping if None in sent else ()
 
     def late(self, key: int, index: int, times: CallTimes, receiver: str) -> CallTime:
         """The times of a call that has ended after its dispatch."""
@@ -150,8 +174,14 @@ def _is_sequential(record: Record, parent: Ancestor) -> bool:
     return not is_async and root_of(record) is root_of(parent.record)
 
 
-def _times(record: Record, read: Sequence[CallTimes], sent: Mapping[int | None, _Sent]) -> DispatchTimes:
-    started, ended, info = started_at(record), ended_at(record), info_of(record)
+def _times(
+    record: Record,
+    read: Sequence[CallTimes],
+    sent: Mapping[int | None, _Sent],
+    within: Within | None,
+    sent_by_method: Sequence[DispatchTimes],
+) -> DispatchTimes:
+    ended, info = ended_at(record), info_of(record)
     calls = [
         _call(times, ended, sent.get(index), info.receivers[index].name, is_concurrent=index >= info.sequential_count)
         if times.started and times.started <= ended
@@ -160,16 +190,16 @@ def _times(record: Record, read: Sequence[CallTimes], sent: Mapping[int | None, 
     ]
     made = [call for call in calls if call is not None]
     running = union((call.started, min(call.ended, ended)) for call in made)
-    inside = sent.get(None)
-    if inside is not None:  # a custom send method has sent these itself
-        running = union([*running, *clipped(((one.started, one.ended) for one in inside.overlapping), started, ended)])
-    outside: OutsideTimes = {}
-    for gap in without([(started, ended)], running):
-        outside.setdefault(_kind(gap, record, calls), []).append(gap)
+    started, ended = within.window if within is not None else (started_at(record), ended)
+    # A custom send method, or a log handler, has sent these itself.
+    inside = [(one.started, one.ended) for one in (*(sent[None].overlapping if None in sent else ()), *sent_by_method)]
+    running = union([*running, *clipped(inside, started, ended)])
+    outside = _outside(without([(started, ended)], running), record, calls)
     own = union(part for call in made for part in call.own or ())
     own_seconds = length(clipped(own, started, ended)) + sum(call.own_seconds for call in made if call.own is None)
     own_seconds -= sum(sent[i].seconds for i, call in enumerate(calls) if call is not None and call.own and i in sent)
-    nested_outside = _nested_outside(sent.values(), without(running, own))
+    parts = [*sent_by_method, *(times for one in sent.values() for times in one.overlapping)]
+    nested_outside = _nested_outside(parts, without(running, own))
     nested_seconds = max(0.0, length(running) - max(0.0, own_seconds))
     return DispatchTimes(started, ended, calls, outside, nested_outside, nested_seconds)
 
@@ -198,9 +228,19 @@ def _counted(record: Record, times: DispatchTimes, sent: Mapping[int | None, _Se
     return counted
 
 
-def _nested_outside(sent: Iterable[_Sent], running: Intervals) -> OutsideTimes:
+def _outside(gaps: Intervals, record: Record, calls: list[CallTime | None]) -> OutsideTimes:
+    """The moments in which no receiver of a dispatch ran, by what was done or waited for instead."""
+    own, found = [(started_at(record), ended_at(record))], OutsideTimes()
+    around = without(gaps, own)
+    if around:
+        found["send method"] = around
+    for gap in without(gaps, around):
+        found.setdefault(_kind(gap, record, calls), []).append(gap)
+    return found
+
+
+def _nested_outside(parts: Sequence[DispatchTimes], running: Intervals) -> OutsideTimes:
     """What was waited for inside the receivers, while no other of the nested dispatches ran a receiver."""
-    parts = [times for one in sent for times in one.overlapping]
     if not any(times.outside or times.nested_outside for times in parts):
         return {}
     return outside_of(parts, running)

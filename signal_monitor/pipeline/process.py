@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -20,12 +21,16 @@ from signal_monitor.errors import errors
 from signal_monitor.instrumentation.custom_send import custom_classes
 from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.instrumentation.info import orphan_counts
+from signal_monitor.instrumentation.install import unobserved
 from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.records import Process, Request, RunningCall
 from signal_monitor.scrubbing import scrub_arguments
 from signal_monitor.text import cleaned
+from signal_monitor.tracing import Tracing
 
 RATE_SECONDS = 5.0
+MAX_UNOBSERVED = 3
+"""How many send methods that are not observed the mode names."""
 
 
 class Presence:
@@ -35,13 +40,17 @@ class Presence:
 
 
 class ThisProcess:
-    """Who this process is, and its counts. ``no_worker`` says why there is no worker thread; empty if there is."""
+    """Who this process is, and its counts. ``no_worker`` says why there is no worker thread; empty if there is.
+
+    ``tracing`` returns what becomes of its spans.
+    """
 
     def __init__(self) -> None:
         self.id = self.no_worker = ""
         self.dispatches = 0
         self.dropped: dict[str, int] = {}
         self.serves = False
+        self.tracing: Callable[[], Tracing] = Tracing
         self._recent: deque[tuple[float, int]] = deque()
         self.renew()
 
@@ -105,6 +114,7 @@ class ThisProcess:
             running=running,
             running_requests=running_requests,
             serves=self.serves or Presence.serves_pages,
+            tracing=self.tracing(),
         )
 
     def _mode(self) -> str:
@@ -130,11 +140,16 @@ def title(arguments: list[str]) -> str:
 
 
 def observation_mode() -> str:
-    """How sends are observed (with plans, without, or not at all), and how many classes have their own send methods."""
+    """How sends are observed (with plans, without, or not at all), and what there is of send methods of subclasses."""
     if not hooks.enabled:
         return "off"
     mode = "with plans" if hooks.uses_plans else "without plans"
-    return f"{mode}, {len(custom_classes)} classes with their own send methods" if custom_classes else mode
+    if custom_classes:
+        mode = f"{mode}, {len(custom_classes)} classes with their own send methods"
+    left_out = [method.name for method in unobserved()]
+    if left_out:
+        mode = f"{mode}; receivers not observed in {', '.join(left_out[:MAX_UNOBSERVED])}"
+    return f"{mode} and {len(left_out) - MAX_UNOBSERVED} more" if len(left_out) > MAX_UNOBSERVED else mode
 
 
 def _version(distribution: str) -> str:

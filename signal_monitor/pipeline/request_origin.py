@@ -1,7 +1,8 @@
-"""One HTTP request as an origin of dispatches, and its dispatches added up."""
+"""One HTTP request or task as an origin of dispatches, and its dispatches added up."""
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import time
 from collections.abc import Mapping
@@ -20,15 +21,61 @@ from signal_monitor.instrumentation.record import (
     details_of,
     info_of,
     parent_of,
-    superseded_custom_send,
+    spans_of,
 )
-from signal_monitor.records import Outside, ReceiverSum, waiting_ns
+from signal_monitor.records import OriginKind, Outside, ReceiverSum, SubjectKind, has_failed, view_key, waiting_ns
 
 from .intervals import Intervals, length, nanoseconds, union
 from .own_times import CallTime, DispatchTimes, OwnTimes, outside_of
+from .send_methods import Ended, SendMethods
 
 
-class RequestOrigin(Origin):
+class TimedOrigin(Origin):
+    """A request or task that is timed, and whose dispatches are added up when it has ended."""
+
+    __slots__ = ("answered_count", "ended", "failure", "started", "started_at", "sums")
+
+    subject: SubjectKind
+    """As what it is added up with others of its kind."""
+
+    def __init__(self, kind: OriginKind, origin_id: str, *, pending: bool = False) -> None:
+        super().__init__(kind, origin_id, pending=pending)
+        self.started_at = time.time()
+        self.started = perf_counter()
+        self.ended = 0.0
+        self.answered_count = 0
+        self.failure: RawFailure | None = None
+        self.sums: RequestTotals | None = None
+
+    @property
+    def key(self) -> str:
+        """The name under which it is added up with others."""
+        raise NotImplementedError
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has failed."""
+        return self.failure is not None
+
+    @property
+    def duration_ns(self) -> int:
+        """From its start to its end, in nanoseconds; to now while it runs. A request ends with its response."""
+        return round(((self.ended or perf_counter()) - self.started) * 1e9)
+
+    def end(self) -> None:
+        """It is done, or its response is ready; calling it again changes nothing."""
+        if not self.ended:
+            self.ended, self.answered_count = perf_counter(), self.dispatch_count
+
+    def add_up(self) -> RequestTotals:
+        """What its dispatches amount to, once it is closed; they are not kept any longer."""
+        if self.sums is None:
+            self.sums = add_up(self)
+            self.records.clear()  # code that still refers to the request keeps nothing else alive
+        return self.sums
+
+
+class RequestOrigin(TimedOrigin):
     """A request under way; ``claimed`` once the middleware has said which one it is.
 
     ``view_resolved`` once it is known whether the view is one of the dashboard's.
@@ -39,21 +86,17 @@ class RequestOrigin(Origin):
 
     __slots__ = (
         "__weakref__",
-        "answered_count",
         "claimed",
-        "ended",
-        "failure",
         "framed",
         "method",
         "path",
         "span_id",
-        "started",
-        "started_at",
         "status",
         "trace_id",
         "view",
         "view_resolved",
     )
+    subject = "view"
 
     def __init__(self, *, framed: bool, pending: bool = False) -> None:
         super().__init__("request", secrets.token_hex(8), pending=pending)
@@ -64,21 +107,16 @@ class RequestOrigin(Origin):
         self.status: int | None = None
         self.trace_id: str | None = None
         self.span_id: str | None = None
-        self.started_at = time.time()
-        self.started = perf_counter()
-        self.ended = 0.0
-        self.answered_count = 0
-        self.failure: RawFailure | None = None
 
     @property
-    def duration_ns(self) -> int:
-        """From the request's start to its response, in nanoseconds; to now while there is none."""
-        return round(((self.ended or perf_counter()) - self.started) * 1e9)
+    def key(self) -> str:
+        """Its method and view."""
+        return view_key(self.method, self.view)
 
-    def end(self) -> None:
-        """The response is ready; calling it again changes nothing."""
-        if not self.ended:
-            self.ended, self.answered_count = perf_counter(), self.dispatch_count
+    @property
+    def failed(self) -> bool:
+        """Whether it was answered with an error of the server, or not at all and not because it was cancelled."""
+        return has_failed(self.status, self.failure.type if self.failure is not None else None)
 
 
 open_requests: WeakValueDictionary[int, RequestOrigin] = WeakValueDictionary()
@@ -105,6 +143,7 @@ class RequestTotals(NamedTuple):
     after_ns: int
     summed_count: int
     receivers: list[ReceiverSum]
+    worst_span_id: str | None = None
 
     @property
     def receivers_ns(self) -> int:
@@ -117,26 +156,25 @@ class RequestTotals(NamedTuple):
         return waiting_ns(self.outside)
 
 
-def add_up(origin: RequestOrigin) -> RequestTotals:
-    """What the dispatches of a request amount to so far.
+def add_up(origin: TimedOrigin) -> RequestTotals:
+    """What the dispatches of a request or task amount to so far.
 
     Those that ended after the response are counted, and take no part in the signal time.
     """
     records = list(origin.records)
     left_out = origin.dispatch_count - len(records)
-    superseded = {id(around) for record in records if (around := superseded_custom_send(record)) is not None}
-    numbered = [(left_out + i, record) for i, record in enumerate(records) if id(record) not in superseded]
-    summed = _Sums(origin, {id(record) for _, record in numbered}, superseded)
-    for number, record in numbered:
-        summed.add(record, is_after=bool(origin.ended) and number >= origin.answered_count)
+    numbers = {id(record): number for number, record in enumerate(records, left_out)}
+    summed, methods = _Sums(origin, set(numbers)), SendMethods()
+    for ended in itertools.chain(*map(methods.add, records), methods.release_all()):
+        number = numbers.get(id(ended.record), 0)
+        summed.add(ended, is_after=bool(origin.ended) and number >= origin.answered_count)
     return summed.totals(left_out)
 
 
 class _Sums:
     """Adds up dispatches, in the order of their ends."""
 
-    def __init__(self, origin: RequestOrigin, known: set[int], superseded: set[int]) -> None:
-        self._superseded = superseded
+    def __init__(self, origin: TimedOrigin, known: set[int]) -> None:
         self._ended = origin.ended or perf_counter()
         self._known = known
         self._times = OwnTimes()
@@ -145,12 +183,15 @@ class _Sums:
         self._counts = [0, 0]
         self._calls = [0, 0]
         self._failed = 0
+        self._worst: tuple[bool, float] = (False, -1.0)
+        self._worst_span_id: str | None = None
 
-    def add(self, record: Record, *, is_after: bool) -> None:
+    def add(self, ended: Ended, *, is_after: bool) -> None:
         """Add a dispatch."""
-        parent = self._parent_of(record)
-        read = call_times(record)
-        times = self._times.add(record, read, id(record), parent, id(parent.record) if parent is not None else None)
+        record = ended.record
+        parent, read = self._parent_of(record), call_times(record)
+        parent_key = id(parent.record) if parent is not None else None
+        times = self._times.add(record, read, id(record), parent, parent_key, ended.within(id(ended.method)))
         if parent is None:
             self._outermost.append(times)
         self._counts[is_after] += 1
@@ -163,12 +204,18 @@ class _Sums:
                 mine = self._receivers.setdefault(receiver.name, _ReceiverSum())
                 mine.add(call, slow_ns=receiver.slow_ns, failed=index in failures)
                 mine.add_queries(*queries.get(index, (0, 0.0)))
+                self._compare(record, index, (index in failures, call.own_seconds))
+
+    def _compare(self, record: Record, index: int, badness: tuple[bool, float]) -> None:
+        """Keep the span of the worst receiver call so far, among those that have one."""
+        if badness > self._worst and (spans := spans_of(record)) is not None:
+            span_id = spans.receiver_span_id_hex(index)
+            if span_id is not None:
+                self._worst, self._worst_span_id = badness, span_id
 
     def _parent_of(self, record: Record) -> Ancestor | None:
         """The receiver call around a dispatch; None if it is another request's, or its dispatch has not ended."""
         parent = parent_of(record)
-        while parent is not None and id(parent.record) in self._superseded:  # the worker may not have marked it yet
-            parent = parent_of(parent.record)
         return parent if parent is not None and id(parent.record) in self._known else None
 
     def totals(self, left_out: int) -> RequestTotals:
@@ -188,6 +235,7 @@ class _Sums:
             after_ns=nanoseconds(length(union((max(one.started, self._ended), one.ended) for one in self._outermost))),
             summed_count=sum(self._counts),
             receivers=sorted(rows, key=lambda row: (-row.self_ns, row.receiver)),
+            worst_span_id=self._worst_span_id,
         )
 
 

@@ -6,16 +6,21 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from types import FrameType
 
 from signal_monitor.instrumentation.current import ExecutionState, Record, live_states
 from signal_monitor.instrumentation.plans import UNOBSERVED
 from signal_monitor.instrumentation.record import ancestors, call_times, has_ended, info_of
-from signal_monitor.records import RunningCall
+from signal_monitor.records import RunningCall, Wait
 
-from .converter import RecordConverter, stack_of
+from .converter import RecordConverter, is_in_thread, stack_of
 from .intervals import nanoseconds
+from .waits import wait_of
 from .worker import Observer, give_lineage
 
+CallKey = tuple[int, int]
+Position = tuple[object, int]
+"""The innermost line of a stack, and the instruction at which its frame is."""
 MAX_RUNNING = 100
 """Running calls that a process reports at most: those that have been running longest."""
 NOTABLE_NS = 50_000_000
@@ -50,11 +55,17 @@ def running_calls(converter: RecordConverter) -> tuple[RunningCall, ...]:
 class CallSampler(Observer):
     """Takes the stacks of receiver calls that run beyond their limit, so that the slow line is stored with the call.
 
-    A call that goes on is seen again whenever it has run twice as long; the last stack is kept.
+    A call that goes on is seen again whenever it has run twice as long; the last stack is kept. What it waits for is
+    known when it is at the same place a moment later: a single stack may be that of a call that has just been made.
     """
 
     def __init__(self, converter: RecordConverter) -> None:
         self._converter = converter
+        self._maybe: dict[CallKey, tuple[Wait, Position]] = {}
+
+    def forget(self) -> None:
+        """Start again in a forked child."""
+        self._maybe = {}
 
     def watch(self) -> None:
         """Take the stacks that are due."""
@@ -65,16 +76,40 @@ class CallSampler(Observer):
             if self._is_due(record, index)
         ]
         if not due:
+            self._maybe.clear()
             return
+        maybe, self._maybe = self._maybe, {}
         threads = sys._current_frames()  # noqa: SLF001 - the documented way to another thread's stack
         try:
             for record, index, state in due:
                 give_lineage(record)
-                self._converter.note_stack(record, index, stack_of(state.top, threads.get(state.thread)))
+                self._see(record, index, state, threads.get(state.thread), maybe.get((id(record), index)))
         finally:
             threads.clear()  # as in running_calls
 
+    def _see(
+        self,
+        record: Record,
+        index: int,
+        state: ExecutionState,
+        thread: FrameType | None,
+        before: tuple[Wait, Position] | None,
+    ) -> None:
+        """Note the stack of a call; what it waits for, if it did so at the same place ``before``."""
+        lines, is_running = stack_of(state.top, thread), is_in_thread(state.top)
+        innermost = thread if is_running else None
+        position = (lines[-1] if lines else None, innermost.f_lasti if innermost is not None else 0)
+        wait = wait_of(lines, innermost)
+        if before is None:
+            self._converter.note_stack(record, index, lines)
+            if wait is not None:
+                self._maybe[id(record), index] = wait, position
+        elif (wait, position) == before:
+            self._converter.note_wait(record, index, before[0])
+
     def _is_due(self, record: Record, index: int) -> bool:
+        if (id(record), index) in self._maybe:
+            return True
         running_ns = _running_ns(record, index)
         return running_ns >= max(
             1, info_of(record).receivers[index].slow_ns, 2 * self._converter.seen_ns(record, index)
@@ -85,7 +120,7 @@ def _calls_of(state: ExecutionState, most: int | None = None) -> Iterator[tuple[
     """The receiver calls that a thread or task is in, innermost first."""
     if state.suppressed or (state.origin is not None and state.origin.ignored):
         return
-    for record, index in ancestors(state.top, time.perf_counter(), MAX_NESTED if most is None else most):
+    for record, index, _ in ancestors(state.top, time.perf_counter(), MAX_NESTED if most is None else most):
         if index is not None and info_of(record) is not UNOBSERVED and not has_ended(record):
             yield record, index
 

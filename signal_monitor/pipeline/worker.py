@@ -17,8 +17,8 @@ from signal_monitor.instrumentation.current import Origin, Record
 from signal_monitor.instrumentation.hooks import DispatchSpans
 from signal_monitor.instrumentation.info import DispatchInfo
 from signal_monitor.instrumentation.record import (
-    SUPERSEDED,
     Lineage,
+    custom_sends_around,
     info_of,
     is_outermost,
     is_routine,
@@ -28,7 +28,6 @@ from signal_monitor.instrumentation.record import (
     root_of,
     set_lineage,
     spans_of,
-    superseded_custom_send,
 )
 from signal_monitor.instrumentation.record_queue import RecordQueue, record_queue
 from signal_monitor.instrumentation.recorder import LateCall
@@ -38,6 +37,7 @@ from signal_monitor.settings_watcher import follow_settings
 from .chunks import Chunks, weight_of
 from .converter import RecordConverter
 from .interruptions import is_interruption
+from .send_methods import Ended, SendMethods
 from .suppression import suppressed
 from .threads import NO_THREAD, why_no_threads
 
@@ -116,6 +116,7 @@ class Pipeline:
         self._stopping = False
         self._ended = False
         self._chunks = Chunks(queue)
+        self._send_methods = SendMethods()
         self._busy_at = 0.0
 
     def add(self, observer: Observer) -> Callable[[], None]:
@@ -216,7 +217,7 @@ class Pipeline:
 
     def _waiting(self) -> int:
         """How many records are queued, or taken from the queue and not delivered."""
-        return len(self._queue) + sum(map(_count, list(self._undelivered)))
+        return len(self._queue) + sum(map(_count, list(self._undelivered))) + len(self._send_methods)
 
     def flush(self) -> None:
         """Deliver everything that is queued now, in the calling thread.
@@ -226,6 +227,7 @@ class Pipeline:
         with suppressed(), self._exclusive() as alone:
             if alone:
                 self._deliver_queued(len(self._queue))
+                self._release(self._send_methods.release_all)
                 self._each("flush", lambda observer: observer.flush())
                 self._pass_interruption()
 
@@ -256,6 +258,7 @@ class Pipeline:
         self._thread = self._running_thread = None
         self._retry_at = self._idle_until = 0.0
         self._undelivered.clear()
+        self._send_methods.forget()
         self._telling = self._interruption = None
         self._stopping = self._ended = False
         for observer in self.observers:
@@ -333,6 +336,7 @@ class Pipeline:
             self._deliver_queued(1)  # a chunk
         if not len(self._queue):
             self._chunks.forget()
+            self._release(self._send_methods.release)
         return busy
 
     def _deliver_queued(self, count: int) -> None:
@@ -392,15 +396,29 @@ class Pipeline:
         elif isinstance(item, Origin):
             self._each("close", lambda observer: observer.close(item))
 
+    @guarded("the worker", None)
+    def _release(self, release: Callable[[], list[Ended]]) -> None:
+        """Deliver dispatches that wait for the end of their send method no longer."""
+        for ended in release():
+            self._deliver_ended(ended)
+
     def _deliver_record(self, record: Record) -> None:
-        if lineage_of(record) is SUPERSEDED:
-            return
+        told = self._send_methods.add(record)
+        if not told or told[0].record is not record:
+            give_lineage(record)  # what its send method sends meanwhile hangs under it
+        for ended in told:
+            self._deliver_ended(ended)
+
+    def _deliver_ended(self, ended: Ended) -> None:
+        record = ended.record
         give_lineage(record)
+        if info_of(record).custom:
+            _unshare(record)
         info_of(record).reset_rate_limit(time.monotonic())
         spans = spans_of(record)
         if spans is not None:
-            spans.finalize(record)
-        dispatch = self.converter.dispatch(record)
+            spans.finalize(record, ended.window)
+        dispatch = self.converter.dispatch(record, ended)
         self._each("observe", lambda observer: observer.observe(dispatch, spans))
 
     def _each(self, what: str, tell: Callable[[Observer], None]) -> None:
@@ -425,18 +443,34 @@ def give_lineage(record: Record) -> None:
     chain = []
     step: Record | None = record
     while step is not None and lineage_of(step) is None:
-        superseded = superseded_custom_send(step)
-        while superseded is not None:
-            set_lineage(superseded, SUPERSEDED)
-            superseded = superseded_custom_send(superseded)
         chain.append(step)
         parent = parent_of(step)
         step = parent.record if parent is not None else None
     for step in reversed(chain):
-        parent, number = parent_of(step), next(_numbers)
-        around = lineage_of(parent.record) if parent is not None else None
-        if parent is None or around is None:
-            set_lineage(step, Lineage(number, number, base=root_of(step)))
-        else:
-            place = (around.root, around.depth + 1, around.number, parent.position)
-            set_lineage(step, Lineage(number, *place, base=root_of(step)))
+        _set_lineage(step)
+
+
+def _set_lineage(record: Record) -> None:
+    """Give a dispatch its lineage: that of the custom send that has made it, if no other dispatch has taken it."""
+    around = custom_sends_around(record)
+    lineage = lineage_of(around[-1]) if around else None
+    if lineage is None or lineage.shared:
+        lineage = _new_lineage(record)
+    set_lineage(record, lineage._replace(base=root_of(record)))
+    for custom in around:
+        set_lineage(custom, lineage._replace(base=root_of(custom), shared=True))
+
+
+def _new_lineage(record: Record) -> Lineage:
+    parent, number = parent_of(record), next(_numbers)
+    around = lineage_of(parent.record) if parent is not None else None
+    if parent is None or around is None:
+        return Lineage(number, number)
+    return Lineage(number, around.root, around.depth + 1, around.number, parent.position, sent_by=parent.sent_by)
+
+
+def _unshare(record: Record) -> None:
+    """Give a custom send a lineage of its own: it is delivered beside the dispatches that it has made."""
+    lineage = lineage_of(record)
+    if lineage is not None and lineage.shared:
+        set_lineage(record, _new_lineage(record)._replace(base=root_of(record)))

@@ -33,7 +33,7 @@ class StoreError(Exception):
 
 @dataclass(slots=True)
 class Totals:
-    """Cumulative totals of one receiver, signal, sender or view, in one window or since the start of a process.
+    """Cumulative totals of one receiver, signal, sender, view or task, in one window or since the start of a process.
 
     ``window`` is the start of a window of WINDOW_SECONDS in seconds since the epoch, or LIFE. ``buckets`` maps
     histogram bucket numbers (see ``signal_monitor.histograms``) to counts. For signals and senders a count is a
@@ -45,9 +45,9 @@ class Totals:
     kind may be added up. ``total_ns`` also has what the calls of a receiver have sent, each moment once, or what the
     dispatches waited for, which is ``waiting_ns``, and what they did themselves outside receivers, ``other_ns``.
 
-    For a view, whose key has the method before it, a count is a request: ``total_ns``, ``max_ns`` and ``buckets``
-    measure requests, ``slow`` counts those that reached REQUEST_SLOW_MS, ``failures`` those that failed, and
-    ``receivers_ns`` is the part of their time in which a receiver ran.
+    For views and tasks a count is a request, or a run of the task. Their ``buckets``, ``max_ns`` and ``slow`` measure
+    whole durations, and ``total_ns`` is the sum of these: of ``receivers_ns``, ``waiting_ns``, ``other_ns``, and what
+    was spent outside signals, ``self_ns``. ``last_failure_dispatch`` is the id of the request.
     """
 
     kind: SubjectKind
@@ -111,7 +111,13 @@ class Totals:
     @property
     def mean_ns(self) -> int:
         """Mean duration in nanoseconds."""
-        return self.receivers_ns // self.count if self.count else 0
+        measured_ns = self.total_ns if self.kind in {"view", "task"} else self.receivers_ns
+        return measured_ns // self.count if self.count else 0
+
+    @property
+    def receivers_share(self) -> float:
+        """Time in receivers as a share of all the time, from 0 to 1."""
+        return min(1.0, self.receivers_ns / self.total_ns) if self.total_ns else 0.0
 
     def add(self, other: Totals) -> None:
         """Add the totals of another window or process for the same subject."""
@@ -197,11 +203,13 @@ class Store(ABC):
         """One dispatch, or None if it was not stored or was deleted."""
 
     @abstractmethod
-    def requests(self, limit: int = 50, *, path: str = "", slow_ms: float = 0.0, before: float = 0.0) -> list[Request]:
+    def requests(
+        self, limit: int = 50, *, path: str = "", view: str = "", slow_ms: float = 0.0, before: float = 0.0
+    ) -> list[Request]:
         """Stored requests, newest first.
 
-        ``path`` matches anywhere, ``slow_ms`` is a least duration; ``before``, in seconds since the epoch, keeps what
-        started earlier.
+        ``path`` and ``view``, which is a method and a view, match as the names of a ``DispatchFilter`` do; ``slow_ms``
+        is a least duration; ``before``, in seconds since the epoch, keeps what started earlier.
         """
 
     @abstractmethod

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from signal_monitor.counts import largest
 from signal_monitor.records import Process
+from signal_monitor.tracing import Tracing
 
 MAX_ENDED = 50
 """Processes that have ended and are kept one by one; beyond that, the oldest are added up."""
@@ -82,6 +83,7 @@ def added(total: Process | None, process: Process) -> Process:
         last_error=process.last_error or total.last_error,
         running=(),
         running_requests=(),
+        tracing=Tracing(),
     )
 
 

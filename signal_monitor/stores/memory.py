@@ -182,7 +182,9 @@ class MemoryStore(Store):
         with self._lock:
             return self._find(dispatch_id)
 
-    def requests(self, limit: int = 50, *, path: str = "", slow_ms: float = 0.0, before: float = 0.0) -> list[Request]:
+    def requests(
+        self, limit: int = 50, *, path: str = "", view: str = "", slow_ms: float = 0.0, before: float = 0.0
+    ) -> list[Request]:
         """Stored requests, newest first."""
         with self._lock:
             everything = list(self._requests.values())
@@ -190,7 +192,10 @@ class MemoryStore(Store):
         found = (
             item
             for item in everything
-            if item.duration_ns >= least_ns and matches(path, item.path) and is_before(item.started_at, before)
+            if item.duration_ns >= least_ns
+            and matches(path, item.path)
+            and matches(view, item.view_key)
+            and is_before(item.started_at, before)
         )
         return sorted(found, key=lambda request: request.started_at, reverse=True)[:limit]
 

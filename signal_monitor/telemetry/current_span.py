@@ -229,7 +229,7 @@ class SuppressedSpans:
     def end(self, record: Record) -> None:
         """There is no span."""
 
-    def finalize(self, record: Record) -> None:
+    def finalize(self, record: Record, window: tuple[float, float] | None = None) -> None:
         """There is nothing to decide."""
 
     def drop(self) -> bool:

@@ -21,6 +21,7 @@ from .attributes import (
     RECEIVERS,
     SEND_METHOD_TIME,
     SENDER,
+    SENT_BY,
     SIGNAL,
     aggregated_name,
     dispatch_name,
@@ -76,7 +77,14 @@ ATTRIBUTES = (
         SEND_METHOD_TIME,
         "dispatch",
         "double, s",
-        "Time in which a send method of a subclass ran none of its receivers. Only for such methods.",
+        "Time in which a send method of a subclass ran none of its receivers. Only for such methods; not if the method "
+        "calls Django's and other code has asked for the span.",
+    ),
+    Attribute(
+        SENT_BY,
+        "dispatch",
+        "string",
+        "`log handlers` or `send method`, if these have sent it inside another dispatch, and no receiver.",
     ),
     Attribute(
         AGGREGATED_RECEIVERS,

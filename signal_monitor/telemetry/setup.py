@@ -21,14 +21,17 @@ from signal_monitor.names import Apps
 from signal_monitor.pipeline import Observer
 from signal_monitor.pipeline.process import ThisProcess
 from signal_monitor.pipeline.suppression import is_suppressed
+from signal_monitor.tracing import Tracing
 
 from .aggregate import SpanAggregator, SpanWriter
 from .attributes import ReceiverNames
 from .current_span import SPAN_KEY, SUPPRESSED, LazyContext, get_context
+from .exporters import ExporterWatch
 from .metrics import Metrics
 from .policy import Budget, Parent, Policy, Selection, has_ended
 from .providers import KnownTracer, providers
 from .spans import open_spans
+from .untraced import UntracedDispatches, advice
 
 NAME = "django_signals"
 """Our name among OpenTelemetry's instrumentations."""
@@ -63,6 +66,9 @@ class Telemetry:
         self._policy = Policy()
         self._known = KnownTracer()
         self._metrics = Metrics()
+        self._exporters = ExporterWatch()
+        self._untraced = UntracedDispatches()
+        self._process = ThisProcess()
 
     def start(self, config: Config, apps: Apps, process: ThisProcess) -> Sequence[Observer]:
         """Begin to make spans and metrics; returns the observers that do."""
@@ -70,14 +76,16 @@ class Telemetry:
         if self.stopped or not (config.makes_spans or config.METRICS):
             return ()
         self._known, self._metrics.process = KnownTracer(), process
+        self._process, process.tracing = process, self.describe
         self.configure(config, apps)
         hooks.open_spans, hooks.trace_context = self.open, get_context
-        self.observers = (SpanWriter(), SpanAggregator(), self._metrics)
+        self.observers = (SpanWriter(), SpanAggregator(), self._metrics, self._untraced, self._exporters)
         return self.observers
 
     def configure(self, config: Config, apps: Apps) -> None:
         """Follow other settings."""
-        self._policy = policy_of(config, apps)
+        self._policy = self._untraced.policy = policy_of(config, apps)
+        self._exporters.enabled = self._policy.enabled
         self._metrics.enabled = config.ENABLED and config.METRICS
         for state in live_states():
             state.traced = state.untraced = None  # found with other settings
@@ -96,7 +104,14 @@ class Telemetry:
             if running is not None:
                 running.remove(observer)
         self._metrics.enabled = False
+        self._exporters.stop()
+        self._process.tracing = Tracing
         self.observers = ()
+
+    def describe(self) -> Tracing:
+        """What becomes of the spans of this process. Commands and shells have no request that could be traced."""
+        without_parent = self._untraced.without_parent() if self._process.serves else 0
+        return Tracing(self._exporters.describe(), without_parent, advice() if without_parent else "")
 
     def open(self, info: DispatchInfo, state: ExecutionState) -> DispatchSpans | None:
         """The spans of a dispatch that begins now; None where it gets none."""
@@ -131,7 +146,9 @@ class Telemetry:
         if not is_plain and is_suppressed(around):
             return SUPPRESSED
         is_remembered = is_plain and context is around
-        if not self._policy.enabled or not _has_been_recorded(trace.get_current_span(around)):
+        span = trace.get_current_span(around)
+        self._untraced.see(span)
+        if not self._policy.enabled or not _has_been_recorded(span):
             state.untraced = context if is_remembered else None
             return None
         if not self._policy.selection.takes_dispatch(info.signal.name, info.sender):
@@ -141,6 +158,7 @@ class Telemetry:
             return None
         if provider is not self._known.provider:
             self._known = KnownTracer(provider)
+            self._exporters.follow()
         context, span = _innermost_recording(context)
         parent = Parent(context, span, self._known, self._policy)
         if is_remembered and not parent.is_link:

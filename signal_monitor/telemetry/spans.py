@@ -21,13 +21,14 @@ from signal_monitor.instrumentation.record import (
     details_of,
     ended_at,
     ended_sequential_calls,
+    info_of,
     outcome_of,
     parent_of,
     spans_of,
     started_at,
 )
 from signal_monitor.pipeline.converter import failure as as_text
-from signal_monitor.pipeline.intervals import nanoseconds
+from signal_monitor.pipeline.intervals import Interval, nanoseconds
 from signal_monitor.pipeline.suppression import unsuppressed
 from signal_monitor.records import Failure
 
@@ -53,6 +54,7 @@ class LazySpans(CurrentSpan):
     _is_over = False
     _inner_failures: Mapping[int, RawFailure] = {}
     _clock: attrs.Clock | None = None
+    _window: Interval | None = None
 
     def __init__(self, info: DispatchInfo, parent: Parent) -> None:
         self.info = info
@@ -220,9 +222,9 @@ class LazySpans(CurrentSpan):
                 span.add_event(attrs.EXCEPTION_EVENT, told_attributes, clock.end(times[index].ended))
         durations_ns = [nanoseconds(times[index].ended - times[index].started) for index in without]
         attributes = attrs.ended_dispatch_attributes(len(failures), failure) | attrs.aggregated_attributes(durations_ns)
-        if self.info.custom:
-            attributes |= _send_method_attributes(record)
-        attrs.end_dispatch_span(span, attributes, failure, clock.end(ended_at(record)))
+        attributes |= _send_method_attributes(record, self._window)
+        ended = self._window[1] if self._window is not None else ended_at(record)
+        attrs.end_dispatch_span(span, attributes, failure, clock.end(ended))
 
     def _ended_calls(self, record: Record) -> list[int]:
         """The receiver calls that were made and have ended: the failed ones come first, then the longest."""
@@ -260,8 +262,9 @@ class LazySpans(CurrentSpan):
     # In the worker.
 
     @guarded("the spans of a dispatch", None)
-    def finalize(self, record: Record) -> None:
+    def finalize(self, record: Record, window: Interval | None = None) -> None:
         """Write the spans that nobody has asked for, if the budget allows, before anything reads an id."""
+        self._window = window
         indices = self._unstarted(record)
         if self.take_export(1 + len(indices)):
             self._chosen = (DISPATCH, *indices)
@@ -273,7 +276,8 @@ class LazySpans(CurrentSpan):
         """Start and end the chosen spans with their times."""
         times = call_times(record)
         if DISPATCH in self._chosen:
-            self.started = {DISPATCH: self._start_dispatch(started_at(record))}
+            began = self._window[0] if self._window is not None else started_at(record)
+            self.started = {DISPATCH: self._start_dispatch(began)}
         for index in self._chosen:
             if index != DISPATCH:
                 self.started = {**self.started, index: self._start_call(index, times[index].started)}
@@ -313,10 +317,19 @@ class LazySpans(CurrentSpan):
         return f"{span.get_span_context().span_id:016x}" if span is not None else None
 
 
-def _send_method_attributes(record: Record) -> attrs.Attributes:
+def _send_method_attributes(record: Record, window: Interval | None) -> attrs.Attributes:
+    """What sent the dispatch, if no receiver; and the time that its send method, or the one that made it, took."""
+    parent = parent_of(record)
+    attributes: attrs.Attributes = {attrs.SENT_BY: parent.sent_by} if parent is not None and parent.sent_by else {}
     began, ended = started_at(record), ended_at(record)
-    calls = [(call.started - began, (call.ended or ended) - began) for call in call_times(record) if call.started]
-    return attrs.send_method_attributes(ended - began, calls)
+    if info_of(record).custom:
+        calls = [(call.started - began, (call.ended or ended) - began) for call in call_times(record) if call.started]
+        return attributes | attrs.send_method_attributes(ended - began, calls)
+    if window is not None:
+        return attributes | attrs.send_method_attributes(
+            window[1] - window[0], [(began - window[0], ended - window[0])]
+        )
+    return attributes
 
 
 class LiveSpans(LazySpans):

@@ -188,14 +188,17 @@ def trace_link(record: Dispatch | Request, call: ReceiverCall | None = None) -> 
     if isinstance(record, Request) and record.span_id is None:
         return ""  # its trace was not sampled
     span_id = call.span_id if call and call.span_id else record.span_id
-    worst_id = _worst_span(record) if isinstance(record, Dispatch) and span_id == record.span_id else None
+    worst_id = worst_span(record) if span_id == record.span_id else None
     url = trace_url(record.trace_id, span_id, worst_id)
     return format_html(TRACE_LINK, url, _what_ran(record, call), stamp(record.started_at)) if url else ""
 
 
-def _worst_span(dispatch: Dispatch) -> str | None:
+@register.filter
+def worst_span(record: Dispatch | Request) -> str | None:
     """The span of the receiver call that failed, or took longest, among those that have one."""
-    calls = [call for call in dispatch.calls if call.span_id]
+    if isinstance(record, Request):
+        return record.worst_span_id
+    calls = [call for call in record.calls if call.span_id]
     worst = max(calls, key=lambda call: (call.failed, call.duration_ns), default=None)
     return worst.span_id if worst else None
 
@@ -348,6 +351,14 @@ def high(row: Totals) -> SafeString:
         return format_html("{}", "—")
     told = formatting.duration(row.high_ns)
     return format_html("{}", told) if row.has_p95 else format_html("{} <small>longest of {}</small>", told, row.count)
+
+
+@register.filter
+def was_doing(call: ReceiverCall) -> str:
+    """What a slow call did at its line: "was waiting for a lock"; "was" where that is not known."""
+    if call.slow_wait is None:
+        return "was"
+    return "was sleeping" if call.slow_wait == "sleep" else f"was waiting for {call.slow_wait}"
 
 
 @register.filter

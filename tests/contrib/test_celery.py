@@ -9,8 +9,10 @@ import pytest
 from celery import Celery
 from django.dispatch import Signal
 
+from signal_monitor import pipeline
 from signal_monitor.contrib import celery as contrib
 from signal_monitor.instrumentation.current import Origin, begin_origin, current_origin, end_origin
+from signal_monitor.stores import get_store
 from signal_monitor.testing import capture_dispatches
 
 application = Celery("tests", set_as_current=False)
@@ -86,3 +88,30 @@ def test_disconnected_tasks_are_not_followed() -> None:
         work.delay()
 
     assert {item.origin_kind for item in captured.dispatches} == {None}
+
+
+def runs(name: str) -> tuple[int, int]:
+    """How often a task ran, and failed."""
+    pipeline.flush()
+    rows = get_store().totals("task", None, name)
+    return sum(row.count for row in rows), sum(row.failures for row in rows)
+
+
+def test_every_run_of_a_task_counts() -> None:
+    before, failed_before = runs("tests.work"), runs("tests.fail")
+    work.delay(2)
+    with pytest.raises(ValueError, match="no"):
+        fail.apply(throw=True)
+    fail.apply()
+
+    assert runs("tests.work") == (before[0] + 3, before[1])
+    assert runs("tests.fail") == (failed_before[0] + 2, failed_before[1] + 2)
+
+
+def test_time_of_a_task_is_divided() -> None:
+    work.delay()
+    pipeline.flush()
+
+    (row,) = get_store().totals("task", None, "tests.work")
+    assert row.receivers_ns > 0
+    assert row.receivers_ns + row.waiting_ns + row.other_ns + row.self_ns == row.total_ns

@@ -32,6 +32,7 @@ SPAN = "b7ad6b7169203331"
 OF_DISPATCH, OF_SLOW_CALL, OF_REQUEST, OF_NESTED = "d" * 16, "c" * 16, "e" * 16, "f" * 16
 BOTH = f"{OF_DISPATCH} {OF_SLOW_CALL}"
 """A dispatch and its worst receiver: Jaeger opens what is above the spans that it finds."""
+BOTH_OF_REQUEST = f"{OF_REQUEST} {OF_SLOW_CALL}"
 BACKEND = "https://traces.example/trace/{trace_id}?uiFind={span_id}"
 WHERE = {
     "live": {},
@@ -50,6 +51,7 @@ def fill_with_traces(store: Store) -> None:
     failed = replace(failed, calls=(replace(slow, span_id=OF_SLOW_CALL), raised, not_run))
     nested = dispatch("nested", trace_id=TRACE, span_id=None, root_id="failed", parent_id="failed", parent_index=0)
     traced = Request("r1", "POST", "/checkout/", time.time(), 400 * MS, 500, trace_id=TRACE, span_id=OF_REQUEST)
+    traced = replace(traced, worst_span_id=OF_SLOW_CALL)
     other = replace(traced, id="r2", path="/other/", trace_id=OTHER)
     untraced = replace(traced, id="r3", path="/untraced/", trace_id=None, span_id=None)
     unsampled = replace(traced, id="r4", path="/unsampled/", trace_id=UNSAMPLED, span_id=None)
@@ -97,8 +99,8 @@ def shown(html: str) -> set[str]:
     ("page", "spans"),
     [
         ("live", {BOTH, ""}),
-        ("requests", {OF_REQUEST}),
-        ("request", {BOTH, OF_REQUEST}),
+        ("requests", {BOTH_OF_REQUEST}),
+        ("request", {BOTH, OF_SLOW_CALL, BOTH_OF_REQUEST}),
         ("receiver", {OF_SLOW_CALL, BOTH, ""}),
         ("signal", {OF_SLOW_CALL, BOTH, ""}),
     ],

@@ -136,6 +136,102 @@ def test_sender_is_let_go(make: Callable[[], Signal]) -> None:
     assert gone() is None
 
 
+def test_plan_keeps_no_entry_and_no_reference_of_djangos() -> None:
+    """Otherwise the reference outlives the connection, and tells Django 6.1 of a death that it does not expect."""
+    signal = Signal()
+
+    def receiver(**kwargs: Any) -> None: ...
+
+    signal.connect(receiver, sender=Sender)
+    signal.connect(fine)
+    signal.send(Sender)
+    signal.send(Sender)
+    assert plan_of(signal) is not None
+    entry = signal.receivers[0]
+    before = sys.getrefcount(entry)
+    signal.disconnect(receiver, sender=Sender)
+
+    assert sys.getrefcount(entry) == before - 1 == 2
+
+
+@SIGNALS
+def test_bound_methods_have_a_plan_which_knows_the_method_from_its_object(make: Callable[[], Signal]) -> None:
+    class Owner:
+        def method(self, **kwargs: Any) -> str:
+            return "method"
+
+        def other(self, **kwargs: Any) -> str:
+            return "other"
+
+        def __call__(self, **kwargs: Any) -> str:
+            return "itself"
+
+    owner = Owner()
+    signal = connected(make, owner.method)
+    signal.send(Sender)
+    assert plan_of(signal) is plan_of(signal) is not None
+    assert signal.send(Sender) == [(owner.method, "method")]
+    key, _, *rest = signal.receivers[0]
+    for reference, receiver in ((weakref.WeakMethod(owner.other), owner.other), (weakref.ref(owner), owner)):
+        signal.receivers[0] = (key, reference, *rest)
+        signal.sender_receivers_cache.clear()
+        assert signal.send(Sender) == signal.send(Sender) == [(receiver, receiver())]
+
+
+def test_what_is_compared_by_its_own_code_has_no_plan() -> None:
+    compared = []
+
+    class Equal:
+        def __eq__(self, other: object) -> bool:
+            compared.append(other)
+            return True
+
+        __hash__ = object.__hash__
+
+        def __call__(self, **kwargs: Any) -> str:
+            return "equal"
+
+    one, other = Equal(), Equal()
+    signal = connected(Signal, one)
+    key, _, *rest = signal.receivers[0]
+    signal.receivers[0] = (key, weakref.ref(other), *rest)
+
+    assert signal.send(Sender)[0][0] is other
+    assert signal.send(Sender)[0][0] is other
+    assert (plan_of(signal), compared) == (None, [])
+
+
+def test_classes_without_receivers_have_a_plan_which_counts_orphans() -> None:
+    signal = Signal()
+    signal.connect(fine, sender=Sender)
+    for _ in range(4):
+        assert signal.send(Signal) == signal.send_robust(Signal) == []
+
+    assert plan_of(signal, Signal) is not None
+    assert signal_info(signal).orphan_count() == 8
+    signal.connect(fine, sender=Signal)
+    assert signal.send(Signal) == [(fine, "fine")]
+
+
+def test_plans_of_a_signal_share_the_copy_of_its_receivers() -> None:
+    signal = connected(Signal, fine, renamed)
+    first, second = plan_of(signal), plan_of(signal, Signal)
+
+    assert first is not None
+    assert second is not None
+    assert first.copied is second.copied
+
+
+def test_plan_that_no_longer_holds_is_dropped() -> None:
+    signal = connected(Signal, fine)
+    signal.send(Sender)
+    assert plan_of(signal) is not None
+    signal.connect(afine)
+
+    assert len(signal.send(Sender)) == 2
+    assert signal._signal_monitor.plans == {}  # type: ignore[attr-defined]
+
+
 def test_copied_signal_is_told_apart_once_it_differs() -> None:
     signal = connected(Signal, fine)
     other = copy.copy(signal)

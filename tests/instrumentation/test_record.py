@@ -16,6 +16,7 @@ from signal_monitor.instrumentation.record import (
     begin_call,
     call_times,
     columns_of,
+    custom_sends_around,
     details_of,
     end_call,
     end_dispatch,
@@ -28,7 +29,6 @@ from signal_monitor.instrumentation.record import (
     outer_of,
     set_times,
     started_at,
-    superseded_custom_send,
 )
 from signal_monitor.instrumentation.record_queue import record_queue
 
@@ -130,8 +130,8 @@ def test_routine_dispatches() -> None:
 def test_method_that_a_custom_one_calls_takes_its_dispatch_over() -> None:
     custom = new_record(info(custom=True), ROOT, None, 0)
 
-    assert superseded_custom_send(sequential_count(1.0, outer=custom)) is custom
-    assert superseded_custom_send(sequential_count(1.0, outer=sequential_count(1.0))) is None
+    assert custom_sends_around(sequential_count(1.0, outer=custom)) == [custom]
+    assert custom_sends_around(sequential_count(1.0, outer=sequential_count(1.0))) == []
 
 
 def test_send_writes_the_layout_of_new_record() -> None:

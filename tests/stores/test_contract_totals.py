@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from signal_monitor.records import Request, SubjectKind
 from signal_monitor.stores import Store
 from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, Totals
 from tests.stores.making import NOW, process, whole_process, write
@@ -128,3 +129,29 @@ def test_processes_long_gone_are_deleted_with_their_totals(store: Store) -> None
     write(store, process=process("here", seen_at=NOW + 24 * 60 * 60 + 1), totals=[receiver_totals(count=2)])
     assert [item.id for item in store.processes()] == ["here"]
     assert [row.count for row in store.totals("receiver")] == [2]
+
+
+def test_requests_of_a_view(store: Store) -> None:
+    rows = [
+        ("r1", "GET", "shop:cart"),
+        ("r2", "POST", "shop:cart"),
+        ("r3", "GET", "shop:cart_again"),
+        ("r4", "HACK", None),
+    ]
+    write(store, requests=[Request(name, method, "/", NOW, 1, view=view) for name, method, view in rows])
+
+    def found(view: str) -> set[str]:
+        return {item.id for item in store.requests(view=view)}
+
+    assert found("=GET shop:cart") == {"r1"}
+    assert found("cart") == {"r1", "r2", "r3"}
+    assert found("=(other) (no view)") == {"r4"}
+    assert found("") == {"r1", "r2", "r3", "r4"}
+
+
+@pytest.mark.parametrize("kind", ["view", "task"])
+def test_old_windows_of_views_and_tasks_are_deleted(store: Store, kind: SubjectKind) -> None:
+    write(store, totals=[Totals(kind, "GET shop:cart", window=WINDOW, count=1), Totals(kind, "GET shop:cart", count=1)])
+    write(store, process=process(seen_at=NOW + 2 * 60 * 60 + 60))
+    assert store.totals(kind, since=0.0) == []
+    assert store.totals(kind) == [Totals(kind, "GET shop:cart", count=1)]

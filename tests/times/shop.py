@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from typing import Any
 
@@ -15,6 +17,8 @@ from tests.urls import urlpatterns as demo_urlpatterns
 
 work = Signal()
 counted = Signal()
+locked = Signal()
+lock = threading.Lock()
 SLEEP = 0.02
 SLOW = 0.35
 
@@ -49,6 +53,30 @@ def block(**_kwargs: object) -> None:
 def quick(**_kwargs: object) -> None:
     """Take a millisecond, far below the limit."""
     time.sleep(0.001)
+
+
+@receiver(locked)
+def take_lock(**_kwargs: object) -> None:
+    """Wait for what another thread holds."""
+    with lock:
+        time.sleep(SLEEP)
+
+
+def waiting(_request: HttpRequest) -> HttpResponse:
+    """Send while another thread holds the lock."""
+    taken = threading.Event()
+
+    def hold() -> None:
+        with lock:
+            taken.set()
+            time.sleep(2 * SLOW)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    taken.wait()
+    locked.send("waiting")
+    thread.join()
+    return HttpResponse("done")
 
 
 def nested(_request: HttpRequest) -> HttpResponse:
@@ -100,5 +128,24 @@ def idle(_request: HttpRequest) -> HttpResponse:
     return HttpResponse("done")
 
 
-views: dict[str, Any] = {view.__name__: view for view in (nested, many, broken, abroken, refused, busy, hanging, idle)}
-urlpatterns = [*(path(f"{name}/", view) for name, view in views.items()), *demo_urlpatterns]
+def empty(_request: HttpRequest) -> HttpResponse:
+    """Send nothing."""
+    return HttpResponse("nothing")
+
+
+async def asleep(request: HttpRequest) -> HttpResponse:
+    """Wait for the time that was asked for, on the event loop."""
+    await asyncio.sleep(float(request.GET["seconds"]))
+    return HttpResponse("awake")
+
+
+def slowest(_request: HttpRequest) -> HttpResponse:
+    """Send until the request is slow."""
+    for _ in range(20):
+        work.send("slowest")
+    return HttpResponse("done")
+
+
+SHOWN = (nested, many, broken, abroken, refused, busy, hanging, idle, empty, asleep, slowest, waiting)
+views: dict[str, Any] = {view.__name__: view for view in SHOWN}
+urlpatterns = [*(path(f"{name}/", view, name=name) for name, view in views.items()), *demo_urlpatterns]

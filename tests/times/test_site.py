@@ -29,9 +29,10 @@ def shop(request: pytest.FixtureRequest, start_site: Callable[..., Site]) -> Sit
     return site
 
 
-def visit(site: Site, path: str) -> tuple[int, Message]:
+def visit(site: Site, path: str, method: str = "GET", timeout: float = 30.0) -> tuple[int, Message]:
+    request = urllib.request.Request(f"{site.url}/{path}", method=method)  # noqa: S310
     try:
-        with urllib.request.urlopen(f"{site.url}/{path}") as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
             return answer.status, answer.headers
     except urllib.error.HTTPError as error:
         return error.code, error.headers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard.pages.base import Context, Page, Params
@@ -55,4 +55,11 @@ def _shown(value: object) -> object:
 
 
 def _process_json(state: ProcessState) -> Json:
-    return {"gone": state.gone, **fields_json(state.process, PROCESS_FIELDS)}
+    tracing = state.process.tracing
+    return {
+        "gone": state.gone,
+        **fields_json(state.process, PROCESS_FIELDS),
+        "exporters": [{**asdict(exporter), "hints": exporter.hints} for exporter in tracing.exporters],
+        "without_recording_parent": tracing.without_parent,
+        "advice": tracing.advice,
+    }

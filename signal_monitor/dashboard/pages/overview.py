@@ -156,6 +156,7 @@ class OverviewPage(Page):
             "verdict": {"kind": verdict.kind, "heading": verdict.heading, "text": verdict.plain_text},
             "requests": overview.situation.requests,
             "slow_requests": overview.situation.slow,
+            "failed_requests": sum(row.failed for row in overview.situation.views),
             "receivers_share": overview.situation.receivers_share,
             "waiting_share": overview.situation.waiting_share,
             "views": [view_json(row) for row in overview.situation.views],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from django.conf import settings
 
 from signal_monitor.checks import MIDDLEWARE
@@ -14,16 +16,16 @@ from signal_monitor.dashboard.fields import (
     TraceIdField,
     since,
 )
-from signal_monitor.dashboard.pages.base import TABLE_ROWS, Context, Page, Params, shown_json, table
+from signal_monitor.dashboard.pages.base import TABLE_ROWS, Context, Page, Params, largest_first, shown_json, table
 from signal_monitor.dashboard.processes import processes, running_requests
-from signal_monitor.dashboard.serializers import Json, request_json, view_json
+from signal_monitor.dashboard.serializers import Json, request_json, task_json, view_json
 from signal_monitor.dashboard.view_times import read_view_times
 from signal_monitor.records import Request
 from signal_monitor.stores.base import Store
 from signal_monitor.stores.filters import matches, min_ns
 
 REQUESTS_SEARCHED = 5_000
-"""Number of the newest requests in which those of a trace or a view are searched."""
+"""Number of the newest requests in which those of a trace are searched."""
 VIEW_ROWS = 200
 
 
@@ -58,12 +60,14 @@ class RequestsPage(Page):
             for row in ([] if before else running_requests(processes(store)))
             if _is_wanted(row.request, params, min_ms) and row.request.id not in stored
         ]
+        tasks = largest_first(store.totals("task", since(params.get("period", ""))), attrgetter("total_ns"))
         views = read_view_times(store, since(params.get("period", "")), get_config().request_slow_ns)
         return {
             **table(params, rows),
             "running": running,
             "views": views[:VIEW_ROWS],
             "views_left_out": max(0, len(views) - VIEW_ROWS),
+            "tasks": tasks[:VIEW_ROWS],
             "has_middleware": MIDDLEWARE in settings.MIDDLEWARE,
         }
 
@@ -71,6 +75,7 @@ class RequestsPage(Page):
         return {
             "views": [view_json(row) for row in context["views"]],
             "views_left_out": context["views_left_out"],
+            "tasks": [task_json(row) for row in context["tasks"]],
             "running": [{**request_json(row.request), "process_gone": row.gone} for row in context["running"]],
             "requests": [request_json(row) for row in context["rows"]],
             **shown_json(context),
@@ -82,13 +87,14 @@ def _is_wanted(request: Request, params: Params, min_ms: float) -> bool:
     return (
         matches(params.get("path", ""), request.path)
         and request.duration_ns >= min_ns(min_ms)
-        and _is_of(request, params.get("view", ""), params.get("trace_id", ""))
+        and matches(params.get("view", ""), request.view_key)
+        and _is_of(request, params.get("trace_id", ""))
     )
 
 
-def _is_of(request: Request, view: str, trace_id: str) -> bool:
-    """Whether a request is one to a view and of a trace, as far as these are given."""
-    return (not view or matches(view, request.view_key)) and (not trace_id or request.trace_id == trace_id)
+def _is_of(request: Request, trace_id: str) -> bool:
+    """Whether a request is of a trace, if one is given."""
+    return not trace_id or request.trace_id == trace_id
 
 
 def read_requests(
@@ -96,9 +102,9 @@ def read_requests(
 ) -> list[Request]:
     """The stored requests that match the filter, newest first.
 
-    For a view or a trace it reads the newest REQUESTS_SEARCHED requests, which takes some milliseconds per thousand.
+    For a trace it reads the newest REQUESTS_SEARCHED requests, which takes some milliseconds per thousand.
     """
     path, view, trace_id = (params.get(name, "") for name in ("path", "view", "trace_id"))
-    searched = REQUESTS_SEARCHED if view or trace_id else limit
-    stored = store.requests(searched, path=path, slow_ms=slow_ms, before=before)
-    return [request for request in stored if _is_of(request, view, trace_id)][:limit]
+    searched = REQUESTS_SEARCHED if trace_id else limit
+    stored = store.requests(searched, path=path, view=view, slow_ms=slow_ms, before=before)
+    return [request for request in stored if _is_of(request, trace_id)][:limit]

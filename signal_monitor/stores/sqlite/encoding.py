@@ -19,9 +19,19 @@ from signal_monitor.database_records import (
     TableWork,
     TransactionUse,
 )
-from signal_monitor.records import Dispatch, Failure, Frame, Process, ReceiverCall, ReceiverSum, Request, RunningCall
+from signal_monitor.records import (
+    Dispatch,
+    Failure,
+    Frame,
+    Process,
+    ReceiverCall,
+    ReceiverSum,
+    Request,
+    RunningCall,
+)
 from signal_monitor.stores.sqlite.validation import checker_of
 from signal_monitor.text import encodable
+from signal_monitor.tracing import Exporter, Tracing
 
 R = TypeVar("R")
 Decoder = Callable[[Any], Any]
@@ -37,8 +47,10 @@ DATABASE_TYPES = (
     LongStatement,
     LongTransaction,
 )
-RECORD_TYPES = (Frame, Failure, ReceiverCall, Dispatch, ReceiverSum, Request, RunningCall, Process, *DATABASE_TYPES)
-
+RECORD_TYPES = (
+    *(Frame, Failure, ReceiverCall, Dispatch, ReceiverSum, Request, RunningCall, Exporter, Tracing, Process),
+    *DATABASE_TYPES,
+)
 
 Fact = BulkOperation | RowSignals
 
@@ -130,7 +142,10 @@ _decoders: Mapping[type, Decoder] = {
     BulkOperation: _record(BulkOperation, signals=_several(_text)),
     RowSignals: _record(RowSignals),
     Process: _record(
-        Process, running=_several(_record(RunningCall, stack=_frames)), running_requests=_several(_request)
+        Process,
+        running=_several(_record(RunningCall, stack=_frames)),
+        running_requests=_several(_request),
+        tracing=_record(Tracing, exporters=_several(_record(Exporter))),
     ),
 }
 

@@ -11,7 +11,7 @@ from signal_monitor.stores.base import StoreError, Totals
 from signal_monitor.stores.sqlite.encoding import RECORD_TYPES, field_names
 from signal_monitor.stores.sqlite.ownership import APPLICATION_ID
 
-VERSION = 2
+VERSION = 3
 
 # Payloads have a table of their own, so that filters read narrow rows.
 TABLES = """
@@ -33,8 +33,8 @@ CREATE TABLE calls (
     app TEXT NOT NULL, outcome TEXT NOT NULL, PRIMARY KEY (seq, position)
 ) WITHOUT ROWID;
 CREATE TABLE requests (
-    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, started_at REAL NOT NULL,
-    duration_ns INTEGER NOT NULL, payload TEXT NOT NULL
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, view TEXT NOT NULL,
+    started_at REAL NOT NULL, duration_ns INTEGER NOT NULL, payload TEXT NOT NULL
 );
 CREATE INDEX requests_by_start ON requests (started_at);
 CREATE TABLE totals (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from signal_monitor.records import Dispatch, Request, SubjectKind
 from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Totals
@@ -33,7 +33,9 @@ _NAMES = ", ".join(f'"{name}"' for name in TOTALS_FIELDS)
 PUT_DISPATCH = "INSERT OR REPLACE INTO dispatches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 PUT_PAYLOAD = "INSERT INTO payloads VALUES (?, ?)"
 PUT_CALL = "INSERT INTO calls VALUES (?, ?, ?, ?, ?)"
-PUT_REQUEST = "INSERT OR REPLACE INTO requests (id, path, started_at, duration_ns, payload) VALUES (?, ?, ?, ?, ?)"
+PUT_REQUEST = (
+    "INSERT OR REPLACE INTO requests (id, path, view, started_at, duration_ns, payload) VALUES (?, ?, ?, ?, ?, ?)"
+)
 PUT_PROCESS = "INSERT OR REPLACE INTO processes VALUES (?, ?, ?, ?)"
 PUT_FACT = "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?)"
 FACTS = "SELECT payload FROM facts WHERE kind = ? ORDER BY process, key"
@@ -62,13 +64,12 @@ SILENT_PROCESSES = "SELECT payload FROM processes WHERE ended OR seen_at < ?"
 TOTALS_OF_PROCESS = f"SELECT {_NAMES} FROM totals WHERE process = ?"  # noqa: S608 - our own text
 TOTALS_ROW = f'SELECT {_NAMES} FROM totals WHERE kind = ? AND "window" = ? AND key = ? AND process = ?'  # noqa: S608 - our own text
 DELETE_TOTALS_OF_PROCESS = "DELETE FROM totals WHERE process = ?"
-# By kind, with which the primary key begins: four short searches instead of a scan of the table.
-DELETE_WINDOWS = (
-    "DELETE FROM totals WHERE kind IN ('receiver', 'signal', 'sender', 'view') AND \"window\" > 0 AND \"window\" < ?"
-)
+# By kind, with which the primary key begins: a short search for each instead of a scan of the table.
+_OF_EACH_KIND = "kind IN ({})".format(", ".join(f"'{kind}'" for kind in get_args(SubjectKind)))
+DELETE_WINDOWS = f'DELETE FROM totals WHERE {_OF_EACH_KIND} AND "window" > 0 AND "window" < ?'  # noqa: S608 - our own text
 
 DELETE_OLDEST_WINDOW = (
-    "DELETE FROM totals WHERE kind IN ('receiver', 'signal', 'sender', 'view') "
+    f"DELETE FROM totals WHERE {_OF_EACH_KIND} "  # noqa: S608 - our own text
     'AND "window" = (SELECT min("window") FROM totals WHERE "window" > 0)'
 )
 
@@ -105,7 +106,8 @@ def call_rows(seq: int, dispatch: Dispatch) -> list[Row]:
 
 def request_row(request: Request) -> Row:
     """The request as PUT_REQUEST takes it."""
-    return column(request.id), column(request.path), request.started_at, request.duration_ns, encode(request)
+    names = (column(request.id), column(request.path), column(request.view_key))
+    return *names, request.started_at, request.duration_ns, encode(request)
 
 
 def totals_row(process: str, totals: Totals) -> Row:
@@ -230,10 +232,11 @@ def count_dispatches(where: DispatchFilter) -> Query:
     return f"SELECT count(*) FROM dispatches WHERE {text}", values  # noqa: S608 - our own text
 
 
-def select_requests(path: str, slow_ms: float, before: float, limit: int) -> Query:
+def select_requests(path: str, view: str, slow_ms: float, before: float, limit: int) -> Query:
     """The payloads of the requests that match, newest first."""
     terms: list[Term] = [
         ("matches(?, CAST(path AS BLOB))", [column(path)]),
+        ("matches(?, CAST(view AS BLOB))", [column(view)]),
         ("duration_ns >= ?", [min_ns(slow_ms)]),
         ("started_at < ?", [before]),
     ]

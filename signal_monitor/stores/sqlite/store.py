@@ -89,9 +89,11 @@ class SqliteStore(Store):
         """One dispatch, or None if it is not stored."""
         return _only(self._records(Dispatch, statements.ONE_DISPATCH, (column(dispatch_id),)))
 
-    def requests(self, limit: int = 50, *, path: str = "", slow_ms: float = 0.0, before: float = 0.0) -> list[Request]:
+    def requests(
+        self, limit: int = 50, *, path: str = "", view: str = "", slow_ms: float = 0.0, before: float = 0.0
+    ) -> list[Request]:
         """Stored requests, newest first."""
-        return self._records(Request, *statements.select_requests(path, slow_ms, before, limit))
+        return self._records(Request, *statements.select_requests(path, view, slow_ms, before, limit))
 
     def request(self, request_id: str) -> Request | None:
         """One request, or None if it is not stored."""

@@ -179,8 +179,8 @@ class Dispatch:
     outside: dict[Outside, int] = field(default_factory=dict)
     nested_outside: dict[Outside, int] = field(default_factory=dict)
     nested_ns: int = 0
-    arguments: ModelArguments | None = None
     sent_by: Outside | None = None
+    arguments: ModelArguments | None = None
 
     @property
     def call_count(self) -> int:

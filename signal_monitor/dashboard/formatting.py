@@ -69,8 +69,8 @@ def transaction(database: DatabaseWork) -> str:
     use = database.transaction
     if use is None:
         return ""
-    parts = [f"a transaction on {database.alias} was open{'' if use.has_written else ', nothing was written in it'}"]
-    parts.append(f"{use.outcome} later" if use.outcome is not None else "its end was not seen")
+    parts = [f"A transaction on {database.alias} was open{'' if use.has_written else ', nothing was written in it'}"]
+    parts.append(f"it was {use.outcome}" if use.outcome is not None else "its end was not seen")
     if use.broken:
         parts.append("a failed statement left it broken: each further query raises TransactionManagementError")
     for number, one, several in (

@@ -24,19 +24,8 @@ DISPATCH_FIELDS = (
     *("blocked_loop", "call_count", "calls_left_out", "skipped", "skipped_count"),
 )
 CALL_FIELDS = (
-    "receiver",
-    "index",
-    "outcome",
-    "severity",
-    "is_async",
-    "app",
-    "path",
-    "line",
-    "queries",
-    "span_id",
-    "mails",
-    "tasks",
-    "slow_wait",
+    *("receiver", "index", "outcome", "severity", "is_async", "app", "path", "line", "queries", "span_id"),
+    *("mails", "tasks", "slow_wait"),
 )
 DATABASE_FIELDS = ("alias", "queries", "writes", "rows_written", "failed", "left_out")
 RUNNING_FIELDS = (

@@ -151,11 +151,7 @@ class RecordConverter:
         if details.outcomes and not {"late", "not_run"}.isdisjoint(details.outcomes.values()):
             failed = details.failure is not None or any(call.failed for call in calls)
             self._late.note(lineage.number, slow=level != "normal", failed=failed)
-        for call in calls if hooks.counts_queries else ():
-            open_now = work.transactions(call.index)
-            self.open_transactions.wait(
-                self.dispatch_id(lineage.number), call.index, open_now, read[call.index].started
-            )
+        self._wait_for_ends(lineage.number, [call.index for call in calls], read, work)
         skipped = _skipped(record, read)
         return Dispatch(
             id=self.dispatch_id(lineage.number),
@@ -197,6 +193,15 @@ class RecordConverter:
         if parent is not None and _lineage_of(parent.record).shared:
             parent_key = -id(parent.record)  # another of its dispatches may have ended before this one
         return self._own_times.add(record, read, lineage.number, parent, parent_key, ended.within(-id(ended.method)))
+
+    def _wait_for_ends(
+        self, number: int, positions: Iterable[int], read: Sequence[CallTimes], work: CallSummary
+    ) -> None:
+        """Remember the calls whose transactions have not ended."""
+        if hooks.counts_queries:
+            for index in positions:
+                open_now = work.transactions(index)
+                self.open_transactions.wait(self.dispatch_id(number), index, open_now, read[index].started)
 
     @property
     def clock(self) -> Clock:

@@ -104,7 +104,7 @@ def postgresql() -> Iterator[dict[str, Any]]:
 
 
 def _wait_for(port: int) -> None:
-    import psycopg
+    psycopg: Any = importlib.import_module("psycopg")  # it is not in the group of test packages
 
     def answers() -> bool:
         try:

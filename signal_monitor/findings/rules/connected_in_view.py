@@ -24,7 +24,7 @@ class ConnectedInView(RecordRule):
     level = "error"
     what = "Each dispatch calls all of them, and what they refer to is never freed. Memory and durations grow."
     remedy = "Connect once, when the module is imported, with a function of the module."
-    minimum = "Three connections of one signal and sender with the same line, made with `weak=False` after the start."
+    minimum = "Three connections with the same sender, file and line, all made with `weak=False` after the start."
     innocent = "A factory that connects closures at the start; a temporary receiver that is held weakly and goes away."
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:

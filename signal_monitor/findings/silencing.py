@@ -9,6 +9,7 @@ from django.conf import settings
 
 from signal_monitor.conf import get_config
 from signal_monitor.finding import Finding
+from signal_monitor.names.patterns import matches
 from signal_monitor.problem import TAG
 
 
@@ -26,4 +27,4 @@ def _matches(finding: Finding, pattern: str) -> bool:
     """Whether "code:subject" matches; the code may be the name of the rule, and both may have a ``*``."""
     rule, _, subject = pattern.partition(":")
     is_rule = fnmatchcase(finding.code, rule.upper()) or fnmatchcase(finding.name, rule)
-    return is_rule and fnmatchcase(finding.subject, subject or "*")
+    return is_rule and matches(finding.subject, subject or "*")

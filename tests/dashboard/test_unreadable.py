@@ -41,11 +41,11 @@ DAMAGES = {
     "a process": ("UPDATE processes SET payload = '[]' WHERE id = 'other'", list(PAGES)),
     "a histogram": (
         "UPDATE totals SET buckets = 'x' WHERE last_failure IS NOT NULL",
-        ["overview", "receivers", "receiver", *FINDINGS],
+        ["overview", "receivers", "receiver", "signal", *FINDINGS],
     ),
     "a number of totals": (
         "UPDATE totals SET max_ns = 'most' WHERE last_failure IS NOT NULL",
-        ["overview", "receivers", "receiver", *FINDINGS],
+        ["overview", "receivers", "receiver", "signal", *FINDINGS],
     ),
 }
 

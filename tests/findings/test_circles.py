@@ -121,7 +121,8 @@ def test_two_receivers_that_call_each_other_are_found_with_path_and_depth(projec
     shop(project).run("get('/view_left/')")
     (finding,) = project.findings().values()
     assert finding.message == (
-        "`push_left` (receivers.py:14) and `push_right` (receivers.py:9) call each other: one save became 13 "
+        "`push_left` (receivers.py:14) and `push_right` (receivers.py:9) call each other: one save by "
+        "`view_left` (views.py:7) became 13 "
         "dispatches of the same senders, 13 deep. "
         "`Right` → `push_left` → `Left` → `push_right` → `Right`."
     )

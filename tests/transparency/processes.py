@@ -27,7 +27,7 @@ def run_program(mode: Mode, module: str, python: str = sys.executable, **environ
             [python, "-m", "tests.transparency.run", mode, module, *outcomes],
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=250,
             env=environment(**environ),
             cwd=ROOT,
             check=False,

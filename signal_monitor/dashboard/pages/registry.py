@@ -35,6 +35,7 @@ class RegistryPage(Page):
     name = "registry"
     route = "registry/"
     title = "Registry"
+    section = "signals"
     form = RegistryForm
     parts = ("registry",)
 

@@ -24,6 +24,7 @@ from .observers.registry import RegistryObserver
 from .observers.requests import Requests
 from .observers.store_writer import StoreWriter
 from .observers.totals import TotalsObserver
+from .own_command import is_own_command
 from .pipeline.converter import RecordConverter
 from .pipeline.process import ThisProcess
 from .pipeline.running_calls import CallSampler, running_calls
@@ -58,6 +59,9 @@ def start(config: Config) -> None:
         _attribute_to_tasks(wanted=False)
         return
     configure_instrumentation(config)
+    if is_own_command():
+        instrument()  # notes what is connected; there is no pipeline that would record
+        return
     pipeline.run(build(config))
     hook_requests()
     hooks.open_transactions = partial(open_transactions, connections)

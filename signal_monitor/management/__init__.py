@@ -1,0 +1,1 @@
+"""Django's directory of management commands."""

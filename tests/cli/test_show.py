@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import json
+
+from tests.cli.manage import Manage
+
+
+def last_paid(manage: Manage) -> dict[str, str]:
+    """The last dispatch of ``paid``."""
+    lines = manage("signals", "tail", "--once", "1", "--failed", "--format", "json").stdout
+    dispatch: dict[str, str] = json.loads(lines)
+    return dispatch
+
+
+def test_shows_a_dispatch_and_its_request_as_timelines(manage: Manage) -> None:
+    paid = last_paid(manage)
+    text = manage("signals", "show", paid["id"]).stdout
+    assert text.startswith("shop.signals.paid  send_robust()  from shop.models.Order\n")
+    assert "slow: seen in render_receipt at shop/receivers.py:" in text
+    assert "  KeyError: ledger" in text
+    request = manage("signals", "show", paid["origin_id"])
+    assert request.stdout.startswith("GET /view_pay/  200  ")
+    assert "shop.receivers.send_mail" in request.stdout
+    data = manage("signals", "show", paid["origin_id"], "--format", "json").data
+    assert {"shop.signals.paid", "django.db.models.signals.post_save"} <= {row["signal"] for row in data["dispatches"]}
+    assert manage("signals", "show", paid["id"], "--format", "json").data["calls"][1]["outcome"] == "swallowed"
+
+
+def test_shows_a_receiver_by_the_end_of_its_name(manage: Manage) -> None:
+    text = manage("signals", "show", "post_to_ledger").stdout
+    assert text.startswith("shop.receivers.post_to_ledger\n")
+    assert "last failed calls" in text
+    assert "KeyError: ledger" in text
+    data = manage("signals", "show", "post_to_ledger", "--format", "json").data
+    assert data["receivers"][0]["failures"] == 3
+    assert [row["signal"] for row in data["connections"]] == ["shop.signals.paid"]
+
+
+def test_names_receivers_that_are_like_an_unknown_one(manage: Manage) -> None:
+    assert "shop.receivers.render_receipt" in manage("signals", "show", "rendr_receipt", code=2).stderr

@@ -29,7 +29,7 @@ class Show(Subcommand):
 
     name = "show"
     help = "Show a dispatch or a request as a timeline, or what is known of a receiver."
-    examples = ("show 3f2a9c01-000017", "show shop.receivers.send_mail", "show send_mail")
+    examples = ("show a5d03e2d-44f", "show shop.receivers.send_mail", "show send_mail")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("what", help="the id of a dispatch or a request, or the name of a receiver, or its end")

@@ -39,14 +39,15 @@ class Tail(Subcommand):
         parser.add_argument("--failed", action="store_true", help="only those in which a receiver raised")
         parser.add_argument("--signal", default="", help="only signals with this in their name; * matches anything")
         parser.add_argument("--receiver", default="", help="only receivers with this in their name; * matches anything")
+        parser.add_argument(
+            "--all", action="store_true", help="request_started and request_finished of every request too"
+        )
         parser.add_argument("--once", type=whole, metavar="N", help="print the last N that match, and end")
         parser.add_argument("--interval", type=positive, default=0.5, help="seconds between two looks (0.5)")
 
     def handle(self, options: Options, out: Output) -> int:
         store = store_to_read()
-        where = DispatchFilter(
-            signal=options["signal"], receiver=options["receiver"], slow=options["slow"], failed=options["failed"]
-        )
+        where = _filter(options)
         _check_names(store, options)
         if options["once"]:
             print_dispatches(reversed(store.dispatches(where, options["once"])), out)
@@ -54,6 +55,18 @@ class Tail(Subcommand):
         for found in follow(store, where, options["interval"]):
             print_dispatches(found, out)
         return OK
+
+
+def _filter(options: Options) -> DispatchFilter:
+    """What to print; without the signals of every request, unless a name or ``--all`` asks for them."""
+    signal, receiver = options["signal"], options["receiver"]
+    return DispatchFilter(
+        signal=signal,
+        receiver=receiver,
+        slow=options["slow"],
+        failed=options["failed"],
+        without_request_signals=not (options["all"] or signal or receiver),
+    )
 
 
 def _check_names(store: Store, options: Options) -> None:

@@ -120,7 +120,7 @@ def _process_json(state: ProcessState) -> Json:
 
 
 def blocks_of(picture: Picture) -> list[Block]:
-    """A picture as text: the sums, the calls that run, the receivers, and the processes."""
+    """A picture as text: the sums, the calls that run, the processes, and the receivers."""
     now = time.strftime("%H:%M:%S", time.localtime(picture.now))
     facts = (
         plural(len(picture.alive), "process", "processes"),
@@ -129,7 +129,7 @@ def blocks_of(picture: Picture) -> list[Block]:
         f"{picture.dropped:,} records dropped" if picture.dropped else "",
     )
     head: list[Block] = [[Cell(f"signals {now}", "bold"), "  ", ", ".join(filter(None, facts))], [""]]
-    return [*head, *_running_blocks(picture), *_receiver_blocks(picture), *_process_blocks(picture)]
+    return [*head, *_running_blocks(picture), *_process_blocks(picture), *_receiver_blocks(picture)]
 
 
 def _running_blocks(picture: Picture) -> list[Block]:
@@ -165,7 +165,7 @@ def _receiver_blocks(picture: Picture) -> list[Block]:
 
 def _process_blocks(picture: Picture) -> list[Block]:
     if not picture.alive:
-        return [[Cell("No process reports. Start the site, for example with `manage.py runserver`.", "warn")]]
+        return [[Cell("No process reports. Start the site, for example with `manage.py runserver`.", "warn")], [""]]
     rows: list[list[Cell | str]] = [
         [
             str(state.process.pid),
@@ -176,4 +176,4 @@ def _process_blocks(picture: Picture) -> list[Block]:
         ]
         for state in picture.alive
     ]
-    return [Table(("pid", "process", "up", "dispatches/s", "dispatches"), rows, right=(0, 2, 3, 4))]
+    return [Table(("pid", "process", "up", "dispatches/s", "dispatches"), rows, right=(0, 2, 3, 4)), [""]]

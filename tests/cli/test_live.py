@@ -84,6 +84,17 @@ def test_tail_prints_the_last_dispatches_that_match(manage: Manage) -> None:
     assert mails.count("shop.receivers.send_mail") == 2
 
 
+def test_tail_leaves_out_the_signals_of_every_request(manage: Manage) -> None:
+    def signals(*options: str) -> set[str]:
+        lines = manage("signals", "tail", "--once", "100", "--format", "json", *options).stdout.splitlines()
+        return {json.loads(line)["signal"] for line in lines}
+
+    finished = "django.core.signals.request_finished"
+    assert finished not in signals()
+    assert finished in signals("--all")
+    assert finished in signals("--signal", "request_finished")
+
+
 def test_tail_names_what_is_like_an_unknown_signal(manage: Manage) -> None:
     result = manage("signals", "tail", "--once", "1", "--signal", "shop.signals.payd", code=2)
     assert "shop.signals.paid" in result.stderr

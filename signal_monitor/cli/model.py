@@ -12,6 +12,7 @@ from django.db.models.signals import m2m_changed, post_delete, post_init, post_s
 from django.dispatch import Signal
 
 from signal_monitor.cli import connected
+from signal_monitor.cli.base import failure
 from signal_monitor.cli.names import matching, unknown
 from signal_monitor.cli.output import Cell, Output
 from signal_monitor.registry.live import UNKNOWN, LiveConnection, LiveSignal
@@ -53,12 +54,14 @@ def model_json(label: str, signals: Sequence[LiveSignal]) -> dict[str, Any]:
 
 
 def find_model(label: str) -> type[Model]:
-    """The model with a label, or the only one with a name; an error with the labels like it."""
+    """The model with a label, or the only one with a part of it; an error with the labels like it."""
     models = {options_of(model).label: model for model in apps.get_models(include_auto_created=True)}
     found = matching(label, models)
     if len(found) == 1:
         return models[found[0]]
-    raise unknown("model", label, found or models, "Name it as app_label.Model.")
+    if found:
+        raise failure(f"Several models match {label!r}: {', '.join(found)}.")
+    raise unknown("model", label, models, "Name it as app_label.Model.")
 
 
 def model_steps(model: type[Model], signals: Sequence[LiveSignal]) -> Steps:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,12 +28,18 @@ def repeat(draw: Callable[[], None], interval: float) -> None:
 
 @contextmanager
 def whole_terminal(out: Output) -> Iterator[None]:
-    """Use the whole terminal in a block, and restore what it showed afterwards."""
+    """Use the whole terminal in a block, and restore what it showed afterwards; SIGTERM ends the block too."""
+    before = signal.signal(signal.SIGTERM, _end)
     out.write(ENTER)
     try:
         yield
     finally:
         out.write(LEAVE)
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
 
 
 def draw_screen(blocks: Sequence[Block], out: Output) -> None:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
 from django.core.management import execute_from_command_line
 execute_from_command_line(sys.argv)
 """
-CTRL_C = b"\x03"
 LEFT_OUT = ("DJANGO_", "DEMO_", "TESTS_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "GITHUB_", "TERM")
 
 
@@ -92,9 +91,9 @@ class Manage:
         env: Mapping[str, str] | None = None,
         columns: int = 200,
         until: str = "",
-        keys: bytes = b"",
+        then: Callable[[subprocess.Popen[bytes], int], object] | None = None,
     ) -> Result:
-        """Run it in a terminal; once it has printed ``until``, press the keys."""
+        """Run it in a terminal; once it has printed ``until``, do something to it, such as ``press_ctrl_c``."""
         leader, follower = pty.openpty()
         fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
         with subprocess.Popen(
@@ -109,7 +108,7 @@ class Manage:
         ) as process:
             os.close(follower)
             try:
-                text = _read(leader, process, until, keys)
+                text = _read(leader, process, until, then)
                 return Result(text, "", process.wait(PATIENCE_SECONDS))
             finally:
                 os.close(leader)
@@ -117,7 +116,22 @@ class Manage:
                     process.kill()
 
 
-def _read(leader: int, process: subprocess.Popen[bytes], until: str, keys: bytes) -> str:
+def press_ctrl_c(_process: subprocess.Popen[bytes], leader: int) -> None:
+    """Press the key in the terminal."""
+    os.write(leader, b"\x03")
+
+
+def terminate(process: subprocess.Popen[bytes], _leader: int) -> None:
+    """Send SIGTERM."""
+    process.terminate()
+
+
+def _read(
+    leader: int,
+    process: subprocess.Popen[bytes],
+    until: str,
+    then: Callable[[subprocess.Popen[bytes], int], object] | None,
+) -> str:
     """All that a program prints to its terminal until it ends."""
     text, deadline = b"", time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
@@ -132,9 +146,9 @@ def _read(leader: int, process: subprocess.Popen[bytes], until: str, keys: bytes
         if not more:
             break
         text += more
-        if keys and until.encode() in text:
-            os.write(leader, keys)
-            keys = b""
+        if then is not None and until.encode() in text:
+            then(process, leader)
+            then = None
     with suppress(subprocess.TimeoutExpired):
         process.wait(PATIENCE_SECONDS)
     return text.decode()

@@ -69,5 +69,6 @@ def test_shows_a_relation_from_both_sides(manage: Manage) -> None:
 
 def test_names_that_are_like_an_unknown_one(manage: Manage) -> None:
     assert "shop.Order" in manage("signals", "list", "--model", "shop.Ordr", code=2).stderr
+    assert "Several models match '*Order'" in manage("signals", "list", "--model", "*Order", code=2).stderr
     assert "shop.receivers.send_mail" in manage("signals", "list", "--receiver", "send_mial", code=2).stderr
     assert "shop.signals.paid" in manage("signals", "list", "--signal", "payd", code=2).stderr

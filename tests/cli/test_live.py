@@ -8,10 +8,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+
+import pytest
 
 from tests.cli import shop
 from tests.cli.conftest import processes_of
-from tests.cli.manage import CTRL_C, Manage, interrupt, read_until
+from tests.cli.manage import Manage, interrupt, press_ctrl_c, read_until, terminate
 from tests.support.projects import Project
 from tests.support.servers import wait_until
 
@@ -56,9 +59,10 @@ def test_top_adds_up_the_receivers_of_late(manage: Manage) -> None:
     assert counts["shop.receivers.post_to_ledger"] == (3, 3)
 
 
-def test_top_restores_the_terminal_on_ctrl_c(manage: Manage) -> None:
-    result = manage.in_terminal("signals", "top", "--interval", "0.2", until="receivers in", keys=CTRL_C)
-    assert result.code == 130
+@pytest.mark.parametrize(("ending", "code"), [(press_ctrl_c, 130), (terminate, 143)])
+def test_top_restores_the_terminal(manage: Manage, ending: Any, code: int) -> None:
+    result = manage.in_terminal("signals", "top", "--interval", "0.2", until="No process reports", then=ending)
+    assert result.code == code
     assert "\x1b[?1049h" in result.stdout
     assert result.stdout.endswith("\x1b[?25h\x1b[?1049l")
     assert "Traceback" not in result.stdout

@@ -41,13 +41,13 @@ class RichRenderer:
         return "".join(f"{line.rstrip(' ')}\n" for line in stream.getvalue().splitlines())
 
 
-def _line(pieces: Sequence[Cell | str]) -> Padding:
+def _line(pieces: Sequence[Cell | str]) -> Padding | Text:
     """A line; one that begins with spaces is indented where it goes on, too."""
     line = Text(overflow="fold")
     for piece in pieces:
         line.append_text(_text(piece))
     indent = len(line.plain) - len(line.plain.lstrip(" "))
-    return Padding(line[indent:], (0, 0, 0, indent), expand=False)
+    return Padding(line[indent:], (0, 0, 0, indent)) if indent else line
 
 
 def _text(cell: Cell | str) -> Text:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from signal_monitor.cli.output import Style
 from signal_monitor.cli.places import place
+from signal_monitor.dashboard.formatting import duration
+from signal_monitor.findings.wording import plural
 from signal_monitor.records import Dispatch, ReceiverCall
 
 
@@ -15,11 +17,20 @@ def style_of(outcome: str, severity: str) -> Style:
 
 
 def call_label(call: ReceiverCall) -> str:
-    """What is not as usual about a call: its outcome, and that it was slow."""
+    """What is not as usual about a call: that it was slow, its outcome, and its own database queries."""
     slow = "" if call.severity == "normal" else call.severity
     outcome = "" if call.outcome == "ok" else call.outcome.replace("_", " ")
     error = call.failure.summary if call.failure is not None else ""
-    return ", ".join(filter(None, (slow, outcome, error)))
+    return ", ".join(filter(None, (slow, outcome, error, queries_of(call))))
+
+
+def queries_of(call: ReceiverCall) -> str:
+    """The database queries of a call, their time, and how many of them are alike."""
+    if not call.queries:
+        return ""
+    alike = call.work.alike_count
+    count, some = plural(call.queries, "query", "queries"), f" ({alike:,} alike)" if alike else ""
+    return f"{count}{some} in {duration(call.query_ns or 0)}"
 
 
 def own_errors(call: ReceiverCall) -> str:

@@ -36,7 +36,8 @@ RECEIVERS = """
 
     @receiver(pre_save, sender=Order, dispatch_uid="number")
     def number_order(sender, **kwargs):
-        pass
+        Order.objects.count()
+        Order.objects.count()
 
     @receiver(pre_delete, sender=Order)
     def keep_copy(sender, **kwargs):
@@ -47,7 +48,7 @@ RECEIVERS = """
         pass
 
     @receiver(paid)
-    def render_receipt(sender, seconds=0.06, **kwargs):
+    def render_receipt(sender, seconds=0.2, **kwargs):
         time.sleep(seconds)
 
     @receiver(paid)

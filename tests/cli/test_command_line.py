@@ -36,6 +36,7 @@ def test_is_in_colour_at_a_terminal_only(manage: Manage) -> None:
     no_colour = manage.in_terminal("signals", "list", columns=2000, env={"NO_COLOR": "1"}).stdout
     assert ESCAPE not in no_colour
     assert words(no_colour) == words(plain)
+    assert no_colour.replace("\r", "").count("\n\n") == plain.count("\n\n")
     assert ESCAPE not in manage.in_terminal("signals", "list", "--no-color").stdout
     assert ESCAPE in manage("signals", "list", "--force-color").stdout
 
@@ -112,3 +113,11 @@ def test_says_that_a_store_in_memory_cannot_be_shared(tmp_path: Path, own_shop: 
     settings = own_shop.root / "settings.py"
     settings.write_text(f'{settings.read_text(encoding="utf-8")}\nSIGNAL_MONITOR = {{"STORE": "memory"}}\n')
     assert "keeps its records to itself" in Manage(own_shop.root)("signals", "top", "--once", code=2).stderr
+
+
+def test_is_not_imported_when_django_starts(busy_shop: Project) -> None:
+    own_modules = (
+        "[name for name in sys.modules if name.startswith(('signal_monitor.cli', 'signal_monitor.mcp', 'rich'))]"
+    )
+    printed = busy_shop.command("-c", f"import sys, django; django.setup(); print({own_modules})")
+    assert printed == "[]\n"

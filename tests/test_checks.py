@@ -32,6 +32,12 @@ from signal_monitor.server_checks import check_asgi_module, check_runserver, che
 from tests.support.servers import ROOT
 
 
+@pytest.fixture(autouse=True)
+def _no_methods_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what other tests of this process have defined; ``test_method_search`` has a process for this check."""
+    monkeypatch.setattr(checks_module, "unobserved", list)
+
+
 def messages() -> dict[str, checks.CheckMessage]:
     return {message.id or "": message for message in check_setup(None)}
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import itertools
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple
+from weakref import ref
 
 from django.dispatch import Signal
 
@@ -67,7 +67,7 @@ class Note:
 
     def _note_sender(self, sender: object) -> None:
         try:
-            self.sender = weakref.ref(sender)
+            self.sender = ref(sender)
         except TypeError:
             self.sender_name = described(sender)
         self.sender_type = names.class_name(type(sender))
@@ -81,7 +81,7 @@ class Note:
         return self.sender_name or (f"{self.sender_type} instance" if self.sender_type else "")
 
 
-class Watch(weakref.ref[Any]):
+class Watch(ref[Any]):
     """A weak reference to a receiver, or to the object of a bound method, that tells of its death."""
 
     __slots__ = ("note", "notes")
@@ -97,7 +97,7 @@ class Notes:
 
     def __init__(self, signal: Signal) -> None:
         key = id(signal)
-        self.ref = weakref.ref(signal, lambda _: connecting.by_signal.pop(key, None))
+        self.ref = ref(signal, lambda _: connecting.by_signal.pop(key, None))
         self.by_key: dict[Key, Note] = {}
 
 

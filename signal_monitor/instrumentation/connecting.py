@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import sys
 import time
-import weakref
 from pathlib import Path
 from types import FrameType, FunctionType, MethodType
 from typing import Any
+from weakref import ReferenceType, ref
 
 import django
 from django.apps import apps as default_apps
@@ -128,7 +128,7 @@ def _note_if_taken(signal: Signal, frame: FrameType, receiver: Any, sender: obje
                 place = _place(signal, frame, receiver)
                 uid = names.sender_name(dispatch_uid)
                 connecting.taken.append(
-                    Taken(weakref.ref(signal), uid, sender_name, names_of(receiver), names_of(other), place)
+                    Taken(ref(signal), uid, sender_name, names_of(receiver), names_of(other), place)
                 )
             return
 
@@ -161,7 +161,7 @@ def _failed(
 ) -> Failed:
     key, note = entry[0], connecting.note_of(signal, entry[0])
     return Failed(
-        signal=weakref.ref(signal),
+        signal=ref(signal),
         receiver=names_of(receiver),
         sender_name="" if sender is None else described(sender),
         dispatch_uid=names.sender_name(dispatch_uid) if dispatch_uid else None,
@@ -248,7 +248,7 @@ def _id_of(item: object) -> Any:  # noqa: ANN401
 
 def _held(entry: Any) -> Any:  # noqa: ANN401
     held = entry[1]
-    return held() if issubclass(type(held), weakref.ReferenceType) else held
+    return held() if issubclass(type(held), ReferenceType) else held
 
 
 def _holds(entry: Any, receiver: object) -> bool:  # noqa: ANN401

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import weakref
 from collections.abc import Callable, Iterator, Mapping
 from time import monotonic
 from types import CodeType, MethodType
 from typing import Any, NamedTuple
+from weakref import ReferenceType, finalize, ref
 
 from django.dispatch import Signal
 
@@ -56,7 +56,7 @@ class SignalInfo:
         self.captured_at = 0.0
         self.signal_state: Callable[[], SignalState | None] = _nothing
         self.cached_infos: dict[object, Any] = {}
-        self.ref: Callable[[], object] = weakref.ref(signal)
+        self.ref: Callable[[], object] = ref(signal)
 
     def orphan_count(self) -> int:
         """How many of its dispatches found no receiver."""
@@ -217,7 +217,7 @@ def note_creation(signal: object, creation: names.Creation) -> None:
     key = id(signal)
     number = _known.numbers_of_signals.of(repr(creation), signal)
     _known.created_at[key] = creation._replace(number=number)
-    weakref.finalize(signal, _known.created_at.pop, key, None).atexit = False
+    finalize(signal, _known.created_at.pop, key, None).atexit = False
 
 
 def signal_info(signal: object) -> SignalInfo:
@@ -235,7 +235,7 @@ def _learn_signal(signal: object) -> SignalInfo:
     # Of threads that meet a signal at the same moment, one makes the info that all of them count in.
     info = _known.signals.setdefault(key, made)
     if info is made:
-        weakref.finalize(signal, _forget_signal, key).atexit = False
+        finalize(signal, _forget_signal, key).atexit = False
         _learn_receivers_of(signal)
     return info
 
@@ -245,7 +245,7 @@ def _learn_receivers_of(signal: Any) -> None:  # noqa: ANN401 - a signal, or wha
     connected = vars(signal).get("receivers") if issubclass(type(signal), Signal) else None
     for entry in list(connected) if type(connected) is list else []:
         receiver = entry[1]
-        if issubclass(type(receiver), weakref.ReferenceType):
+        if issubclass(type(receiver), ReferenceType):
             receiver = receiver()
         if receiver is not None:
             receiver_info(receiver)
@@ -273,7 +273,7 @@ def attached_info(signal: Any) -> SignalInfo:  # noqa: ANN401 - a signal, or wha
     if not info.has_hooks:
         signal_state = SignalState(info)
         object.__setattr__(signal, ATTRIBUTE, signal_state)  # whatever a subclass allows
-        info.signal_state = weakref.ref(signal_state)
+        info.signal_state = ref(signal_state)
     return info
 
 
@@ -343,11 +343,11 @@ def _learn_receiver(receiver: object, target: object, owner: type | None) -> Rec
         receivers.pop(key, None)
 
     try:
-        info.ref = weakref.ref(target, forget)
+        info.ref = ref(target, forget)
     except TypeError:
         return info
     if owner is not None:
-        info.owner_ref = weakref.ref(owner, forget)
+        info.owner_ref = ref(owner, forget)
     receivers[key] = info
     return info
 

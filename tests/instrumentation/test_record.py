@@ -145,6 +145,6 @@ def test_send_writes_the_layout_of_new_record() -> None:
 
     for record in records:
         assert len(record) == FIRST_END + 1
-        assert record[:FIRST_END:2] == [info_of(record), None, details_of(record), None]
+        assert record[:FIRST_END:2] == [info_of(record), None, details_of(record), None, started_at(record)]
         assert call_times(record) == [(started_at(record), ended_at(record))]
         assert isinstance(outer_of(record), Root)

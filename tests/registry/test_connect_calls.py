@@ -10,6 +10,7 @@ import warnings
 import weakref
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.apps import apps
@@ -328,3 +329,16 @@ def test_the_stage_of_the_start(tmp_path: Path) -> None:
         [sys.executable, "-c", STAGES], capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False
     )
     assert done.stdout == "['loading apps', 'in ready()', 'after start']\n", done.stderr
+
+
+def test_tests_may_replace_weakref_ref() -> None:
+    """Django's own tests count the references that ``connect`` makes, as those of a project may."""
+
+    def local(**_kwargs: object) -> None: ...
+
+    signal = Signal()
+    with mock.patch("weakref.ref") as made:
+        signal.connect(local, weak=False)
+        signal.disconnect(local)
+        signal.connect(local, weak=False)
+    made.assert_not_called()

@@ -58,6 +58,8 @@ def places(calls: Iterable[tuple[float, ReceiverCall]]) -> list[Place]:
 
 def source_around(frame: Frame, seen: float) -> list[SourceLine]:
     """The source around a line, as the file is now; nothing if it cannot be read or has no such line."""
+    if "\0" in frame.path or frame.path.startswith("<"):  # up to Python 3.11, linecache raises for the first
+        return []
     linecache.checkcache(frame.path)
     if not linecache.getline(frame.path, frame.line):
         return []

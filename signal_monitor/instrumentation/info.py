@@ -15,6 +15,8 @@ from signal_monitor import names
 from signal_monitor.records import Method
 from signal_monitor.thresholds import SlowLimits
 
+from .current import current_origin
+
 Hook = Callable[[], None]
 
 ATTRIBUTE = "_signal_monitor"
@@ -95,8 +97,7 @@ class ReceiverInfo:
     __slots__ = ("line", "module", "name", "owner_ref", "path", "ref", "slow_ns")
 
     def __init__(self, receiver: object, limits: SlowLimits) -> None:
-        name, told_by = names.receiver_name(receiver), names.told_apart_by(receiver)
-        self.name = names.shortened(names.numbered(name, _known.numbers_of_receivers.of(name, told_by)))
+        self.name = names.shortened(_numbered(receiver))
         self.module = names.receiver_module(receiver)
         source = names.receiver_source(receiver)
         self.path = source.path if source else None
@@ -104,6 +105,17 @@ class ReceiverInfo:
         self.slow_ns = limits.limit_ns(self.name)
         self.ref: Callable[[], object] | None = None
         self.owner_ref: Callable[[], object] | None = None
+
+
+def _numbered(receiver: object) -> str:
+    """The name of a receiver, with a number if others have the same name.
+
+    What a request or task connects has none: each one of them would add a row.
+    """
+    name = names.receiver_name(receiver)
+    if current_origin() is not None:
+        return name
+    return names.numbered(name, _known.numbers_of_receivers.of(name, names.told_apart_by(receiver)))
 
 
 class DispatchInfo:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 from urllib.parse import quote
 from urllib.request import urlopen
 
@@ -50,7 +51,9 @@ def _paths(site: Site) -> dict[str, str]:
     assert isinstance(calls, list)
     receiver = next(call["receiver"] for call in calls if call["failure"])
     request = next(row["origin_id"] for row in _failed(site) if row["origin_id"])
+    findings: Any = read_json(site, "findings/?period=all")["findings"]
     arguments = {
+        "finding": ("finding_id", findings[0]["id"]),
         "dispatch": ("dispatch_id", dispatch["id"]),
         "request": ("request_id", request),
         "signal": ("name", dispatch["signal"]),

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from signal_monitor.instrumentation.info import signal_info
+from signal_monitor.names.patterns import NUMBER
 from signal_monitor.records import Amendment, Dispatch, Outcome, ReceiverCall
 
 from .journal import Call, Sent
@@ -88,7 +89,7 @@ class Truth:
             above = (record.parent_id, record.root_id)
             assert above == (outer.id, outer.root_id), f"{above} instead of {outer}, around {record}"
             assert record.parent_index is not None
-            caller = outer.calls[record.parent_index].receiver
+            caller = unnumbered(outer.calls[record.parent_index].receiver)
             assert caller == self.world.names[sent.parent.tag], f"sent by {caller}: {record}, in {outer}"
 
     def _check_amendments(self, sent: Sent, record: Dispatch) -> None:
@@ -97,13 +98,18 @@ class Truth:
         assert len(amended) >= len(late), f"not amended: {late} in {record}"
 
     def _is_record_of(self, call: ReceiverCall, entered: Call, sent: Sent) -> bool:
-        return call.receiver == self.world.names[entered.tag] and (
+        return unnumbered(call.receiver) == self.world.names[entered.tag] and (
             self.world.kinds[entered.tag] in ELSEWHERE or call.outcome in _outcomes(entered, sent)
         )
 
     def _may_be_unentered(self, call: ReceiverCall) -> bool:
         unawaited = (self.world.names[tag] for tag, kind in self.world.kinds.items() if kind == UNAWAITED)
-        return call.outcome != "ok" or call.receiver in unawaited
+        return call.outcome != "ok" or unnumbered(call.receiver) in unawaited
+
+
+def unnumbered(name: str) -> str:
+    """A name without the number that tells a receiver from others of this name."""
+    return NUMBER.sub("", name)
 
 
 def _has_reached(sent: Sent) -> bool:

@@ -32,6 +32,9 @@ LOUD = 2
 class Command(BaseCommand):
     """Migrates, adds data, then runs the site, a worker and some traffic until it is stopped."""
 
+    # The pitfalls are mistakes on purpose: the pages tell them, and so does `manage.py check`.
+    requires_system_checks = ()
+
     help = "Run the demo site with a worker and some traffic until Ctrl-C; --verbosity 2 shows what the processes log."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

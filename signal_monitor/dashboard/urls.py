@@ -15,8 +15,13 @@ def _html() -> list[URLPattern]:
 
 
 def _json() -> list[URLPattern]:
-    routes = {name: page.route or "overview/" for name, page in PAGES.items()}
-    return [path(f"api/{route}", views.show_json, {"page": name}, name=f"api_{name}") for name, route in routes.items()]
+    return [
+        path("api/", views.show_api, name="api"),
+        *(
+            path(f"api/{route}", views.show_json, {"page": name}, name=f"api_{name}")
+            for name, route in views.API_ROUTES.items()
+        ),
+    ]
 
 
 urlpatterns = [*_html(), *_json(), path("fragments/<str:page>/", views.show_parts, name="fragments")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import replace
 from urllib.parse import urlencode
@@ -36,6 +37,9 @@ PLAIN = "text/plain; charset=utf-8"
 WITHOUT_HTMX = 'The pages of the signal monitor need django-htmx: add "django_htmx" to INSTALLED_APPS.\n'
 NOT_STORED = "The store does not contain this record. It was not sampled, it has been deleted, or it never existed."
 NOT_READABLE = "The store has a record of this id, but it is damaged and cannot be read."
+API_ROUTES = {name: page.route or "overview/" for name, page in PAGES.items()}
+"""The routes of the JSON of the pages, below ``api/``."""
+ROUTE_TYPE = re.compile("<[a-z]+:")
 NAVIGATION = [page for page in PAGES.values() if page.section == page.name != "health"]
 """The tabs; the page of health is behind the state of the live updates."""
 
@@ -139,6 +143,26 @@ def show_json(request: HttpRequest, /, page: str, **named: str) -> HttpResponse:
     return HttpResponse(
         encodable(json.dumps(answer, cls=DjangoJSONEncoder, ensure_ascii=False)), content_type="application/json"
     )
+
+
+@access_required
+@require_safe
+def show_api(request: HttpRequest, /) -> JsonResponse:
+    """What there is as JSON: the page, its address with the name of its argument, and its parameters."""
+    base = browser_path(request)
+    return JsonResponse(
+        {
+            "pages": [
+                {"page": name, "address": f"{base}{ROUTE_TYPE.sub('<', route)}", "parameters": _parameters(PAGES[name])}
+                for name, route in API_ROUTES.items()
+            ]
+        }
+    )
+
+
+def _parameters(page: Page) -> list[str]:
+    """The parameters of a page that are not in its address."""
+    return [name for name in page.form.base_fields if name != page.argument]
 
 
 def _json_error(status: int, message: str, **more: object) -> JsonResponse:

@@ -245,3 +245,13 @@ def test_refusal_is_logged_without_a_traceback(
 
     assert response.status_code == 403
     assert [record.exc_info for record in caplog.records if record.name == "django.request"] == [None]
+
+
+def test_api_lists_what_there_is(shop: Store, client: Client) -> None:
+    found = {row["page"]: row for row in client.get("/signals/api/").json()["pages"]}
+
+    assert found.keys() == PAGES.keys()
+    assert found["overview"] == {"page": "overview", "address": "/signals/api/overview/", "parameters": ["period"]}
+    assert found["receiver"]["address"] == "/signals/api/receivers/<name>/"
+    for name in WITHOUT_ARGUMENTS:
+        assert client.get(found[name]["address"]).status_code == 200

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from signal_monitor.records import Frame, ReceiverCall
+from signal_monitor.scrubbing import scrub
 from signal_monitor.text import MAX_LINE, cleaned
 
 CONTEXT = 3
@@ -58,7 +59,7 @@ def places(calls: Iterable[tuple[float, ReceiverCall]]) -> list[Place]:
 
 def source_around(frame: Frame, seen: float) -> list[SourceLine]:
     """The source around a line, as the file is now; nothing if it cannot be read or has no such line."""
-    if "\0" in frame.path or frame.path.startswith("<"):  # up to Python 3.11, linecache raises for the first
+    if not is_source(frame.path):
         return []
     linecache.checkcache(frame.path)
     if not linecache.getline(frame.path, frame.line):
@@ -66,10 +67,15 @@ def source_around(frame: Frame, seen: float) -> list[SourceLine]:
     numbers = range(max(1, frame.line - CONTEXT), frame.line + CONTEXT + 1)
     lines = [(number, linecache.getline(frame.path, number)) for number in numbers]
     return [
-        SourceLine(number, cleaned(text.rstrip(), MAX_LINE), seen if number == frame.line else 0.0)
+        SourceLine(number, cleaned(scrub(text.rstrip()), MAX_LINE), seen if number == frame.line else 0.0)
         for number, text in lines
         if text
     ]
+
+
+def is_source(path: str) -> bool:
+    """Whether a path is that of Python source: no other file is read, whatever a record says."""
+    return path.endswith(".py") and "\0" not in path
 
 
 def _is_newer(path: str, at: float) -> bool:

@@ -49,6 +49,25 @@ def test_file_that_cannot_be_read_and_line_that_is_not_there(tmp_path: Path) -> 
         assert place.source == []
 
 
+def test_secrets_in_the_source_are_not_shown(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    Path(path).write_text(
+        'HOOK = "https://hook:hunter2pass@example.com"\nAPI_KEY = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"\n'
+    )
+    (place,) = places([(time.time(), slow_call(path, 1))])
+    text = "".join(line.text for line in place.source)
+    assert "HOOK = " in text
+    assert "hunter2pass" not in text
+    assert "sk_live" not in text
+
+
+def test_other_files_are_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "outside.conf"
+    path.write_text("DB_NAME = 'shop'\n")
+    (place,) = places([(time.time(), slow_call(str(path), 1))])
+    assert place.source == []
+
+
 def test_calls_without_a_sample_have_no_place() -> None:
     assert places([(time.time(), ReceiverCall(SEND_MAIL, 0, severity="slow"))]) == []
 

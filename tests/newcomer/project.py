@@ -83,7 +83,7 @@ def follow_readme(project: NewProject, *, asgi: bool) -> None:
     project.add_to_settings("INSTALLED_APPS += [\n" + "\n".join(lines[place + 1 :]) + "\n]")
     (middleware,) = re.findall(r'MIDDLEWARE = \["(.*?)", \.\.\.\]', README)
     project.edit("project/settings.py", "MIDDLEWARE = [\n", f'MIDDLEWARE = [\n    "{middleware}",\n')
-    (pages,) = re.findall(r'urlpatterns = \[\.\.\., (path\("signals/".*?\))\]', README)
+    (pages,) = re.findall(r'urlpatterns = \[(path\("signals/".*?\)), \.\.\.\]', README)
     project.edit("project/urls.py", "import path", "import include, path")
     project.edit("project/urls.py", "urlpatterns = [\n", f"urlpatterns = [\n    {pages},\n")
     if asgi:

@@ -109,6 +109,11 @@ VIEWS = """
             Booking.objects.count()
         return HttpResponse()
 
+    def view_book_silently(request):
+        with transaction.atomic():
+            Booking.objects.create()
+        return HttpResponse(str(Booking.objects.count()))
+
     def view_book_carefully(request):
         with transaction.atomic():
             Booking.objects.create(careful=True)
@@ -193,6 +198,25 @@ def test_a_transaction_that_is_left_broken_is_found_and_a_savepoint_is_not(proje
     assert finding.name == "broken-transaction"
     assert finding.message.startswith("`take_seat` (receivers.py:26) caught a database error inside the transaction")
     assert finding.message.endswith("left it broken, in 1 of 2 calls; 1 of 1 such requests failed afterwards.")
+
+
+def test_a_broken_transaction_without_another_query_loses_its_rows_silently(project: Project) -> None:
+    shop(project).run("assert get('/view_book_silently/').content == b'0'")
+    message = project.findings()["broken-transaction"].message
+    assert message.endswith("in 1 of 1 calls; no request failed, and the rows were silently rolled back.")
+    project.run("get('/view_book/'); get('/view_book_silently/')")
+    message = project.findings()["broken-transaction"].message
+    assert message.endswith(
+        "in 3 of 3 calls; 1 of 3 such requests failed afterwards, and the rows of 2 were silently rolled back."
+    )
+
+
+def test_calls_that_are_only_counted_may_have_broken_a_transaction_too(project: Project) -> None:
+    shop(project).run("get('/view_book_silently/')")
+    project.monitor = {"SAMPLE_PER_SECOND": 1}
+    project.write().run("for _ in range(30): get('/view_book_carefully/')")
+    message = project.findings()["broken-transaction"].message
+    assert "left it broken, in at least 1 of 31 calls; " in message
 
 
 def test_a_transaction_that_is_held_open_is_found(project: Project) -> None:

@@ -79,7 +79,7 @@ RECEIVERS = """
     @receiver(post_save, sender=Payment)
     def ask_bank(sender, instance, **kwargs):
         if instance.slow:
-            time.sleep(0.25)
+            time.sleep(getattr(instance, "pause", 0.25))
 
     @receiver(post_save, sender=Payment)
     def mail_receipt(sender, instance, **kwargs):
@@ -146,6 +146,16 @@ VIEWS = """
     def view_diploma(request):
         Diploma().save()
         return HttpResponse()
+
+    def view_pay_alone(request):
+        payment = Payment(slow=True)
+        payment.pause = 0.15
+        payment.save()
+        return HttpResponse()
+
+    def view_pay_together(request):
+        with transaction.atomic():
+            return view_pay_alone(request)
 """
 ROWS = """
     from shop.models import Book, Course, Member, Seat, Shelf
@@ -224,9 +234,19 @@ def test_a_transaction_that_is_held_open_is_found(project: Project) -> None:
     found = project.findings()
     assert set(found) == {"held-transaction"}
     assert found["held-transaction"].message.startswith(
-        "`ask_bank` (receivers.py:37) held the transaction of `GET /view_pay/` open for 25"
+        "`ask_bank` (receivers.py:37) held the transaction of `GET /view_pay/` open for "
     )
     assert found["held-transaction"].message.endswith(" ms, sleeping.")
+    assert found["held-transaction"].cost_ns >= 250e6
+    project.run("get('/view_pay/')")
+    assert project.findings()["held-transaction"].cost_ns >= 500e6
+
+
+def test_a_receiver_that_is_slow_in_a_transaction_once_and_outside_once_is_slow(project: Project) -> None:
+    shop(project).run("get('/view_pay_together/'); get('/view_pay_alone/')")
+    assert set(project.findings()) == {"slow-receiver"}
+    project.run("get('/view_pay_together/')")
+    assert set(project.findings()) == {"held-transaction"}
 
 
 def test_mail_for_what_was_rolled_back_is_found_and_for_what_was_committed_is_not(project: Project) -> None:

@@ -170,6 +170,10 @@ VIEWS = """
     def view_deed(request):
         Deed(name="house").save(using="archive")
         return HttpResponse()
+
+    def view_login(request):
+        login(request, User.objects.first())
+        return HttpResponse()
 """
 
 
@@ -223,8 +227,20 @@ def test_mail_at_a_login_for_a_user_who_is_not_new_is_found(project: Project) ->
     shop(project).run("get('/view_join/')")
     (finding,) = project.findings().values()
     assert finding.message == (
-        "`welcome` (receivers.py:17) sent or queued 2 mails for 1 new `User`: 1 of its 2 calls was for a row that "
+        "`welcome` (receivers.py:17) sent 2 mails for 1 new `User`: 1 of its 2 calls was for a row that "
         "existed already, saved by Django's `update_last_login`. It does not look at `created`."
+    )
+
+
+def test_mail_at_logins_only_is_for_no_new_user(project: Project) -> None:
+    shop(project).run("from django.contrib.auth.models import User\nUser.objects.create_user('ada')")
+    store = project.store
+    store.clear()
+    store.close()
+    project.run("for _ in range(3): get('/view_login/')")
+    (finding,) = project.findings().values()
+    assert finding.message.startswith(
+        "`welcome` (receivers.py:17) sent 3 mails, and no `User` was new: 3 of its 3 calls were for a row that existed"
     )
 
 

@@ -9,6 +9,7 @@ from signal_monitor.records import Dispatch, Frame, ReceiverCall, Request
 
 from .own import is_own
 from .snapshot import Call, Snapshot
+from .wording import of
 
 EXAMPLES = 5
 """Ids of dispatches, requests or processes that a finding names."""
@@ -43,6 +44,13 @@ def of_requests(snapshot: Snapshot, requests: Sequence[Request], **more: Any) ->
         "processes": _newest(snapshot, (request.process for request in last)),
         **more,
     }
+
+
+def of_calls(snapshot: Snapshot, receiver: str, seen: int, noun: str = "call") -> str:
+    """A part of the calls of a receiver: "3 of 4 calls"; "at least 3 of 40 calls" where some are only counted."""
+    stored = len(snapshot.calls.get(receiver, ()))
+    count = snapshot.count(receiver, at_least=stored)
+    return f"{'at least ' if stored < count else ''}{of(seen, count, noun)}"
 
 
 def _few(ids: Iterable[str]) -> tuple[str, ...]:

@@ -79,6 +79,24 @@ def receiver_module(receiver: object) -> str:
 
 def receiver_source(receiver: object) -> Source | None:
     """Where a receiver is defined; None if it is not written in Python."""
+    function = _python_function(receiver)
+    if function is None:
+        return None
+    return Source(cleaned(function.__code__.co_filename, MAX_LINE), function.__code__.co_firstlineno)
+
+
+def imported_as(receiver: object) -> str:
+    """Name of the module that was executed to define the function of a receiver; "" if it is not written in Python.
+
+    The class of a bound method's object may be defined in another module, and a decorator may have set ``__module__``.
+    """
+    function = _python_function(receiver)
+    module = None if function is None else function.__globals__.get("__name__")
+    return module if type(module) is str else ""
+
+
+def _python_function(receiver: object) -> types.FunctionType | None:
+    """The function that is called at last: of a method, or the ``__call__`` of an object; None for one in C."""
     innermost = _innermost(receiver)
     while issubclass(type(innermost), types.MethodType):
         innermost = _innermost(cast("types.MethodType", innermost).__func__)
@@ -87,9 +105,7 @@ def receiver_source(receiver: object) -> Source | None:
             (held["__call__"] for cls in class_mro(type(innermost)) if "__call__" in (held := class_dict(cls))), None
         )
         innermost = unwrapped(innermost)
-    if type(innermost) is not types.FunctionType:
-        return None
-    return Source(cleaned(innermost.__code__.co_filename, MAX_LINE), innermost.__code__.co_firstlineno)
+    return innermost if type(innermost) is types.FunctionType else None
 
 
 def unwrapped(receiver: object) -> object:

@@ -257,6 +257,62 @@ from signal_monitor.findings.static import findings_here
 print("FOUND", json.dumps([[f.code, f.subject.rpartition(".")[2], f.message] for f in findings_here()]))
 """
 
+STORAGES = """
+    import functools, weakref
+    from django.contrib.staticfiles.storage import StaticFilesStorage
+    from django.core.files.storage import FileSystemStorage
+    from django.core.signals import setting_changed
+    from django.db import models
+    from django.db.models.signals import post_delete, post_save
+    from shop.bases import Announcer, logged
+
+    class UploadStorage(FileSystemStorage): ...
+
+    class Upload(models.Model):
+        scan = models.FileField(storage=FileSystemStorage("/tmp/scans"))
+        copy = models.FileField(storage=UploadStorage("/tmp/copies"))
+
+    class Picture(Upload):
+        thumbnail = models.FileField(storage=StaticFilesStorage("/tmp/thumbnails", "/static/"))
+
+    class LoudAnnouncer(Announcer): ...
+
+    announcers = [Announcer(), Announcer(), LoudAnnouncer()]
+    for announcer in announcers:
+        post_save.connect(announcer.announce)
+        post_save.connect(announcer)
+        post_save.connect(functools.partial(announcer.announce), weak=False)
+    post_delete.connect(Announcer.announce_class)
+    post_delete.connect(LoudAnnouncer.announce_class)
+
+    @logged
+    def note(sender, **kwargs): ...
+    post_save.connect(note)
+"""
+BASES = """
+    import functools
+    from django.db.models.signals import post_save
+
+    class Announcer:
+        def announce(self, sender, **kwargs): ...
+
+        def __call__(self, sender, **kwargs): ...
+
+        @classmethod
+        def announce_class(cls, sender, **kwargs): ...
+
+    def logged(function):
+        @functools.wraps(function)
+        def wrapper(sender, **kwargs):
+            return function(sender, **kwargs)
+        del wrapper.__wrapped__
+        return wrapper
+
+    @logged
+    def note(sender, **kwargs): ...
+    post_save.connect(note)
+"""
+
 
 def found_in(project: Project) -> dict[tuple[str, str], str]:
     """The messages of what is found without running, by code and name of the receiver."""
@@ -318,6 +374,28 @@ def test_what_looks_alike_is_not_found(project: Project) -> None:
     project.write(tests=OPTIONAL, celery=OPTIONAL)
     assert found_in(project) == {}
     assert "signal_monitor.W1" not in project.command("-m", "django", "check", "--tag", "signal_monitor")
+
+
+def test_methods_of_several_objects_are_not_imported_twice(project: Project) -> None:
+    more = 'INSTALLED_APPS += ["django.contrib.staticfiles"]\nSTATIC_URL = "/static/"'
+    project.write(more, bases=BASES, models=STORAGES)
+    assert found_in(project) == {}
+    assert "signal_monitor.W1" not in project.command("-m", "django", "check")
+
+
+def test_a_method_of_a_file_that_is_imported_twice_is_found(project: Project) -> None:
+    method = """
+        from django.db.models.signals import post_delete
+        class Mailer:
+            def mail(self, sender, **kwargs): ...
+        mailer = Mailer()
+        post_delete.connect(mailer.mail)
+    """
+    again = MISTAKES[MISTAKES.index("    from shop import twice") :]
+    project.write(twice=method, receivers=f"    import importlib.util, sys\n{again}")
+    (message,) = found_in(project).values()
+    assert "`Mailer.mail` (twice.py:4) is connected 2 times to `post_delete`" in message
+    assert message.endswith("its file is imported as `shop.twice` and `twice`.")
 
 
 def test_the_local_function_is_gone_without_debug(project: Project) -> None:

@@ -79,7 +79,7 @@ RECEIVERS = """
     @receiver(post_save, sender=Payment)
     def ask_bank(sender, instance, **kwargs):
         if instance.slow:
-            time.sleep(0.25)
+            time.sleep(getattr(instance, "pause", 0.25))
 
     @receiver(post_save, sender=Payment)
     def mail_receipt(sender, instance, **kwargs):
@@ -108,6 +108,11 @@ VIEWS = """
             Booking.objects.create()
             Booking.objects.count()
         return HttpResponse()
+
+    def view_book_silently(request):
+        with transaction.atomic():
+            Booking.objects.create()
+        return HttpResponse(str(Booking.objects.count()))
 
     def view_book_carefully(request):
         with transaction.atomic():
@@ -141,6 +146,16 @@ VIEWS = """
     def view_diploma(request):
         Diploma().save()
         return HttpResponse()
+
+    def view_pay_alone(request):
+        payment = Payment(slow=True)
+        payment.pause = 0.15
+        payment.save()
+        return HttpResponse()
+
+    def view_pay_together(request):
+        with transaction.atomic():
+            return view_pay_alone(request)
 """
 ROWS = """
     from shop.models import Book, Course, Member, Seat, Shelf
@@ -195,14 +210,43 @@ def test_a_transaction_that_is_left_broken_is_found_and_a_savepoint_is_not(proje
     assert finding.message.endswith("left it broken, in 1 of 2 calls; 1 of 1 such requests failed afterwards.")
 
 
+def test_a_broken_transaction_without_another_query_loses_its_rows_silently(project: Project) -> None:
+    shop(project).run("assert get('/view_book_silently/').content == b'0'")
+    message = project.findings()["broken-transaction"].message
+    assert message.endswith("in 1 of 1 calls; no request failed, and the rows were silently rolled back.")
+    project.run("get('/view_book/'); get('/view_book_silently/')")
+    message = project.findings()["broken-transaction"].message
+    assert message.endswith(
+        "in 3 of 3 calls; 1 of 3 such requests failed afterwards, and the rows of 2 were silently rolled back."
+    )
+
+
+def test_calls_that_are_only_counted_may_have_broken_a_transaction_too(project: Project) -> None:
+    shop(project).run("get('/view_book_silently/')")
+    project.monitor = {"SAMPLE_PER_SECOND": 1}
+    project.write().run("for _ in range(30): get('/view_book_carefully/')")
+    message = project.findings()["broken-transaction"].message
+    assert "left it broken, in at least 1 of 31 calls; " in message
+
+
 def test_a_transaction_that_is_held_open_is_found(project: Project) -> None:
     shop(project).run("get('/view_pay_quickly/'); get('/view_pay/')")
     found = project.findings()
     assert set(found) == {"held-transaction"}
     assert found["held-transaction"].message.startswith(
-        "`ask_bank` (receivers.py:37) held the transaction of `GET /view_pay/` open for 25"
+        "`ask_bank` (receivers.py:37) held the transaction of `GET /view_pay/` open for "
     )
     assert found["held-transaction"].message.endswith(" ms, sleeping.")
+    assert found["held-transaction"].cost_ns >= 250e6
+    project.run("get('/view_pay/')")
+    assert project.findings()["held-transaction"].cost_ns >= 500e6
+
+
+def test_a_receiver_that_is_slow_in_a_transaction_once_and_outside_once_is_slow(project: Project) -> None:
+    shop(project).run("get('/view_pay_together/'); get('/view_pay_alone/')")
+    assert set(project.findings()) == {"slow-receiver"}
+    project.run("get('/view_pay_together/')")
+    assert set(project.findings()) == {"held-transaction"}
 
 
 def test_mail_for_what_was_rolled_back_is_found_and_for_what_was_committed_is_not(project: Project) -> None:

@@ -81,6 +81,18 @@ VIEWS = """
         kept = shipped.send_robust(sender=None)
         return HttpResponse(str([kept, *shipped.send_robust(sender=None)]))
 
+    def view_ship_abroad(request):
+        shipped.send_robust(sender=str)
+        return HttpResponse()
+
+    def view_ship_gift(request):
+        shipped.send_robust(sender=int)
+        return HttpResponse()
+
+    async def view_ship_later(request):
+        await shipped.asend_robust(sender=None)
+        return HttpResponse()
+
     def view_visits(request):
         visited.send(sender=str, environ={})
         try:
@@ -142,6 +154,21 @@ def test_responses_that_nobody_looks_at_are_found(project: Project) -> None:
     )
 
 
+def test_each_line_that_drops_responses_is_named_with_its_calls(project: Project) -> None:
+    shop(project).run("get('/view_ship_abroad/'); get('/view_ship/')")
+    project.run("get('/view_ship/')")
+    (finding,) = project.findings().values()
+    assert finding.message == (
+        "`track` (receivers.py:25) raised `KeyError: parcel` in 3 of 3 calls, and nobody looked: `view_ship` "
+        "(views.py:23) in 2 calls and `view_ship_abroad` (views.py:35) in 1 call do not use the responses of "
+        "`send_robust()`."
+    )
+    project.run("for name in ('', '_abroad', '_gift', '_later'): get(f'/view_ship{name}/')")
+    (finding,) = project.findings().values()
+    assert "in 7 of 7 calls, and nobody looked: `view_ship` (views.py:23) in 3 calls, " in finding.message
+    assert finding.message.endswith(" and 1 more do not use the responses of `send_robust()` or `asend_robust()`.")
+
+
 def test_responses_that_are_looped_over_kept_or_passed_on_are_looked_at(project: Project) -> None:
     shop(project).run("get('/view_ship_and_look/')")
     assert project.findings() == {}
@@ -152,7 +179,7 @@ def test_a_receiver_that_demands_what_is_not_sent_is_found(project: Project) -> 
     (finding,) = project.findings().values()
     assert finding.message == (
         "`greet` (receivers.py:29) fails with `TypeError` in 1 of 1 calls: it requires `created`, which `greeted` is "
-        "sent without by `view_greet` (views.py:43)."
+        "sent without by `view_greet` (views.py:55)."
     )
 
 

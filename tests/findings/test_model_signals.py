@@ -21,6 +21,36 @@ MODELS = """
     class Leaver(models.Model):
         pass
 
+    class Tag(models.Model):
+        pass
+
+    class Tagged(models.Model):
+        tags = models.ManyToManyField(Tag)
+
+    class Hidden(models.Model):
+        pass
+
+    class OfHidden(models.Model):
+        hidden = models.ForeignKey(Hidden, models.CASCADE, related_name="+")
+
+    class Kept(models.Model):
+        pass
+
+    class OfKept(models.Model):
+        kept = models.ForeignKey(Kept, models.SET_NULL, null=True, related_name="+")
+
+    class Untouched(models.Model):
+        pass
+
+    class OfUntouched(models.Model):
+        untouched = models.ForeignKey(Untouched, models.DO_NOTHING, related_name="+")
+
+    class Parent(models.Model):
+        pass
+
+    class Child(Parent):
+        pass
+
     class Member(models.Model):
         pass
 
@@ -88,7 +118,7 @@ VIEWS = """
     from django.contrib.auth import login
     from django.contrib.auth.models import User
     from django.http import HttpResponse
-    from shop.models import Article, Deed, Leaver, Other, Product
+    from shop.models import *
 
     def view_write(request):
         Product.objects.bulk_create([Product(), Product()])
@@ -100,6 +130,20 @@ VIEWS = """
     def view_delete(request):
         Leaver.objects.bulk_create([Leaver() for _ in range(120)])
         Leaver.objects.all().delete()
+        return HttpResponse()
+
+    def delete_all(model):
+        for _ in range(120):
+            model.objects.create()
+        model.objects.all().delete()
+
+    def view_delete_with_cascades(request):
+        for model in (Tag, Tagged, Hidden, Kept, Parent, Child):
+            delete_all(model)
+        return HttpResponse()
+
+    def view_delete_untouched(request):
+        delete_all(Untouched)
         return HttpResponse()
 
     def view_delete_few(request):
@@ -125,6 +169,10 @@ VIEWS = """
 
     def view_deed(request):
         Deed(name="house").save(using="archive")
+        return HttpResponse()
+
+    def view_login(request):
+        login(request, User.objects.first())
         return HttpResponse()
 """
 
@@ -166,12 +214,33 @@ def test_a_receiver_for_all_models_that_turns_fast_deletes_off_is_found(project:
     assert "`audit_delete` (receivers.py:13)" in found["turns-fast-deletes-off"]
 
 
+def test_a_model_with_cascades_has_no_fast_delete_to_lose(project: Project) -> None:
+    shop(project).run("get('/view_delete_with_cascades/')")
+    assert "turns-fast-deletes-off" not in project.messages_there()
+    project.run("get('/view_delete_untouched/')")
+    message = project.messages_there()["turns-fast-deletes-off"]
+    assert "loaded 120 rows of `Untouched`" in message
+    assert message.endswith("(receivers.py:13). Without it, one query would delete the rows.")
+
+
 def test_mail_at_a_login_for_a_user_who_is_not_new_is_found(project: Project) -> None:
     shop(project).run("get('/view_join/')")
     (finding,) = project.findings().values()
     assert finding.message == (
-        "`welcome` (receivers.py:17) sent or queued 2 mails for 1 new `User`: 1 of its 2 calls was for a row that "
+        "`welcome` (receivers.py:17) sent 2 mails for 1 new `User`: 1 of its 2 calls was for a row that "
         "existed already, saved by Django's `update_last_login`. It does not look at `created`."
+    )
+
+
+def test_mail_at_logins_only_is_for_no_new_user(project: Project) -> None:
+    shop(project).run("from django.contrib.auth.models import User\nUser.objects.create_user('ada')")
+    store = project.store
+    store.clear()
+    store.close()
+    project.run("for _ in range(3): get('/view_login/')")
+    (finding,) = project.findings().values()
+    assert finding.message.startswith(
+        "`welcome` (receivers.py:17) sent 3 mails, and no `User` was new: 3 of its 3 calls were for a row that existed"
     )
 
 

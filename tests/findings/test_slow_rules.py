@@ -109,6 +109,12 @@ VIEWS = """
     def view_profile(request):
         User.objects.first().save()
         return HttpResponse()
+
+    def view_long_login(request):
+        import time
+        login(request, User.objects.first())
+        time.sleep(0.75)
+        return HttpResponse()
 """
 
 
@@ -201,6 +207,21 @@ def test_what_runs_at_every_login_is_found_and_not_where_the_user_is_edited(proj
     assert "`GET /view_login/`, which logs in. It runs because `update_last_login` saves the user" in finding.message
     project.run("get('/view_profile/'); get('/view_profile/')")
     assert set(project.findings()) == {"login-saves-user", "slow-receiver"}
+
+
+def test_a_slow_receiver_at_a_login_of_which_it_takes_little_is_a_slow_receiver(project: Project) -> None:
+    quiet(shop(project))
+    project.run("from django.contrib.auth.models import User\nUser.objects.create(username='ada')")
+    store = project.store
+    store.clear()
+    store.close()
+    project.run("get('/view_long_login/'); get('/view_long_login/')")
+    (finding,) = project.findings().values()
+    assert (finding.name, finding.level) == ("slow-receiver", "warning")
+    assert "of `GET /view_long_login/` (2 calls, sleeping)" in finding.message
+    project.run("get('/view_login/')")
+    (finding,) = project.findings().values()
+    assert finding.name == "login-saves-user"
 
 
 def test_an_async_receiver_under_a_plain_send_is_a_hint(project: Project) -> None:

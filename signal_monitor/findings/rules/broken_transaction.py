@@ -9,7 +9,7 @@ from signal_monitor.finding import Finding
 from signal_monitor.findings import evidence
 from signal_monitor.findings.base import RecordRule
 from signal_monitor.findings.snapshot import Call, Snapshot
-from signal_monitor.findings.wording import named_call, of, place, plural
+from signal_monitor.findings.wording import named_call, of, place
 from signal_monitor.records import ReceiverCall
 
 
@@ -21,8 +21,9 @@ class BrokenTransaction(RecordRule):
     title = "A database error that is caught inside a transaction"
     level = "error"
     what = (
-        "After an error, the database refuses every statement of the transaction. The receiver counts as successful, "
-        "and the next query raises `TransactionManagementError` somewhere else."
+        "After an error, the transaction can only be rolled back. The receiver counts as successful, and the next "
+        "query raises `TransactionManagementError` somewhere else. Without another query nobody is told: the request "
+        "ends well, and its rows are gone."
     )
     remedy = (
         "Put `with transaction.atomic():` around the statement that may fail, inside the `try`; or use "
@@ -42,17 +43,32 @@ class BrokenTransaction(RecordRule):
 
     def _finding(self, snapshot: Snapshot, receiver: str, calls: Sequence[Call]) -> Finding:
         dispatch, last = calls[-1]
-        requests = {request.id: request for each, _call in calls if (request := snapshot.request_of(each))}
-        failed = sum(request.failed for request in requests.values())
         site = dispatch.call_site
         where = f" of {place(site.path, site.line)}" if site is not None else ""
         message = f"{named_call(last)} caught a database error inside the transaction{where} and left it broken, in "
-        message += f"{of(len(calls), snapshot.count(receiver, at_least=len(calls)), 'call')}"
-        message += f"; {of(failed, len(requests), 'such request')} failed afterwards." if requests else "."
+        message += f"{evidence.of_calls(snapshot, receiver, len(calls))}{_afterwards(snapshot, calls)}."
+        requests = {request.id: request for each, _call in calls if (request := snapshot.request_of(each))}
         cost_ns = sum(request.duration_ns for request in requests.values() if request.failed)
         more = evidence.of_dispatches(snapshot, [each for each, _call in calls], cost_ns=cost_ns)
-        advice = f"{self.remedy} It has happened {plural(len(calls), 'time')}."
-        return self.finding("receiver", receiver, message, path=last.path, line=last.line, advice=advice, **more)
+        return self.finding("receiver", receiver, message, path=last.path, line=last.line, **more)
+
+
+def _afterwards(snapshot: Snapshot, calls: Sequence[Call]) -> str:
+    """What became of the requests; where one ends well all the same, nobody is told that its rows are gone."""
+    ended = {request.id: request.failed for dispatch, _call in calls if (request := snapshot.request_of(dispatch))}
+    lost = {dispatch.origin_id for dispatch, call in calls if _is_rolled_back(call)}
+    silent = [request for request, failed in ended.items() if not failed and request in lost]
+    if not ended:
+        return ""
+    if not any(ended.values()):
+        return "; no request failed, and the rows were silently rolled back" if silent else ""
+    told = f"; {of(sum(ended.values()), len(ended), 'such request')} failed afterwards"
+    return f"{told}, and the rows of {len(silent):,} were silently rolled back" if silent else told
+
+
+def _is_rolled_back(call: ReceiverCall) -> bool:
+    used = [work.transaction for work in call.databases if work.transaction is not None and work.transaction.broken]
+    return any(transaction.outcome == "rolled back" for transaction in used)
 
 
 def _is_broken(call: ReceiverCall) -> bool:

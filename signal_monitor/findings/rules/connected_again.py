@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from signal_monitor import names
 from signal_monitor.finding import Finding
 from signal_monitor.findings.base import RegistryRule
 from signal_monitor.findings.connected import LiveConnection, LiveSignal, connections
@@ -23,8 +24,14 @@ class ConnectedAgain(RegistryRule):
         "Import the module under one name everywhere, and keep only one of the two directories on `sys.path`. A "
         "`dispatch_uid` keeps the second one out meanwhile."
     )
-    minimum = "Two receivers of one signal and sender with the same file and line, from modules of different names."
-    innocent = "A factory that connects one closure for each model."
+    minimum = (
+        "Two receivers of one signal and sender whose functions have the same file and line, and were made by modules "
+        "of different names."
+    )
+    innocent = (
+        "A factory that connects one closure for each model; a method of several objects, also where their classes "
+        "inherit it in different modules."
+    )
 
     def check(self, signals: Sequence[LiveSignal]) -> Iterator[Finding]:
         found: dict[tuple[object, ...], list[LiveConnection]] = defaultdict(list)
@@ -33,13 +40,13 @@ class ConnectedAgain(RegistryRule):
                 place = connection.path, connection.line, short(connection.name)
                 found[id(connection.signal), id(connection.sender), *place].append(connection)
         for same in found.values():
-            if len({connection.module for connection in same}) > 1:
-                yield self._finding(same)
+            modules = list(dict.fromkeys(names.imported_as(connection.receiver) for connection in same))
+            if len(modules) > 1:
+                yield self._finding(same, modules)
 
-    def _finding(self, same: Sequence[LiveConnection]) -> Finding:
-        first = same[0]
-        modules = listed([f"`{module}`" for module in dict.fromkeys(connection.module for connection in same)])
+    def _finding(self, same: Sequence[LiveConnection], modules: Sequence[str]) -> Finding:
+        first, imported = same[0], listed([f"`{module}`" for module in modules])
         message = f"{named(first.name, first.path, first.line)} is connected {plural(len(same), 'time')} to "
-        message += f"`{short(first.signal_name)}`, and runs as often: its file is imported as {modules}."
+        message += f"`{short(first.signal_name)}`, and runs as often: its file is imported as {imported}."
         where = {"path": first.path, "line": first.line}
         return self.finding("receiver", first.name, message, detail=first.signal_name, **where)

@@ -13,7 +13,7 @@ from signal_monitor.findings.snapshot import Call, Snapshot
 from signal_monitor.findings.sources import arguments, function_at, names_read, passes_on_kwargs
 from signal_monitor.findings.wording import listed, named_call, plural, short
 
-from .slow_receiver import UPDATE_LAST_LOGIN
+from .login import UPDATE_LAST_LOGIN
 
 POST_SAVE = "django.db.models.signals.post_save"
 
@@ -49,17 +49,25 @@ class Created(RecordRule):
         everything = snapshot.calls[receiver]
         mails = sum(call.mails or 0 for _dispatch, call in everything)
         tasks = sum(call.tasks or 0 for _dispatch, call in everything)
-        sent = [text for count, text in ((mails, plural(mails, "mail")), (tasks, plural(tasks, "task"))) if count]
         new = sum(bool(each.arguments and each.arguments.created) for each, _call in everything)
         around = next((call.receiver for _outer, call in snapshot.around(dispatch)), "")
         fields = dispatch.arguments.update_fields if dispatch.arguments else ()
         by = "saved by Django's `update_last_login`" if around == UPDATE_LAST_LOGIN else f"saved with {fields}"
-        message = f"{named_call(last)} sent or queued {listed(sent)} for {new:,} new `{short(dispatch.sender)}`: "
+        message = f"{named_call(last)} {_sent(mails, tasks)}{_for(new, short(dispatch.sender))}: "
         message += f"{len(calls)} of its {plural(len(everything), 'call')} {'was' if len(calls) == 1 else 'were'} "
         message += "for a "
         message += f"row that existed already, {by}. It does not look at `created`."
         more = evidence.of_dispatches(snapshot, [each for each, _call in calls])
         return self.finding("receiver", receiver, message, path=last.path, line=last.line, **more)
+
+
+def _sent(mails: int, tasks: int) -> str:
+    sent = [f"sent {plural(mails, 'mail')}"] if mails else []
+    return listed([*sent, f"queued {plural(tasks, 'task')}"] if tasks else sent)
+
+
+def _for(new: int, model: str) -> str:
+    return f" for {new:,} new `{model}`" if new else f", and no `{model}` was new"
 
 
 def _does_not_look(path: str | None, line: int | None, update_fields: Sequence[str]) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from django.db import models
+from django.db import DEFAULT_DB_ALIAS, models
+from django.db.models.deletion import Collector
 
 from signal_monitor.database_records import BulkOperation
 from signal_monitor.finding import Finding
 from signal_monitor.findings.base import RecordRule
 from signal_monitor.findings.own import is_django
-from signal_monitor.findings.related import has_label, meta, model_labelled
+from signal_monitor.findings.related import has_label, model_labelled
 from signal_monitor.findings.snapshot import Snapshot
 from signal_monitor.findings.wording import listed, named_call, place, short
 from signal_monitor.records import ReceiverCall
@@ -31,7 +32,9 @@ class FastDeletes(RecordRule):
     )
     remedy = "Connect the receiver with the models that it is for, and with no others."
     minimum = "A `delete()` of 100 rows or more of a model without cascades and parents, which loaded them for it."
-    innocent = "Models with cascades, which never had a fast delete to lose; a few rows."
+    innocent = (
+        "Models with cascades, which never had a fast delete to lose, such as those of many-to-many fields; a few rows."
+    )
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
         for row in snapshot.bulk_operations:
@@ -46,9 +49,8 @@ class FastDeletes(RecordRule):
         message = (
             f"`delete()` at {place(row.path, row.line)} loaded {row.rows:,} rows of `{short(row.model)}`, only to "
         )
-        message += f"send a signal for each to {listed([named_call(call) for call in calls.values()])}. Without it, "
-        message += "one "
-        message += "query would delete them."
+        message += f"send a signal for each to {listed([named_call(call) for call in calls.values()])}. Without "
+        message += f"{'it' if len(calls) == 1 else 'them'}, one query would delete the rows."
         return self.finding(
             "receiver",
             first.receiver,
@@ -62,18 +64,26 @@ class FastDeletes(RecordRule):
         )
 
 
+class _WithoutReceivers(Collector):
+    """A collector that takes no notice of receivers."""
+
+    def _has_signal_listeners(self, _model: type[models.Model]) -> bool:
+        return False
+
+
 def _loses(model: type[models.Model] | None) -> bool:
     """Whether Django would delete the rows of a model with one query, but for the receivers."""
-    if model is None or meta(model).parents:
+    if model is None:
         return False
-    related = [each for each in meta(model).related_objects if each.on_delete is not models.DO_NOTHING]
-    return not related and not any(hasattr(each, "bulk_related_objects") for each in meta(model).private_fields)
+    return _WithoutReceivers(using=DEFAULT_DB_ALIAS).can_fast_delete(model._base_manager.none())  # noqa: SLF001 - documented
 
 
 def _called_for(snapshot: Snapshot, row: BulkOperation) -> dict[str, ReceiverCall]:
-    return {
+    """The receivers that were called for the rows; none if Django has one of its own, which needs the rows anyway."""
+    called = {
         call.receiver: call
         for dispatch in snapshot.dispatches
+        if dispatch.signal in DELETE_SIGNALS and has_label(dispatch.sender, row.model)
         for call in dispatch.calls
-        if dispatch.signal in DELETE_SIGNALS and has_label(dispatch.sender, row.model) and not is_django(call.receiver)
     }
+    return {} if any(map(is_django, called)) else called

@@ -35,14 +35,8 @@ class HeldTransaction(RecordRule):
     innocent = "No open transaction, or none that has written; a receiver that is slow because of its own queries."
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
-        found: dict[str, list[Call]] = defaultdict(list)
-        for dispatch in snapshot.dispatches:
-            for call in dispatch.calls:
-                if call.severity != "normal" and not is_django(call.receiver) and held(dispatch.started_at, call):
-                    found[call.receiver].append((dispatch, call))
-        for receiver, calls in found.items():
-            if evidence.is_convincing(snapshot, calls):
-                yield self._finding(snapshot, receiver, calls)
+        for receiver, calls in holding(snapshot).items():
+            yield self._finding(snapshot, receiver, calls)
 
     def _finding(self, snapshot: Snapshot, receiver: str, calls: Sequence[Call]) -> Finding:
         dispatch, call = max(calls, key=lambda one: one[1].self_ns)
@@ -56,10 +50,21 @@ class HeldTransaction(RecordRule):
             other, statement = max(waiting, key=lambda pair: pair[1].duration_ns)
             message += f" In that time, a `{statement.kind}` of {of_request(other)} took {ms(statement.duration_ns)}, "
             message += "and probably waited for it."
-        cost_ns = sum({id(each): each.duration_ns for _other, each in waiting}.values())
+        cost_ns = sum(each.self_ns for of_call, each in calls if of_call.origin_kind == "request")
+        cost_ns += sum({id(each): each.duration_ns for _other, each in waiting}.values())
         more = evidence.of_dispatches(snapshot, [each for each, _call in calls], cost_ns=cost_ns)
         level = "error" if waiting else self.level
         return self.finding("receiver", receiver, message, path=call.path, line=call.line, level=level, **more)
+
+
+def holding(snapshot: Snapshot) -> dict[str, list[Call]]:
+    """The slow calls that held a transaction, of each receiver of which they say something."""
+    found: dict[str, list[Call]] = defaultdict(list)
+    for dispatch in snapshot.dispatches:
+        for call in dispatch.calls:
+            if call.severity != "normal" and not is_django(call.receiver) and held(dispatch.started_at, call):
+                found[call.receiver].append((dispatch, call))
+    return {receiver: calls for receiver, calls in found.items() if evidence.is_convincing(snapshot, calls)}
 
 
 def held(started_at: float, call: ReceiverCall) -> TransactionUse | None:

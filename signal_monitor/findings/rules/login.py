@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from signal_monitor.finding import Finding
@@ -11,8 +12,7 @@ from signal_monitor.findings.snapshot import Call, Snapshot
 from signal_monitor.findings.wording import ms, named_call, number_of_ms, of_request, short
 from signal_monitor.records import Dispatch
 
-from .slow_receiver import UPDATE_LAST_LOGIN
-
+UPDATE_LAST_LOGIN = "django.contrib.auth.models.update_last_login"
 LEAST_SHARE = 0.2
 LEAST_NS = 50_000_000
 
@@ -35,15 +35,7 @@ class Login(RecordRule):
     innocent = "The same receivers on the page where people edit their profile."
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
-        found: dict[str, list[Call]] = {}
-        for dispatch in snapshot.dispatches:
-            request = snapshot.request_of(dispatch)
-            if request is None or not _is_under_login(snapshot, dispatch):
-                continue
-            for call in dispatch.calls:
-                if call.self_ns >= LEAST_NS and request.share_of(call.self_ns) >= LEAST_SHARE:
-                    found.setdefault(call.receiver, []).append((dispatch, call))
-        for receiver, calls in found.items():
+        for receiver, calls in at_login(snapshot).items():
             yield self._finding(snapshot, receiver, calls)
 
     def _finding(self, snapshot: Snapshot, receiver: str, calls: Sequence[Call]) -> Finding:
@@ -63,5 +55,19 @@ class Login(RecordRule):
         return self.finding("receiver", receiver, message, path=call.path, line=call.line, **more)
 
 
-def _is_under_login(snapshot: Snapshot, dispatch: Dispatch) -> bool:
+def at_login(snapshot: Snapshot) -> dict[str, list[Call]]:
+    """The calls that take much of a login, of each receiver."""
+    found: dict[str, list[Call]] = defaultdict(list)
+    for dispatch in snapshot.dispatches:
+        request = snapshot.request_of(dispatch)
+        if request is None or not is_under_login(snapshot, dispatch):
+            continue
+        for call in dispatch.calls:
+            if call.self_ns >= LEAST_NS and request.share_of(call.self_ns) >= LEAST_SHARE:
+                found[call.receiver].append((dispatch, call))
+    return found
+
+
+def is_under_login(snapshot: Snapshot, dispatch: Dispatch) -> bool:
+    """Whether ``update_last_login`` has sent a dispatch, or what it saved has."""
     return any(around.receiver == UPDATE_LAST_LOGIN for _outer, around in snapshot.around(dispatch))

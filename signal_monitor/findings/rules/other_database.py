@@ -14,7 +14,7 @@ from signal_monitor.findings.base import RecordRule
 from signal_monitor.findings.own import is_own
 from signal_monitor.findings.related import model_named, model_of_table
 from signal_monitor.findings.snapshot import Call, Snapshot
-from signal_monitor.findings.wording import named_call, of
+from signal_monitor.findings.wording import named_call
 from signal_monitor.records import Dispatch, ReceiverCall
 
 
@@ -43,7 +43,7 @@ class OtherDatabase(RecordRule):
 
     def _finding(self, snapshot: Snapshot, receiver: str, alias: str, using: str, calls: Sequence[Call]) -> Finding:
         last = calls[-1][1]
-        share = of(len(calls), snapshot.count(receiver, at_least=len(calls)), "call")
+        share = evidence.of_calls(snapshot, receiver, len(calls))
         stayed = [call for _dispatch, call in calls if _rolled_back(call, using)]
         message = f"{named_call(last)} writes to `{alias}` for rows saved to `{using}` ({share})."
         message += f" The transaction of `{using}` was rolled back, and what it wrote stayed." if stayed else ""

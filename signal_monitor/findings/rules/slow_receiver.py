@@ -14,10 +14,10 @@ from signal_monitor.findings.waiting import wait_of
 from signal_monitor.findings.wording import ms, named_call, number_of_ms, of_request, plural
 from signal_monitor.records import ReceiverCall, ReceiverSum, Request
 
-from .held_transaction import held
+from .held_transaction import held, holding
+from .login import at_login, is_under_login
 
 AFTER_RESPONSE = "django.core.signals.request_finished"
-UPDATE_LAST_LOGIN = "django.contrib.auth.models.update_last_login"
 LEAST_SHARE = 0.05
 
 
@@ -40,8 +40,14 @@ class SlowReceiver(RecordRule):
     innocent = "A breakpoint, the first call with its imports, and work after the response."
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
+        logins, holders = at_login(snapshot), holding(snapshot)
         for receiver, calls in snapshot.calls.items():
-            slow = [one for one in calls if _counts(one, snapshot)]
+            slow = [one for one in calls if _counts(one)]
+            # At a login and in a transaction that has written, it has rules of its own.
+            if receiver in logins:
+                slow = [one for one in slow if not is_under_login(snapshot, one[0])]
+            if receiver in holders:
+                slow = [one for one in slow if not held(one[0].started_at, one[1])]
             if slow and not is_django(receiver) and evidence.is_convincing(snapshot, slow):
                 yield self._finding(snapshot, receiver, slow)
 
@@ -66,14 +72,12 @@ class SlowReceiver(RecordRule):
         )
 
 
-def _counts(one: Call, snapshot: Snapshot) -> bool:
+def _counts(one: Call) -> bool:
     dispatch, call = one
-    # Work after the response, on the event loop, at a login and in a transaction that has written has its own rules.
-    if call.severity == "normal" or not call.self_ns or dispatch.signal == AFTER_RESPONSE or dispatch.blocked_loop:
+    # Work after the response and on the event loop has its own rules.
+    if call.severity == "normal" or not call.self_ns:
         return False
-    if held(dispatch.started_at, call) is not None:
-        return False
-    return not any(around.receiver == UPDATE_LAST_LOGIN for _outer, around in snapshot.around(dispatch))
+    return dispatch.signal != AFTER_RESPONSE and not dispatch.blocked_loop
 
 
 def _most_of_a_request(snapshot: Snapshot, receiver: str, slow: Sequence[Call]) -> tuple[Request, ReceiverSum] | None:

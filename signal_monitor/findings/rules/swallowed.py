@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from signal_monitor.finding import Finding
@@ -10,7 +10,7 @@ from signal_monitor.findings import evidence
 from signal_monitor.findings.base import RecordRule
 from signal_monitor.findings.call_sites import is_bare
 from signal_monitor.findings.snapshot import Call, Snapshot
-from signal_monitor.findings.wording import error_of, named_call, of, sent_at
+from signal_monitor.findings.wording import error_of, listed, named_call, of, plural, sent_at
 
 
 class Swallowed(RecordRule):
@@ -42,9 +42,21 @@ class Swallowed(RecordRule):
             yield self._finding(snapshot, receiver, calls)
 
     def _finding(self, snapshot: Snapshot, receiver: str, calls: Sequence[Call]) -> Finding:
-        dispatch, last = calls[-1]
+        last = calls[-1][1]
         share = of(len(calls), snapshot.count(receiver, at_least=len(calls)), "call")
-        message = f"{named_call(last)} raised {error_of(last)} in {share}, and nobody looked: "
-        message += f"{sent_at(dispatch.call_site)} does not use the responses of `{dispatch.method}()`."
+        swallowed = sum(call.outcome == "swallowed" for _dispatch, call in snapshot.calls[receiver])
+        least = "at least " if len(calls) < swallowed else ""  # not every failure has its line
+        message = f"{named_call(last)} raised {error_of(last)} in {least}{share}, and nobody looked: {_who(calls)}."
         more = evidence.of_dispatches(snapshot, [each for each, _call in calls])
         return self.finding("receiver", receiver, message, path=last.path, line=last.line, **more)
+
+
+def _who(calls: Sequence[Call]) -> str:
+    """The lines that send and drop the responses, most calls first, with their numbers if there are several."""
+    dispatches = [dispatch for dispatch, _call in calls]
+    methods = listed([f"`{method}()`" for method in dict.fromkeys(each.method for each in dispatches)], word="or")
+    sites = Counter(each.call_site for each in dispatches).most_common()
+    if len(sites) == 1:
+        return f"{sent_at(sites[0][0])} does not use the responses of {methods}"
+    senders = listed([f"{sent_at(site)} in {plural(count, 'call')}" for site, count in sites])
+    return f"{senders} do not use the responses of {methods}"

@@ -11,7 +11,7 @@ from signal_monitor.findings.base import RecordRule
 from signal_monitor.findings.own import is_own
 from signal_monitor.findings.snapshot import Call, Snapshot
 from signal_monitor.findings.sources import arguments, attributes, function_at, names_read
-from signal_monitor.findings.wording import listed, named_call, place, plural, short
+from signal_monitor.findings.wording import listed, named_call, place, short
 from signal_monitor.records import Dispatch, ReceiverCall
 
 PRE_SAVE = "django.db.models.signals.pre_save"
@@ -49,9 +49,9 @@ class UpdateFields(RecordRule):
         said = dispatch.arguments.update_fields if dispatch.arguments else ()
         fields = listed([f'"{each}"' for each in said or ()])
         field = f"`{short(dispatch.sender)}.{name}`"
-        saves = plural(snapshot.count(receiver, at_least=len(calls)), "save")
+        saves = evidence.of_calls(snapshot, receiver, len(calls), "save")
         where = f" {place(site.path, site.line)} saves with" if site is not None else " they save with"
-        message = f"{named_call(last)} sets {field}, and {len(calls)} of {saves} did not write it:{where} "
+        message = f"{named_call(last)} sets {field}, and {saves} did not write it:{where} "
         message += f"`update_fields=[{fields}]`. The row keeps its old `{name}`."
         more = evidence.of_dispatches(snapshot, [each for each, _call in calls])
         return self.finding("receiver", receiver, message, detail=name, path=last.path, line=last.line, **more)

@@ -196,15 +196,13 @@ def test_request_shows_its_share_of_signal_time(watched: Watched) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["", "live/", "signals/", "receivers/", "senders/", "requests/", "health/"],
+    ["", "live/", "signals/", "receivers/", "senders/", "requests/", "errors/", "findings/", "registry/", "health/"],
     ids=lambda path: path or "overview",
 )
 def test_every_page_is_live_under_traffic_and_empty(watched: Watched, path: str) -> None:
     watched.open(f"/signals/{path}")
     with traffic(watched.site, "/send/?fail"):
-        watched.page.wait_for_timeout(1_200)
-    frame = int(watched.page.get_attribute("#sm-frame", "data-frame") or 0)
-    assert frame >= 2
+        assert wait_until(lambda: int(watched.page.get_attribute("#sm-frame", "data-frame") or 0) >= 2)
     watched.page.set_viewport_size({"width": 390, "height": 800})
     assert watched.page.evaluate("document.documentElement.scrollWidth") == 390
 
@@ -223,7 +221,7 @@ def test_content_security_policy_is_strict(site: Site) -> None:
     with urllib.request.urlopen(f"{site.url}/signals/", timeout=PATIENCE_SECONDS) as response:  # noqa: S310 - the test's own site
         policy = response.headers["Content-Security-Policy"]
 
-    assert "default-src 'self'" in policy
+    assert "default-src 'none'" in policy
     assert "unsafe" not in policy
 
 

@@ -11,6 +11,7 @@ from django.dispatch import Signal
 
 from signal_monitor.instrumentation.connect_notes import Dead, Failed, Key, Note, Place, Taken, connecting
 from signal_monitor.instrumentation.info import signal_info
+from signal_monitor.scrubbing import scrub
 from signal_monitor.text import MAX_LINE, cleaned
 
 from .records import ConnectCall, DeadReceiver, FailedDisconnect, Stage, TakenUid
@@ -76,8 +77,8 @@ def _taken(item: Taken) -> TakenUid | None:
         return None
     return TakenUid(
         signal=signal_info(signal).name,
-        sender=item.sender_name,
-        dispatch_uid=item.dispatch_uid,
+        sender=scrub(item.sender_name),
+        dispatch_uid=scrub(item.dispatch_uid),
         receiver=item.receiver.name,
         taken_by=item.taken_by.name,
         call=connect_call(item.place),
@@ -92,13 +93,17 @@ def _failed(item: Failed) -> FailedDisconnect | None:
     return FailedDisconnect(
         signal=signal_info(signal).name,
         receiver=item.receiver.name,
-        sender=item.sender_name,
-        dispatch_uid=item.dispatch_uid,
-        connected_sender=item.connected_sender,
-        connected_uid=item.connected_uid,
+        sender=scrub(item.sender_name),
+        dispatch_uid=_scrubbed(item.dispatch_uid),
+        connected_sender=scrub(item.connected_sender),
+        connected_uid=_scrubbed(item.connected_uid),
         call=connect_call(item.place),
         connected=connect_call(note.place) if note is not None else None,
     )
+
+
+def _scrubbed(uid: str | None) -> str | None:
+    return uid and scrub(uid)
 
 
 def _dead(item: Dead) -> DeadReceiver | None:
@@ -109,7 +114,7 @@ def _dead(item: Dead) -> DeadReceiver | None:
     return DeadReceiver(
         signal=signal_info(signal).name,
         receiver=note.receiver.name,
-        sender=note.sender_label,
+        sender=scrub(note.sender_label),
         died_at=note.died_at,
         call=connect_call(note.place),
         path=note.receiver.path and cleaned(note.receiver.path, MAX_LINE),

@@ -113,13 +113,13 @@ class Taken(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """A ``disconnect`` that found nothing, while the receiver was connected with the key ``connected``."""
+    """A ``disconnect`` that found nothing, while the receiver was connected in another way: ``connected`` is where."""
 
     signal: Callable[[], object]
     receiver: Names
     sender_name: str
     dispatch_uid: str | None
-    connected: Key
+    connected: Place | None
     connected_sender: str
     connected_uid: str | None
     place: Place

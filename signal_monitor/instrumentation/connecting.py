@@ -165,7 +165,7 @@ def _failed(
         receiver=names_of(receiver),
         sender_name="" if sender is None else described(sender),
         dispatch_uid=names.sender_name(dispatch_uid) if dispatch_uid else None,
-        connected=key,
+        connected=note.place if note is not None else None,
         connected_sender=note.sender_label if note is not None else _sender_label(entry),
         connected_uid=None if key[0] == _id_of(_held(entry)) else names.sender_name(key[0]),
         place=_place(signal, frame, receiver),

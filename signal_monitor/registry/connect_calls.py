@@ -89,7 +89,6 @@ def _failed(item: Failed) -> FailedDisconnect | None:
     signal: Any = item.signal()
     if signal is None:
         return None
-    note = connecting.note_of(signal, item.connected)
     return FailedDisconnect(
         signal=signal_info(signal).name,
         receiver=item.receiver.name,
@@ -98,7 +97,7 @@ def _failed(item: Failed) -> FailedDisconnect | None:
         connected_sender=scrub(item.connected_sender),
         connected_uid=_scrubbed(item.connected_uid),
         call=connect_call(item.place),
-        connected=connect_call(note.place) if note is not None else None,
+        connected=connect_call(item.connected) if item.connected is not None else None,
     )
 
 

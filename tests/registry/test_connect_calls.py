@@ -256,6 +256,23 @@ def test_notes_keep_nothing_alive() -> None:
     assert [reference() for reference in references] == [None, None, None]
 
 
+@pytest.mark.parametrize("kind", ["alone", "in a tuple", "a subclass of str"])
+def test_a_disconnect_that_finds_nothing_keeps_no_dispatch_uid_alive(kind: str) -> None:
+    class Word(str):
+        __slots__ = ("__weakref__",)
+
+    signal, owner = Signal(), Word("uid") if kind == "a subclass of str" else Desk()
+    reference = weakref.ref(owner)
+    uid = (owner, 1) if kind == "in a tuple" else owner
+    signal.connect(receive, dispatch_uid=uid)
+    assert signal.disconnect(receive) is False
+    assert connecting.failed[-1].signal() is signal
+    assert signal.disconnect(dispatch_uid=uid) is True
+    del owner, uid
+    gc.collect()
+    assert reference() is None
+
+
 def test_the_methods_look_like_djangos() -> None:
     assert list(inspect.signature(Signal.connect).parameters) == ["self", "receiver", "sender", "weak", "dispatch_uid"]
     assert "def connect(self, receiver" in inspect.getsource(Signal.connect)

@@ -9,6 +9,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 from weakref import ref
@@ -21,6 +22,8 @@ from .info import receiver_info
 
 MAX_NOTES = 20_000
 MAX_FAULTS = 1_000
+PURGES = 20
+"""Part of ``MAX_NOTES``: after so many changes, notes that are full are searched again for those of no use."""
 MAX_ITEMS = 5
 UNKNOWN_SENDER = "(unknown)"
 """The name of a sender of which Django keeps only the ``id()``."""
@@ -100,6 +103,17 @@ class Notes:
         self.ref = ref(signal, lambda _: connecting.by_signal.pop(key, None))
         self.by_key: dict[Key, Note] = {}
 
+    def purge(self) -> None:
+        """Delete the notes of what is no longer connected: disconnected, dead, or removed by hand."""
+        keys = list(self.by_key)  # before the entries are read: ``connect`` makes a note after its entry
+        signal = self.ref()
+        receivers = signal.__dict__.get("receivers") if signal is not None else None
+        if type(receivers) is list:
+            left = {entry[0] for entry in list(receivers) if is_plain(entry[0])}
+            for key in keys:
+                if key not in left:
+                    self.by_key.pop(key, None)
+
 
 class Taken(NamedTuple):
     """A receiver that was not connected, because another one has its ``dispatch_uid``."""
@@ -130,6 +144,12 @@ class Dead(NamedTuple):
 
     signal: Callable[[], object]
     note: Note
+    notes: Notes
+
+    def forget(self) -> None:
+        """Delete the note, unless there is another one for a receiver that was connected since."""
+        if self.notes.by_key.get(self.note.key) is self.note:
+            self.notes.by_key.pop(self.note.key, None)
 
 
 class Connecting:
@@ -141,7 +161,7 @@ class Connecting:
         self.failed: deque[Failed] = deque(maxlen=MAX_FAULTS)
         self.dead: deque[Dead] = deque(maxlen=MAX_FAULTS)
         self.waiting: dict[tuple[int, int], Place] = {}
-        self.changes = 0
+        self.changes = self._next_purge = 0
         self._counter = itertools.count(1)
 
     def changed(self) -> None:
@@ -167,7 +187,14 @@ class Connecting:
         # Each note is a change: with fewer changes, there is nothing to add up.
         if self.changes < MAX_NOTES:
             return False
-        return sum(len(notes.by_key) for notes in list(self.by_signal.values())) >= MAX_NOTES
+        if self._number() >= MAX_NOTES and self.changes >= self._next_purge:
+            self._next_purge = self.changes + MAX_NOTES // PURGES
+            for notes in list(self.by_signal.values()):
+                notes.purge()
+        return self._number() >= MAX_NOTES
+
+    def _number(self) -> int:
+        return sum(len(notes.by_key) for notes in list(self.by_signal.values()))
 
     def forget(self) -> None:
         """Delete all notes."""
@@ -211,7 +238,10 @@ def _died(watch: Watch) -> None:
     note.watch = None
     note.died_at = time.time()
     if notes.ref() is not None and notes.by_key.get(note.key) is note:
-        connecting.dead.append(Dead(notes.ref, note))
+        if len(connecting.dead) >= MAX_FAULTS:
+            with suppress(IndexError):  # another thread has deleted them
+                connecting.dead.popleft().forget()
+        connecting.dead.append(Dead(notes.ref, note, notes))
         connecting.changed()
 
 

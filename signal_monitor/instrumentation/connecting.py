@@ -183,10 +183,8 @@ def _sender_label(entry: Any) -> str:  # noqa: ANN401
 def _forget_disconnected(signal: Signal) -> None:
     """Delete the notes of what is no longer connected, so that its death is no longer noted."""
     notes = connecting.by_signal.get(id(signal))
-    if notes is not None and notes.by_key:
-        left = {entry[0] for entry in list(signal.receivers) if is_plain(entry[0])}
-        for key in [key for key in list(notes.by_key) if key not in left]:
-            notes.by_key.pop(key, None)
+    if notes is not None:
+        notes.purge()
 
 
 @guarded("the place of a connect", None, in_send=True)

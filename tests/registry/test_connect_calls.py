@@ -8,10 +8,13 @@ import subprocess
 import sys
 import warnings
 import weakref
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import django
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, User
@@ -19,7 +22,7 @@ from django.db.models import signals
 from django.dispatch import Signal, receiver
 
 from signal_monitor.errors import errors
-from signal_monitor.instrumentation import instrument, uninstrument
+from signal_monitor.instrumentation import connect_notes, instrument, uninstrument
 from signal_monitor.instrumentation.connect_notes import connecting
 from signal_monitor.registry.connect_calls import dead_receivers, failed_disconnects, taken_uids
 from signal_monitor.registry.live import LiveConnection, live_signals
@@ -271,6 +274,40 @@ def test_a_disconnect_that_finds_nothing_keeps_no_dispatch_uid_alive(kind: str) 
     del owner, uid
     gc.collect()
     assert reference() is None
+
+
+def short_lived_method(signal: Signal, number: int) -> None:
+    signal.connect(Desk().receive, dispatch_uid=f"short-{number}")
+
+
+def short_lived_sender(signal: Signal, number: int) -> None:
+    signal.connect(receive, sender=Desk(), weak=False, dispatch_uid=f"short-{number}")
+    if django.VERSION < (6, 0):  # keeps the entries of senders that are gone
+        signal.receivers.clear()
+
+
+def removed_by_hand(signal: Signal, number: int) -> None:
+    signal.connect(receive, weak=False, dispatch_uid=f"short-{number}")
+    signal.receivers = []
+
+
+@pytest.mark.parametrize("connect", [short_lived_method, short_lived_sender, removed_by_hand])
+def test_what_is_gone_takes_no_place_from_what_is_connected_later(
+    connect: Callable[[Signal, int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connect_notes, "MAX_NOTES", noted() + 200)
+    monkeypatch.setattr(connect_notes, "MAX_FAULTS", 50)
+    monkeypatch.setattr(connecting, "dead", deque(maxlen=50))
+    signal, later = Signal(), Signal()
+    for number in range(connect_notes.MAX_NOTES + 1_000):
+        connect(signal, number)
+    assert noted() <= connect_notes.MAX_NOTES
+    later.connect(receive)
+    assert place_of(later)[:2] == (HERE, line() - 1)
+
+
+def noted() -> int:
+    return sum(len(notes.by_key) for notes in list(connecting.by_signal.values()))
 
 
 def test_the_methods_look_like_djangos() -> None:

@@ -35,6 +35,7 @@ from .frames_as_django import UNCOUNTED_FILE, hidden_from_stacklevel
 
 MAX_FRAMES = 10
 LAST_ENTRIES = 4
+_FUNCTIONS = {FunctionType, MethodType}
 _DJANGO = Path(django.__file__).parent
 _REGISTRY = str(_DJANGO / "apps" / "registry.py")
 _SKIPPED_FILES = {dispatcher.__file__, str(_DJANGO / "db" / "models" / "signals.py"), _REGISTRY, UNCOUNTED_FILE}
@@ -144,11 +145,18 @@ def _note_disconnect(
 ) -> None:
     connecting.changed()
     if found:
-        _forget_disconnected(signal)
+        _forget_disconnected(signal, receiver, sender, dispatch_uid)
     elif found is False and receiver is not None:
-        entry = next((entry for entry in list(signal.receivers) if _is_same(_held(entry), receiver)), None)
+        entry = _connected_otherwise(signal, receiver)
         if entry is not None:
             connecting.failed.append(_failed(signal, entry, frame, receiver, sender, dispatch_uid))
+
+
+def _connected_otherwise(signal: Signal, receiver: object) -> Any:  # noqa: ANN401
+    """The entry of a receiver with any sender and ``dispatch_uid``: its own, or that of what it wraps."""
+    entries = list(signal.receivers)
+    own = next((entry for entry in entries if _holds(entry, receiver)), None)
+    return own or next((entry for entry in entries if _is_same(_held(entry), receiver)), None)
 
 
 def _failed(
@@ -180,11 +188,15 @@ def _sender_label(entry: Any) -> str:  # noqa: ANN401
     return UNKNOWN_SENDER if sender is None else names.sender_name(sender)
 
 
-def _forget_disconnected(signal: Signal) -> None:
-    """Delete the notes of what is no longer connected, so that its death is no longer noted."""
+def _forget_disconnected(signal: Signal, receiver: object, sender: object, dispatch_uid: object) -> None:
+    """Delete the note of what was disconnected, so that its death is no longer noted."""
     notes = connecting.by_signal.get(id(signal))
-    if notes is not None:
-        notes.purge()
+    if notes is None:
+        return
+    key = (dispatch_uid or _id_of(receiver), _id_of(sender))
+    is_noted = is_plain(key) and notes.by_key.pop(key, None) is not None
+    if not is_noted and not dispatch_uid and type(receiver) not in _FUNCTIONS:
+        notes.purge()  # Django identifies an object with an attribute ``__func__`` by that
 
 
 @guarded("the place of a connect", None, in_send=True)

@@ -39,6 +39,8 @@ def receive_too(**kwargs: Any) -> None: ...
 class Desk:
     def receive(self, **kwargs: Any) -> None: ...
 
+    def __call__(self, **kwargs: Any) -> None: ...
+
 
 def only(signal: Signal) -> LiveConnection:
     (found,) = [live for live in live_signals() if live.signal is signal]
@@ -308,6 +310,53 @@ def test_what_is_gone_takes_no_place_from_what_is_connected_later(
 
 def noted() -> int:
     return sum(len(notes.by_key) for notes in list(connecting.by_signal.values()))
+
+
+def calls_of(function: Callable[[], object]) -> int:
+    """The number of functions that are called meanwhile."""
+    events: list[str] = []
+    before = sys.getprofile()
+    sys.setprofile(lambda _frame, event, _argument: events.append(event) if event in {"call", "c_call"} else None)
+    try:
+        function()
+    finally:
+        sys.setprofile(before)
+    return len(events)
+
+
+class WithFunction:
+    """Django identifies it by ``__func__``, as a bound method."""
+
+    def __init__(self) -> None:
+        self.__func__ = self.__self__ = receive
+
+    def __call__(self, **kwargs: Any) -> None: ...
+
+
+@pytest.mark.parametrize("given", [{}, {"sender": User}, {"dispatch_uid": "uid"}, {"dispatch_uid": ("uid", 1)}])
+@pytest.mark.parametrize("kind", ["function", "method", "object"])
+def test_a_disconnect_costs_the_same_with_many_receivers(kind: str, given: dict[str, Any]) -> None:
+    receiver: Any = {"function": receive, "method": Desk().receive, "object": Desk()}[kind]
+
+    def cost(others: int) -> int:
+        signal = Signal()
+        desks = [Desk() for _ in range(others)]
+        signal.connect(receiver, **given, weak=False)
+        for desk in desks:
+            signal.connect(desk.receive)
+        calls = calls_of(lambda: signal.disconnect(receiver, **given))
+        assert len(connecting.by_signal[id(signal)].by_key) == others
+        return calls
+
+    assert cost(500) < cost(5) + 50
+
+
+def test_a_disconnect_of_a_receiver_that_django_identifies_otherwise() -> None:
+    signal, odd = Signal(), WithFunction()
+    signal.connect(odd, weak=False)
+    assert len(connecting.by_signal[id(signal)].by_key) == 1
+    assert signal.disconnect(odd)
+    assert not connecting.by_signal[id(signal)].by_key
 
 
 def test_the_methods_look_like_djangos() -> None:

@@ -6,7 +6,7 @@ import functools
 import sys
 import time
 from pathlib import Path
-from types import FrameType, FunctionType, MethodType
+from types import CodeType, FrameType, FunctionType, MethodType
 from typing import Any
 from weakref import ReferenceType, ref
 
@@ -16,6 +16,7 @@ from django.dispatch import Signal, dispatcher
 
 from signal_monitor import names
 from signal_monitor.errors import guarded
+from signal_monitor.names.classes import class_dict, class_mro
 
 from .connect_notes import (
     MAX_FAULTS,
@@ -232,10 +233,21 @@ def _place(signal: Signal, frame: FrameType, receiver: object) -> Place:
 
 
 def _is_method_of(frame: FrameType, signal: Signal) -> bool:
-    code = frame.f_code
-    if code.co_name not in {"connect", "disconnect"} or not code.co_argcount:
-        return False
-    return frame.f_locals.get(code.co_varnames[0]) is signal
+    """Whether the frame is of a ``connect`` of the signal's own; ``f_locals`` would keep the locals alive."""
+    spaces = [signal.__dict__, *map(class_dict, class_mro(type(signal)))]
+    return any(_is_code_of(frame.f_code, space.get(name)) for space in spaces for name in ("connect", "disconnect"))
+
+
+def _is_code_of(code: CodeType, method: object) -> bool:
+    """Whether a function, or one that it wraps, has this code."""
+    for _ in range(MAX_FRAMES):
+        function = method.__func__ if type(method) is MethodType else method
+        if type(function) is not FunctionType:
+            return False
+        if function.__code__ is code:
+            return True
+        method = function.__dict__.get("__wrapped__")
+    return False
 
 
 def _stage() -> str:

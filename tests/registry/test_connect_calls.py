@@ -91,6 +91,57 @@ def test_the_caller_of_an_override() -> None:
     assert place_of(signal)[:2] == (HERE, line() - 1)
 
 
+def passed_on(method: Any) -> Any:
+    @functools.wraps(method)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return method(*args, **kwargs)
+
+    return wrapper
+
+
+def test_the_caller_of_overrides_of_several_kinds() -> None:
+    class Mixin:
+        def connect(self, *args: Any, **kwargs: Any) -> None:
+            super().connect(*args, **kwargs)  # type: ignore[misc]
+
+    class Mixed(Mixin, Signal):
+        connect = passed_on(Mixin.connect)
+
+    signal, other = Mixed(), Signal()
+    signal.connect(receive)
+    assert place_of(signal)[:2] == (HERE, line() - 1)
+    original = other.connect
+    vars(other)["connect"] = lambda *args: original(*args)
+    other.connect(receive)
+    assert place_of(other)[:2] == (HERE, line() - 1)
+
+
+def test_an_override_may_release_its_receiver() -> None:
+    """On Python 3.11 and 3.12, ``f_locals`` of a frame keeps what it has shown alive until the frame is gone."""
+    alive: list[bool] = []
+
+    class Releasing(Signal):
+        def connect(self, receiver: Any, *args: Any, **kwargs: Any) -> None:
+            super().connect(receiver, *args, **kwargs)
+            reference = weakref.ref(receiver)
+            del receiver
+            gc.collect()
+            alive.append(reference() is not None)
+
+        def disconnect(self, receiver: Any, *args: Any, **kwargs: Any) -> bool:  # type: ignore[override]
+            found = super().disconnect(receiver, *args, **kwargs)
+            reference = weakref.ref(receiver)
+            del receiver
+            gc.collect()
+            alive.append(reference() is not None)
+            return found
+
+    signal = Releasing()
+    signal.connect(Desk())
+    signal.disconnect(Desk())
+    assert alive == [False, False]
+
+
 def test_the_caller_of_a_model_signal() -> None:
     signals.m2m_changed.connect(receive, sender=User)
     expected = line() - 1

@@ -28,6 +28,7 @@ MAX_ITEMS = 5
 UNKNOWN_SENDER = "(unknown)"
 """The name of a sender of which Django keeps only the ``id()``."""
 _PLAIN = {int, str, bytes}
+_EXACT = {*_PLAIN, type(None), bool, float, tuple, frozenset}
 _LOCAL = "<"
 
 Key = tuple[Any, Any]
@@ -205,6 +206,11 @@ class Connecting:
 
 
 connecting = Connecting()
+
+
+def is_exact(uid: object) -> bool:
+    """Whether a ``dispatch_uid`` is of a type of Python's own, so that ``bool()`` of it runs no code of others."""
+    return type(uid) in _EXACT
 
 
 def is_plain(key: Any) -> bool:  # noqa: ANN401

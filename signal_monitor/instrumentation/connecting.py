@@ -12,6 +12,7 @@ from weakref import ReferenceType, ref
 
 import django
 from django.apps import apps as default_apps
+from django.apps.registry import Apps
 from django.dispatch import Signal, dispatcher
 
 from signal_monitor import names
@@ -28,6 +29,7 @@ from .connect_notes import (
     Taken,
     connecting,
     described,
+    is_exact,
     is_plain,
     names_of,
     watch,
@@ -89,6 +91,8 @@ def _note_connect(
     dispatch_uid: Any = None,  # noqa: ANN401
 ) -> None:
     connecting.changed()
+    if not is_exact(dispatch_uid):
+        return
     entry = _entry_of(signal, receiver, sender, dispatch_uid)
     if entry is None:
         if dispatch_uid:
@@ -98,9 +102,10 @@ def _note_connect(
     if not is_plain(key) or connecting.is_full():
         return
     before = notes.by_key.get(key)
+    is_weak = issubclass(type(entry[1]), ReferenceType)
     if before is None or before.died_at:  # else it was connected before
-        note = notes.by_key[key] = Note(key, receiver, sender, _place(signal, frame, receiver), weak=bool(weak))
-        if weak:
+        note = notes.by_key[key] = Note(key, receiver, sender, _place(signal, frame, receiver), weak=is_weak)
+        if is_weak:
             watch(note, notes, receiver)
 
 
@@ -173,7 +178,7 @@ def _failed(
         signal=ref(signal),
         receiver=names_of(receiver),
         sender_name="" if sender is None else described(sender),
-        dispatch_uid=names.sender_name(dispatch_uid) if dispatch_uid else None,
+        dispatch_uid=None if is_exact(dispatch_uid) and not dispatch_uid else names.sender_name(dispatch_uid),
         connected=note.place if note is not None else None,
         connected_sender=note.sender_label if note is not None else _sender_label(entry),
         connected_uid=None if key[0] == _id_of(_held(entry)) else names.sender_name(key[0]),
@@ -194,6 +199,8 @@ def _forget_disconnected(signal: Signal, receiver: object, sender: object, dispa
     notes = connecting.by_signal.get(id(signal))
     if notes is None:
         return
+    if not is_exact(dispatch_uid):
+        return  # it is not asked whether it is true
     key = (dispatch_uid or _id_of(receiver), _id_of(sender))
     is_noted = is_plain(key) and notes.by_key.pop(key, None) is not None
     if not is_noted and not dispatch_uid and type(receiver) not in _FUNCTIONS:
@@ -213,7 +220,8 @@ def _note_waiting(
     if type(sender) is not str or sender.count(".") != 1 or len(connecting.waiting) >= MAX_FAULTS:
         return
     app_label, _, model = sender.partition(".")
-    if (apps or default_apps).all_models.get(app_label, {}).get(model.lower()) is None:
+    known = default_apps if apps is None else apps
+    if issubclass(type(known), Apps) and known.all_models.get(app_label, {}).get(model.lower()) is None:
         connecting.changed()
         connecting.waiting[id(signal), id(receiver)] = _place(signal, frame, receiver)
 

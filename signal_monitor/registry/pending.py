@@ -37,7 +37,9 @@ def _connection(model: str, function: object) -> PendingConnection | None:
         if signal is not None:
             given = call.keywords
             receiver = call.args[0] if call.args else given.get("receiver")
-            return PendingConnection(signal, receiver, model, bool(given.get("weak", True)), given.get("dispatch_uid"))
+            return PendingConnection(
+                signal, receiver, model, given.get("weak", True) is not False, given.get("dispatch_uid")
+            )
     return None
 
 

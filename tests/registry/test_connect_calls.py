@@ -17,6 +17,7 @@ from unittest import mock
 import django
 import pytest
 from django.apps import apps
+from django.apps.registry import Apps
 from django.contrib.auth.models import Group, User
 from django.db.models import signals
 from django.dispatch import Signal, receiver
@@ -408,6 +409,70 @@ def test_a_disconnect_of_a_receiver_that_django_identifies_otherwise() -> None:
     assert len(connecting.by_signal[id(signal)].by_key) == 1
     assert signal.disconnect(odd)
     assert not connecting.by_signal[id(signal)].by_key
+
+
+class Asked:
+    """Counts how often it is asked whether it is true."""
+
+    def __init__(self, *, answer: bool) -> None:
+        self.answer = answer
+        self.asked = 0
+
+    def __bool__(self) -> bool:
+        self.asked += 1
+        return self.answer
+
+
+def times_asked(answer: bool) -> list[int]:  # noqa: FBT001
+    """How often the methods ask each of their arguments."""
+    signal, uid, weak, weak_too = Signal(), *(Asked(answer=answer) for _ in range(3))
+    signal.connect(receive, dispatch_uid=uid)
+    signal.connect(receive_too, dispatch_uid=uid)
+    signal.connect(receive, weak=weak)  # type: ignore[arg-type]
+    signal.disconnect(receive, User, dispatch_uid=uid)
+    signal.disconnect(receive, dispatch_uid=uid)
+    signals.post_init.connect(receive, sender="auth.User", weak=weak_too, dispatch_uid=uid)  # type: ignore[arg-type]
+    signals.post_init.connect(receive, sender="later.Other", weak=weak_too, dispatch_uid=uid)  # type: ignore[arg-type]
+    try:
+        if hasattr(Signal.connect, "__wrapped__"):
+            assert received(signals.post_init)
+        return [uid.asked, weak.asked, weak_too.asked]
+    finally:
+        signals.post_init.disconnect(receive, sender="auth.User", dispatch_uid=uid)
+        vars(apps)["_pending_operations"].pop(("later", "other"))
+        connecting.waiting.clear()
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_arguments_are_asked_as_often_as_django_does(answer: bool) -> None:  # noqa: FBT001
+    uninstrument()
+    try:
+        expected = times_asked(answer)
+    finally:
+        instrument()
+    assert times_asked(answer) == expected
+
+
+def test_a_registry_of_apps_is_not_asked_whether_it_is_true() -> None:
+    class Asking(Apps):
+        asked = 0
+
+        def __bool__(self) -> bool:
+            Asking.asked += 1
+            return True
+
+    def asked() -> int:
+        Asking.asked = 0
+        signals.post_init.connect(receive, sender="later.Another", apps=Asking())
+        connecting.waiting.clear()
+        return Asking.asked
+
+    found = asked()
+    uninstrument()
+    try:
+        assert found == asked()
+    finally:
+        instrument()
 
 
 def test_the_methods_look_like_djangos() -> None:

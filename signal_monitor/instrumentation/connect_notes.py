@@ -55,11 +55,23 @@ class Names(NamedTuple):
 class Note:
     """What is known about a connection: it is in the notes of its signal under the key of its entry."""
 
-    __slots__ = ("died_at", "key", "place", "receiver", "sender", "sender_name", "sender_type", "watch", "weak")
+    __slots__ = (
+        "died_at",
+        "key",
+        "place",
+        "receiver",
+        "sender",
+        "sender_name",
+        "sender_type",
+        "target",
+        "watch",
+        "weak",
+    )
 
     def __init__(self, key: Key, receiver: Any, sender: object, place: Place, *, weak: bool) -> None:  # noqa: ANN401
         self.key = key
         self.receiver = names_of(receiver)
+        self.target = _reference(_owner(receiver))
         self.place = place
         self.weak = weak
         self.died_at = 0.0
@@ -69,10 +81,13 @@ class Note:
         if sender is not None:
             self._note_sender(sender)
 
+    def is_of(self, receiver: object) -> bool:
+        """Whether this is the note of a receiver; of one that is gone (None), any is. An ``id()`` is used again."""
+        return receiver is None or self.target is None or self.target() is _owner(receiver)
+
     def _note_sender(self, sender: object) -> None:
-        try:
-            self.sender = ref(sender)
-        except TypeError:
+        self.sender = _reference(sender)
+        if self.sender is None:
             self.sender_name = described(sender)
         self.sender_type = names.class_name(type(sender))
 
@@ -83,6 +98,18 @@ class Note:
         if sender is not None:
             return names.sender_name(sender)
         return self.sender_name or (f"{self.sender_type} instance" if self.sender_type else "")
+
+
+def _owner(receiver: Any) -> Any:  # noqa: ANN401
+    """The receiver, or the object of a bound method: a method itself is soon gone."""
+    return receiver.__self__ if type(receiver) is MethodType else receiver
+
+
+def _reference(item: object) -> Callable[[], object] | None:
+    try:
+        return ref(item)
+    except TypeError:
+        return None
 
 
 class Watch(ref[Any]):
@@ -169,12 +196,13 @@ class Connecting:
         """Note that something is different."""
         self.changes = next(self._counter)
 
-    def note_of(self, signal: Signal, key: Key) -> Note | None:
-        """The note of an entry; None for one that was made without ``connect``, or before it was observed."""
+    def note_of(self, signal: Signal, key: Key, receiver: object) -> Note | None:
+        """The note of a receiver's entry; None for one that was made without ``connect``, or before it was observed."""
         notes = self.by_signal.get(id(signal))
         if notes is None or notes.ref() is not signal or not is_plain(key):
             return None
-        return notes.by_key.get(key)
+        note = notes.by_key.get(key)
+        return note if note is not None and note.is_of(receiver) else None
 
     def notes_of(self, signal: Signal) -> Notes:
         """The notes of a signal, new ones if it has none."""
@@ -208,9 +236,9 @@ class Connecting:
 connecting = Connecting()
 
 
-def is_exact(uid: object) -> bool:
-    """Whether a ``dispatch_uid`` is of a type of Python's own, so that ``bool()`` of it runs no code of others."""
-    return type(uid) in _EXACT
+def is_exact(item: object) -> bool:
+    """Whether an argument is of a type of Python's own, so that ``bool()`` of it runs no code of others."""
+    return type(item) in _EXACT
 
 
 def is_plain(key: Any) -> bool:  # noqa: ANN401
@@ -253,6 +281,6 @@ def _died(watch: Watch) -> None:
 
 def watch(note: Note, notes: Notes, receiver: Any) -> None:  # noqa: ANN401
     """Note the death of a receiver, or of the object of a bound method."""
-    reference = Watch(receiver.__self__ if type(receiver) is MethodType else receiver, _died)
+    reference = Watch(_owner(receiver), _died)
     reference.note, reference.notes = note, notes
     note.watch = reference

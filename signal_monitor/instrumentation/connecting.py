@@ -103,7 +103,7 @@ def _note_connect(
         return
     before = notes.by_key.get(key)
     is_weak = issubclass(type(entry[1]), ReferenceType)
-    if before is None or before.died_at:  # else it was connected before
+    if before is None or before.died_at or not before.is_of(receiver):  # else it was connected before
         note = notes.by_key[key] = Note(key, receiver, sender, _place(signal, frame, receiver), weak=is_weak)
         if is_weak:
             watch(note, notes, receiver)
@@ -173,7 +173,7 @@ def _failed(
     sender: object,
     dispatch_uid: object,
 ) -> Failed:
-    key, note = entry[0], connecting.note_of(signal, entry[0])
+    key, note = entry[0], connecting.note_of(signal, entry[0], _held(entry))
     return Failed(
         signal=ref(signal),
         receiver=names_of(receiver),

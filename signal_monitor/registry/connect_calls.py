@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, TypeVar, cast
+from weakref import ReferenceType
 
 from django.dispatch import Signal
 
-from signal_monitor.instrumentation.connect_notes import Dead, Failed, Key, Note, Place, Taken, connecting
+from signal_monitor.instrumentation.connect_notes import Dead, Failed, Note, Place, Taken, connecting
 from signal_monitor.instrumentation.info import signal_info
 from signal_monitor.scrubbing import scrub
 from signal_monitor.text import MAX_LINE, cleaned
@@ -22,9 +23,11 @@ MAX_FAULTS = 100
 R = TypeVar("R", TakenUid, FailedDisconnect, DeadReceiver)
 
 
-def note_of(signal: Signal, key: Key) -> Note | None:
+def note_of(signal: Signal, entry: tuple[Any, ...]) -> Note | None:
     """What was noted when an entry of ``Signal.receivers`` was made."""
-    return connecting.note_of(signal, key)
+    held = entry[1]
+    is_weak = issubclass(type(held), ReferenceType)
+    return connecting.note_of(signal, entry[0], held() if is_weak else held)
 
 
 def sender_of(note: Note) -> object | None:

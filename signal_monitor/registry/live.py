@@ -112,7 +112,7 @@ def _unknown_senders(found: Sequence[tuple[str, Signal]], entries: Mapping[int, 
         entry[0][1]
         for _name, signal in found
         for entry in entries[id(signal)]
-        if _has_unreferred_sender(entry) and note_of(signal, entry[0]) is None
+        if _has_unreferred_sender(entry) and note_of(signal, entry) is None
     }
 
 
@@ -126,7 +126,7 @@ def _connection(
 ) -> LiveConnection:
     key, held = entry[0], entry[1]
     weak = issubclass(type(held), weakref.ReferenceType)
-    receiver, note = held() if weak else held, note_of(signal, key)
+    receiver, note = held() if weak else held, note_of(signal, entry)
     sender = _sender(entry, senders)
     if sender is UNKNOWN and note is not None:
         sender = sender_of(note) or UNKNOWN

@@ -475,6 +475,48 @@ def test_a_registry_of_apps_is_not_asked_whether_it_is_true() -> None:
         instrument()
 
 
+def test_the_place_of_another_receiver_with_the_same_uid() -> None:
+    signal = Signal()
+    signal.connect(receive, dispatch_uid="one")
+    signal.receivers = []
+    signal.connect(receive_too, dispatch_uid="one")
+    assert place_of(signal)[:2] == (HERE, line() - 1)
+    key, _reference, *rest = signal.receivers[0]
+    signal.receivers[:] = [(key, weakref.ref(receive), *rest)]
+    assert only(signal).connected is None
+
+
+@pytest.mark.parametrize("kind", ["object", "method"])
+def test_the_place_of_a_receiver_with_the_id_of_another(kind: str) -> None:
+    signal = Signal()
+
+    def connected() -> int:
+        desk = Desk()
+        receiver: Any = desk.receive if kind == "method" else desk
+        signal.connect(receiver, weak=False)
+        return id(desk)
+
+    before = connected()
+    signal.receivers.clear()  # as it is done by hand, past ``disconnect``
+    others = []
+    while id(desk := Desk()) != before:
+        others.append(desk)
+        assert len(others) < 10_000
+    signal.connect(desk.receive if kind == "method" else desk, weak=False)
+    assert place_of(signal)[:2] == (HERE, line() - 1)
+
+
+def test_a_receiver_without_weak_references_has_a_place() -> None:
+    class Slotted:
+        __slots__ = ()
+
+        def __call__(self, **kwargs: Any) -> None: ...
+
+    signal = Signal()
+    signal.connect(Slotted(), weak=False)
+    assert place_of(signal)[:2] == (HERE, line() - 1)
+
+
 def test_the_methods_look_like_djangos() -> None:
     assert list(inspect.signature(Signal.connect).parameters) == ["self", "receiver", "sender", "weak", "dispatch_uid"]
     assert "def connect(self, receiver" in inspect.getsource(Signal.connect)

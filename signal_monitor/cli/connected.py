@@ -9,6 +9,7 @@ from typing import Any
 from signal_monitor.cli.output import Cell
 from signal_monitor.cli.places import place
 from signal_monitor.registry.live import LiveConnection, LiveSignal, live_signals
+from signal_monitor.scrubbing import scrub
 from signal_monitor.text import MAX_LINE, cleaned
 
 Json = dict[str, Any]
@@ -36,7 +37,7 @@ def connection_json(connection: LiveConnection) -> Json:
 
 def uid_text(uid: object) -> str:
     """A ``dispatch_uid`` as text; of one that is no plain value, only the class, so that no code of its runs."""
-    return cleaned(str(uid), MAX_LINE) if type(uid) in {str, int, float, bool} else f"({type(uid).__name__})"
+    return cleaned(scrub(str(uid)), MAX_LINE) if type(uid) in {str, int, float, bool} else f"({type(uid).__name__})"
 
 
 def signal_json(signal: LiveSignal) -> Json:

@@ -9,6 +9,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 from weakref import ref
@@ -21,10 +22,13 @@ from .info import receiver_info
 
 MAX_NOTES = 20_000
 MAX_FAULTS = 1_000
+PURGES = 20
+"""Part of ``MAX_NOTES``: after so many changes, notes that are full are searched again for those of no use."""
 MAX_ITEMS = 5
 UNKNOWN_SENDER = "(unknown)"
 """The name of a sender of which Django keeps only the ``id()``."""
 _PLAIN = {int, str, bytes}
+_EXACT = {*_PLAIN, type(None), bool, float, tuple, frozenset}
 _LOCAL = "<"
 
 Key = tuple[Any, Any]
@@ -51,11 +55,23 @@ class Names(NamedTuple):
 class Note:
     """What is known about a connection: it is in the notes of its signal under the key of its entry."""
 
-    __slots__ = ("died_at", "key", "place", "receiver", "sender", "sender_name", "sender_type", "watch", "weak")
+    __slots__ = (
+        "died_at",
+        "key",
+        "place",
+        "receiver",
+        "sender",
+        "sender_name",
+        "sender_type",
+        "target",
+        "watch",
+        "weak",
+    )
 
     def __init__(self, key: Key, receiver: Any, sender: object, place: Place, *, weak: bool) -> None:  # noqa: ANN401
         self.key = key
         self.receiver = names_of(receiver)
+        self.target = _reference(_owner(receiver))
         self.place = place
         self.weak = weak
         self.died_at = 0.0
@@ -65,10 +81,13 @@ class Note:
         if sender is not None:
             self._note_sender(sender)
 
+    def is_of(self, receiver: object) -> bool:
+        """Whether this is the note of a receiver; of one that is gone (None), any is. An ``id()`` is used again."""
+        return receiver is None or self.target is None or self.target() is _owner(receiver)
+
     def _note_sender(self, sender: object) -> None:
-        try:
-            self.sender = ref(sender)
-        except TypeError:
+        self.sender = _reference(sender)
+        if self.sender is None:
             self.sender_name = described(sender)
         self.sender_type = names.class_name(type(sender))
 
@@ -79,6 +98,18 @@ class Note:
         if sender is not None:
             return names.sender_name(sender)
         return self.sender_name or (f"{self.sender_type} instance" if self.sender_type else "")
+
+
+def _owner(receiver: Any) -> Any:  # noqa: ANN401
+    """The receiver, or the object of a bound method: a method itself is soon gone."""
+    return receiver.__self__ if type(receiver) is MethodType else receiver
+
+
+def _reference(item: object) -> Callable[[], object] | None:
+    try:
+        return ref(item)
+    except TypeError:
+        return None
 
 
 class Watch(ref[Any]):
@@ -100,6 +131,17 @@ class Notes:
         self.ref = ref(signal, lambda _: connecting.by_signal.pop(key, None))
         self.by_key: dict[Key, Note] = {}
 
+    def purge(self) -> None:
+        """Delete the notes of what is no longer connected: disconnected, dead, or removed by hand."""
+        keys = list(self.by_key)  # before the entries are read: ``connect`` makes a note after its entry
+        signal = self.ref()
+        receivers = signal.__dict__.get("receivers") if signal is not None else None
+        if type(receivers) is list:
+            left = {entry[0] for entry in list(receivers) if is_plain(entry[0])}
+            for key in keys:
+                if key not in left:
+                    self.by_key.pop(key, None)
+
 
 class Taken(NamedTuple):
     """A receiver that was not connected, because another one has its ``dispatch_uid``."""
@@ -113,13 +155,13 @@ class Taken(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """A ``disconnect`` that found nothing, while the receiver was connected with the key ``connected``."""
+    """A ``disconnect`` that found nothing, while the receiver was connected in another way: ``connected`` is where."""
 
     signal: Callable[[], object]
     receiver: Names
     sender_name: str
     dispatch_uid: str | None
-    connected: Key
+    connected: Place | None
     connected_sender: str
     connected_uid: str | None
     place: Place
@@ -130,6 +172,12 @@ class Dead(NamedTuple):
 
     signal: Callable[[], object]
     note: Note
+    notes: Notes
+
+    def forget(self) -> None:
+        """Delete the note, unless there is another one for a receiver that was connected since."""
+        if self.notes.by_key.get(self.note.key) is self.note:
+            self.notes.by_key.pop(self.note.key, None)
 
 
 class Connecting:
@@ -141,19 +189,20 @@ class Connecting:
         self.failed: deque[Failed] = deque(maxlen=MAX_FAULTS)
         self.dead: deque[Dead] = deque(maxlen=MAX_FAULTS)
         self.waiting: dict[tuple[int, int], Place] = {}
-        self.changes = 0
+        self.changes = self._next_purge = 0
         self._counter = itertools.count(1)
 
     def changed(self) -> None:
         """Note that something is different."""
         self.changes = next(self._counter)
 
-    def note_of(self, signal: Signal, key: Key) -> Note | None:
-        """The note of an entry; None for one that was made without ``connect``, or before it was observed."""
+    def note_of(self, signal: Signal, key: Key, receiver: object) -> Note | None:
+        """The note of a receiver's entry; None for one that was made without ``connect``, or before it was observed."""
         notes = self.by_signal.get(id(signal))
         if notes is None or notes.ref() is not signal or not is_plain(key):
             return None
-        return notes.by_key.get(key)
+        note = notes.by_key.get(key)
+        return note if note is not None and note.is_of(receiver) else None
 
     def notes_of(self, signal: Signal) -> Notes:
         """The notes of a signal, new ones if it has none."""
@@ -167,7 +216,14 @@ class Connecting:
         # Each note is a change: with fewer changes, there is nothing to add up.
         if self.changes < MAX_NOTES:
             return False
-        return sum(len(notes.by_key) for notes in list(self.by_signal.values())) >= MAX_NOTES
+        if self._number() >= MAX_NOTES and self.changes >= self._next_purge:
+            self._next_purge = self.changes + MAX_NOTES // PURGES
+            for notes in list(self.by_signal.values()):
+                notes.purge()
+        return self._number() >= MAX_NOTES
+
+    def _number(self) -> int:
+        return sum(len(notes.by_key) for notes in list(self.by_signal.values()))
 
     def forget(self) -> None:
         """Delete all notes."""
@@ -178,6 +234,11 @@ class Connecting:
 
 
 connecting = Connecting()
+
+
+def is_exact(item: object) -> bool:
+    """Whether an argument is of a type of Python's own, so that ``bool()`` of it runs no code of others."""
+    return type(item) in _EXACT
 
 
 def is_plain(key: Any) -> bool:  # noqa: ANN401
@@ -211,12 +272,15 @@ def _died(watch: Watch) -> None:
     note.watch = None
     note.died_at = time.time()
     if notes.ref() is not None and notes.by_key.get(note.key) is note:
-        connecting.dead.append(Dead(notes.ref, note))
+        if len(connecting.dead) >= MAX_FAULTS:
+            with suppress(IndexError):  # another thread has deleted them
+                connecting.dead.popleft().forget()
+        connecting.dead.append(Dead(notes.ref, note, notes))
         connecting.changed()
 
 
 def watch(note: Note, notes: Notes, receiver: Any) -> None:  # noqa: ANN401
     """Note the death of a receiver, or of the object of a bound method."""
-    reference = Watch(receiver.__self__ if type(receiver) is MethodType else receiver, _died)
+    reference = Watch(_owner(receiver), _died)
     reference.note, reference.notes = note, notes
     note.watch = reference

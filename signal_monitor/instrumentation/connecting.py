@@ -6,16 +6,18 @@ import functools
 import sys
 import time
 from pathlib import Path
-from types import FrameType, FunctionType, MethodType
+from types import CodeType, FrameType, FunctionType, MethodType
 from typing import Any
 from weakref import ReferenceType, ref
 
 import django
 from django.apps import apps as default_apps
+from django.apps.registry import Apps
 from django.dispatch import Signal, dispatcher
 
 from signal_monitor import names
 from signal_monitor.errors import guarded
+from signal_monitor.names.classes import class_dict, class_mro
 
 from .connect_notes import (
     MAX_FAULTS,
@@ -27,6 +29,7 @@ from .connect_notes import (
     Taken,
     connecting,
     described,
+    is_exact,
     is_plain,
     names_of,
     watch,
@@ -35,6 +38,7 @@ from .frames_as_django import UNCOUNTED_FILE, hidden_from_stacklevel
 
 MAX_FRAMES = 10
 LAST_ENTRIES = 4
+_FUNCTIONS = {FunctionType, MethodType}
 _DJANGO = Path(django.__file__).parent
 _REGISTRY = str(_DJANGO / "apps" / "registry.py")
 _SKIPPED_FILES = {dispatcher.__file__, str(_DJANGO / "db" / "models" / "signals.py"), _REGISTRY, UNCOUNTED_FILE}
@@ -87,6 +91,8 @@ def _note_connect(
     dispatch_uid: Any = None,  # noqa: ANN401
 ) -> None:
     connecting.changed()
+    if not is_exact(dispatch_uid):
+        return
     entry = _entry_of(signal, receiver, sender, dispatch_uid)
     if entry is None:
         if dispatch_uid:
@@ -96,9 +102,10 @@ def _note_connect(
     if not is_plain(key) or connecting.is_full():
         return
     before = notes.by_key.get(key)
-    if before is None or before.died_at:  # else it was connected before
-        note = notes.by_key[key] = Note(key, receiver, sender, _place(signal, frame, receiver), weak=bool(weak))
-        if weak:
+    is_weak = issubclass(type(entry[1]), ReferenceType)
+    if before is None or before.died_at or not before.is_of(receiver):  # else it was connected before
+        note = notes.by_key[key] = Note(key, receiver, sender, _place(signal, frame, receiver), weak=is_weak)
+        if is_weak:
             watch(note, notes, receiver)
 
 
@@ -144,11 +151,18 @@ def _note_disconnect(
 ) -> None:
     connecting.changed()
     if found:
-        _forget_disconnected(signal)
+        _forget_disconnected(signal, receiver, sender, dispatch_uid)
     elif found is False and receiver is not None:
-        entry = next((entry for entry in list(signal.receivers) if _is_same(_held(entry), receiver)), None)
+        entry = _connected_otherwise(signal, receiver)
         if entry is not None:
             connecting.failed.append(_failed(signal, entry, frame, receiver, sender, dispatch_uid))
+
+
+def _connected_otherwise(signal: Signal, receiver: object) -> Any:  # noqa: ANN401
+    """The entry of a receiver with any sender and ``dispatch_uid``: its own, or that of what it wraps."""
+    entries = list(signal.receivers)
+    own = next((entry for entry in entries if _holds(entry, receiver)), None)
+    return own or next((entry for entry in entries if _is_same(_held(entry), receiver)), None)
 
 
 def _failed(
@@ -159,13 +173,13 @@ def _failed(
     sender: object,
     dispatch_uid: object,
 ) -> Failed:
-    key, note = entry[0], connecting.note_of(signal, entry[0])
+    key, note = entry[0], connecting.note_of(signal, entry[0], _held(entry))
     return Failed(
         signal=ref(signal),
         receiver=names_of(receiver),
         sender_name="" if sender is None else described(sender),
-        dispatch_uid=names.sender_name(dispatch_uid) if dispatch_uid else None,
-        connected=key,
+        dispatch_uid=None if is_exact(dispatch_uid) and not dispatch_uid else names.sender_name(dispatch_uid),
+        connected=note.place if note is not None else None,
         connected_sender=note.sender_label if note is not None else _sender_label(entry),
         connected_uid=None if key[0] == _id_of(_held(entry)) else names.sender_name(key[0]),
         place=_place(signal, frame, receiver),
@@ -180,13 +194,17 @@ def _sender_label(entry: Any) -> str:  # noqa: ANN401
     return UNKNOWN_SENDER if sender is None else names.sender_name(sender)
 
 
-def _forget_disconnected(signal: Signal) -> None:
-    """Delete the notes of what is no longer connected, so that its death is no longer noted."""
+def _forget_disconnected(signal: Signal, receiver: object, sender: object, dispatch_uid: object) -> None:
+    """Delete the note of what was disconnected, so that its death is no longer noted."""
     notes = connecting.by_signal.get(id(signal))
-    if notes is not None and notes.by_key:
-        left = {entry[0] for entry in list(signal.receivers) if is_plain(entry[0])}
-        for key in [key for key in list(notes.by_key) if key not in left]:
-            notes.by_key.pop(key, None)
+    if notes is None:
+        return
+    if not is_exact(dispatch_uid):
+        return  # it is not asked whether it is true
+    key = (dispatch_uid or _id_of(receiver), _id_of(sender))
+    is_noted = is_plain(key) and notes.by_key.pop(key, None) is not None
+    if not is_noted and not dispatch_uid and type(receiver) not in _FUNCTIONS:
+        notes.purge()  # Django identifies an object with an attribute ``__func__`` by that
 
 
 @guarded("the place of a connect", None, in_send=True)
@@ -202,7 +220,8 @@ def _note_waiting(
     if type(sender) is not str or sender.count(".") != 1 or len(connecting.waiting) >= MAX_FAULTS:
         return
     app_label, _, model = sender.partition(".")
-    if (apps or default_apps).all_models.get(app_label, {}).get(model.lower()) is None:
+    known = default_apps if apps is None else apps
+    if issubclass(type(known), Apps) and known.all_models.get(app_label, {}).get(model.lower()) is None:
         connecting.changed()
         connecting.waiting[id(signal), id(receiver)] = _place(signal, frame, receiver)
 
@@ -222,10 +241,21 @@ def _place(signal: Signal, frame: FrameType, receiver: object) -> Place:
 
 
 def _is_method_of(frame: FrameType, signal: Signal) -> bool:
-    code = frame.f_code
-    if code.co_name not in {"connect", "disconnect"} or not code.co_argcount:
-        return False
-    return frame.f_locals.get(code.co_varnames[0]) is signal
+    """Whether the frame is of a ``connect`` of the signal's own; ``f_locals`` would keep the locals alive."""
+    spaces = [signal.__dict__, *map(class_dict, class_mro(type(signal)))]
+    return any(_is_code_of(frame.f_code, space.get(name)) for space in spaces for name in ("connect", "disconnect"))
+
+
+def _is_code_of(code: CodeType, method: object) -> bool:
+    """Whether a function, or one that it wraps, has this code."""
+    for _ in range(MAX_FRAMES):
+        function = method.__func__ if type(method) is MethodType else method
+        if type(function) is not FunctionType:
+            return False
+        if function.__code__ is code:
+            return True
+        method = function.__dict__.get("__wrapped__")
+    return False
 
 
 def _stage() -> str:

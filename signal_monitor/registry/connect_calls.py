@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, TypeVar, cast
+from weakref import ReferenceType
 
 from django.dispatch import Signal
 
-from signal_monitor.instrumentation.connect_notes import Dead, Failed, Key, Note, Place, Taken, connecting
+from signal_monitor.instrumentation.connect_notes import Dead, Failed, Note, Place, Taken, connecting
 from signal_monitor.instrumentation.info import signal_info
+from signal_monitor.scrubbing import scrub
 from signal_monitor.text import MAX_LINE, cleaned
 
 from .records import ConnectCall, DeadReceiver, FailedDisconnect, Stage, TakenUid
@@ -21,9 +23,11 @@ MAX_FAULTS = 100
 R = TypeVar("R", TakenUid, FailedDisconnect, DeadReceiver)
 
 
-def note_of(signal: Signal, key: Key) -> Note | None:
+def note_of(signal: Signal, entry: tuple[Any, ...]) -> Note | None:
     """What was noted when an entry of ``Signal.receivers`` was made."""
-    return connecting.note_of(signal, key)
+    held = entry[1]
+    is_weak = issubclass(type(held), ReferenceType)
+    return connecting.note_of(signal, entry[0], held() if is_weak else held)
 
 
 def sender_of(note: Note) -> object | None:
@@ -76,8 +80,8 @@ def _taken(item: Taken) -> TakenUid | None:
         return None
     return TakenUid(
         signal=signal_info(signal).name,
-        sender=item.sender_name,
-        dispatch_uid=item.dispatch_uid,
+        sender=scrub(item.sender_name),
+        dispatch_uid=scrub(item.dispatch_uid),
         receiver=item.receiver.name,
         taken_by=item.taken_by.name,
         call=connect_call(item.place),
@@ -88,17 +92,20 @@ def _failed(item: Failed) -> FailedDisconnect | None:
     signal: Any = item.signal()
     if signal is None:
         return None
-    note = connecting.note_of(signal, item.connected)
     return FailedDisconnect(
         signal=signal_info(signal).name,
         receiver=item.receiver.name,
-        sender=item.sender_name,
-        dispatch_uid=item.dispatch_uid,
-        connected_sender=item.connected_sender,
-        connected_uid=item.connected_uid,
+        sender=scrub(item.sender_name),
+        dispatch_uid=_scrubbed(item.dispatch_uid),
+        connected_sender=scrub(item.connected_sender),
+        connected_uid=_scrubbed(item.connected_uid),
         call=connect_call(item.place),
-        connected=connect_call(note.place) if note is not None else None,
+        connected=connect_call(item.connected) if item.connected is not None else None,
     )
+
+
+def _scrubbed(uid: str | None) -> str | None:
+    return uid and scrub(uid)
 
 
 def _dead(item: Dead) -> DeadReceiver | None:
@@ -109,7 +116,7 @@ def _dead(item: Dead) -> DeadReceiver | None:
     return DeadReceiver(
         signal=signal_info(signal).name,
         receiver=note.receiver.name,
-        sender=note.sender_label,
+        sender=scrub(note.sender_label),
         died_at=note.died_at,
         call=connect_call(note.place),
         path=note.receiver.path and cleaned(note.receiver.path, MAX_LINE),

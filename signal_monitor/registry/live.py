@@ -18,6 +18,7 @@ from signal_monitor import names
 from signal_monitor.instrumentation.connect_notes import Note
 from signal_monitor.instrumentation.info import receiver_info, signal_info
 from signal_monitor.pipeline.runtime import installed_apps
+from signal_monitor.scrubbing import scrub
 
 from .connect_calls import connect_call, note_of, sender_of, waiting_call
 from .pending import PendingConnection, pending_connections
@@ -111,7 +112,7 @@ def _unknown_senders(found: Sequence[tuple[str, Signal]], entries: Mapping[int, 
         entry[0][1]
         for _name, signal in found
         for entry in entries[id(signal)]
-        if _has_unreferred_sender(entry) and note_of(signal, entry[0]) is None
+        if _has_unreferred_sender(entry) and note_of(signal, entry) is None
     }
 
 
@@ -125,7 +126,7 @@ def _connection(
 ) -> LiveConnection:
     key, held = entry[0], entry[1]
     weak = issubclass(type(held), weakref.ReferenceType)
-    receiver, note = held() if weak else held, note_of(signal, key)
+    receiver, note = held() if weak else held, note_of(signal, entry)
     sender = _sender(entry, senders)
     if sender is UNKNOWN and note is not None:
         sender = sender_of(note) or UNKNOWN
@@ -159,7 +160,7 @@ def _pending(name: str, order: int, item: PendingConnection) -> LiveConnection:
         signal=item.signal,
         receiver=item.receiver,
         sender=item.model,
-        sender_name=item.model,
+        sender_name=scrub(item.model),
         sender_type="builtins.str",
         weak=item.weak,
         is_async=False,
@@ -206,8 +207,8 @@ def _sender_name(sender: object, note: Note | None) -> str:
     if sender is None:
         return ANY_SENDER
     if sender is UNKNOWN:
-        return (note.sender_name if note else "") or UNKNOWN_SENDER
-    return names.sender_name(sender)
+        return scrub(note.sender_name if note else "") or UNKNOWN_SENDER
+    return scrub(names.sender_name(sender))
 
 
 def _sender_type(sender: object, note: Note | None) -> str:

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from django.apps import apps
 from django.db.models.signals import ModelSignal
 
+from signal_monitor.instrumentation.connect_notes import is_exact
+
 MAX_STEPS = 5
 
 
@@ -37,7 +39,9 @@ def _connection(model: str, function: object) -> PendingConnection | None:
         if signal is not None:
             given = call.keywords
             receiver = call.args[0] if call.args else given.get("receiver")
-            return PendingConnection(signal, receiver, model, bool(given.get("weak", True)), given.get("dispatch_uid"))
+            weak = given.get("weak", True)
+            is_weak = bool(weak) if is_exact(weak) else True
+            return PendingConnection(signal, receiver, model, is_weak, given.get("dispatch_uid"))
     return None
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from signal_monitor import names
+from signal_monitor.scrubbing import scrub
 
 from .connect_calls import dead_receivers, failed_disconnects, taken_uids
 from .live import LiveConnection, LiveSignal, live_signals
@@ -87,8 +88,8 @@ def _record(live: LiveConnection) -> Connection:
 def _uid_text(uid: object | None) -> str | None:
     """A ``dispatch_uid`` as text; one of any other kind than text and numbers by its class."""
     if type(uid) is tuple:
-        return names.shortened(f"({', '.join(names.sender_name(item) for item in uid)})")
-    return None if uid is None else names.sender_name(uid)
+        return names.shortened(scrub(f"({', '.join(names.sender_name(item) for item in uid)})"))
+    return None if uid is None else scrub(names.sender_name(uid))
 
 
 def fingerprint() -> int:

@@ -8,18 +8,22 @@ import subprocess
 import sys
 import warnings
 import weakref
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import django
 import pytest
 from django.apps import apps
+from django.apps.registry import Apps
 from django.contrib.auth.models import Group, User
 from django.db.models import signals
 from django.dispatch import Signal, receiver
 
 from signal_monitor.errors import errors
-from signal_monitor.instrumentation import instrument, uninstrument
+from signal_monitor.instrumentation import connect_notes, instrument, uninstrument
 from signal_monitor.instrumentation.connect_notes import connecting
 from signal_monitor.registry.connect_calls import dead_receivers, failed_disconnects, taken_uids
 from signal_monitor.registry.live import LiveConnection, live_signals
@@ -35,6 +39,8 @@ def receive_too(**kwargs: Any) -> None: ...
 
 class Desk:
     def receive(self, **kwargs: Any) -> None: ...
+
+    def __call__(self, **kwargs: Any) -> None: ...
 
 
 def only(signal: Signal) -> LiveConnection:
@@ -84,6 +90,57 @@ def test_the_caller_of_an_override() -> None:
     signal = Loud()
     signal.connect(receive)
     assert place_of(signal)[:2] == (HERE, line() - 1)
+
+
+def passed_on(method: Any) -> Any:
+    @functools.wraps(method)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return method(*args, **kwargs)
+
+    return wrapper
+
+
+def test_the_caller_of_overrides_of_several_kinds() -> None:
+    class Mixin:
+        def connect(self, *args: Any, **kwargs: Any) -> None:
+            super().connect(*args, **kwargs)  # type: ignore[misc]
+
+    class Mixed(Mixin, Signal):
+        connect = passed_on(Mixin.connect)
+
+    signal, other = Mixed(), Signal()
+    signal.connect(receive)
+    assert place_of(signal)[:2] == (HERE, line() - 1)
+    original = other.connect
+    vars(other)["connect"] = lambda *args: original(*args)
+    other.connect(receive)
+    assert place_of(other)[:2] == (HERE, line() - 1)
+
+
+def test_an_override_may_release_its_receiver() -> None:
+    """On Python 3.11 and 3.12, ``f_locals`` of a frame keeps what it has shown alive until the frame is gone."""
+    alive: list[bool] = []
+
+    class Releasing(Signal):
+        def connect(self, receiver: Any, *args: Any, **kwargs: Any) -> None:
+            super().connect(receiver, *args, **kwargs)
+            reference = weakref.ref(receiver)
+            del receiver
+            gc.collect()
+            alive.append(reference() is not None)
+
+        def disconnect(self, receiver: Any, *args: Any, **kwargs: Any) -> bool:  # type: ignore[override]
+            found = super().disconnect(receiver, *args, **kwargs)
+            reference = weakref.ref(receiver)
+            del receiver
+            gc.collect()
+            alive.append(reference() is not None)
+            return found
+
+    signal = Releasing()
+    signal.connect(Desk())
+    signal.disconnect(Desk())
+    assert alive == [False, False]
 
 
 def test_the_caller_of_a_model_signal() -> None:
@@ -254,6 +311,210 @@ def test_notes_keep_nothing_alive() -> None:
     del signal, sender, desk
     gc.collect()
     assert [reference() for reference in references] == [None, None, None]
+
+
+@pytest.mark.parametrize("kind", ["alone", "in a tuple", "a subclass of str"])
+def test_a_disconnect_that_finds_nothing_keeps_no_dispatch_uid_alive(kind: str) -> None:
+    class Word(str):
+        __slots__ = ("__weakref__",)
+
+    signal, owner = Signal(), Word("uid") if kind == "a subclass of str" else Desk()
+    reference = weakref.ref(owner)
+    uid = (owner, 1) if kind == "in a tuple" else owner
+    signal.connect(receive, dispatch_uid=uid)
+    assert signal.disconnect(receive) is False
+    assert connecting.failed[-1].signal() is signal
+    assert signal.disconnect(dispatch_uid=uid) is True
+    del owner, uid
+    gc.collect()
+    assert reference() is None
+
+
+def short_lived_method(signal: Signal, number: int) -> None:
+    signal.connect(Desk().receive, dispatch_uid=f"short-{number}")
+
+
+def short_lived_sender(signal: Signal, number: int) -> None:
+    signal.connect(receive, sender=Desk(), weak=False, dispatch_uid=f"short-{number}")
+    if django.VERSION < (6, 0):  # keeps the entries of senders that are gone
+        signal.receivers.clear()
+
+
+def removed_by_hand(signal: Signal, number: int) -> None:
+    signal.connect(receive, weak=False, dispatch_uid=f"short-{number}")
+    signal.receivers = []
+
+
+@pytest.mark.parametrize("connect", [short_lived_method, short_lived_sender, removed_by_hand])
+def test_what_is_gone_takes_no_place_from_what_is_connected_later(
+    connect: Callable[[Signal, int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connect_notes, "MAX_NOTES", noted() + 200)
+    monkeypatch.setattr(connect_notes, "MAX_FAULTS", 50)
+    monkeypatch.setattr(connecting, "dead", deque(maxlen=50))
+    signal, later = Signal(), Signal()
+    for number in range(connect_notes.MAX_NOTES + 1_000):
+        connect(signal, number)
+    assert noted() <= connect_notes.MAX_NOTES
+    later.connect(receive)
+    assert place_of(later)[:2] == (HERE, line() - 1)
+
+
+def noted() -> int:
+    return sum(len(notes.by_key) for notes in list(connecting.by_signal.values()))
+
+
+def calls_of(function: Callable[[], object]) -> int:
+    """The number of functions that are called meanwhile."""
+    events: list[str] = []
+    before = sys.getprofile()
+    sys.setprofile(lambda _frame, event, _argument: events.append(event) if event in {"call", "c_call"} else None)
+    try:
+        function()
+    finally:
+        sys.setprofile(before)
+    return len(events)
+
+
+class WithFunction:
+    """Django identifies it by ``__func__``, as a bound method."""
+
+    def __init__(self) -> None:
+        self.__func__ = self.__self__ = receive
+
+    def __call__(self, **kwargs: Any) -> None: ...
+
+
+@pytest.mark.parametrize("given", [{}, {"sender": User}, {"dispatch_uid": "uid"}, {"dispatch_uid": ("uid", 1)}])
+@pytest.mark.parametrize("kind", ["function", "method", "object"])
+def test_a_disconnect_costs_the_same_with_many_receivers(kind: str, given: dict[str, Any]) -> None:
+    receiver: Any = {"function": receive, "method": Desk().receive, "object": Desk()}[kind]
+
+    def cost(others: int) -> int:
+        signal = Signal()
+        desks = [Desk() for _ in range(others)]
+        signal.connect(receiver, **given, weak=False)
+        for desk in desks:
+            signal.connect(desk.receive)
+        calls = calls_of(lambda: signal.disconnect(receiver, **given))
+        assert len(connecting.by_signal[id(signal)].by_key) == others
+        return calls
+
+    assert cost(500) < cost(5) + 50
+
+
+def test_a_disconnect_of_a_receiver_that_django_identifies_otherwise() -> None:
+    signal, odd = Signal(), WithFunction()
+    signal.connect(odd, weak=False)
+    assert len(connecting.by_signal[id(signal)].by_key) == 1
+    assert signal.disconnect(odd)
+    assert not connecting.by_signal[id(signal)].by_key
+
+
+class Asked:
+    """Counts how often it is asked whether it is true."""
+
+    def __init__(self, *, answer: bool) -> None:
+        self.answer = answer
+        self.asked = 0
+
+    def __bool__(self) -> bool:
+        self.asked += 1
+        return self.answer
+
+
+def times_asked(answer: bool) -> list[int]:  # noqa: FBT001
+    """How often the methods ask each of their arguments."""
+    signal, uid, weak, weak_too = Signal(), *(Asked(answer=answer) for _ in range(3))
+    signal.connect(receive, dispatch_uid=uid)
+    signal.connect(receive_too, dispatch_uid=uid)
+    signal.connect(receive, weak=weak)  # type: ignore[arg-type]
+    signal.disconnect(receive, User, dispatch_uid=uid)
+    signal.disconnect(receive, dispatch_uid=uid)
+    signals.post_init.connect(receive, sender="auth.User", weak=weak_too, dispatch_uid=uid)  # type: ignore[arg-type]
+    signals.post_init.connect(receive, sender="later.Other", weak=weak_too, dispatch_uid=uid)  # type: ignore[arg-type]
+    try:
+        if hasattr(Signal.connect, "__wrapped__"):
+            assert received(signals.post_init)
+        return [uid.asked, weak.asked, weak_too.asked]
+    finally:
+        signals.post_init.disconnect(receive, sender="auth.User", dispatch_uid=uid)
+        vars(apps)["_pending_operations"].pop(("later", "other"))
+        connecting.waiting.clear()
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_arguments_are_asked_as_often_as_django_does(answer: bool) -> None:  # noqa: FBT001
+    uninstrument()
+    try:
+        expected = times_asked(answer)
+    finally:
+        instrument()
+    assert times_asked(answer) == expected
+
+
+def test_a_registry_of_apps_is_not_asked_whether_it_is_true() -> None:
+    class Asking(Apps):
+        asked = 0
+
+        def __bool__(self) -> bool:
+            Asking.asked += 1
+            return True
+
+    def asked() -> int:
+        Asking.asked = 0
+        signals.post_init.connect(receive, sender="later.Another", apps=Asking())
+        connecting.waiting.clear()
+        return Asking.asked
+
+    found = asked()
+    uninstrument()
+    try:
+        assert found == asked()
+    finally:
+        instrument()
+
+
+def test_the_place_of_another_receiver_with_the_same_uid() -> None:
+    signal = Signal()
+    signal.connect(receive, dispatch_uid="one")
+    signal.receivers = []
+    signal.connect(receive_too, dispatch_uid="one")
+    assert place_of(signal)[:2] == (HERE, line() - 1)
+    key, _reference, *rest = signal.receivers[0]
+    signal.receivers[:] = [(key, weakref.ref(receive), *rest)]
+    assert only(signal).connected is None
+
+
+@pytest.mark.parametrize("kind", ["object", "method"])
+def test_the_place_of_a_receiver_with_the_id_of_another(kind: str) -> None:
+    signal = Signal()
+
+    def connected() -> int:
+        desk = Desk()
+        receiver: Any = desk.receive if kind == "method" else desk
+        signal.connect(receiver, weak=False)
+        return id(desk)
+
+    before = connected()
+    signal.receivers.clear()  # as it is done by hand, past ``disconnect``
+    others = []
+    while id(desk := Desk()) != before:
+        others.append(desk)
+        assert len(others) < 10_000
+    signal.connect(desk.receive if kind == "method" else desk, weak=False)
+    assert place_of(signal)[:2] == (HERE, line() - 1)
+
+
+def test_a_receiver_without_weak_references_has_a_place() -> None:
+    class Slotted:
+        __slots__ = ()
+
+        def __call__(self, **kwargs: Any) -> None: ...
+
+    signal = Signal()
+    signal.connect(Slotted(), weak=False)
+    assert place_of(signal)[:2] == (HERE, line() - 1)
 
 
 def test_the_methods_look_like_djangos() -> None:

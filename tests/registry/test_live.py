@@ -88,7 +88,8 @@ def test_receivers_of_every_kind(receiver: Any, name: str, is_async: bool) -> No
     signal = Signal()
     signal.connect(receiver, weak=False)
     found = only(signal)
-    assert (found.name, found.is_async, found.weak) == (name, is_async, False)
+    unnumbered = found.name.partition(" #")[0]  # the instances of other tests have numbers before it
+    assert (unnumbered, found.is_async, found.weak) == (name, is_async, False)
     assert found.receiver == receiver
     assert found.module == __name__
     assert found.path == __file__

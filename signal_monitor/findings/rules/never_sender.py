@@ -25,6 +25,7 @@ from signal_monitor.findings.related import (
 )
 from signal_monitor.findings.sources import sender_expression
 from signal_monitor.findings.wording import listed, named, plural, short
+from signal_monitor.scrubbing import scrub
 
 LOGIN_FAILED = "django.contrib.auth.signals.user_login_failed"
 USER_SIGNALS = ("django.contrib.auth.signals.user_logged_in", "django.contrib.auth.signals.user_logged_out")
@@ -56,7 +57,7 @@ class NeverSender(RegistryRule):
         message = f"{named(connection.name, connection.path, connection.line)} never runs: it is connected to "
         message += f"`{short(connection.signal_name)}` with {reason}."
         where = {"path": connection.path, "line": connection.line}
-        detail = f"{connection.signal_name} {names.sender_name(connection.sender)}"
+        detail = f"{connection.signal_name} {scrub(names.sender_name(connection.sender))}"
         return self.finding("receiver", connection.name, message, detail=detail, advice=advice, **where)
 
 
@@ -118,7 +119,7 @@ def _of_source(connection: LiveConnection) -> Reason | None:
     """The reason that the source shows: a list, or the label of a model."""
     given = sender_expression(connection.path, connection.line)
     if isinstance(given, ast.List | ast.Tuple | ast.Set):
-        models_named = [f"`{ast.unparse(each)}`" for each in given.elts]
+        models_named = [f"`{scrub(ast.unparse(each))}`" for each in given.elts]
         return (
             f"a list of {plural(len(models_named), 'sender')} ({listed(models_named)}), which is one object that never "
             "sends",

@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, NamedTuple
+from weakref import ReferenceType
 
 from django.apps import apps
 from django.db.models import Model, QuerySet
@@ -30,6 +31,7 @@ MAX_NOTED = 1_000
 OPERATIONS: tuple[BulkOperationName, ...] = ("update", "bulk_create", "bulk_update", "delete")
 _SAVING = {"pre_save": pre_save, "post_save": post_save}
 _DELETING = {"pre_delete": pre_delete, "post_delete": post_delete}
+_ANY_SENDER = id(None)
 _inside: ContextVar[bool] = ContextVar("signal_monitor_bulk_operation", default=False)
 Method = Callable[..., Any]
 
@@ -90,7 +92,21 @@ def _note(model: type[Model], name: BulkOperationName, result: object) -> None:
 
 
 def _with_receivers(signals: Mapping[str, Signal], model: type[Model]) -> tuple[str, ...]:
-    return tuple(name for name, signal in signals.items() if signal.has_listeners(model))
+    return tuple(name for name, signal in signals.items() if _has_receivers(signal, model))
+
+
+def _has_receivers(signal: Signal, model: type[Model]) -> bool:
+    """Whether a model has receivers.
+
+    ``Signal.has_listeners`` waits for the signal's lock, which the interrupted code of this thread may hold.
+    """
+    keys = (_ANY_SENDER, id(model))
+    return any(_is_alive(entry) for entry in list(signal.receivers) if entry[0][1] in keys)
+
+
+def _is_alive(entry: tuple[Any, ...]) -> bool:
+    """Whether neither the receiver nor the sender, if they are held weakly, is gone."""
+    return all(part() is not None for part in entry[1:3] if issubclass(type(part), ReferenceType))
 
 
 def _rows(model: type[Model], result: Any) -> int:  # noqa: ANN401 - what the method returns

@@ -20,6 +20,7 @@ from .notes import DatabaseNotes, Effect, EffectKind, Places, Statement, current
 from .statements import WRITES, is_control
 from .transactions import (
     Transaction,
+    attribute_of,
     end_transaction,
     is_open,
     known_transaction,
@@ -106,7 +107,7 @@ def observed_on_commit(original: Method) -> Method:
     """``BaseDatabaseWrapper.on_commit``, observed: it counts, and registers nothing."""
 
     def on_commit(self: BaseDatabaseWrapper, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        waits = self.in_atomic_block
+        waits = attribute_of(self, "in_atomic_block", fallback=False)
         result = original(self, *args, **kwargs)
         if waits and hooks.counts_queries:
             _note_on_commit(self)
@@ -158,8 +159,8 @@ def note_statement(
         position=places.position,
         began=began,
         ended=ended,
-        alias=connection.alias,
-        vendor=connection.vendor,
+        alias=attribute_of(connection, "alias", ""),
+        vendor=attribute_of(connection, "vendor", ""),
         sql=sql,
         rows=_rows(cursor) if word in WRITES or word == "with" else 0,
         failed=failed,
@@ -186,11 +187,12 @@ def _note_in_transaction(
     writes: bool,
     failed: bool,
 ) -> None:
+    needs_rollback = attribute_of(connection, "needs_rollback", fallback=False)
     if transaction.suspect is not None:
-        transaction.suspect.look(needs_rollback=connection.needs_rollback)
+        transaction.suspect.look(needs_rollback=needs_rollback)
     if writes and not failed:
         transaction.note_write(began, sql)
-    if failed and places.record is not None and places.call_notes is not None and not connection.needs_rollback:
+    if failed and places.record is not None and places.call_notes is not None and not needs_rollback:
         places.call_notes.suspect(places.record, places.position, transaction)
 
 
@@ -202,8 +204,7 @@ def _text_of(sql: object) -> str:
 
 
 def _rows(cursor: CursorWrapper) -> int:
-    rows = cursor.cursor.rowcount
-    return rows if type(rows) is int and rows > 0 else 0
+    return max(0, attribute_of(cursor.cursor, "rowcount", 0))
 
 
 def _row(sql: str, parameters: object) -> int | None:
@@ -223,7 +224,8 @@ def _note_commit(connection: BaseDatabaseWrapper, began: float) -> None:
         receiver = (places.record, places.position) if places.record is not None else None
         places.request_notes.add(
             Statement(
-                places.position, began, ended, connection.alias, connection.vendor, "COMMIT", 0,
+                places.position, began, ended, attribute_of(connection, "alias", ""),
+                attribute_of(connection, "vendor", ""), "COMMIT", 0,
                 failed=False, transaction=transaction, row=None, receiver=receiver,
             )
         )  # fmt: skip

@@ -17,7 +17,7 @@ from signal_monitor.errors import guarded
 from signal_monitor.instrumentation.hooks import hooks
 
 from .notes import DatabaseNotes, Effect, EffectKind, Places, Statement, current_places
-from .statements import WRITES, is_control
+from .statements import MAX_TEXT, WRITES, is_control
 from .transactions import (
     Transaction,
     attribute_of,
@@ -161,7 +161,7 @@ def note_statement(
         ended=ended,
         alias=attribute_of(connection, "alias", ""),
         vendor=attribute_of(connection, "vendor", ""),
-        sql=sql,
+        sql=sql[:MAX_TEXT],
         rows=_rows(cursor) if word in WRITES or word == "with" else 0,
         failed=failed,
         transaction=transaction,

@@ -9,7 +9,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
+from types import FunctionType
 from typing import Any
+from weakref import ref
 
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import connections
@@ -30,7 +32,8 @@ class OutsideEffects:
     """Observes backends of mail and queues of tasks."""
 
     def __init__(self) -> None:
-        self._replaced: dict[type, tuple[Method, Method]] = {}
+        # By the id of the class; the class, its own method and ours are held weakly.
+        self._replaced: dict[int, tuple[ref[type], ref[Any], ref[Any]]] = {}
         self._init: tuple[Any, Any] | None = None
         self._seen: set[str] = set()
 
@@ -58,10 +61,11 @@ class OutsideEffects:
         if self._init is not None and vars(BaseEmailBackend)["__init__"] is self._init[1]:
             BaseEmailBackend.__init__ = self._init[0]  # type: ignore[method-assign]
             self._init = None
-        for cls, (original, ours) in list(self._replaced.items()):
-            if vars(cls).get("send_messages") is ours:
-                cls.send_messages = original  # type: ignore[attr-defined]
-                del self._replaced[cls]
+        for key, (cls_ref, original, ours) in list(self._replaced.items()):
+            cls = cls_ref()
+            if cls is not None and vars(cls).get("send_messages") is ours():
+                cls.send_messages = original()  # type: ignore[attr-defined]
+                self._replaced.pop(key, None)
         if "celery" in self._seen:
             sys.modules["celery.signals"].before_task_publish.disconnect(dispatch_uid=UID)
             self._seen.discard("celery")
@@ -80,12 +84,14 @@ class OutsideEffects:
     def _observe(self, cls: type) -> None:
         """Observe ``send_messages`` of a backend, where its class, or one that this is derived from, defines it."""
         owner = next((one for one in cls.__mro__ if "send_messages" in vars(one)), None)
-        if owner is None or owner is BaseEmailBackend or owner in self._replaced:
+        if owner is None or owner is BaseEmailBackend or id(owner) in self._replaced:
             return
         original = vars(owner)["send_messages"]
-        if type(original) is type(_named_as):
-            ours = _counting(original)
-            self._replaced[owner] = (original, ours)
+        if type(original) is not FunctionType:
+            return
+        ours, key, replaced = _counting(original), id(owner), self._replaced
+        entry = (ref(owner, lambda _: replaced.pop(key, None)), ref(original), ref(ours))
+        if replaced.setdefault(key, entry) is entry:  # of several threads, one replaces the method
             owner.send_messages = ours  # type: ignore[attr-defined]
 
 

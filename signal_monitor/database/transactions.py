@@ -24,12 +24,13 @@ class Transaction:
     """A transaction of one connection, from the first time that it was seen. Times are of ``time.perf_counter``.
 
     ``undone`` are the moments, from savepoint to rollback, whose work was rolled back while the transaction went on.
-    ``suspect`` is the last receiver call in which a statement has failed.
+    Work until ``uncertain`` may have been rolled back too, with a savepoint that was not kept. ``suspect`` is the last
+    receiver call in which a statement has failed.
     """
 
     __slots__ = (
         *("alias", "began", "connection", "ended", "number", "outcome", "savepoints", "suspect", "undone"),
-        *("vendor", "wrote", "written"),
+        *("uncertain", "vendor", "wrote", "written"),
     )
 
     def __init__(self, connection: BaseDatabaseWrapper, began: float) -> None:
@@ -45,6 +46,7 @@ class Transaction:
         self.outcome: TransactionOutcome | None = None
         self.savepoints: dict[str, float] = {}
         self.undone: list[tuple[float, float]] = []
+        self.uncertain = 0.0
         self.suspect: Suspect | None = None
 
     def note_write(self, at: float, sql: str) -> None:
@@ -62,7 +64,19 @@ class Transaction:
         for began, ended in self.undone:
             if began <= at <= ended:
                 return "rolled back", ended
+        if at <= self.uncertain and self.outcome == "committed":
+            return None, self.ended
         return self.outcome, self.ended
+
+    def undo(self, savepoint: str) -> None:
+        """It was rolled back to a savepoint, which may happen again. Later savepoints are gone."""
+        began, ended = self.savepoints.get(savepoint), perf_counter()
+        if began is not None:
+            self.undone = [part for part in self.undone if part[0] < began]
+        if began is None or len(self.undone) >= MAX_SAVEPOINTS:
+            self.uncertain = ended
+        else:
+            self.undone.append((began, ended))
 
 
 class Suspect:
@@ -174,9 +188,8 @@ def note_savepoint_rollback(connection: BaseDatabaseWrapper, name: Any) -> None:
         return
     if transaction.suspect is not None and transaction.suspect.is_running():
         transaction.suspect.settled = True
-    began = transaction.savepoints.pop(name, 0.0) if type(name) is str else 0.0
-    if began and len(transaction.undone) < MAX_SAVEPOINTS:
-        transaction.undone.append((began, perf_counter()))
+    if type(name) is str:
+        transaction.undo(name)
 
 
 def forget_transactions() -> None:

@@ -70,11 +70,10 @@ def observed_rollback(original: Method) -> Method:
     """``BaseDatabaseWrapper.rollback`` or ``close``, observed."""
 
     def rollback(self: BaseDatabaseWrapper, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        try:
-            return original(self, *args, **kwargs)
-        finally:
-            if hooks.counts_queries:
-                _note_rollback(self)
+        result = original(self, *args, **kwargs)
+        if hooks.counts_queries:  # not where it was refused
+            _note_rollback(self)
+        return result
 
     return _named_as(original, rollback)
 

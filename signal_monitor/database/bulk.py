@@ -22,6 +22,7 @@ from signal_monitor.database_records import BulkOperationName
 from signal_monitor.errors import guarded
 from signal_monitor.instrumentation.capture import caller_lines
 from signal_monitor.instrumentation.current import get_state
+from signal_monitor.instrumentation.frames_as_django import hidden_from_stacklevel
 from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.instrumentation.info import Lines
 from signal_monitor.instrumentation.record import call_at, info_of
@@ -73,7 +74,7 @@ def _observed(name: BulkOperationName, original: Method) -> Method:
             _note(self.model, name, result)
         return result
 
-    return operation
+    return hidden_from_stacklevel(operation)  # type: ignore[no-any-return]
 
 
 @guarded("a bulk operation", None, in_send=True)

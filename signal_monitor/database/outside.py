@@ -17,6 +17,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.db import connections
 
 from signal_monitor.errors import guarded
+from signal_monitor.instrumentation.frames_as_django import hidden_from_stacklevel
 from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.instrumentation.info import hook_signal
 
@@ -114,7 +115,7 @@ def _counting(original: Method) -> Any:  # noqa: ANN401
 def _named_as(original: Any, ours: Any) -> Any:  # noqa: ANN401
     for attribute in ("__module__", "__name__", "__qualname__", "__doc__"):
         setattr(ours, attribute, getattr(original, attribute))
-    return ours
+    return hidden_from_stacklevel(ours)
 
 
 @guarded("mails", None, in_send=True)

@@ -14,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from signal_monitor.errors import guarded
+from signal_monitor.instrumentation.frames_as_django import hidden_from_stacklevel
 from signal_monitor.instrumentation.hooks import hooks
 
 from .notes import DatabaseNotes, Effect, EffectKind, Places, Statement, current_places
@@ -118,7 +119,7 @@ def observed_on_commit(original: Method) -> Method:
 def _named_as(original: Method, ours: Any) -> Method:  # noqa: ANN401
     for attribute in ("__module__", "__name__", "__qualname__", "__doc__"):
         setattr(ours, attribute, getattr(original, attribute))
-    return ours  # type: ignore[no-any-return]
+    return hidden_from_stacklevel(ours)  # type: ignore[no-any-return]
 
 
 REPLACED: tuple[tuple[type, str, Callable[[Method], Method]], ...] = (

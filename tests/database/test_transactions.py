@@ -156,7 +156,7 @@ class TestRealTransactions:
         connected(write)
         with transaction.atomic():
             worked.send(sender="before")
-            savepoint = connection.savepoint()
+            savepoint = connection.savepoint() or ""
             transaction.savepoint_rollback(savepoint)
             worked.send(sender="undone")
             transaction.savepoint_rollback(savepoint)
@@ -181,7 +181,7 @@ class TestRealTransactions:
         connected(write)
         with transaction.atomic():
             for _ in range(MAX_SAVEPOINTS + 1):
-                transaction.savepoint_rollback(connection.savepoint())
+                transaction.savepoint_rollback(connection.savepoint() or "")
             with contextlib.suppress(ValueError), transaction.atomic():
                 worked.send(sender="undone")
                 raise ValueError

@@ -365,9 +365,9 @@ def replaced() -> list[str]:
 
 
 def ours() -> str:
-    import signal_monitor.database
+    import signal_monitor
 
-    return str(signal_monitor.database.__path__[0])
+    return str(signal_monitor.__path__[0])
 
 
 @pytest.mark.parametrize(

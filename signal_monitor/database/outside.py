@@ -79,7 +79,7 @@ class OutsideEffects:
                 observe(type(self))
             original(self, *args, **kwargs)
 
-        return _named_as(original, __init__)
+        return _in_place_of(original, __init__)
 
     @guarded("a backend of mail", None, in_send=True)
     def _observe(self, cls: type) -> None:
@@ -110,6 +110,18 @@ def _counting(original: Method) -> Any:  # noqa: ANN401
         return sent
 
     return _named_as(original, send_messages)
+
+
+def _in_place_of(original: Any, ours: Any) -> Any:  # noqa: ANN401
+    """Ours, with a frame of Django's file, module and name: Django looks at these to find the code that uses a backend.
+
+    It counts this frame, and so ``stacklevel`` has to count it.
+    """
+    module, qualname, theirs = original.__module__, original.__qualname__, getattr(original, "__code__", ours.__code__)
+    code = ours.__code__.replace(co_filename=theirs.co_filename, co_qualname=qualname)
+    made = FunctionType(code, {**ours.__globals__, "__name__": module}, ours.__name__, None, ours.__closure__)
+    made.__module__, made.__qualname__, made.__doc__ = module, qualname, original.__doc__
+    return made
 
 
 def _named_as(original: Any, ours: Any) -> Any:  # noqa: ANN401

@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, NamedTuple
+from weakref import ReferenceType
 
 from django.apps import apps
 from django.db.models import Model, QuerySet
@@ -21,6 +22,7 @@ from signal_monitor.database_records import BulkOperationName
 from signal_monitor.errors import guarded
 from signal_monitor.instrumentation.capture import caller_lines
 from signal_monitor.instrumentation.current import get_state
+from signal_monitor.instrumentation.frames_as_django import hidden_from_stacklevel
 from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.instrumentation.info import Lines
 from signal_monitor.instrumentation.record import call_at, info_of
@@ -30,6 +32,7 @@ MAX_NOTED = 1_000
 OPERATIONS: tuple[BulkOperationName, ...] = ("update", "bulk_create", "bulk_update", "delete")
 _SAVING = {"pre_save": pre_save, "post_save": post_save}
 _DELETING = {"pre_delete": pre_delete, "post_delete": post_delete}
+_ANY_SENDER = id(None)
 _inside: ContextVar[bool] = ContextVar("signal_monitor_bulk_operation", default=False)
 Method = Callable[..., Any]
 
@@ -71,7 +74,7 @@ def _observed(name: BulkOperationName, original: Method) -> Method:
             _note(self.model, name, result)
         return result
 
-    return operation
+    return hidden_from_stacklevel(operation)  # type: ignore[no-any-return]
 
 
 @guarded("a bulk operation", None, in_send=True)
@@ -90,7 +93,21 @@ def _note(model: type[Model], name: BulkOperationName, result: object) -> None:
 
 
 def _with_receivers(signals: Mapping[str, Signal], model: type[Model]) -> tuple[str, ...]:
-    return tuple(name for name, signal in signals.items() if signal.has_listeners(model))
+    return tuple(name for name, signal in signals.items() if _has_receivers(signal, model))
+
+
+def _has_receivers(signal: Signal, model: type[Model]) -> bool:
+    """Whether a model has receivers.
+
+    ``Signal.has_listeners`` waits for the signal's lock, which the interrupted code of this thread may hold.
+    """
+    keys = (_ANY_SENDER, id(model))
+    return any(_is_alive(entry) for entry in list(signal.receivers) if entry[0][1] in keys)
+
+
+def _is_alive(entry: tuple[Any, ...]) -> bool:
+    """Whether neither the receiver nor the sender, if they are held weakly, is gone."""
+    return all(part() is not None for part in entry[1:3] if issubclass(type(part), ReferenceType))
 
 
 def _rows(model: type[Model], result: Any) -> int:  # noqa: ANN401 - what the method returns

@@ -16,6 +16,10 @@ from .transactions import Suspect, Transaction
 MAX_STATEMENTS = 1_000
 """Statements that are noted for a dispatch, or for a request; further ones are counted."""
 MAX_EFFECTS = 200
+MAX_KEPT = 400_000
+"""How many characters of different statements are kept for a dispatch, or for a request."""
+MAX_SHORT = 1_000
+"""How many characters of each further statement are kept."""
 
 EffectKind = Literal["on_commit", "mail", "task"]
 
@@ -60,7 +64,7 @@ class DatabaseNotes:
     are the positions and transactions that a receiver call has left with ``needs_rollback``.
     """
 
-    __slots__ = ("broken", "effects", "left_out", "seen", "statements", "suspects", "texts")
+    __slots__ = ("broken", "effects", "kept", "left_out", "seen", "statements", "suspects", "texts")
 
     def __init__(self) -> None:
         self.statements: list[Statement] = []
@@ -69,19 +73,30 @@ class DatabaseNotes:
         self.broken: set[tuple[int, int]] = set()
         self.seen: dict[int, Transaction] = {}
         self.texts: dict[str, str] = {}
+        self.kept = 0
         self.suspects: list[Suspect] = []
 
     def add(self, statement: Statement) -> None:
         """Note a statement."""
         if len(self.statements) < MAX_STATEMENTS:
-            # Equal texts are kept once.
-            self.statements.append(statement._replace(sql=self.texts.setdefault(statement.sql, statement.sql)))
+            self.statements.append(statement._replace(sql=self._text(statement.sql)))
         else:
             key = (statement.position, statement.alias)
             count, seconds = self.left_out.get(key, (0, 0.0))
             self.left_out[key] = count + 1, seconds + statement.ended - statement.began
         if statement.transaction is not None and len(self.seen) < MAX_EFFECTS:
             self.seen[statement.transaction.number] = statement.transaction
+
+    def _text(self, sql: str) -> str:
+        """The text of a statement as it is kept: equal ones once."""
+        known = self.texts.get(sql)
+        if known is not None:
+            return known
+        if self.kept + len(sql) > MAX_KEPT:
+            sql = sql[:MAX_SHORT]
+        kept = self.texts.setdefault(sql, sql)
+        self.kept += len(sql) if kept is sql else 0
+        return kept
 
     def suspect(self, record: Record, index: int, transaction: Transaction) -> None:
         """A statement of a receiver call has failed in a transaction that was not broken before."""

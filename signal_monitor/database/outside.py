@@ -9,12 +9,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
+from types import FunctionType
 from typing import Any
+from weakref import ref
 
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import connections
 
 from signal_monitor.errors import guarded
+from signal_monitor.instrumentation.frames_as_django import hidden_from_stacklevel
 from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.instrumentation.info import hook_signal
 
@@ -30,7 +33,8 @@ class OutsideEffects:
     """Observes backends of mail and queues of tasks."""
 
     def __init__(self) -> None:
-        self._replaced: dict[type, tuple[Method, Method]] = {}
+        # By the id of the class; the class, its own method and ours are held weakly.
+        self._replaced: dict[int, tuple[ref[type], ref[Any], ref[Any]]] = {}
         self._init: tuple[Any, Any] | None = None
         self._seen: set[str] = set()
 
@@ -58,10 +62,11 @@ class OutsideEffects:
         if self._init is not None and vars(BaseEmailBackend)["__init__"] is self._init[1]:
             BaseEmailBackend.__init__ = self._init[0]  # type: ignore[method-assign]
             self._init = None
-        for cls, (original, ours) in list(self._replaced.items()):
-            if vars(cls).get("send_messages") is ours:
-                cls.send_messages = original  # type: ignore[attr-defined]
-                del self._replaced[cls]
+        for key, (cls_ref, original, ours) in list(self._replaced.items()):
+            cls = cls_ref()
+            if cls is not None and vars(cls).get("send_messages") is ours():
+                cls.send_messages = original()  # type: ignore[attr-defined]
+                self._replaced.pop(key, None)
         if "celery" in self._seen:
             sys.modules["celery.signals"].before_task_publish.disconnect(dispatch_uid=UID)
             self._seen.discard("celery")
@@ -74,18 +79,20 @@ class OutsideEffects:
                 observe(type(self))
             original(self, *args, **kwargs)
 
-        return _named_as(original, __init__)
+        return _in_place_of(original, __init__)
 
     @guarded("a backend of mail", None, in_send=True)
     def _observe(self, cls: type) -> None:
         """Observe ``send_messages`` of a backend, where its class, or one that this is derived from, defines it."""
         owner = next((one for one in cls.__mro__ if "send_messages" in vars(one)), None)
-        if owner is None or owner is BaseEmailBackend or owner in self._replaced:
+        if owner is None or owner is BaseEmailBackend or id(owner) in self._replaced:
             return
         original = vars(owner)["send_messages"]
-        if type(original) is type(_named_as):
-            ours = _counting(original)
-            self._replaced[owner] = (original, ours)
+        if type(original) is not FunctionType:
+            return
+        ours, key, replaced = _counting(original), id(owner), self._replaced
+        entry = (ref(owner, lambda _: replaced.pop(key, None)), ref(original), ref(ours))
+        if replaced.setdefault(key, entry) is entry:  # of several threads, one replaces the method
             owner.send_messages = ours  # type: ignore[attr-defined]
 
 
@@ -105,10 +112,22 @@ def _counting(original: Method) -> Any:  # noqa: ANN401
     return _named_as(original, send_messages)
 
 
+def _in_place_of(original: Any, ours: Any) -> Any:  # noqa: ANN401
+    """Ours, with a frame of Django's file, module and name: Django looks at these to find the code that uses a backend.
+
+    It counts this frame, and so ``stacklevel`` has to count it.
+    """
+    module, qualname, theirs = original.__module__, original.__qualname__, getattr(original, "__code__", ours.__code__)
+    code = ours.__code__.replace(co_filename=theirs.co_filename, co_qualname=qualname)
+    made = FunctionType(code, {**ours.__globals__, "__name__": module}, ours.__name__, None, ours.__closure__)
+    made.__module__, made.__qualname__, made.__doc__ = module, qualname, original.__doc__
+    return made
+
+
 def _named_as(original: Any, ours: Any) -> Any:  # noqa: ANN401
     for attribute in ("__module__", "__name__", "__qualname__", "__doc__"):
         setattr(ours, attribute, getattr(original, attribute))
-    return ours
+    return hidden_from_stacklevel(ours)
 
 
 @guarded("mails", None, in_send=True)

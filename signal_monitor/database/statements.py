@@ -7,27 +7,33 @@ from __future__ import annotations
 
 import hashlib
 import re
-from functools import lru_cache
 from typing import NamedTuple
 
 from signal_monitor.scrubbing import scrub
 from signal_monitor.text import cleaned
+
+from .values import without_values
 
 WRITES = frozenset({"insert", "update", "delete", "replace", "merge"})
 CONTROL = ("SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT", "START TRANSACTION")
 """How statements begin that control transactions; they are not counted."""
 MAX_TEXT = 20_000
 """Of longer statements, the beginning is read."""
+MAX_KNOWN = 1_000
 MAX_EXAMPLE = 200
 MAX_COLUMNS = 40
 """Longer lists of columns are left out of an example."""
 
+_BEGIN_WORDS = (
+    "DEFERRED|IMMEDIATE|EXCLUSIVE|CONCURRENT|TRANSACTION|TRAN|WORK|ISOLATION|LEVEL|READ|ONLY|WRITE|COMMITTED"
+    "|UNCOMMITTED|REPEATABLE|SERIALIZABLE|NOT|DEFERRABLE"
+)
+_CONTROL = re.compile(
+    r"(?:SAVEPOINT|RELEASE|ROLLBACK|COMMIT|START TRANSACTION)\b(?!\s*[(.])"
+    rf"|BEGIN(?:[\s,]++(?:{_BEGIN_WORDS})\b)*+\s*;?\s*$"
+)
+"""A block of a procedural language begins with BEGIN too; a procedure may have such a name."""
 _NAME = r"""(?:"[^"]+"|`[^`]+`|\[[^\]]+\]|[\w$]+)"""
-_COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
-_DOLLAR = re.compile(r"\$(\w*)\$.*?\$\1\$", re.DOTALL)
-_TEXT_VALUE = re.compile(r"'(?:[^']|'')*'")
-_QUOTED = re.compile(r'"(?:[^"]|"")*"')
-_NUMBER = re.compile(r"(?<![\w\"`.$])-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b")
 _LIST = re.compile(r"\(\s*(?:%s|\?)(?:\s*,\s*(?:%s|\?))+\s*\)")
 _LISTS = re.compile(r"\(\.\.\.\)(?:\s*,\s*\(\.\.\.\))+")
 _SPACE = re.compile(r"\s+")
@@ -41,7 +47,7 @@ _ROWS = re.compile(r"\)\s*,\s*\(")
 
 def is_control(sql: str) -> bool:
     """Whether a statement controls transactions."""
-    return sql.startswith(CONTROL)
+    return sql.startswith(CONTROL) and _CONTROL.match(sql) is not None
 
 
 class StatementText(NamedTuple):
@@ -59,23 +65,29 @@ class StatementText(NamedTuple):
         return self.kind in WRITES
 
 
-@lru_cache(maxsize=1_000)
+_known: dict[bytes, StatementText] = {}
+"""What was read, by a digest of the text: a text may have values, and be long."""
+
+
 def read_statement(sql: str, vendor: str) -> StatementText:
     """What a statement does; the worker asks often for the same text."""
-    text = _without_values(sql[:MAX_TEXT], vendor)
+    key = hashlib.blake2s(f"{vendor} {sql[:MAX_TEXT]}".encode("utf-8", "backslashreplace"), digest_size=16).digest()
+    known = _known.get(key)
+    if known is None:
+        if len(_known) >= MAX_KNOWN:
+            _known.clear()
+        known = _known[key] = _read(sql[:MAX_TEXT], vendor)
+    return known
+
+
+def _read(sql: str, vendor: str) -> StatementText:
+    text = without_values(sql, vendor)
     kind = _kind(text)
     shown = _SPACE.sub(" ", _LISTS.sub("(...)", _LIST.sub("(...)", text))).strip()
     fingerprint = hashlib.blake2s(shown.encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
     found = _TABLE.search(text)
     rows = _ROWS.subn("", text.upper().partition("VALUES")[2])[1] + 1 if kind == "insert" and "VALUES" in text else 0
     return StatementText(kind, _plain(found.group(1)) if found else None, _example(shown), fingerprint, rows)
-
-
-def _without_values(sql: str, vendor: str) -> str:
-    text = _TEXT_VALUE.sub("?", _DOLLAR.sub("?", _COMMENT.sub(" ", sql)))
-    if vendor == "mysql":  # there, these are values; names have backticks
-        text = _QUOTED.sub("?", text)
-    return _NUMBER.sub("?", text)
 
 
 def _kind(text: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import sys
 from time import perf_counter
-from typing import Any
-from weakref import WeakKeyDictionary, ref
+from typing import Any, TypeVar
+from weakref import ref
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.connection import ConnectionProxy
@@ -24,19 +24,21 @@ class Transaction:
     """A transaction of one connection, from the first time that it was seen. Times are of ``time.perf_counter``.
 
     ``undone`` are the moments, from savepoint to rollback, whose work was rolled back while the transaction went on.
-    ``suspect`` is the last receiver call in which a statement has failed.
+    Work until ``uncertain`` may have been rolled back too, with a savepoint that was not kept. ``suspect`` is the last
+    receiver call in which a statement has failed.
     """
 
     __slots__ = (
         *("alias", "began", "connection", "ended", "number", "outcome", "savepoints", "suspect", "undone"),
-        *("vendor", "wrote", "written"),
+        *("uncertain", "vendor", "wrote", "written"),
     )
 
     def __init__(self, connection: BaseDatabaseWrapper, began: float) -> None:
         self.number = next(_numbers)
-        self.alias = connection.alias
-        self.vendor = connection.vendor
-        self.connection = ref(connection)
+        self.alias = attribute_of(connection, "alias", "")
+        self.vendor = attribute_of(connection, "vendor", "")
+        key = id(connection)
+        self.connection = ref(connection, lambda _: _open.pop(key, None))
         self.began = began
         self.wrote = 0.0
         self.written: dict[str, None] = {}
@@ -44,6 +46,7 @@ class Transaction:
         self.outcome: TransactionOutcome | None = None
         self.savepoints: dict[str, float] = {}
         self.undone: list[tuple[float, float]] = []
+        self.uncertain = 0.0
         self.suspect: Suspect | None = None
 
     def note_write(self, at: float, sql: str) -> None:
@@ -61,7 +64,19 @@ class Transaction:
         for began, ended in self.undone:
             if began <= at <= ended:
                 return "rolled back", ended
+        if at <= self.uncertain and self.outcome == "committed":
+            return None, self.ended
         return self.outcome, self.ended
+
+    def undo(self, savepoint: str) -> None:
+        """It was rolled back to a savepoint, which may happen again. Later savepoints are gone."""
+        began, ended = self.savepoints.get(savepoint), perf_counter()
+        if began is not None:
+            self.undone = [part for part in self.undone if part[0] < began]
+        if began is None or len(self.undone) >= MAX_SAVEPOINTS:
+            self.uncertain = ended
+        else:
+            self.undone.append((began, ended))
 
 
 class Suspect:
@@ -96,10 +111,21 @@ class Suspect:
         """See whether the transaction is broken now."""
         connection = self.transaction.connection()
         if connection is not None and not self.transaction.ended:
-            self.look(needs_rollback=connection.needs_rollback)
+            self.look(needs_rollback=attribute_of(connection, "needs_rollback", fallback=False))
 
 
-_open: WeakKeyDictionary[BaseDatabaseWrapper, Transaction] = WeakKeyDictionary()
+_open: dict[int, Transaction] = {}
+"""By the ``id`` of the connection, which may have no hash; its transaction refers to it weakly."""
+T = TypeVar("T", str, int, bool)
+
+
+def attribute_of(target: object, name: str, fallback: T) -> T:
+    """An attribute of a driver's or a backend's object; the fallback where it raises or has another type."""
+    try:
+        value = getattr(target, name)
+    except Exception:  # noqa: BLE001 - whatever the code of a driver raises
+        return fallback
+    return value if type(value) is type(fallback) else fallback
 
 
 def unproxied(connection: BaseDatabaseWrapper) -> BaseDatabaseWrapper:
@@ -112,30 +138,34 @@ def unproxied(connection: BaseDatabaseWrapper) -> BaseDatabaseWrapper:
 
 def is_open(connection: BaseDatabaseWrapper) -> bool:
     """Whether a transaction is open on a connection: a block, or autocommit that was turned off."""
-    return connection.in_atomic_block or (connection.connection is not None and not connection.autocommit)
+    if attribute_of(connection, "in_atomic_block", fallback=False):
+        return True
+    return not attribute_of(connection, "autocommit", fallback=True) and connection.connection is not None
 
 
 def transaction_of(connection: BaseDatabaseWrapper, began: float) -> Transaction | None:
     """The transaction that is open on a connection, or None."""
     if not is_open(connection):
-        if connection in _open:  # its end was not seen
+        if known_transaction(connection) is not None:  # its end was not seen
             end_transaction(connection, None)
         return None
-    transaction = _open.get(connection)
+    transaction = known_transaction(connection)
     if transaction is None:
-        transaction = _open[connection] = Transaction(connection, began)
+        transaction = _open[id(connection)] = Transaction(connection, began)
     return transaction
 
 
 def known_transaction(connection: BaseDatabaseWrapper) -> Transaction | None:
     """The transaction of a connection, if it was seen."""
-    return _open.get(connection)
+    transaction = _open.get(id(connection))
+    return transaction if transaction is not None and transaction.connection() is connection else None
 
 
 def end_transaction(connection: BaseDatabaseWrapper, outcome: TransactionOutcome | None) -> None:
     """The transaction of a connection has ended."""
-    transaction = _open.pop(connection, None)
+    transaction = known_transaction(connection)
     if transaction is not None:
+        _open.pop(id(connection), None)
         if transaction.suspect is not None:
             # Where a block ends without an exception and is rolled back even so, needs_rollback was set.
             transaction.suspect.look(needs_rollback=outcome == "rolled back" and sys.exception() is None)
@@ -144,7 +174,7 @@ def end_transaction(connection: BaseDatabaseWrapper, outcome: TransactionOutcome
 
 def note_savepoint(connection: BaseDatabaseWrapper, name: Any) -> None:  # noqa: ANN401 - None without savepoints
     """A savepoint was made."""
-    transaction = _open.get(connection)
+    transaction = known_transaction(connection)
     if transaction is not None and type(name) is str:
         while len(transaction.savepoints) >= MAX_SAVEPOINTS:
             transaction.savepoints.pop(next(iter(transaction.savepoints)))
@@ -153,14 +183,13 @@ def note_savepoint(connection: BaseDatabaseWrapper, name: Any) -> None:  # noqa:
 
 def note_savepoint_rollback(connection: BaseDatabaseWrapper, name: Any) -> None:  # noqa: ANN401
     """A savepoint was rolled back: the work since it is undone, and a broken transaction is whole again."""
-    transaction = _open.get(connection)
+    transaction = known_transaction(connection)
     if transaction is None:
         return
     if transaction.suspect is not None and transaction.suspect.is_running():
         transaction.suspect.settled = True
-    began = transaction.savepoints.pop(name, 0.0) if type(name) is str else 0.0
-    if began and len(transaction.undone) < MAX_SAVEPOINTS:
-        transaction.undone.append((began, perf_counter()))
+    if type(name) is str:
+        transaction.undo(name)
 
 
 def forget_transactions() -> None:

@@ -14,12 +14,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from signal_monitor.errors import guarded
+from signal_monitor.instrumentation.frames_as_django import hidden_from_stacklevel
 from signal_monitor.instrumentation.hooks import hooks
 
 from .notes import DatabaseNotes, Effect, EffectKind, Places, Statement, current_places
-from .statements import WRITES, is_control
+from .statements import MAX_TEXT, WRITES, is_control
 from .transactions import (
     Transaction,
+    attribute_of,
     end_transaction,
     is_open,
     known_transaction,
@@ -69,11 +71,10 @@ def observed_rollback(original: Method) -> Method:
     """``BaseDatabaseWrapper.rollback`` or ``close``, observed."""
 
     def rollback(self: BaseDatabaseWrapper, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        try:
-            return original(self, *args, **kwargs)
-        finally:
-            if hooks.counts_queries:
-                _note_rollback(self)
+        result = original(self, *args, **kwargs)
+        if hooks.counts_queries:  # not where it was refused
+            _note_rollback(self)
+        return result
 
     return _named_as(original, rollback)
 
@@ -106,7 +107,7 @@ def observed_on_commit(original: Method) -> Method:
     """``BaseDatabaseWrapper.on_commit``, observed: it counts, and registers nothing."""
 
     def on_commit(self: BaseDatabaseWrapper, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        waits = self.in_atomic_block
+        waits = attribute_of(self, "in_atomic_block", fallback=False)
         result = original(self, *args, **kwargs)
         if waits and hooks.counts_queries:
             _note_on_commit(self)
@@ -118,7 +119,7 @@ def observed_on_commit(original: Method) -> Method:
 def _named_as(original: Method, ours: Any) -> Method:  # noqa: ANN401
     for attribute in ("__module__", "__name__", "__qualname__", "__doc__"):
         setattr(ours, attribute, getattr(original, attribute))
-    return ours  # type: ignore[no-any-return]
+    return hidden_from_stacklevel(ours)  # type: ignore[no-any-return]
 
 
 REPLACED: tuple[tuple[type, str, Callable[[Method], Method]], ...] = (
@@ -158,9 +159,9 @@ def note_statement(
         position=places.position,
         began=began,
         ended=ended,
-        alias=connection.alias,
-        vendor=connection.vendor,
-        sql=sql,
+        alias=attribute_of(connection, "alias", ""),
+        vendor=attribute_of(connection, "vendor", ""),
+        sql=sql[:MAX_TEXT],
         rows=_rows(cursor) if word in WRITES or word == "with" else 0,
         failed=failed,
         transaction=transaction,
@@ -186,11 +187,12 @@ def _note_in_transaction(
     writes: bool,
     failed: bool,
 ) -> None:
+    needs_rollback = attribute_of(connection, "needs_rollback", fallback=False)
     if transaction.suspect is not None:
-        transaction.suspect.look(needs_rollback=connection.needs_rollback)
+        transaction.suspect.look(needs_rollback=needs_rollback)
     if writes and not failed:
         transaction.note_write(began, sql)
-    if failed and places.record is not None and places.call_notes is not None and not connection.needs_rollback:
+    if failed and places.record is not None and places.call_notes is not None and not needs_rollback:
         places.call_notes.suspect(places.record, places.position, transaction)
 
 
@@ -202,8 +204,7 @@ def _text_of(sql: object) -> str:
 
 
 def _rows(cursor: CursorWrapper) -> int:
-    rows = cursor.cursor.rowcount
-    return rows if type(rows) is int and rows > 0 else 0
+    return max(0, attribute_of(cursor.cursor, "rowcount", 0))
 
 
 def _row(sql: str, parameters: object) -> int | None:
@@ -223,7 +224,8 @@ def _note_commit(connection: BaseDatabaseWrapper, began: float) -> None:
         receiver = (places.record, places.position) if places.record is not None else None
         places.request_notes.add(
             Statement(
-                places.position, began, ended, connection.alias, connection.vendor, "COMMIT", 0,
+                places.position, began, ended, attribute_of(connection, "alias", ""),
+                attribute_of(connection, "vendor", ""), "COMMIT", 0,
                 failed=False, transaction=transaction, row=None, receiver=receiver,
             )
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -247,3 +248,47 @@ def test_facts_of_several_processes_are_added_up(kind: str, tmp_path: Path) -> N
 def test_users_signals_are_not_those_of_others(captured: Capture) -> None:
     User.objects.create(username="x")
     assert said(captured, "post_save") == []
+
+
+def test_bulk_operation_does_not_wait_for_the_lock_of_a_signal() -> None:
+    """A handler of an operating system signal may interrupt ``connect``, which holds the lock of this thread."""
+    Group.objects.create(name="a")
+    for signal in (pre_save, post_save):
+        signal.connect(look_at_group, sender=Group)  # Django looks for the receivers anew after it
+    done = threading.Event()
+    locks = [signal.lock for signal in (pre_save, post_save)]
+
+    def free() -> None:
+        if not done.wait(10):
+            locks_freed.append(True)
+            for lock in locks:
+                lock.release()
+
+    locks_freed: list[bool] = []
+    for lock in locks:
+        lock.acquire()
+    watcher = threading.Thread(target=free)
+    watcher.start()
+    Group.objects.update(name="b")
+    done.set()
+    watcher.join()
+    if not locks_freed:
+        for lock in locks:
+            lock.release()
+
+    assert not locks_freed
+    assert [fact.signals for fact in bulk_operations()] == [("pre_save", "post_save")]
+
+
+def test_receivers_that_are_gone_are_no_receivers() -> None:
+    def gone(**_: Any) -> None:
+        """A receiver that nothing else holds."""
+
+    user = User.objects.create(username="somebody")
+    pre_save.connect(gone, sender=User)
+    del gone
+    User.objects.filter(pk=user.pk).update(first_name="x")
+    pipeline.flush()
+
+    noted = [fact for fact in get_store().bulk_operations() if fact.model == "auth.User"]
+    assert [name for fact in noted for name in fact.signals if name == "pre_save"] == []

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import time
+
 import pytest
 
-from signal_monitor.database.statements import read_statement
+from signal_monitor.database import statements
+from signal_monitor.database.statements import is_control, read_statement
 
 
 @pytest.mark.parametrize(
@@ -66,3 +70,107 @@ def test_long_lists_of_columns_are_left_out() -> None:
 def test_rows_of_an_insert() -> None:
     read = read_statement('INSERT INTO "t" ("a", "b") VALUES (%s, %s), (%s, %s), (%s, %s) RETURNING "t"."id"', "sqlite")
     assert read.rows == 3
+
+
+@pytest.mark.parametrize(
+    ("vendor", "sql"),
+    [
+        ("mysql", r"SELECT 1 FROM t WHERE a = 'it\'s SECRET' AND b = 'x'"),
+        ("mysql", r"SELECT 1 FROM t WHERE a = 'C:\' AND b = 'SECRET'"),
+        ("mysql", r"""SELECT 1 FROM t WHERE a = "it\"s SECRET" AND b = "x" """),
+        ("mysql", "SELECT 1 FROM t WHERE a = 5--'a\nSECRET'"),
+        ("mysql", "SELECT 1 FROM t # it's\nWHERE a = 'SECRET'"),
+        ("postgresql", r"SELECT 1 FROM t WHERE a = E'it\'s SECRET' AND b = 'x'"),
+        ("postgresql", "SELECT 1 FROM t WHERE a = 'x $$ y' AND b = 'SECRET' AND c = 'z $$ w' AND d = 'SECRET'"),
+        ("postgresql", "SELECT 1 FROM t WHERE a = 'US$$' AND d = 'SECRET $$'"),
+        ("postgresql", "SELECT 1 FROM t WHERE a = $a$ $b$ 'SECRET $a$ AND b = $$SECRET"),
+        ("postgresql", "SELECT 1 FROM t /* one /* two */ SECRET */ WHERE a = 'SECRET'"),
+        ("oracle", "SELECT 1 FROM t WHERE a = q'[it's SECRET]' AND b = 'x'"),
+        ("sqlite", "SELECT 1 FROM t WHERE a = 'a--b'\n AND b = 'SECRET'"),
+        ("sqlite", "SELECT 1 FROM t WHERE a = 'http://h/*x' AND b = 'SECRET' AND c = '*/ ok'"),
+        ("sqlite", "SELECT 1 FROM t WHERE a = '" + "SECRET " * 4_000 + "'"),
+        ("sqlite", 'SELECT 1 FROM t WHERE a = "' + "SECRET " * 4_000 + '"'),
+        ("sqlite", "SELECT 1 FROM t /*" + "SECRET " * 4_000 + "*/"),
+        ("sqlite", "SELECT 1 FROM t WHERE a = 0x5EC12E7SECRET OR b = 5SECRET OR c = .5SECRET"),
+        ("sqlite", 'SELECT 1 FROM t WHERE a = "SECRET" OR b LIKE "SECRET-2" OR c IN ("x", "SECRET")'),
+        ("sqlite", 'SELECT 1 FROM t WHERE a IS NOT DISTINCT FROM "SECRET"'),
+        ("sqlite", 'INSERT INTO t (a, b) VALUES (1, "SECRET"), (2, "SECRET")'),
+        ("sqlite", "SELECT 1 FROM t WHERE \"it's\" = a AND b = 'SECRET'"),
+        ("sqlite", "SELECT 1 FROM t WHERE [it's] = a AND b = 'SECRET'"),
+        ("sqlite", "SELECT 1 FROM t WHERE a = 1 -- it's\n AND b = 'SECRET'"),
+    ],
+)
+def test_no_value_stays(vendor: str, sql: str) -> None:
+    read = read_statement(sql, vendor)
+
+    assert "SECRET" not in read.example
+    assert "12E7" not in read.example
+    assert read.table == "t"
+
+
+def test_escape_character_of_like_ends_nothing() -> None:
+    sql = (
+        "SELECT 1 FROM t WHERE a LIKE TRANSLATE(:arg0 USING NCHAR_CS) ESCAPE TRANSLATE('\\' USING NCHAR_CS) AND b = 'x'"
+    )
+    assert read_statement(sql, "oracle").example.endswith("AND b = ?")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        'SELECT "a"."b" AS "c" FROM "a" INNER JOIN "d" ON ("a"."b" = "d"."e") ORDER BY "c" ASC',
+        'UPDATE "a" SET "b" = %s, "c" = %s WHERE "a"."b" = %s',
+        'DELETE FROM "a" WHERE "a"."b" = %s',
+        "SELECT `a`.`b1` FROM `a` WHERE `a`.`b` = %s",
+    ],
+)
+def test_names_stay(sql: str) -> None:
+    assert read_statement(sql, "mysql" if "`" in sql else "sqlite").example == sql
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "/*" * 10_000, "--" * 10_000, "'" + "''" * 9_999 + "x", "".join(f"$a{n}$" for n in range(4_000)), "[" * 20_000,
+        "1" * 20_000 + "a", "-" * 20_000, "'\\" * 10_000, '"a' * 10_000, "INSERT INTO t VALUES " + "(1)," * 4_900,
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("vendor", ["sqlite", "mysql", "postgresql"])
+def test_time_does_not_grow_with_the_square_of_the_length(sql: str, vendor: str) -> None:
+    began = time.perf_counter()
+    read_statement(sql, vendor)
+    assert time.perf_counter() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("BEGIN", True),
+        ("BEGIN;", True),
+        ("BEGIN IMMEDIATE TRANSACTION", True),
+        ("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", True),
+        ("START TRANSACTION", True),
+        ("COMMIT", True),
+        ('ROLLBACK TO SAVEPOINT "s1"', True),
+        ('RELEASE SAVEPOINT "s1"', True),
+        ("BEGIN pay(:1); END;", False),
+        ("BEGIN\n  UPDATE t SET a = 1; END;", False),
+        ("BEGIN work_off(:1); END;", False),
+        ("ROLLBACK_orders", False),
+        ("RELEASE(%s)", False),
+    ],
+)
+def test_control_of_transactions(sql: str, expected: bool) -> None:  # noqa: FBT001
+    assert is_control(sql) is expected
+
+
+def test_texts_of_statements_are_not_kept() -> None:
+    read_statement("SELECT 1 FROM t WHERE a = 'SECRET text'", "sqlite")
+    gc.collect()
+
+    found = [key for key in statements._known if not isinstance(key, bytes) or len(key) > 16]
+    assert found == []
+
+
+def test_only_the_beginning_of_a_long_name_is_kept() -> None:
+    assert len(read_statement("SELECT 1 FROM " + "x" * 15_000, "sqlite").table or "") < 1_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -11,12 +12,13 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.core.mail import EmailMessage, send_mail
 from django.core.mail.backends.locmem import EmailBackend
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_save
 from django.dispatch import Signal
 
 from signal_monitor import pipeline
+from signal_monitor.database.transactions import MAX_SAVEPOINTS
 from signal_monitor.database_records import DatabaseWork, TransactionUse
 from signal_monitor.records import Dispatch
 from signal_monitor.stores import get_store
@@ -121,6 +123,71 @@ class TestRealTransactions:
             worked.send(sender="here")
 
         assert use_of(captured).outcome == "committed"
+
+    def test_rollback_that_is_refused(self, captured: Capture, connected: Any) -> None:
+        connected(write)
+        with transaction.atomic():
+            worked.send(sender="here")
+            with pytest.raises(transaction.TransactionManagementError):
+                transaction.rollback()
+
+        assert use_of(captured).outcome == "committed"
+
+    def test_close_that_is_refused(self, captured: Capture, connected: Any) -> None:
+        refused: list[DatabaseError] = []
+
+        def close(theirs: BaseDatabaseWrapper) -> None:
+            try:
+                theirs.close()
+            except DatabaseError as error:
+                refused.append(error)
+
+        connected(write)
+        with transaction.atomic():
+            worked.send(sender="here")
+            thread = threading.Thread(target=close, args=(connections["default"],))
+            thread.start()
+            thread.join()
+
+        assert len(refused) == 1
+        assert use_of(captured).outcome == "committed"
+
+    def test_second_rollback_to_a_savepoint(self, captured: Capture, connected: Any) -> None:
+        connected(write)
+        with transaction.atomic():
+            worked.send(sender="before")
+            savepoint = connection.savepoint() or ""
+            transaction.savepoint_rollback(savepoint)
+            worked.send(sender="undone")
+            transaction.savepoint_rollback(savepoint)
+            worked.send(sender="kept")
+
+        found = [use_of(captured, sender).outcome for sender in ("before", "undone", "kept")]
+        assert found == ["committed", "rolled back", "committed"]
+
+    def test_savepoint_around_very_many_is_not_called_committed(self, captured: Capture, connected: Any) -> None:
+        connected(write)
+        with transaction.atomic():
+            with contextlib.suppress(ValueError), transaction.atomic():
+                worked.send(sender="undone")
+                for _ in range(MAX_SAVEPOINTS + 10):
+                    connection.savepoint()
+                raise ValueError
+            worked.send(sender="kept")
+
+        assert (use_of(captured, "undone").outcome, use_of(captured, "kept").outcome) == (None, "committed")
+
+    def test_very_many_rollbacks_to_savepoints(self, captured: Capture, connected: Any) -> None:
+        connected(write)
+        with transaction.atomic():
+            for _ in range(MAX_SAVEPOINTS + 1):
+                transaction.savepoint_rollback(connection.savepoint() or "")
+            with contextlib.suppress(ValueError), transaction.atomic():
+                worked.send(sender="undone")
+                raise ValueError
+            worked.send(sender="kept")
+
+        assert (use_of(captured, "undone").outcome, use_of(captured, "kept").outcome) == (None, "committed")
 
     def test_transactions_have_ids_of_their_own(self, captured: Capture, connected: Any) -> None:
         connected(write)

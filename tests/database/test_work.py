@@ -22,6 +22,7 @@ from django.urls import path
 from pytest_django.fixtures import Settings
 
 from signal_monitor import pipeline
+from signal_monitor.database.notes import current_places
 from signal_monitor.database.wrappers import REPLACED
 from signal_monitor.database_records import DatabaseWork
 from signal_monitor.records import ReceiverCall, Request
@@ -150,6 +151,26 @@ def test_very_many_queries_are_all_counted(captured: Capture, connected: Any) ->
 
     work = only_work(captured)
     assert (work.queries, work.left_out) == (1_200, 200)
+
+
+def test_little_is_kept_of_long_statements(captured: Capture, connected: Any) -> None:
+    kept: list[int] = []
+
+    def long(**_: Any) -> None:
+        with connection.cursor() as cursor:
+            for number in range(300):
+                cursor.execute(f"SELECT {number} WHERE 'a' = '{'v' * 100_000}'")
+        places = current_places()
+        assert places is not None
+        assert places.call_notes is not None
+        kept.append(sum(len(statement.sql) for statement in places.call_notes.statements))
+
+    connected(long)
+    worked.send(sender="here")
+
+    assert kept[0] < 1_000_000
+    (group,) = only_work(captured).alike
+    assert (only_work(captured).queries, group.count, group.example) == (300, 300, "SELECT ? WHERE ? = ?")
 
 
 def test_statements_of_every_method_of_a_cursor_are_counted(captured: Capture, connected: Any) -> None:
@@ -344,9 +365,9 @@ def replaced() -> list[str]:
 
 
 def ours() -> str:
-    import signal_monitor.database
+    import signal_monitor
 
-    return str(signal_monitor.database.__path__[0])
+    return str(signal_monitor.__path__[0])
 
 
 @pytest.mark.parametrize(

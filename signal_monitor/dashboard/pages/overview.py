@@ -15,12 +15,15 @@ from signal_monitor.dashboard.serializers import Json, finding_json, running_jso
 from signal_monitor.dashboard.situation import read_situation
 from signal_monitor.dashboard.verdicts import Situation, Verdict, judge
 from signal_monitor.dashboard.view_times import ViewTimes
-from signal_monitor.findings import Finding, find_lately
+from signal_monitor.finding import Finding, Level
+from signal_monitor.findings import find_lately
 from signal_monitor.stores.base import Store, Totals
 
 CARD_ROWS = 8
 VIEW_ROWS = 8
-FINDING_ROWS = 5
+FINDING_ROWS = 3
+"""Findings of a level on this page."""
+SHOWN_LEVELS: tuple[Level, ...] = ("error", "warning")
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,8 @@ class Overview:
 
     @property
     def findings(self) -> Sequence[Finding]:
-        """The findings that cost most; hints have a page of their own."""
-        return [finding for finding in self.found if finding.level != "hint"][:FINDING_ROWS]
+        """The first errors and the first warnings: what people lose, and what they wait for."""
+        return [row for level in SHOWN_LEVELS for row in _of_level(self.found, level)[:FINDING_ROWS]]
 
     @property
     def findings_count(self) -> int:
@@ -139,6 +142,10 @@ class Overview:
     def alive(self) -> int:
         """Processes that still report."""
         return processes.alive(self.processes)
+
+
+def _of_level(findings: Sequence[Finding], level: Level) -> list[Finding]:
+    return [row for row in findings if row.level == level]
 
 
 def _leading(rows: Sequence[Totals], figure: Callable[[Totals], float]) -> list[Totals]:

@@ -71,3 +71,65 @@ MANY = """
     for number in range(80):
         connect_lost()
 """
+
+
+FORGOTTEN = """
+from django.db.models.signals import post_save
+from django.dispatch import receiver
+
+@receiver(post_save)
+def forget(sender, **kwargs): ...
+"""
+FOUND = """
+import json, os, time
+import django
+django.setup()
+import shop.urls
+opened = []
+import sys
+sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" and args[0] else None)
+from signal_monitor.findings.static import findings_here
+looks = []
+for _ in range(2):
+    del opened[:]
+    found = sorted(finding.detail for finding in findings_here() if finding.code == "W111")
+    looks.append([found, sum("/shop/" in path for path in opened)])
+print("FOUND", json.dumps(looks))
+"""
+
+
+def forgotten_modules(project: Project) -> list[tuple[list[str], int]]:
+    """What two looks find, and how many files of the app each opens."""
+    rows: list[tuple[list[str], int]] = json.loads(project.command("-c", FOUND).rpartition("FOUND ")[2])
+    return [(found, opened) for found, opened in rows]
+
+
+def test_environments_and_folders_that_are_no_packages_are_not_searched(project: Project) -> None:
+    project.write(forgotten=FORGOTTEN)
+    shop = project.root / "shop"
+    for folder in (".hidden", "env/lib/python3", "node_modules/tool", "my-scripts", "lib/site-packages/other"):
+        (shop / folder).mkdir(parents=True)
+        (shop / folder / "lost.py").write_text(FORGOTTEN, encoding="utf-8")
+    (shop / "env" / "pyvenv.cfg").write_text("", encoding="utf-8")
+    (shop / "load-data.py").write_text(FORGOTTEN, encoding="utf-8")
+    assert [found for found, _opened in forgotten_modules(project)] == [["shop.forgotten"]] * 2
+
+
+def test_a_project_of_very_many_files_is_given_up_and_not_looked_at_again(project: Project) -> None:
+    project.write(forgotten=FORGOTTEN)
+    many = project.root / "shop" / "many"
+    many.mkdir()
+    for number in range(2_500):
+        (many / f"module{number}.py").write_text("receiver = 1\n", encoding="utf-8")
+    (first, opened), (again, opened_again) = forgotten_modules(project)
+    assert first == again == []
+    assert opened <= 2_010
+    assert opened_again == 0
+
+
+def test_very_long_files_are_not_read(project: Project) -> None:
+    project.write(forgotten=FORGOTTEN)
+    with (project.root / "shop" / "data.py").open("w", encoding="utf-8") as file:
+        file.truncate(25_000_000)
+    (found, _opened), _again = forgotten_modules(project)
+    assert found == []

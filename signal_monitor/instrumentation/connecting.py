@@ -143,12 +143,31 @@ def _note_disconnect(
     dispatch_uid: Any = None,  # noqa: ANN401
 ) -> None:
     connecting.changed()
+    key = (dispatch_uid or _id_of(receiver), _id_of(sender))
     if found:
         _forget_disconnected(signal)
-    elif found is False and receiver is not None:
-        entry = next((entry for entry in list(signal.receivers) if _is_same(_held(entry), receiver)), None)
+        _note_disconnected(signal, key)
+    elif found is False and receiver is not None and not _was_disconnected(signal, key):
+        entry = next((entry for entry in list(signal.receivers) if _is_meant(entry, receiver, sender)), None)
         if entry is not None:
             connecting.failed.append(_failed(signal, entry, frame, receiver, sender, dispatch_uid))
+
+
+def _note_disconnected(signal: Signal, key: Any) -> None:  # noqa: ANN401
+    disconnected = connecting.notes_of(signal).disconnected
+    if is_plain(key) and len(disconnected) < MAX_FAULTS:
+        disconnected.add(key)
+
+
+def _was_disconnected(signal: Signal, key: Any) -> bool:  # noqa: ANN401
+    return is_plain(key) and key in connecting.notes_of(signal).disconnected
+
+
+def _is_meant(entry: Any, receiver: object, sender: object) -> bool:  # noqa: ANN401
+    """Whether a ``disconnect`` of a receiver should have removed an entry: it is not one for another sender alone."""
+    if not _is_same(_held(entry), receiver):
+        return False
+    return sender is None or entry[0][1] in {_id_of(sender), _id_of(None)}
 
 
 def _failed(

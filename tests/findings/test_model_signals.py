@@ -157,6 +157,38 @@ def test_rows_that_were_written_in_bulk_are_a_hint(project: Project) -> None:
     )
 
 
+def test_an_update_without_a_receiver_for_new_rows_is_none(project: Project) -> None:
+    shop(project).write(
+        receivers="""
+            from django.db.models.signals import post_save
+            from django.dispatch import receiver
+            from shop.models import Other, Product
+
+            @receiver(post_save, sender=Other)
+            def greet(sender, instance, created, **kwargs):
+                if created:
+                    print(instance)
+        """,
+        views="""
+            from django.http import HttpResponse
+            from shop.models import Other
+
+            def view_update(request):
+                Other.objects.create()
+                Other.objects.update(price=2)
+                return HttpResponse()
+
+            def view_create(request):
+                Other.objects.bulk_create([Other()])
+                return HttpResponse()
+        """,
+    )
+    project.run("get('/view_update/')")
+    assert project.findings() == {}
+    project.run("get('/view_create/')")
+    assert list(project.findings()) == ["bulk-operation"]
+
+
 def test_a_receiver_for_all_models_that_turns_fast_deletes_off_is_found(project: Project) -> None:
     shop(project).run("get('/view_delete_few/')")
     assert project.findings() == {}

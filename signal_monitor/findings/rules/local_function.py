@@ -39,7 +39,10 @@ class LocalFunction(RegistryRule):
         "check keeps this function alive. Without `DEBUG` it is gone as soon as the function around it returns."
     )
     remedy = "Move it to the top level of its module, or connect it with `weak=False`."
-    minimum = "The connection is weak, the function is local, and nothing but that cache refers to it."
+    minimum = (
+        "The connection is weak, the function is local, and nothing but that cache refers to it. Looked for by "
+        "`manage.py check` and `manage.py signals doctor`, not while requests run."
+    )
     innocent = "A local function that a registry, an attribute or a global keeps."
     in_worker = False
 

@@ -37,7 +37,7 @@ class NeverImported(RegistryRule):
     remedy = "Import the module in `ready()` of the app's `AppConfig`."
     minimum = (
         "A file of one of the project's apps that would connect receivers, is not imported once the URLs are, and that "
-        "no other file of the project names."
+        "no other file of the project names. Projects with more than 2,000 files or 20 MB of them are not searched."
     )
     innocent = "Tests, commands, `celery.py`, and modules that are imported only if another app is installed."
 

@@ -54,12 +54,10 @@ class RecordRule(Rule):
 class RegistryRule(Rule):
     """A rule about what is connected: evaluated in each process, with the real objects.
 
-    Those that are ``certain`` are system checks too. Those that are not ``in_worker`` are evaluated by commands and
-    system checks alone, as they take too long beside requests.
+    Those that are ``certain`` are system checks too.
     """
 
     certain: ClassVar[bool] = True
-    in_worker: ClassVar[bool] = True
 
     @abstractmethod
     def check(self, signals: Sequence[LiveSignal]) -> Iterator[Finding]:

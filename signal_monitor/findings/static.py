@@ -14,18 +14,19 @@ from .rules import REGISTRY_RULES
 
 def findings_here(*, certain: bool = False) -> list[Finding]:
     """What is wrong with the connections of this process; only what is ``certain``, if asked for."""
-    return _findings_among(tuple(live_signals()), [rule for rule in REGISTRY_RULES if rule.certain or not certain])
+    return findings_among(tuple(live_signals()), certain=certain)
 
 
-def _findings_among(signals: Sequence[LiveSignal], rules: Sequence[RegistryRule]) -> list[Finding]:
+def findings_among(signals: Sequence[LiveSignal], *, certain: bool = False) -> list[Finding]:
+    """What is wrong with these connections."""
+    rules = [rule for rule in REGISTRY_RULES if rule.certain or not certain]
     by_id = {finding.id: finding for rule in rules for finding in _found_by(rule, signals)}
     return list(by_id.values())
 
 
 def check_registry(signals: Sequence[LiveSignal]) -> list[str]:
     """The same as JSON, for the registry that a process stores."""
-    rules = [rule for rule in REGISTRY_RULES if rule.in_worker]
-    return [to_json(finding) for finding in _findings_among(signals, rules)]
+    return [to_json(finding) for finding in findings_among(signals)]
 
 
 @guarded("a rule of the findings", [])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from signal_monitor.dashboard import formatting
 from signal_monitor.dashboard.view_times import GUILTY_SHARE, ViewTimes
+from signal_monitor.observers.totals import OTHER
 from signal_monitor.records import ReceiverSum, Request
 from signal_monitor.thresholds import CRITICAL_FACTOR
 
@@ -195,13 +196,21 @@ def receivers_fail(situation: Situation) -> Verdict | None:
     happened = "was" if errors == 1 else "were"
     quick = "Pages are fast, but " if situation.requests >= ENOUGH_REQUESTS and not situation.slow else ""
     heading = f"{what} {happened} swallowed" if swallowed == errors else f"{what} {happened} raised"
+    text = _worst_failing([row for row in failing if row.receiver != OTHER])
+    return Verdict("failing", quick + heading, text, shows_times=bool(situation.total_ns))
+
+
+def _worst_failing(failing: Sequence[FailingReceiver]) -> Sentence:
+    """The receiver that failed most often; none if all are among those that are counted together."""
+    if not failing:
+        return ("There are too many receivers to tell which.",)
     worst = failing[0]
     link = Link("receiver", worst.receiver, formatting.split_name(worst.receiver).last)
     often = "in each of its" if worst.failures == worst.calls else f"in {formatting.count(worst.failures)} of its"
     calls = f"{formatting.count(worst.calls)} {_plural(worst.calls, 'call')}"
     told = f"{often} {calls}" if worst.calls > 1 else "in its only call"
     more = f", and {len(failing) - 1} more {_plural(len(failing) - 1, 'receiver')} failed" if len(failing) > 1 else ""
-    return Verdict("failing", quick + heading, (link, f" failed {told}{more}."), shows_times=bool(situation.total_ns))
+    return (link, f" failed {told}{more}.")
 
 
 def requests_wait(situation: Situation) -> Verdict | None:

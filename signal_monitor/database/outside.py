@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
-from types import FunctionType
+from types import FrameType, FunctionType
 from typing import Any
 from weakref import ref
 
@@ -25,6 +25,9 @@ from .notes import EffectKind
 from .wrappers import note_effect, open_transactions
 
 UID = "signal_monitor.database"
+MAX_FRAMES = 20
+WITHIN_TRANSACTION = {"ImmediateBackend", "DatabaseBackend"}
+"""Backends of ``django.tasks`` whose tasks see what the transaction has written, or are rolled back with it."""
 _inside: ContextVar[bool] = ContextVar("signal_monitor_sends_mail", default=False)
 Method = Callable[..., Any]
 
@@ -145,7 +148,24 @@ def _note_published(**_kwargs: object) -> None:
 
 @guarded("a task", None, in_send=True)
 def _note_enqueued() -> None:
-    _note("task", 1)
+    if not hooks.counts_queries:
+        return
+    if _takes_part_in_transaction(sys._getframe(1)):  # noqa: SLF001 - the only way to the backend that sends
+        note_effect("task", 1, ())
+    else:
+        _note("task", 1)
+
+
+def _takes_part_in_transaction(frame: FrameType | None) -> bool:
+    """Whether the backend of ``django.tasks`` that sends runs its tasks at once, or stores them with other rows."""
+    for _ in range(MAX_FRAMES):
+        if frame is None:
+            return False
+        owner = frame.f_code.co_qualname.split(".")[0]
+        if owner.endswith("Backend"):
+            return owner in WITHIN_TRANSACTION
+        frame = frame.f_back
+    return False
 
 
 def _note(kind: EffectKind, number: int) -> None:

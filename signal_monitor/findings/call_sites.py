@@ -55,6 +55,14 @@ def parsed(path: str, _changed_at: int = 0) -> ast.Module | None:
     try:
         if file.suffix != ".py" or file.stat().st_size > MAX_BYTES:
             return None
-        return ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError):
+        return parse(file.read_bytes())
+    except OSError:
+        return None
+
+
+def parse(text: bytes) -> ast.Module | None:
+    """A text as a syntax tree that is not kept; None if it is no Python."""
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
         return None

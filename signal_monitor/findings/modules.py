@@ -5,22 +5,21 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from django.apps import AppConfig, apps
 from django.conf import settings
 
-from .call_sites import changed_at, parsed
+from .call_sites import parse
+from .files import Reader
 from .own import is_own
 
-MAX_FILES = 3_000
 MAX_TEXT = 200
 IMPORTERS = re.compile("import|discover|load")
 """What functions are called that import a module by its name."""
-LEFT_OUT = {"tests", "testing", "migrations", "management", "conftest.py", "celery.py", "node_modules", "__pycache__"}
+LEFT_OUT = {"tests", "testing", "migrations", "management", "conftest.py", "celery.py"}
 SIGNAL_MODULES = (
     "django.db.models.signals",
     "django.core.signals",
@@ -37,14 +36,11 @@ def own_apps() -> list[AppConfig]:
     ]
 
 
-def files_of(config: AppConfig) -> Iterator[Path]:
-    """The Python files of an app, without tests, migrations, commands and other apps inside it."""
+def files_of(config: AppConfig, reader: Reader) -> Iterator[Path]:
+    """The modules of an app, without tests, migrations, commands and other apps inside it."""
     others = [Path(other.path) for other in apps.get_app_configs() if other is not config]
-    inner = [other for other in others if other.is_relative_to(config.path)]
-    for path in sorted(Path(config.path).rglob("*.py")):
-        parts = path.relative_to(config.path).parts
-        in_other = any(path.is_relative_to(other) for other in inner)
-        if not in_other and not LEFT_OUT & set(parts) and not path.name.startswith(("test_", "tests")):
+    for path in reader.listed(Path(config.path), LEFT_OUT, others):
+        if path.stem.isidentifier() and not path.name.startswith(("test_", "tests")):
             yield path
 
 
@@ -61,10 +57,9 @@ def imported_files() -> set[str]:
     return {file for name in list(sys.modules) if (file := _file_of(name))}
 
 
-def connected_in(path: Path) -> list[tuple[str, int]]:
+def connected_in(text: bytes) -> list[tuple[str, int]]:
     """The functions that a file would connect to signals when it is imported, with their lines."""
-    text = _bytes(path, changed_at(str(path)))
-    tree = parsed(str(path), changed_at(str(path))) if b"receiver" in text or b".connect(" in text else None
+    tree = parse(text) if b"receiver" in text or b".connect(" in text else None
     if tree is None:
         return []
     decorators, signals = _names_of(tree)
@@ -75,14 +70,6 @@ def connected_in(path: Path) -> list[tuple[str, int]]:
         and any(isinstance(each, ast.Call) and _is_receiver(each.func, decorators) for each in node.decorator_list)
     ]
     return [*found, *(row for node in tree.body for row in _connected_by(node, signals))]
-
-
-@lru_cache(maxsize=MAX_FILES)
-def _bytes(path: Path, _changed_at: int) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
 
 
 def _names_of(tree: ast.Module) -> tuple[set[str], set[str]]:
@@ -112,28 +99,31 @@ def _connected_by(node: ast.stmt, signals: set[str]) -> Iterator[tuple[str, int]
         yield ast.unparse(call.args[0]), node.lineno
 
 
-def mentions(project: tuple[Path, ...], module: str, file: Path) -> bool:
-    """Whether another file of the project imports a module, or has its name as text, as for ``import_module()``."""
-    names = {module, module.rpartition(".")[2], *_ends(module)}
-    last = module.rpartition(".")[2].encode()
-    # Few files have the name, and only these are parsed.
-    named = [path for path in project if path != file and last in _bytes(path, changed_at(str(path)))]
-    return any(
-        not names.isdisjoint(_imports(path, changed_at(str(path))).texts) or _is_imported(path, file, module)
-        for path in named
-    )
+def mentioned(modules: Mapping[Path, str], reader: Reader) -> set[Path]:
+    """The files, given with their modules, that another file of the project imports or has as text."""
+    found: set[Path] = set()
+    lasts = {file: module.rpartition(".")[2].encode() for file, module in modules.items()}
+    for path in project_files(reader) if modules else ():
+        text = reader.read(path)
+        # Few files have the name, and only these are parsed.
+        named = [file for file, last in lasts.items() if file != path and file not in found and last in text]
+        imports = _imports(path, text) if named else None
+        found |= {file for file in named if imports is not None and _is_mentioned(imports, modules[file], file)}
+    return found
+
+
+def _is_mentioned(imports: Imports, module: str, file: Path) -> bool:
+    """Whether a file imports a module, or has its name as text, as for ``import_module()``."""
+    ends = {module, *_ends(module)}
+    target = file.parent if file.name == "__init__.py" else file.with_suffix("")
+    is_text = not imports.texts.isdisjoint({module.rpartition(".")[2], *ends})
+    return is_text or not ends.isdisjoint(imports.modules) or target in imports.paths
 
 
 def _ends(module: str) -> list[str]:
     """The ends of a dotted name with two parts or more: "pitfalls.receivers" of "demo.pitfalls.receivers"."""
     parts = module.split(".")
     return [".".join(parts[start:]) for start in range(len(parts) - 1)]
-
-
-def _is_imported(by: Path, file: Path, module: str) -> bool:
-    found, ends = _imports(by, changed_at(str(by))), {module, *_ends(module)}
-    target = file.parent if file.name == "__init__.py" else file.with_suffix("")
-    return not ends.isdisjoint(found.modules) or target in found.paths
 
 
 class Imports(NamedTuple):
@@ -144,9 +134,8 @@ class Imports(NamedTuple):
     texts: frozenset[str]
 
 
-@lru_cache(maxsize=MAX_FILES)
-def _imports(path: Path, changed_at_ns: int) -> Imports:
-    tree = parsed(str(path), changed_at_ns)
+def _imports(path: Path, text: bytes) -> Imports:
+    tree = parse(text)
     modules: set[str] = set()
     paths: set[Path] = set()
     texts: set[str] = set()
@@ -171,12 +160,12 @@ def _texts(node: ast.AST) -> Iterator[str]:
             yield each.value
 
 
-def project_files() -> tuple[Path, ...]:
+def project_files(reader: Reader) -> tuple[Path, ...]:
     """The project's own files that may import a receiver's module: those of its apps, and those beside its settings."""
-    found = {path for config in own_apps() for path in Path(config.path).rglob("*.py")}
+    found = {path for config in own_apps() for path in reader.listed(Path(config.path))}
     roots = {Path(file).parent for name in ("ROOT_URLCONF", "settings") if (file := _file_of_setting(name))}
-    found |= {path for root in roots for path in (*root.glob("*.py"), *root.parent.glob("*.py"))}
-    return tuple(sorted(found)[:MAX_FILES])
+    found |= {path for root in roots for path in (*root.glob("*.py"), *root.parent.glob("*.py")) if is_own(str(path))}
+    return tuple(sorted(found))
 
 
 def _file_of_setting(name: str) -> str:

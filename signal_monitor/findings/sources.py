@@ -113,3 +113,21 @@ def attributes(function: Function, argument: str) -> tuple[set[str], set[str]]:
     used = [node for node in _body(function) if isinstance(node, ast.Attribute) and _is_name(node.value, argument)]
     read = {node.attr for node in used if isinstance(node.ctx, ast.Load)}
     return read, {node.attr for node in used if isinstance(node.ctx, ast.Store)}
+
+
+def always_sets(function: Function, argument: str) -> set[str]:
+    """The attributes of an argument that a function sets in any case: not in an ``if``, a loop or a ``try``."""
+    plain = (ast.Assign, ast.AnnAssign, ast.AugAssign)
+    found: set[str] = set()
+    for statement in function.body:
+        if _may_return(statement):
+            break
+        if isinstance(statement, plain):
+            nodes = [node for node in ast.walk(statement) if isinstance(node, ast.Attribute)]
+            found |= {node.attr for node in nodes if isinstance(node.ctx, ast.Store) and _is_name(node.value, argument)}
+    return found
+
+
+def _may_return(statement: ast.stmt) -> bool:
+    """Whether what comes after a statement runs in some cases only."""
+    return any(isinstance(node, ast.Return | ast.Raise) for node in ast.walk(statement))

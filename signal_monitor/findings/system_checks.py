@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.checks import CheckMessage, Warning, register  # noqa: A004 - Django's name for it
+from django.core.checks import CheckMessage, Info, Warning, register  # noqa: A004 - Django's name for it
 
 from signal_monitor.conf import get_config
 from signal_monitor.finding import Finding
@@ -36,7 +36,8 @@ def _noted() -> Iterator[Finding]:
 
 
 def _message(finding: Finding) -> CheckMessage:
-    return Warning(_plain(finding.message), hint=_plain(finding.advice), id=f"{TAG}.{finding.code}")
+    kind = Info if finding.level == "hint" else Warning
+    return kind(_plain(finding.message), hint=_plain(finding.advice), id=f"{TAG}.{finding.code}")
 
 
 def _plain(text: str) -> str:

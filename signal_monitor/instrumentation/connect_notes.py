@@ -122,14 +122,15 @@ class Watch(ref[Any]):
 
 
 class Notes:
-    """The notes of one signal."""
+    """The notes of one signal; ``disconnected`` has the first keys that ``disconnect`` has removed."""
 
-    __slots__ = ("by_key", "ref")
+    __slots__ = ("by_key", "disconnected", "ref")
 
     def __init__(self, signal: Signal) -> None:
         key = id(signal)
         self.ref = ref(signal, lambda _: connecting.by_signal.pop(key, None))
         self.by_key: dict[Key, Note] = {}
+        self.disconnected: set[Key] = set()
 
     def purge(self) -> None:
         """Delete the notes of what is no longer connected: disconnected, dead, or removed by hand."""

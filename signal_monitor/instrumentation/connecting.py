@@ -150,19 +150,37 @@ def _note_disconnect(
     dispatch_uid: Any = None,  # noqa: ANN401
 ) -> None:
     connecting.changed()
+    key = _key_of(receiver, sender, dispatch_uid)
     if found:
         _forget_disconnected(signal, receiver, sender, dispatch_uid)
-    elif found is False and receiver is not None:
-        entry = _connected_otherwise(signal, receiver)
+        _note_disconnected(signal, key)
+    elif found is False and receiver is not None and not _was_disconnected(signal, key):
+        entry = _connected_otherwise(signal, receiver, sender)
         if entry is not None:
             connecting.failed.append(_failed(signal, entry, frame, receiver, sender, dispatch_uid))
 
 
-def _connected_otherwise(signal: Signal, receiver: object) -> Any:  # noqa: ANN401
-    """The entry of a receiver with any sender and ``dispatch_uid``: its own, or that of what it wraps."""
-    entries = list(signal.receivers)
+def _connected_otherwise(signal: Signal, receiver: object, sender: object) -> Any:  # noqa: ANN401
+    """The entry that a ``disconnect`` of a receiver should have removed: not one for another sender alone."""
+    ids = {_id_of(sender), _id_of(None)}
+    entries = [entry for entry in list(signal.receivers) if sender is None or entry[0][1] in ids]
     own = next((entry for entry in entries if _holds(entry, receiver)), None)
     return own or next((entry for entry in entries if _is_same(_held(entry), receiver)), None)
+
+
+def _key_of(receiver: object, sender: object, dispatch_uid: Any) -> Any:  # noqa: ANN401
+    """The key of an entry; None where the application's code would have to say whether there is a ``dispatch_uid``."""
+    return (dispatch_uid or _id_of(receiver), _id_of(sender)) if is_exact(dispatch_uid) else None
+
+
+def _note_disconnected(signal: Signal, key: Any) -> None:  # noqa: ANN401
+    disconnected = connecting.notes_of(signal).disconnected
+    if key is not None and is_plain(key) and len(disconnected) < MAX_FAULTS:
+        disconnected.add(key)
+
+
+def _was_disconnected(signal: Signal, key: Any) -> bool:  # noqa: ANN401
+    return key is not None and is_plain(key) and key in connecting.notes_of(signal).disconnected
 
 
 def _failed(

@@ -17,6 +17,7 @@ from signal_monitor.dashboard.verdicts import (
     judge_request,
 )
 from signal_monitor.dashboard.view_times import ViewTimes
+from signal_monitor.observers.totals import OTHER
 from signal_monitor.records import ReceiverSum, Request
 
 MS = 1_000_000
@@ -141,6 +142,19 @@ def test_receivers_fail() -> None:
     assert judged(failing=[once])[1:] == ("1 error of receivers was raised", "charge failed in its only call.")
     both = [once, FailingReceiver("shop.receivers.mail", 40, 3)]
     assert judged(failing=both)[2] == "mail failed in 3 of its 40 calls, and 1 more receiver failed."
+
+
+def test_receivers_that_are_counted_together_are_not_named() -> None:
+    together = FailingReceiver(OTHER, 90, 9)
+    assert judged(failing=[together])[1:] == (
+        "9 errors of receivers were raised",
+        "There are too many receivers to tell which.",
+    )
+    both = [together, FailingReceiver("shop.receivers.mail", 40, 3)]
+    assert judged(failing=both)[1:] == (
+        "12 errors of receivers were raised",
+        "mail failed in 3 of its 40 calls.",
+    )
 
 
 def test_requests_wait_for_threads() -> None:

@@ -274,6 +274,29 @@ class TestRealTransactions:
 
         assert (use_of(captured).tasks, only(captured).calls[0].tasks) == (1, 1)
 
+    @pytest.mark.parametrize(
+        ("backend", "tasks"),
+        [
+            ("django.tasks.backends.immediate.ImmediateBackend", 0),
+            ("tests.database.tasks.DatabaseBackend", 0),
+            ("tests.database.tasks.ServiceBackend", 1),
+        ],
+    )
+    def test_tasks_that_take_part_in_the_transaction(
+        self, captured: Capture, connected: Any, settings: Any, backend: str, tasks: int
+    ) -> None:
+        pytest.importorskip("django.tasks", reason="Django 6.0 and later")
+        from signal_monitor.database import database_work
+        from tests.database.tasks import do_nothing
+
+        settings.TASKS = {"default": {"BACKEND": backend}}
+        database_work.look()
+        connected(lambda **_: do_nothing.enqueue())
+        with transaction.atomic():
+            worked.send(sender="here")
+
+        assert (use_of(captured).tasks or 0, only(captured).calls[0].tasks) == (tasks, 1)
+
     @pytest.mark.parametrize("kind", ["memory", "sqlite"])
     def test_end_that_comes_later_is_stored(self, captured: Capture, connected: Any, kind: str, tmp_path: Any) -> None:
         store: Any = get_store() if kind == "memory" else SqliteStore(f"sqlite:///{tmp_path}/store.sqlite3")

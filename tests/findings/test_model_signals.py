@@ -205,6 +205,38 @@ def test_rows_that_were_written_in_bulk_are_a_hint(project: Project) -> None:
     )
 
 
+def test_an_update_without_a_receiver_for_new_rows_is_none(project: Project) -> None:
+    shop(project).write(
+        receivers="""
+            from django.db.models.signals import post_save
+            from django.dispatch import receiver
+            from shop.models import Other, Product
+
+            @receiver(post_save, sender=Other)
+            def greet(sender, instance, created, **kwargs):
+                if created:
+                    print(instance)
+        """,
+        views="""
+            from django.http import HttpResponse
+            from shop.models import Other
+
+            def view_update(request):
+                Other.objects.create()
+                Other.objects.update(price=2)
+                return HttpResponse()
+
+            def view_create(request):
+                Other.objects.bulk_create([Other()])
+                return HttpResponse()
+        """,
+    )
+    project.run("get('/view_update/')")
+    assert project.findings() == {}
+    project.run("get('/view_create/')")
+    assert list(project.findings()) == ["bulk-operation"]
+
+
 def test_a_receiver_for_all_models_that_turns_fast_deletes_off_is_found(project: Project) -> None:
     shop(project).run("get('/view_delete_few/')")
     assert project.findings() == {}
@@ -258,9 +290,39 @@ def test_a_field_that_update_fields_leaves_out_is_found(project: Project) -> Non
     shop(project).run("get('/view_article/')")
     assert project.findings() == {}
     project.run("get('/view_rename/')")
-    (finding,) = project.findings().values()
-    assert finding.message.startswith("`set_slug` (receivers.py:35) sets `Article.slug`, and 1 of ")
-    assert finding.message.endswith('`update_fields=["title"]`. The row keeps its old `slug`.')
+    (message,) = project.messages_there().values()
+    assert message.startswith("`set_slug` (receivers.py:35) sets `Article.slug`, and 1 of ")
+    assert message.endswith('`update_fields=["title"]`. The row keeps its old `slug`.')
+
+
+LOOK_ALIKES_OF_SLUG = """
+    from django.db.models.signals import pre_save
+    from django.dispatch import receiver
+    from shop.models import Article
+
+    @receiver(pre_save, sender=Article)
+    def note_title(sender, instance, **kwargs):
+        instance._old_title = instance.title
+        instance.pk_before = instance.title
+
+    @receiver(pre_save, sender=Article)
+    def set_first_slug(sender, instance, **kwargs):
+        if not instance.slug:
+            instance.slug = instance.title.lower()
+
+    @receiver(pre_save, sender=Article)
+    def set_slug_if_new(sender, instance, **kwargs):
+        if instance.title:
+            return
+        instance.slug = instance.title.lower()
+"""
+
+
+def test_an_attribute_that_is_no_field_and_a_field_that_is_set_sometimes_are_not_found(project: Project) -> None:
+    shop(project).write(receivers=LOOK_ALIKES_OF_SLUG)
+    project.run("get('/view_rename/')")
+    assert project.messages_there() == {}
+    assert project.findings() == {}
 
 
 def test_a_receiver_that_writes_to_another_database_is_found(project: Project) -> None:

@@ -21,6 +21,7 @@ from signal_monitor.registry.records import (
     Registry,
     TakenUid,
 )
+from signal_monitor.stores.base import Totals
 
 POST_SAVE = "django.db.models.signals.post_save"
 CALL = ConnectCall("/srv/shop/receivers.py", 14, 100.0, "loading apps")
@@ -99,6 +100,14 @@ def test_a_receiver_that_was_collected_before_its_signal_was_sent_is_told() -> N
     assert found(registry(died=(died,)), processes=(sent,)) == expected
     assert found(registry(died=(died,))) == {}
     assert found(registry(died=(died,)), processes=(sent,), receivers={died.receiver: object()}) == {}
+
+
+def test_a_receiver_that_was_collected_after_the_last_dispatch_is_not_told() -> None:
+    died = DeadReceiver("shop.signals.paid", "shop.views.remind", "", 150.0, LATER, "/srv/shop/views.py", 20)
+    sent = registry("web", signal(name=died.signal, Course=1), died=(died,))
+    before, after = (Totals("signal", died.signal, count=1, last_at=at) for at in (140.0, 160.0))
+    assert found(sent, signals={died.signal: before}) == {}
+    assert list(found(sent, signals={died.signal: after})) == ["collected"]
 
 
 def test_an_instance_of_the_class_that_sends_is_told() -> None:

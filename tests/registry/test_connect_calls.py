@@ -294,6 +294,30 @@ def test_what_died_and_where_it_was_connected() -> None:
     assert (connection.dead, connection.name) == (True, f"{__name__}.Desk.receive")
 
 
+def test_a_disconnect_that_is_repeated_or_for_another_sender_is_no_fault() -> None:
+    signal, before = Signal(), failed_disconnects()
+    for sender in (Group, User):
+        signal.connect(receive, sender=sender)
+    signal.disconnect(receive, sender=Group)
+    assert signal.disconnect(receive, sender=Group) is False
+    assert signal.disconnect(receive, sender=Desk) is False
+    assert failed_disconnects() == before
+    signal.connect(receive)
+    signal.disconnect(receive)
+    assert signal.disconnect(receive) is False
+    assert failed_disconnects() == before
+
+
+def test_a_disconnect_for_one_sender_of_what_is_connected_for_all_or_with_a_uid_is_a_fault() -> None:
+    signal, other = Signal(), Signal()
+    signal.connect(receive)
+    assert signal.disconnect(receive, sender=User) is False
+    assert failed_disconnects()[-1].connected_sender == ""
+    other.connect(receive, sender=User, dispatch_uid="uid")
+    assert other.disconnect(receive, sender=User) is False
+    assert failed_disconnects()[-1].connected_uid == "uid"
+
+
 def test_what_was_disconnected_before_it_died_is_not_dead() -> None:
     signal = Signal()
     desk = Desk()

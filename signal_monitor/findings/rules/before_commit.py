@@ -32,7 +32,10 @@ class BeforeCommit(RecordRule):
         "A task that was queued in an open transaction which had written; or mail that was sent in one that was rolled "
         "back."
     )
-    innocent = "Autocommit; `transaction.on_commit()`; mail in a transaction that is committed."
+    innocent = (
+        "Autocommit; `transaction.on_commit()`; mail in a transaction that is committed; a task of Django's "
+        "`ImmediateBackend` or of a `DatabaseBackend`, which takes part in the transaction."
+    )
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
         found: dict[str, list[Effect]] = defaultdict(list)

@@ -10,9 +10,11 @@ from signal_monitor.findings.base import RecordRule
 from signal_monitor.findings.own import is_own
 from signal_monitor.findings.related import has_label
 from signal_monitor.findings.snapshot import Snapshot
+from signal_monitor.findings.sources import function_at, names_read
 from signal_monitor.findings.wording import listed, named, place, plural, short
 from signal_monitor.registry.records import Connection
 
+CREATED = "created"
 SAVE_SIGNALS = ("django.db.models.signals.pre_save", "django.db.models.signals.post_save")
 
 
@@ -32,7 +34,10 @@ class Bulk(RecordRule):
         "they are few."
     )
     minimum = "One call in the project's own code, of a model for which one of the project's receivers is connected."
-    innocent = "A receiver that uses `update()` so as not to be called again; migrations; receivers for all models."
+    innocent = (
+        "A receiver that uses `update()` so as not to be called again; migrations; receivers for all models; an update "
+        "where the receiver looks at `created`."
+    )
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
         for row in snapshot.bulk_operations:
@@ -71,6 +76,14 @@ def _connected_for(snapshot: Snapshot, row: BulkOperation) -> Iterator[tuple[str
         for signal in registry.signals:
             for each in signal.connections if signal.name in SAVE_SIGNALS else ():
                 key = signal.name, each.receiver
-                if has_label(each.sender, row.model) and not each.dead and is_own(each.path) and key not in seen:
-                    seen.add(key)
+                if not has_label(each.sender, row.model) or each.dead or not is_own(each.path) or key in seen:
+                    continue
+                seen.add(key)
+                if row.operation == "bulk_create" or not _reads_created(each):
                     yield key[0], each
+
+
+def _reads_created(connection: Connection) -> bool:
+    """Whether a receiver looks at ``created``: it is for new rows, and an update makes none."""
+    function = function_at(connection.path, connection.line)
+    return function is not None and CREATED in names_read(function)

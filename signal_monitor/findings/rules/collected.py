@@ -24,7 +24,9 @@ class Collected(RecordRule):
         "is gone when nothing else refers to it, and no error says so."
     )
     remedy = "Connect a function of the module, keep the object, or connect with `weak=False`."
-    minimum = "A receiver of the project's own that was never called before it was gone, and whose signal is sent."
+    minimum = (
+        "A receiver of the project's own that was never called before it was gone, and whose signal is sent later."
+    )
     innocent = "A temporary receiver that ran; receivers of Django's that go with historical models."
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
@@ -58,9 +60,21 @@ class Collected(RecordRule):
 
 
 def _was_sent(snapshot: Snapshot, registry: Registry, died: DeadReceiver) -> bool:
-    """Whether its signal was sent to its sender, with or without receivers, in the same process."""
+    """Whether its signal was sent to its sender, with or without receivers, in the same process after it died."""
     signal = registry.signal(died.signal)
     if signal is not None and signal.senders:
-        return bool(signal.senders.get(died.sender, 0)) if died.sender else True
+        is_sent = bool(signal.senders.get(died.sender, 0)) if died.sender else True
+        return is_sent and _was_sent_later(snapshot, died)
     process = snapshot.process_by_id.get(registry.process)
     return bool(process and process.orphans.get(died.signal, 0)) and not died.sender
+
+
+def _was_sent_later(snapshot: Snapshot, died: DeadReceiver) -> bool:
+    """Whether a dispatch with its sender is stored from after its death; if none is stored, any of its signal."""
+    times = [
+        dispatch.started_at
+        for dispatch in snapshot.dispatches
+        if dispatch.signal == died.signal and died.sender in {"", dispatch.sender}
+    ]
+    totals = snapshot.signals.get(died.signal)
+    return max(times) > died.died_at if times else bool(totals and (totals.last_at or 0) > died.died_at)

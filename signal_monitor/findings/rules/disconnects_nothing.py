@@ -21,7 +21,9 @@ class DisconnectsNothing(RecordRule):
     what = "Sender and `dispatch_uid` are part of what `disconnect()` looks for. The receiver goes on to run."
     remedy = "Give `disconnect()` the arguments that `connect()` had, and connect again in a `finally`."
     minimum = "One `disconnect()` that returned `False` while the same function was connected to the signal otherwise."
-    innocent = "A `disconnect()` of a receiver that is not connected any more."
+    innocent = (
+        "A `disconnect()` of a receiver that is not connected any more, also if it is connected for another sender."
+    )
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
         for registry in snapshot.registries:

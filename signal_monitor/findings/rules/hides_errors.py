@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 
 from signal_monitor.finding import Finding
@@ -13,6 +14,8 @@ from signal_monitor.findings.sources import Function, function_at
 from signal_monitor.findings.wording import named
 
 EVERYTHING = {"Exception", "BaseException"}
+LOGS = re.compile("log|warn|error|exception|exc_info|capture|report|print|notif|mail", re.IGNORECASE)
+"""What functions are called that tell somebody of an error."""
 
 
 class HidesErrors(RegistryRule):
@@ -25,7 +28,7 @@ class HidesErrors(RegistryRule):
     remedy = "Catch what you expect, such as `ObjectDoesNotExist`, and log the rest with `logger.exception(…)`."
     minimum = (
         "A `try` around the body of one of the project's receivers, or `contextlib.suppress()`, that takes every "
-        "exception and neither logs, raises nor uses it."
+        "exception, where no handler logs, raises or uses one."
     )
     innocent = "`except ObjectDoesNotExist: pass`; a handler that logs; `contextlib.suppress(FileNotFoundError)`."
 
@@ -58,6 +61,8 @@ def hidden_by(function: Function) -> str:
     handler = next((each for each in body[0].handlers if _takes_everything(each.type)), None)
     if handler is None or not all(_does_nothing(each) for each in handler.body):
         return ""
+    if any(map(_tells, body[0].handlers)):
+        return ""
     kind = f" {ast.unparse(handler.type)}" if handler.type is not None else ""
     return f"except{kind}: {'; '.join(map(ast.unparse, handler.body))}"
 
@@ -86,6 +91,16 @@ def _does_nothing(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Return):
         return statement.value is None or isinstance(statement.value, ast.Constant)
     return isinstance(statement, ast.Pass | ast.Continue) or _is_constant(statement)
+
+
+def _tells(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler raises, uses the exception, or calls something that logs it."""
+    for node in (node for statement in handler.body for node in ast.walk(statement)):
+        if isinstance(node, ast.Raise) or (isinstance(node, ast.Name) and node.id == handler.name):
+            return True
+        if isinstance(node, ast.Call) and LOGS.search(ast.unparse(node.func)):
+            return True
+    return False
 
 
 def _suppressed(manager: ast.expr) -> Iterator[str]:

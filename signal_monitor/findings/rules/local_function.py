@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 import gc
+import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from types import FrameType, FunctionType, GeneratorType
+from types import FunctionType
 
+from django.conf import settings
 from django.utils import inspect
 
 from signal_monitor.finding import Finding
@@ -16,8 +19,6 @@ from signal_monitor.findings.wording import named, short
 
 LOCALS = "<locals>"
 CACHE = type(functools.lru_cache(lambda: None))
-ASKING = {FrameType, GeneratorType, LiveConnection}
-"""What refers to a receiver because this rule looks at it."""
 
 
 class LocalFunction(RegistryRule):
@@ -36,11 +37,8 @@ class LocalFunction(RegistryRule):
     innocent = "A local function that a registry, an attribute or a global keeps."
 
     def check(self, signals: Sequence[LiveSignal]) -> Iterator[Finding]:
-        for connection in connections(signals):
-            receiver = connection.receiver
-            is_local = type(receiver) is FunctionType and LOCALS in receiver.__qualname__
-            if is_local and connection.weak and _is_held_by_cache_alone(receiver):
-                yield self._finding(connection)
+        for connection in _held_by_cache_alone(signals) if settings.DEBUG else ():
+            yield self._finding(connection)
 
     def _finding(self, connection: LiveConnection) -> Finding:
         message = f"{named(connection.name, connection.path, connection.line)} will not run in production: `connect()` "
@@ -50,14 +48,42 @@ class LocalFunction(RegistryRule):
         return self.finding("receiver", connection.name, message, detail=connection.signal_name, **where)
 
 
-def _is_held_by_cache_alone(receiver: object) -> bool:
-    """Whether all that refers to a function are keys of Django's cache."""
-    holders = [each for each in gc.get_referrers(receiver) if type(each) not in ASKING]
-    return bool(holders) and all(_is_cache_key(each) for each in holders)
+def _held_by_cache_alone(signals: Sequence[LiveSignal]) -> list[LiveConnection]:
+    """The connections of local functions to which only keys of the cache refer, by the number of references."""
+    weak = [each for each in connections(signals) if each.weak and _is_local(each.receiver)]
+    if not weak:
+        return []
+    cached, looked_at = _cached(), Counter(id(each.receiver) for each in weak)
+    probe = _Probe()
+    ours = sys.getrefcount(probe.receiver) - 1
+    found = []
+    for number, each in enumerate(weak):
+        key = id(each.receiver)
+        others = sys.getrefcount(each.receiver) - cached[key] - looked_at[key]
+        if cached[key] and others <= ours:
+            found.append(number)
+    return [weak[number] for number in found]
 
 
-def _is_cache_key(holder: object) -> bool:
-    if type(holder) is not tuple:
-        return False
+class _Probe:
+    """Holds an object as a LiveConnection does, to count the references that counting itself makes."""
+
+    __slots__ = ("receiver",)
+
+    def __init__(self) -> None:
+        self.receiver = object()
+
+
+def _is_local(receiver: object) -> bool:
+    return type(receiver) is FunctionType and LOCALS in receiver.__qualname__
+
+
+def _keys() -> list[object]:
+    """The keys of the caches of Django's signature check."""
     caches = [each for each in vars(inspect).values() if type(each) is CACHE]
-    return any(each is cache for each in gc.get_referrers(holder) for cache in caches)
+    return [each for each in gc.get_referents(*caches) if type(each) is tuple] if caches else []
+
+
+def _cached() -> Counter[int]:
+    """How many keys of the caches refer to each object, by its id."""
+    return Counter(id(each) for each in gc.get_referents(*_keys()))

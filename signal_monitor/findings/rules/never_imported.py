@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+from django.apps import AppConfig
 from django.conf import settings
 
 from signal_monitor.finding import Finding
 from signal_monitor.findings.base import RegistryRule
 from signal_monitor.findings.connected import LiveSignal
+from signal_monitor.findings.files import LimitReachedError, Reader
 from signal_monitor.findings.modules import (
     connected_in,
     files_of,
     imported_files,
-    mentions,
+    mentioned,
     module_name,
     own_apps,
-    project_files,
 )
 from signal_monitor.findings.wording import listed, named, plural
+
+Receivers = list[tuple[str, int]]
 
 
 class NeverImported(RegistryRule):
@@ -33,7 +37,7 @@ class NeverImported(RegistryRule):
     remedy = "Import the module in `ready()` of the app's `AppConfig`."
     minimum = (
         "A file of one of the project's apps that would connect receivers, is not imported once the URLs are, and that "
-        "no other file of the project names."
+        "no other file of the project names. Projects with more than 2,000 files or 20 MB of them are not searched."
     )
     innocent = "Tests, commands, `celery.py`, and modules that are imported only if another app is installed."
 
@@ -41,19 +45,40 @@ class NeverImported(RegistryRule):
         urls = getattr(settings, "ROOT_URLCONF", None)
         if urls is not None and urls not in sys.modules:
             return  # what the views import is not imported yet
-        imported, project = imported_files(), project_files()
-        for config in own_apps():
-            for path in files_of(config):
-                if str(path) in imported or not (receivers := connected_in(path)):
-                    continue
-                module = module_name(config, path)
-                if mentions(project, module, path):
-                    continue
-                name, line = receivers[0]
-                names = listed([f"`{each}`" for each, _line in receivers])
-                message = f"{named(name, str(path), line)} is never connected: nobody imports `{module}`, which has "
-                message += f"{plural(len(receivers), 'receiver')}: {names}."
-                advice = f"In `ready()` of `{type(config).__name__}`: `import {module}`."
-                yield self.finding(
-                    "receiver", f"{module}.{name}", message, detail=module, advice=advice, path=str(path), line=line
-                )
+        if _Large.known:
+            return
+        try:
+            found = _unmentioned(Reader())
+        except LimitReachedError:
+            _Large.known = True
+            return
+        for config, path, receivers in found:
+            yield self._finding(config, path, receivers)
+
+    def _finding(self, config: AppConfig, path: Path, receivers: Receivers) -> Finding:
+        (name, line), module = receivers[0], module_name(config, path)
+        names = listed([f"`{each}`" for each, _line in receivers])
+        message = f"{named(name, str(path), line)} is never connected: nobody imports `{module}`, which has "
+        message += f"{plural(len(receivers), 'receiver')}: {names}."
+        advice = f"In `ready()` of `{type(config).__name__}`: `import {module}`."
+        where = {"path": str(path), "line": line}
+        return self.finding("receiver", f"{module}.{name}", message, detail=module, advice=advice, **where)
+
+
+class _Large:
+    """Whether the project is known to be too large to be read: it is not read again."""
+
+    known = False
+
+
+def _unmentioned(reader: Reader) -> list[tuple[AppConfig, Path, Receivers]]:
+    """The files with receivers that are not imported, and that no other file of the project names."""
+    imported = imported_files()
+    found = [
+        (config, path, receivers)
+        for config in own_apps()
+        for path in files_of(config, reader)
+        if str(path) not in imported and (receivers := connected_in(reader.read(path)))
+    ]
+    named_elsewhere = mentioned({path: module_name(config, path) for config, path, _receivers in found}, reader)
+    return [row for row in found if row[1] not in named_elsewhere]

@@ -9,8 +9,9 @@ from signal_monitor.finding import Finding
 from signal_monitor.findings import evidence
 from signal_monitor.findings.base import RecordRule
 from signal_monitor.findings.own import is_own
+from signal_monitor.findings.related import meta, model_named
 from signal_monitor.findings.snapshot import Call, Snapshot
-from signal_monitor.findings.sources import arguments, attributes, function_at, names_read
+from signal_monitor.findings.sources import always_sets, arguments, attributes, function_at, names_read
 from signal_monitor.findings.wording import listed, named_call, place, short
 from signal_monitor.records import Dispatch, ReceiverCall
 
@@ -28,10 +29,13 @@ class UpdateFields(RecordRule):
     what = "`save(update_fields=…)` writes the fields that it names. What `pre_save` changes beside them is lost."
     remedy = "Name the field in `update_fields` too, where the row is saved or in the model's `save()`."
     minimum = (
-        "A receiver of `pre_save` that sets a field from one that was saved, by its source, and a save with "
+        "A receiver of `pre_save` that always sets a field from one that was saved, by its source, and a save with "
         "`update_fields` that has the latter only."
     )
-    innocent = "`update_last_login`: it saves no field that the receiver reads, so that nothing changes."
+    innocent = (
+        "`update_last_login`: it saves no field that the receiver reads, so that nothing changes; an attribute that is "
+        "no field; a field that is set in an `if`."
+    )
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
         found: dict[tuple[str, str], list[Call]] = defaultdict(list)
@@ -63,5 +67,14 @@ def _lost(dispatch: Dispatch, call: ReceiverCall) -> list[str]:
     function = function_at(call.path, call.line) if is_own(call.path) else None
     if function is None or INSTANCE not in arguments(function) or "update_fields" in names_read(function):
         return []
-    read, written = attributes(function, INSTANCE)
-    return sorted(written - saved) if read & saved else []
+    read, _written = attributes(function, INSTANCE)
+    unsaved = _unsaved_fields(dispatch.sender, saved)
+    return sorted(always_sets(function, INSTANCE) & unsaved) if read & saved else []
+
+
+def _unsaved_fields(model: str, saved: set[str]) -> set[str]:
+    """The fields of a model that have a column and are not saved, also as they are set: "author" and "author_id"."""
+    found = model_named(model)
+    columns = meta(found).concrete_fields if found is not None else ()
+    pairs = [(field.name, field.attname) for field in columns if not field.primary_key]
+    return {name for pair in pairs if saved.isdisjoint(pair) for name in pair}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.core.mail import EmailMessage, send_mail
 from django.core.mail.backends.locmem import EmailBackend
-from django.db import DatabaseError, IntegrityError, connection, connections, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_save
 from django.dispatch import Signal
@@ -131,25 +130,6 @@ class TestRealTransactions:
             with pytest.raises(transaction.TransactionManagementError):
                 transaction.rollback()
 
-        assert use_of(captured).outcome == "committed"
-
-    def test_close_that_is_refused(self, captured: Capture, connected: Any) -> None:
-        refused: list[DatabaseError] = []
-
-        def close(theirs: BaseDatabaseWrapper) -> None:
-            try:
-                theirs.close()
-            except DatabaseError as error:
-                refused.append(error)
-
-        connected(write)
-        with transaction.atomic():
-            worked.send(sender="here")
-            thread = threading.Thread(target=close, args=(connections["default"],))
-            thread.start()
-            thread.join()
-
-        assert len(refused) == 1
         assert use_of(captured).outcome == "committed"
 
     def test_second_rollback_to_a_savepoint(self, captured: Capture, connected: Any) -> None:

@@ -61,6 +61,7 @@ def test_what_did_not_come_about(sender: Any) -> None:
     signal = Signal()
     signal.connect(receive, sender=sender, dispatch_uid=TOKEN)
     signal.connect(receive_too, sender=sender, dispatch_uid=TOKEN)
+    signal.connect(receive, dispatch_uid="password=" + TOKEN)
     signal.disconnect(receive, sender="api_key=" + TOKEN, dispatch_uid="token=" + TOKEN)
     found = without_secrets(take_registry("p"))
     assert found.taken_uids[-1].receiver == f"{__name__}.receive_too"

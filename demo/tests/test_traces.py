@@ -175,7 +175,7 @@ def ended_demo(tmp_path_factory: pytest.TempPathFactory) -> EndedDemo:
             browser = Browser(demo.wait_for_url())
             browser.get("/signals/")
             publish(browser)
-            assert demo.manage("check")
+            assert demo.manage("diffsettings")
             sent_before = collector.spans
             exit_code = demo.end(signal.SIGTERM)
         return EndedDemo(exit_code, sent_before, collector.spans, collector.points)

@@ -129,7 +129,8 @@ def _connection(
     receiver, note = held() if weak else held, note_of(signal, entry)
     sender = _sender(entry, senders)
     if sender is UNKNOWN and note is not None:
-        sender = sender_of(note) or UNKNOWN
+        known = sender_of(note)
+        sender = UNKNOWN if known is None else known  # the sender is not asked whether it is true
     info = receiver_info(receiver) if receiver is not None else None
     told = note.receiver if note is not None and info is None else None
     return LiveConnection(

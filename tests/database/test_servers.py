@@ -43,7 +43,8 @@ def is_right(found: dict[str, Any]) -> None:
     assert working["rows"] == {"auth_group": 3 + 1 + 1, "auth_user": 0}
     assert working["alike"] == 10
     assert "secret" not in working["examples"]
-    assert working["transaction"] is None
+    # Before Django 6.1, bulk_create() works in a transaction of its own.
+    assert working["transaction"] in (None, ["committed", True, False])
     assert found["careful"]["failed"] == found["breaking"]["failed"] == 1
     assert found["careful"]["transaction"] == ["committed", False, False]
     assert found["breaking"]["transaction"] == ["rolled back", False, True]

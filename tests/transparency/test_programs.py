@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +42,18 @@ def test_outcomes_are_the_same(module: str, group: str, mode: Mode, outcomes: Ca
 
 def is_different(scenario: Scenario, plain: dict[str, Any], observed: dict[str, Any]) -> bool:
     """Whether the outcomes of a scenario differ by more than it allows."""
+    plain, observed = _without_depths(plain), _without_depths(observed)
     if plain == observed:
         return False
     return "failed" in observed or scenario.same is None or not scenario.same(plain["returned"], observed["returned"])
+
+
+def _without_depths(outcome: dict[str, Any]) -> dict[str, Any]:
+    """An outcome without what a RecursionError says of the call at which the limit was reached: up to Python 3.11, this
+    depends on whether that was one of a function in C.
+    """
+    text = json.dumps(outcome).replace(
+        "recursion depth exceeded while calling a Python object", "recursion depth exceeded"
+    )
+    found: dict[str, Any] = json.loads(text)
+    return found

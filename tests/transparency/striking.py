@@ -14,7 +14,7 @@ from typing import Any
 
 from billiard.pool import soft_timeout_sighandler
 
-POINTS = 100
+POINTS = 60
 
 _libc = ctypes.CDLL(None)
 _set_async_exc: Any = ctypes.pythonapi.PyThreadState_SetAsyncExc

@@ -49,9 +49,7 @@ def is_different(scenario: Scenario, plain: dict[str, Any], observed: dict[str, 
 
 
 def _without_depths(outcome: dict[str, Any]) -> dict[str, Any]:
-    """An outcome without what a RecursionError says of the call at which the limit was reached: up to Python 3.11, this
-    depends on whether that was one of a function in C.
-    """
+    """An outcome without what a RecursionError says of the call: up to Python 3.11, whether that is a function in C."""
     text = json.dumps(outcome).replace(
         "recursion depth exceeded while calling a Python object", "recursion depth exceeded"
     )

@@ -117,6 +117,7 @@ BOUNDED = {"dead": info.MAX_DEAD, "orphans": info.MAX_DEAD}
 
 def _sizes() -> dict[str, int]:
     known = info._known
+    info.orphan_counts()  # adds up those of signals that are gone
     return {
         "states": len(current._live),
         "running": len(current.running_states),
@@ -124,7 +125,7 @@ def _sizes() -> dict[str, int]:
         "receivers": len(known.receivers),
         "created": len(known.created_at),
         "dead": len(known.dead),
-        "orphans": len(info.orphan_counts()),
+        "orphans": len(known.orphans_of_dead),
     }
 
 

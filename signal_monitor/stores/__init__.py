@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import os
+import threading
 
 from signal_monitor.conf import get_config
 from signal_monitor.running_tests import keeps_to_itself
@@ -17,6 +20,16 @@ _stores: dict[tuple[str, int], Store] = {}
 """The store of this process, by where it is and its size in bytes."""
 
 
+class _Access:
+    """One thread at a time looks for the store: one that reads replaced settings must not close the newest store."""
+
+    lock = threading.RLock()
+
+
+def _unlock_in_child() -> None:
+    _Access.lock = threading.RLock()
+
+
 def open_store(url: str, max_bytes: int = DEFAULT_BYTES) -> Store:
     """A new store for a value of the STORE setting; nothing is opened before its first use."""
     return MemoryStore(max_bytes) if url == "memory" else SqliteStore(url, max_bytes)
@@ -24,15 +37,14 @@ def open_store(url: str, max_bytes: int = DEFAULT_BYTES) -> Store:
 
 def get_store() -> Store:
     """This process's store, as the settings have it now; that of a test run is in memory."""
-    config = get_config()
-    wanted = "memory" if keeps_to_itself() else config.STORE, config.store_bytes
-    store = _stores.get(wanted)
-    if store is None:
-        for other in set(_stores) - {wanted}:
-            _stores.pop(other).close()
-        # Threads may come here at once: all get the store of the first.
-        store = _stores.setdefault(wanted, open_store(*wanted))
-    return store
+    with _Access.lock:
+        config = get_config()
+        wanted = "memory" if keeps_to_itself() else config.STORE, config.store_bytes
+        store = _stores.get(wanted)
+        if store is None:
+            _close_all()
+            store = _stores[wanted] = open_store(*wanted)
+        return store
 
 
 def store_now(store: Store) -> Store:
@@ -42,6 +54,11 @@ def store_now(store: Store) -> Store:
 
 def forget_store() -> None:
     """Close this process's store; the next ``get_store`` creates a new one."""
+    with _Access.lock:
+        _close_all()
+
+
+def _close_all() -> None:
     while _stores:
         _, store = _stores.popitem()
         store.close()
@@ -49,3 +66,5 @@ def forget_store() -> None:
 
 # The pipeline registers after this import, and so writes at exit before the store is closed.
 atexit.register(forget_store)
+with contextlib.suppress(AttributeError):  # not on every platform
+    os.register_at_fork(after_in_child=_unlock_in_child)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pytest_django.fixtures import Settings
 
+from signal_monitor.apps import restart
 from signal_monitor.stores import forget_store, get_store, open_store
 from signal_monitor.stores.memory import MemoryStore
 from signal_monitor.stores.sqlite import SqliteStore
@@ -19,7 +20,7 @@ from tests.stores.making import dispatch, write
 def _no_store() -> Iterator[None]:
     forget_store()
     yield
-    forget_store()
+    restart()  # with a store that the pipeline writes to, too
 
 
 def choose(settings: Settings, url: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any, get_args
 import pytest
 from django.core.signals import setting_changed
 
+from signal_monitor import pipeline
 from signal_monitor.apps import restart
 from signal_monitor.observers.totals import MAX_SUBJECTS
 from signal_monitor.records import SubjectKind
@@ -28,9 +29,15 @@ setting_changed.connect(follow)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _room_for_names() -> None:
-    """Start the totals anew where the names of earlier modules would soon leave no room for those of this one."""
-    if any(len(get_store().totals(kind)) > MAX_SUBJECTS // 2 for kind in get_args(SubjectKind)):
+def _pipeline_as_started() -> None:
+    """Start anew where names of earlier modules leave no room for those of this one, or its records would be lost."""
+    is_full = any(len(get_store().totals(kind)) > MAX_SUBJECTS // 2 for kind in get_args(SubjectKind))
+    running = pipeline.current()
+    if (
+        is_full
+        or running is None
+        or not any(vars(observer).get("_store") is get_store() for observer in running.observers)
+    ):
         restart()
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from signal_monitor.instrumentation.current import Record
 from signal_monitor.instrumentation.hooks import DispatchSpans
 from signal_monitor.pipeline.process import Presence, ThisProcess
-from signal_monitor.records import Aggregate, Dispatch, Request, RunningCall
+from signal_monitor.records import Aggregate, Dispatch, OriginKind, Request, RunningCall
 from signal_monitor.stores import store_now
 from signal_monitor.stores.base import Batch, Store, StoreError
 
@@ -50,7 +50,7 @@ class StoreWriter(BaseObserver):
     def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:
         """Count the dispatch."""
         self._process.dispatches += 1
-        self._process.serves = self._process.serves or dispatch.origin_kind in {"request", "task"}
+        self._process.serves = self._process.serves or _is_served(dispatch.origin_kind)
 
     def aggregate(self, aggregate: Aggregate, records: Sequence[Record]) -> None:
         """Count the dispatches."""
@@ -76,6 +76,8 @@ class StoreWriter(BaseObserver):
 
     def _write(self, *, only_new: bool, ended: bool = False) -> None:
         running, requests = self._running(), self._running_requests()
+        # Before its first dispatch has ended, which may hang.
+        self._process.serves = self._process.serves or any(_is_served(call.origin_kind) for call in running)
         batch = Batch(process=self._process.describe(running, requests, ended=ended))
         for source in self._sources:
             source.fill(batch)
@@ -105,6 +107,10 @@ class StoreWriter(BaseObserver):
         if time.monotonic() - self._warned_at >= WARNING_SECONDS:
             self._warned_at = time.monotonic()
             logger.warning("Signal records are not stored: %s", error)
+
+
+def _is_served(origin: OriginKind | None) -> bool:
+    return origin in {"request", "task"}
 
 
 def _has_records(batch: Batch) -> bool:

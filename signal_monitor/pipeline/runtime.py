@@ -1,4 +1,4 @@
-"""The pipeline of this process: started on the first record, alive after a fork, flushed at exit."""
+"""The pipeline of this process: started by the first dispatch, alive after a fork, flushed at exit."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def configure_instrumentation(config: Config) -> None:
 
 
 def run(pipeline: Pipeline) -> None:
-    """Make a pipeline the process's own; its worker starts with the first record. The one before is stopped."""
+    """Make a pipeline the process's own; its worker starts when the first dispatch begins. The one before is stopped."""
     stop(REPLACE_SECONDS)
     _Running.pipeline = pipeline
     record_queue.check_with(_check)

@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 from . import pipeline
+from .command_runs import count_commands, count_no_commands
 from .conf import Config, get_config
 from .database import database_work
 from .database.wrappers import open_transactions
@@ -57,6 +58,7 @@ def start(config: Config) -> None:
         uninstrument()
         database_work.stop()
         _attribute_to_tasks(wanted=False)
+        count_no_commands()
         return
     configure_instrumentation(config)
     if is_own_command():
@@ -70,6 +72,7 @@ def start(config: Config) -> None:
     else:
         database_work.stop()
     _attribute_to_tasks(wanted=True)
+    count_commands()
     instrument()
 
 

@@ -131,6 +131,11 @@ class Pipeline:
             if observer in self.observers:
                 self.observers.remove(observer)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the worker was started, or had to be."""
+        return self._thread is not None or bool(self.converter.process.no_worker)
+
     def start(self) -> None:
         """Start the worker, unless it runs or may have no thread; one that has died is started again, and counted."""
         # Not is_alive(): up to Python 3.12, a time limit that strikes in it makes a thread that runs look dead.

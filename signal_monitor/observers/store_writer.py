@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
+from signal_monitor.errors import attempt
 from signal_monitor.instrumentation.current import Record
 from signal_monitor.instrumentation.hooks import DispatchSpans
 from signal_monitor.pipeline.process import Presence, ThisProcess
@@ -80,7 +81,7 @@ class StoreWriter(BaseObserver):
         self._process.serves = self._process.serves or any(_is_served(call.origin_kind) for call in running)
         batch = Batch(process=self._process.describe(running, requests, ended=ended))
         for source in self._sources:
-            source.fill(batch)
+            attempt(type(source).__name__, "fill", source.fill, batch)
         now = time.monotonic()
         is_new = _has_records(batch) or bool(running or requests)
         is_due = is_new or self._were_running or now - self._written_at >= HEARTBEAT_SECONDS

@@ -247,9 +247,9 @@ class Store(ABC):
 
     @abstractmethod
     def registries(self) -> list[Registry]:
-        """What is connected in each process: the newest registry of each, newest first, at most MAX_REGISTRIES.
+        """What is connected in each process: the newest registry of each, newest first.
 
-        A registry is deleted with its process.
+        Those of the MAX_REGISTRIES processes that reported last are kept.
         """
 
     @abstractmethod

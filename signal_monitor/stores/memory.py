@@ -133,9 +133,11 @@ class MemoryStore(Store):
         for process in list(self._processes.values()):
             if process.seen_at < now - PROCESSES_KEPT_SECONDS:
                 del self._processes[process.id]
-        self._registries = {
-            registry.process: registry for registry in self._newest() if registry.process in self._processes
-        }
+        kept = sorted(
+            (process for process in self._processes.values() if process.id in self._registries),
+            key=lambda process: -process.seen_at,  # those that run report every few seconds
+        )
+        self._registries = {process.id: self._registries[process.id] for process in kept[:MAX_REGISTRIES]}
         self._totals = {
             key: totals for key, totals in self._totals.items() if self._is_kept(key, now - WINDOWS_KEPT_SECONDS)
         }
@@ -255,10 +257,7 @@ class MemoryStore(Store):
     def registries(self) -> list[Registry]:
         """The newest registry of each process, newest first."""
         with self._lock:
-            return self._newest()
-
-    def _newest(self) -> list[Registry]:
-        return sorted(self._registries.values(), key=lambda registry: -registry.taken_at)[:MAX_REGISTRIES]
+            return sorted(self._registries.values(), key=lambda registry: -registry.taken_at)
 
     def bulk_operations(self) -> list[BulkOperation]:
         """Bulk operations of all processes, added up."""

@@ -80,6 +80,17 @@ def test_processes_that_are_added_up_have_none(store: Store) -> None:
     assert set(found) <= {item.id for item in store.processes()}
 
 
+def test_a_process_that_runs_keeps_its_own_whatever_commands_run(store: Store) -> None:
+    put(store, "site")
+    for number in range(1, MAX_REGISTRIES + 10):
+        item = process(f"p{number}", seen_at=NOW + number, ended_at=NOW + number)
+        store.write(Batch(item, registry=registry(item.id, NOW + number)))
+        store.write(Batch(process("site", seen_at=NOW + number + 0.5)))
+    found = [item.process for item in store.registries()]
+    assert len(found) == MAX_REGISTRIES
+    assert found[-1] == "site"
+
+
 def test_clear_deletes_them(store: Store) -> None:
     put(store)
     store.clear()

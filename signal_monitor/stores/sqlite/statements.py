@@ -61,9 +61,10 @@ ONE_PROCESS = "SELECT payload FROM processes WHERE id = ?"
 DELETE_PROCESS = "DELETE FROM processes WHERE id = ?"
 PUT_REGISTRY = "INSERT OR REPLACE INTO registries VALUES (?, ?, ?)"
 REGISTRIES = "SELECT payload FROM registries ORDER BY taken_at DESC"
+# Of the processes that reported last: those that run report every few seconds, and take their registry once.
 DELETE_REGISTRIES = (
-    "DELETE FROM registries WHERE process NOT IN (SELECT process FROM registries ORDER BY taken_at DESC LIMIT ?) "
-    "OR process NOT IN (SELECT id FROM processes)"
+    "DELETE FROM registries WHERE process NOT IN (SELECT registries.process FROM registries "
+    "JOIN processes ON processes.id = registries.process ORDER BY processes.seen_at DESC LIMIT ?)"
 )
 COUNT_SILENT = "SELECT count(*) FROM processes WHERE ended OR seen_at < ?"
 SILENT_PROCESSES = "SELECT payload FROM processes WHERE ended OR seen_at < ?"

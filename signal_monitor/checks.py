@@ -13,6 +13,7 @@ from django.core.checks import CheckMessage, register
 
 from signal_monitor import access_rule
 from signal_monitor.conf import get_config
+from signal_monitor.errors import done_for_each
 from signal_monitor.instrumentation.install import unobserved
 from signal_monitor.mounts import hidden_page, includes_pages
 from signal_monitor.problem import TAG, Problem
@@ -162,7 +163,10 @@ def check_setup(app_configs: object, **_kwargs: Any) -> list[CheckMessage]:  # n
 
     The SIGNAL_MONITOR setting itself is not checked here: with an invalid one, no command gets this far.
     """
-    return [message for check in CHECKS for message in check()] if get_config().ENABLED else []
+    if not get_config().ENABLED:
+        return []
+    found = done_for_each("a system check", lambda check: list(check()), CHECKS)
+    return [message for messages in found for message in messages]
 
 
 @register(TAG, deploy=True)

@@ -26,7 +26,7 @@ class Requests(BaseObserver):
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before the others", "after the others"])
-def test_what_an_observer_cannot_hand_over_keeps_nothing_else_from_the_store(before: bool) -> None:
+def test_what_an_observer_cannot_hand_over_keeps_nothing_else_from_the_store(*, before: bool) -> None:
     store, process = MemoryStore(), ThisProcess()
     sources = [Faulty(), Requests()] if before else [Requests(), Faulty()]
     writer = StoreWriter(process, store, sources, tuple)

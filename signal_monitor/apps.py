@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Callable
 from functools import partial
 
 from django.apps import AppConfig
@@ -11,9 +12,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 from . import pipeline
+from .command_runs import count_commands, count_no_commands
 from .conf import Config, get_config
 from .database import database_work
 from .database.wrappers import open_transactions
+from .errors import errors
 from .findings.static import check_registry
 from .instrumentation import instrument, uninstrument
 from .instrumentation.hooks import hooks
@@ -57,20 +60,32 @@ def start(config: Config) -> None:
         uninstrument()
         database_work.stop()
         _attribute_to_tasks(wanted=False)
+        count_no_commands()
         return
     configure_instrumentation(config)
     if is_own_command():
         instrument()  # notes what is connected; there is no pipeline that would record
         return
-    pipeline.run(build(config))
-    hook_requests()
     hooks.open_transactions = partial(open_transactions, connections)
-    if config.observes_databases:
-        database_work.start()
-    else:
-        database_work.stop()
-    _attribute_to_tasks(wanted=True)
-    instrument()
+    for step in (
+        lambda: pipeline.run(build(config)),
+        hook_requests,
+        database_work.start if config.observes_databases else database_work.stop,
+        partial(_attribute_to_tasks, wanted=True),
+        count_commands,
+        instrument,
+    ):
+        _attempt(step)
+
+
+def _attempt(step: Callable[[], object]) -> None:
+    """Take a step of the start: the site starts without it if it fails, unless the setting is wrong."""
+    try:
+        step()
+    except ImproperlyConfigured:
+        raise
+    except Exception as error:  # noqa: BLE001 - the site does without what cannot be observed
+        errors.note("the start", error)
 
 
 def _attribute_to_tasks(*, wanted: bool) -> None:

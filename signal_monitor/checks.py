@@ -13,8 +13,9 @@ from django.core.checks import CheckMessage, register
 
 from signal_monitor import access_rule
 from signal_monitor.conf import get_config
+from signal_monitor.errors import done_for_each
 from signal_monitor.instrumentation.install import unobserved
-from signal_monitor.mounts import includes_pages
+from signal_monitor.mounts import hidden_page, includes_pages
 from signal_monitor.problem import TAG, Problem
 from signal_monitor.server_checks import (
     DAPHNE_REPLACED,
@@ -81,9 +82,10 @@ STORE_UNUSABLE = Problem(
 )
 NO_URLS = Problem(
     "W008",
-    "The monitor's pages are not in the URLs.",
-    'Add path("signals/", include("signal_monitor.urls")) to the urlpatterns of your ROOT_URLCONF. If a middleware '
-    "chooses a URLconf for each request, add it to one of these and silence this check.",
+    "The monitor's pages {reason}.",
+    'Add path("signals/", include("signal_monitor.urls")) to the urlpatterns of your ROOT_URLCONF, before patterns '
+    "that match any path. If a middleware chooses a URLconf for each request, add it to one of these and silence this "
+    "check.",
 )
 NO_HTMX = Problem(
     "W009",
@@ -161,7 +163,10 @@ def check_setup(app_configs: object, **_kwargs: Any) -> list[CheckMessage]:  # n
 
     The SIGNAL_MONITOR setting itself is not checked here: with an invalid one, no command gets this far.
     """
-    return [message for check in CHECKS for message in check()] if get_config().ENABLED else []
+    if not get_config().ENABLED:
+        return []
+    found = done_for_each("a system check", lambda check: list(check()), CHECKS)
+    return [message for messages in found for message in messages]
 
 
 @register(TAG, deploy=True)
@@ -272,13 +277,13 @@ def _try_store(store: str) -> None:
 
 
 def check_urls() -> Iterator[CheckMessage]:
-    """Check that the pages have a URL."""
-    if not _has_pages():
-        yield NO_URLS.message()
-
-
-def _has_pages() -> bool:
-    return bool(getattr(settings, "ROOT_URLCONF", None)) and includes_pages(settings.ROOT_URLCONF)
+    """Check that the pages have a URL, and that no other view answers in their place."""
+    urlconf = getattr(settings, "ROOT_URLCONF", None)
+    if not urlconf or not includes_pages(urlconf):
+        yield NO_URLS.message(reason="are not in the URLs")
+    elif (hidden := hidden_page(urlconf)) is not None:
+        path, view = hidden
+        yield NO_URLS.message(reason=f"are hidden: {path} is answered by {view}, whose pattern comes before theirs")
 
 
 CHECKS: tuple[Callable[[], Iterator[CheckMessage]], ...] = (

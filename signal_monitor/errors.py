@@ -6,11 +6,12 @@ import functools
 import logging
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import ParamSpec, TypeVar
 
+from .interruptions import is_interruption
 from .scrubbing import ScrubLogs
 from .text import MAX_LINE, CleanLogs, cleaned
 
@@ -97,8 +98,23 @@ def attempt(where: str, what: str, function: Callable[[T], object], argument: T)
     """Call a function of the monitor; if it raises, note the error as one in ``where.what``."""
     try:
         function(argument)
-    except Exception as error:  # noqa: BLE001 - the caller goes on with the next one
+    except Exception as error:
+        if is_interruption(error):
+            raise
         errors.note(f"{where}.{what}", error)
+
+
+def done_for_each(where: str, function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """What a function of the monitor returns for each item; one for which it raises is noted and left out."""
+    done: list[R] = []
+    for item in items:
+        try:
+            done.append(function(item))
+        except Exception as error:
+            if is_interruption(error):
+                raise
+            errors.note(where, error)
+    return done
 
 
 def is_own(error: BaseException) -> bool:

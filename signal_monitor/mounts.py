@@ -1,7 +1,7 @@
 """Where a project's URLs include the pages, and which views, paths and sockets are theirs.
 
 A URLconf is searched for the pages' ``include()``, and a path is compared with the patterns that lead to it only: the
-project's other patterns, and their path converters, are not run.
+project's other patterns, and their path converters, are not run, except by a system check.
 """
 
 from __future__ import annotations
@@ -12,7 +12,16 @@ from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.urls import Resolver404, ResolverMatch, URLResolver, get_resolver
+from django.urls import (
+    Resolver404,
+    ResolverMatch,
+    URLPattern,
+    URLResolver,
+    get_resolver,
+    get_script_prefix,
+    resolve,
+    reverse,
+)
 from django.utils import translation
 
 APP_NAME = "signal_monitor"
@@ -54,6 +63,44 @@ def is_own_socket(path: str, *, remembered: bool = True) -> bool:
 def includes_pages(urlconf: object) -> bool:
     """Whether a URLconf includes the pages."""
     return bool(_mounts_in(get_resolver(urlconf)))  # type: ignore[arg-type] # any object with urlpatterns
+
+
+def hidden_page(urlconf: object) -> tuple[str, str] | None:
+    """The path of a page at which a view of the project's answers, and the name of that view; None if there is none.
+
+    Places whose patterns need arguments, such as the name of a tenant, are not tried.
+    """
+    for page in _page_names():
+        for namespace in _namespaces(get_resolver(urlconf), ()):  # type: ignore[arg-type] # any object with urlpatterns
+            match = _answers_to(f"{namespace}:{page}", urlconf)
+            if match is not None and not is_own_view(match[1]):
+                return match[0], match[1]._func_path  # noqa: SLF001 - as Django names views
+    return None
+
+
+def _page_names() -> list[str]:
+    """The names of the pages that need no arguments."""
+    patterns = [each for each in get_resolver(URLCONF).url_patterns if isinstance(each, URLPattern)]
+    return [each.name for each in patterns if each.name and not each.pattern.converters]
+
+
+def _namespaces(resolver: URLResolver, outer: tuple[URLResolver, ...]) -> Iterator[str]:
+    """The namespace of the pages at each place."""
+    for entry in resolver.url_patterns:
+        if isinstance(entry, URLResolver) and entry not in outer:
+            if entry.app_name == APP_NAME:
+                yield ":".join(step.namespace for step in (*outer, entry) if step.namespace)
+            else:
+                yield from _namespaces(entry, (*outer, entry))
+
+
+def _answers_to(name: str, urlconf: Any) -> tuple[str, ResolverMatch] | None:  # noqa: ANN401 - any object with urlpatterns
+    """The path of a view without the script prefix, and what it is resolved to."""
+    try:
+        path = f"/{reverse(name, urlconf).removeprefix(get_script_prefix())}"
+        return path, resolve(path, urlconf)
+    except Exception:  # noqa: BLE001 - it needs arguments, or a converter of the project's has raised
+        return None
 
 
 def remember_urlconf(urlconf: object) -> None:

@@ -27,7 +27,7 @@ Method = Literal["send", "send_robust", "asend", "asend_robust"]
 Outcome = Literal["ok", "raised", "swallowed", "cancelled", "late", "not_run"]
 Severity = Literal["normal", "slow", "critical"]
 OriginKind = Literal["request", "task", "command"]
-SubjectKind = Literal["receiver", "signal", "sender", "view", "task"]
+SubjectKind = Literal["receiver", "signal", "sender", "view", "task", "command"]
 Outside = Literal["thread", "event loop", "send method", "log handlers"]
 """What a dispatch waits for, or does itself, while none of its receivers runs."""
 

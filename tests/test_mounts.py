@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from django.conf.urls.i18n import i18n_patterns
+from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
-from django.urls import resolve
+from django.urls import URLPattern, include, path, re_path, resolve
 from django.utils import translation
 from pytest_django.fixtures import Settings
 
+from signal_monitor.checks import check_urls
 from signal_monitor.mounts import includes_pages, is_own_path, is_own_socket, is_own_view
 
 EVERYWHERE = "tests.mounts.urls_everywhere"
@@ -19,6 +22,41 @@ AT_ROOT = "tests.mounts.urls_at_root"
 )
 def test_pages_are_found_in_a_urlconf(urlconf: str, *, expected: bool) -> None:
     assert includes_pages(urlconf) is expected
+
+
+def page(request: HttpRequest, **_kwargs: object) -> HttpResponse:
+    """A page of the project's, which answers to whatever path it is given."""
+    return HttpResponse(request.path)
+
+
+PAGES = include("signal_monitor.urls")
+PLACE = path("signals/", PAGES)
+ANSWERED = "/signals/ is answered by tests.test_mounts.page"
+
+
+@pytest.mark.parametrize(
+    ("patterns", "hidden"),
+    [
+        ([path("<path:path>", page), PLACE], ANSWERED),
+        ([re_path(r"^(?:.*)/?$", page), PLACE], ANSWERED),
+        ([path("<slug:slug>/", page), PLACE], ANSWERED),
+        ([path("signals/", page), PLACE], ANSWERED),
+        ([path("", include([path("<path:path>", page)])), path("", include([PLACE]))], ANSWERED),
+        ([path("signals/requests/", page), PLACE], "/signals/requests/ is answered by tests.test_mounts.page"),
+        (i18n_patterns(path("<path:path>", page), PLACE), "/en/signals/ is answered by tests.test_mounts.page"),
+        ([PLACE, path("<path:path>", page)], ""),
+        ([path("<int:number>/", page), PLACE], ""),
+        ([path("", page), path("", PAGES)], "/ is answered by tests.test_mounts.page"),
+        ([path("about/", page), path("", PAGES)], ""),
+        ([path("<slug:tenant>/signals/", PAGES)], ""),
+        (i18n_patterns(PLACE, path("<path:path>", page)), ""),
+    ],
+)
+def test_a_view_that_hides_the_pages_is_told(settings: Settings, patterns: list[URLPattern], hidden: str) -> None:
+    settings.ROOT_URLCONF = type("urls", (), {"urlpatterns": patterns})
+    told = [str(message.msg) for message in check_urls()]
+    expected = f"The monitor's pages are hidden: {hidden}, whose pattern comes before theirs."
+    assert told == ([expected] if hidden else [])
 
 
 @pytest.mark.parametrize(

@@ -352,3 +352,50 @@ def test_instrument_without_the_app_delivers_all_to_observers() -> None:
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "30000", done.stderr
+
+
+def test_first_dispatch_that_hangs_is_shown_as_running(tmp_path: Path) -> None:
+    script = """
+    import asyncio, warnings
+    from types import SimpleNamespace
+    from django.test import RequestFactory
+    from signal_monitor.contrib.celery import _begin
+    def hang(**kwargs): threading.Event().wait(60)
+    async def ahang(**kwargs): await asyncio.sleep(60)
+    hanging, ahanging = Signal(), Signal()
+    hanging.connect(hang); ahanging.connect(ahang)
+    class OwnSignal(Signal):
+        def send_each(self, sender):
+            for receiver in self._live_receivers(sender)[0]: receiver(signal=self, sender=sender)
+    own = OwnSignal()
+    own.connect(hang)
+    def in_a_task():
+        _begin(task_id="1", task=SimpleNamespace(name="shop.import"))
+        hanging.send(sender="task")
+    ways = [
+        lambda: hanging.send(sender="send"),
+        lambda: hanging.send_robust(sender="send_robust"),
+        lambda: asyncio.run(hanging.asend(sender="asend")),
+        lambda: asyncio.run(ahanging.asend_robust(sender="asend_robust")),
+        lambda: own.send_each(sender="custom"),
+        in_a_task,
+    ]
+    def running():
+        return [(call.sender, process.serves) for process in get_store().processes() if process.pid == os.getpid()
+                for call in process.running]
+    warnings.simplefilter("error")  # of threads while nothing was dispatched
+    def child_of(way):
+        child = os.fork()
+        if not child:
+            threading.Thread(target=way, daemon=True).start()
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline and not running(): time.sleep(0.05)
+            print(*running(), flush=True)
+            os._exit(0)
+        return child
+    for child in [child_of(way) for way in ways]: os.waitpid(child, 0)
+    """
+    assert sorted(run(script, tmp_path).splitlines()) == [
+        *[f"('{way}', False)" for way in ("asend", "asend_robust", "custom", "send", "send_robust")],
+        "('task', True)",
+    ]

@@ -8,7 +8,7 @@ import time
 from demo.pitfalls.models import Press
 from demo.pitfalls.signals import supplier_called
 
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 60.0
 
 
 class Supplier:

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage
 
 from signal_monitor import checks, server_checks
+from signal_monitor.mounts import includes_pages
 
 DJANGOS_ASGI = "from django.core.asgi import get_asgi_application"
 OUR_ASGI = "from signal_monitor.asgi import get_asgi_application"
@@ -112,7 +113,8 @@ def _urls() -> Iterator[Edit]:
         return
     if not re.search(r"^from django\.urls import .*\binclude\b", _text(path), re.MULTILINE):
         yield Edit(path, "at the top", [INCLUDE])
-    yield Edit(path, "in urlpatterns", [URL])
+    is_hidden = includes_pages(name)
+    yield Edit(path, "in urlpatterns, first, and not where it is now" if is_hidden else "in urlpatterns", [URL])
 
 
 def _setting_path(name: str) -> str:

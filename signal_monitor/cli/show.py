@@ -124,21 +124,21 @@ def _print_failure(failure: Failure | None, out: Output) -> None:
 
 
 def _print_waterfall(shown: Waterfall, out: Output) -> None:
-    rows = [list(_waterfall_row(row)) for row in shown.rows]
+    rows = [list(_waterfall_row(row, shown.like_this)) for row in shown.rows]
     if rows:
         out.table(("after", "duration", "", "", ""), rows, right=(0, 1))
     if shown.left_out:
         out.line(Cell(f"{shown.left_out:,} more rows", "muted"))
 
 
-def _waterfall_row(row: WaterfallRow) -> Iterator[Cell | str]:
+def _waterfall_row(row: WaterfallRow, like_this: str) -> Iterator[Cell | str]:
     yield duration(row.offset_ns)
     yield duration(row.duration_ns)
     style = style_of(row.outcome, row.severity)
     yield Cell(_bar(row), style or "muted")
     indent = "  " * row.indent
     if row.alike:
-        yield Cell(f"{indent}and {row.alike:,} more like it", "muted")
+        yield Cell(f"{indent}and {row.alike:,} {like_this}", "muted")
         yield ""
     elif row.call is not None:
         yield Cell(f"{indent}{row.call.receiver}", style)

@@ -184,10 +184,10 @@ def view_json(row: ViewTimes) -> Json:
     }
 
 
-def task_json(row: Totals) -> Json:
-    """The runs of one task."""
+def runs_json(row: Totals) -> Json:
+    """The runs of one task or command."""
     return {
-        "task": row.key,
+        row.kind: row.key,
         "count": row.count,
         "failed": row.failures,
         "total_ms": milliseconds(row.total_ns),
@@ -202,7 +202,7 @@ def task_json(row: Totals) -> Json:
 
 
 def _divided_json(row: Totals) -> Json:
-    """What else the time of requests or tasks was, besides receivers and waiting; and their last failure."""
+    """What else the time of requests, tasks or commands was, besides receivers and waiting; and their last failure."""
     return {
         "outside_signals_ms": milliseconds(row.self_ns),
         "other_ms": milliseconds(row.other_ns),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from signal_monitor.dashboard import formatting
 from signal_monitor.dashboard.charts import Tick
@@ -59,13 +59,19 @@ class WaterfallRow:
 
 @dataclass(frozen=True)
 class Waterfall:
-    """Nested dispatches and receiver calls over one span of time."""
+    """Nested dispatches and receiver calls over one span of time; ``sampled`` if more were sent than are stored."""
 
     rows: Sequence[WaterfallRow]
     span_ns: float
     left_out: int
     nested: int
     ticks: Sequence[Tick]
+    sampled: bool = False
+
+    @property
+    def like_this(self) -> str:
+        """What ``alike`` dispatches are called: how many more there were is not known where they are a sample."""
+        return "more like this in the sample" if self.sampled else "more like this"
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,8 @@ def waterfall(dispatches: Sequence[Dispatch]) -> Waterfall:
 
 def request_waterfall(request: Request, dispatches: Sequence[Dispatch]) -> Waterfall:
     """What a request sent, from its start to its end; of many alike siblings, the longest and how many more."""
-    return _waterfall(dispatches, request.started_at, request.duration_ns, shown_alike=SHOWN_ALIKE)
+    drawn = _waterfall(dispatches, request.started_at, request.duration_ns, shown_alike=SHOWN_ALIKE)
+    return replace(drawn, sampled=len(dispatches) < request.dispatch_count + request.after_count)
 
 
 def _waterfall(dispatches: Sequence[Dispatch], start: float, least_ns: float, shown_alike: int) -> Waterfall:

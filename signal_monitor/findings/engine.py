@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 
 from signal_monitor.conf import get_config
-from signal_monitor.errors import guarded
+from signal_monitor.errors import done_for_each, guarded
 from signal_monitor.finding import LEVELS, Finding, from_json
 from signal_monitor.stores.base import Store
 from signal_monitor.stores.unreadable import note_again, unreadable_rows
@@ -81,7 +81,7 @@ def _of_registries(snapshot: Snapshot) -> Iterator[Finding]:
     for registry in snapshot.registries:
         process = snapshot.process_by_id.get(registry.process)
         first = process.started_at if process else registry.taken_at
-        for finding in map(from_json, registry.findings):
+        for finding in done_for_each("a stored finding", from_json, registry.findings):
             if finding is not None:
                 yield replace(finding, first_seen=first, last_seen=registry.taken_at, processes=(registry.process,))
 

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterable
 
+from signal_monitor.errors import guarded
 from signal_monitor.finding import Finding
 from signal_monitor.records import Dispatch, Process, Request
 
@@ -21,6 +22,7 @@ def unmended(findings: Iterable[Finding], snapshot: Snapshot) -> list[Finding]:
     return [finding for finding in findings if not _is_mended(finding, snapshot)]
 
 
+@guarded("the look whether a finding is mended", False)  # noqa: FBT003 - the fallback
 def _is_mended(finding: Finding, snapshot: Snapshot) -> bool:
     """Whether later processes did the same so often without it that it would have been seen again."""
     newer = _started_later(finding, snapshot)

@@ -46,18 +46,7 @@ def passes_on_kwargs(function: Function) -> bool:
     if kwargs is None:
         return False
     return any(
-        isinstance(node, ast.keyword) and node.arg is None and _is_name(node.value, kwargs.arg)
-        for node in _body(function)
-    )
-
-
-def saves_argument(function: Function, argument: str) -> bool:
-    """Whether it calls ``save()`` of one of its arguments."""
-    return any(
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr in {"save", "asave"}
-        and _is_name(node.func.value, argument)
+        isinstance(node, ast.keyword) and node.arg is None and is_name(node.value, kwargs.arg)
         for node in _body(function)
     )
 
@@ -67,7 +56,8 @@ def _body(function: Function) -> Iterator[ast.AST]:
         yield from ast.walk(statement)
 
 
-def _is_name(node: ast.AST, name: str) -> bool:
+def is_name(node: ast.AST, name: str) -> bool:
+    """Whether an expression is this name."""
     return isinstance(node, ast.Name) and node.id == name
 
 
@@ -89,7 +79,7 @@ def _in_decorators(function: Function) -> Iterator[ast.expr]:
 
 def _in_connects(tree: ast.Module, name: str) -> Iterator[ast.expr]:
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or not node.args or not _is_name(node.args[0], name):
+        if not isinstance(node, ast.Call) or not node.args or not is_name(node.args[0], name):
             continue
         if isinstance(node.func, ast.Attribute) and node.func.attr == "connect":
             yield from node.args[1:2]
@@ -103,31 +93,6 @@ def _resolved(tree: ast.Module, value: ast.expr) -> ast.expr:
     found = [
         node.value
         for node in tree.body
-        if isinstance(node, ast.Assign) and any(_is_name(target, value.id) for target in node.targets)
+        if isinstance(node, ast.Assign) and any(is_name(target, value.id) for target in node.targets)
     ]
     return found[0] if len(found) == 1 else value
-
-
-def attributes(function: Function, argument: str) -> tuple[set[str], set[str]]:
-    """The attributes of an argument that a function reads, and those that it sets."""
-    used = [node for node in _body(function) if isinstance(node, ast.Attribute) and _is_name(node.value, argument)]
-    read = {node.attr for node in used if isinstance(node.ctx, ast.Load)}
-    return read, {node.attr for node in used if isinstance(node.ctx, ast.Store)}
-
-
-def always_sets(function: Function, argument: str) -> set[str]:
-    """The attributes of an argument that a function sets in any case: not in an ``if``, a loop or a ``try``."""
-    plain = (ast.Assign, ast.AnnAssign, ast.AugAssign)
-    found: set[str] = set()
-    for statement in function.body:
-        if _may_return(statement):
-            break
-        if isinstance(statement, plain):
-            nodes = [node for node in ast.walk(statement) if isinstance(node, ast.Attribute)]
-            found |= {node.attr for node in nodes if isinstance(node.ctx, ast.Store) and _is_name(node.value, argument)}
-    return found
-
-
-def _may_return(statement: ast.stmt) -> bool:
-    """Whether what comes after a statement runs in some cases only."""
-    return any(isinstance(node, ast.Return | ast.Raise) for node in ast.walk(statement))

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Info, Warning, register  # noqa: A004 - Django's name for it
 
 from signal_monitor.conf import get_config
+from signal_monitor.errors import done_for_each
 from signal_monitor.finding import Finding
 from signal_monitor.problem import TAG
 from signal_monitor.registry.connect_calls import failed_disconnects, taken_uids
@@ -25,14 +26,16 @@ def check_signals(app_configs: object, **_kwargs: Any) -> list[CheckMessage]:  #
     """Report what the rules find that are certain, unless the monitor is disabled."""
     if not get_config().ENABLED:
         return []
-    return [_message(finding) for finding in unsilenced([*findings_here(certain=True), *_noted()])]
+    found = unsilenced([*findings_here(certain=True), *_noted()])
+    return done_for_each("a finding's message", _message, found)
 
 
 def _noted() -> Iterator[Finding]:
     """What ``connect()`` and ``disconnect()`` did not do in this process."""
     registry = Registry("", time.time(), taken_uids=taken_uids(), failed_disconnects=failed_disconnects())
-    for rule in NOTED_RULES:
-        yield from rule.check(Snapshot(registries=[registry]))
+    snapshot = Snapshot(registries=[registry])
+    for findings in done_for_each("a rule of the findings", lambda rule: list(rule.check(snapshot)), NOTED_RULES):
+        yield from findings
 
 
 def _message(finding: Finding) -> CheckMessage:

@@ -146,11 +146,15 @@ leave_state = _state.reset
 
 
 def current_state() -> ExecutionState:
-    """This thread's state, made on first use; a suppressed one is shared by all threads of its context."""
+    """This thread's state, made on first use; a suppressed one is shared by all threads of its context.
+
+    The worker runs from then on, so that it sees a receiver call that does not end.
+    """
     state = _state.get()
     if state.thread != get_ident() and not state.suppressed:
         state = ExecutionState(state.origin, _inside(state.top))
         _state.set(state)
+        record_queue.check_if_resting()
     return state
 
 
@@ -244,6 +248,7 @@ def begin_origin(origin: Origin) -> None:
     before = _state.get()
     origin.before = before
     _state.set(ExecutionState(origin, _inside(before.top), suppressed=before.suppressed))
+    record_queue.check_if_resting()
 
 
 def end_origin(origin: Origin) -> None:

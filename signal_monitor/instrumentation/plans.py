@@ -21,7 +21,7 @@ from signal_monitor.errors import guarded, note_in_send
 from signal_monitor.records import Method
 from signal_monitor.thresholds import SlowLimits
 
-from .current import current_state
+from .current import get_state
 from .hooks import hooks
 from .info import ATTRIBUTE, DispatchInfo, SignalInfo, SignalState, attached_info, known_signals, receiver_info
 from .receivers_copy import ReceiversCopy, Reference, copy_of, own_reference
@@ -231,7 +231,7 @@ def find_info(
     Other iterables than lists are left to the send method; their receivers are added as they come.
     """
     try:
-        if not hooks.enabled or current_state().suppressed:
+        if not hooks.enabled or get_state().suppressed:
             return UNOBSERVED
         known = attached_info(signal)
         if known.before is not None:

@@ -80,6 +80,11 @@ class RecordQueue:
             self._unchecked = min(2 * self._unchecked, UNCHECKED)
             self._check()
 
+    def check_if_resting(self) -> None:
+        """Check now if the worker rests or was not started yet: something begins whose record may be long in coming."""
+        if not self.size:
+            self.check()
+
     def append(self, item: object) -> None:
         """Queue an item, or count it as dropped when the queue is full."""
         if len(self.items) >= self.size:

@@ -13,7 +13,7 @@ from signal_monitor.errors import guarded, note_in_send
 from signal_monitor.records import Outcome
 
 from .capture import DispatchDetails, failure_of, may_capture_again, may_capture_failed
-from .current import Call, ExecutionState, Record, current_state
+from .current import Call, ExecutionState, Record, get_state
 from .hooks import DispatchSpans, hooks
 from .info import DispatchInfo, RawFailure, attached_info
 from .plans import UNOBSERVED
@@ -239,7 +239,7 @@ def fail_before_await(record: Record, index: int, error: BaseException) -> None:
 @guarded("the count of orphans", None, in_send=True)
 def count_orphan(signal: object) -> None:
     """Count a dispatch that found no receiver."""
-    if not hooks.enabled or current_state().suppressed:
+    if not hooks.enabled or get_state().suppressed:
         return
     info = attached_info(signal)
     info.orphans += 1

@@ -8,6 +8,7 @@ from time import perf_counter
 
 from signal_monitor.database.notes import DatabaseNotes
 from signal_monitor.database.summary import NO_WORK, Clock, long_statements, long_transactions, request_work
+from signal_monitor.errors import done_for_each
 from signal_monitor.instrumentation.current import Origin
 from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.pipeline.converter import failure
@@ -102,7 +103,7 @@ class Requests(BaseObserver):
         origins = [origin for origin in running_requests() if origin.duration_ns >= NOTABLE_NS][:MAX_RUNNING]
         known = {origin.id for origin in origins}
         self._so_far = {key: value for key, value in self._so_far.items() if key in known}
-        return tuple(map(self._record_so_far, origins))
+        return tuple(done_for_each("a running request", self._record_so_far, origins))
 
     def _record_so_far(self, origin: RequestOrigin) -> Request:
         """The record of a running request; adding it up again and again takes a bounded share of the worker's time."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-from signal_monitor.errors import attempt
+from signal_monitor.errors import attempt, done_for_each
 from signal_monitor.instrumentation.current import Record
 from signal_monitor.instrumentation.hooks import DispatchSpans
 from signal_monitor.pipeline.process import Presence, ThisProcess
-from signal_monitor.records import Aggregate, Dispatch, Request, RunningCall
+from signal_monitor.records import Aggregate, Dispatch, OriginKind, Request, RunningCall
 from signal_monitor.stores import store_now
 from signal_monitor.stores.base import Batch, Store, StoreError
 
@@ -20,6 +21,7 @@ WRITE_SECONDS = 0.25
 HEARTBEAT_SECONDS = 2.0
 WARNING_SECONDS = 60.0
 
+T = TypeVar("T")
 logger = logging.getLogger("signal_monitor")
 
 
@@ -51,7 +53,7 @@ class StoreWriter(BaseObserver):
     def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:
         """Count the dispatch."""
         self._process.dispatches += 1
-        self._process.serves = self._process.serves or dispatch.origin_kind in {"request", "task"}
+        self._process.serves = self._process.serves or _is_served(dispatch.origin_kind)
 
     def aggregate(self, aggregate: Aggregate, records: Sequence[Record]) -> None:
         """Count the dispatches."""
@@ -76,7 +78,12 @@ class StoreWriter(BaseObserver):
         self._written_at = 0.0
 
     def _write(self, *, only_new: bool, ended: bool = False) -> None:
-        running, requests = self._running(), self._running_requests()
+        running, requests = (
+            _or_none("running calls", self._running),
+            _or_none("running requests", self._running_requests),
+        )
+        # Before its first dispatch has ended, which may hang.
+        self._process.serves = self._process.serves or any(_is_served(call.origin_kind) for call in running)
         batch = Batch(process=self._process.describe(running, requests, ended=ended))
         for source in self._sources:
             attempt(type(source).__name__, "fill", source.fill, batch)
@@ -100,12 +107,21 @@ class StoreWriter(BaseObserver):
     def _refused(self, batch: Batch) -> None:
         self._process.drop("store", len(batch.dispatches) + len(batch.amendments) + len(batch.requests))
         for source in self._sources:
-            source.refused(batch)
+            attempt(type(source).__name__, "refused", source.refused, batch)
 
     def _warn(self, error: StoreError) -> None:
         if time.monotonic() - self._warned_at >= WARNING_SECONDS:
             self._warned_at = time.monotonic()
             logger.warning("Signal records are not stored: %s", error)
+
+
+def _or_none(what: str, ask: Callable[[], tuple[T, ...]]) -> tuple[T, ...]:
+    """What a function returns; nothing if it raises, so that the rest is stored."""
+    return next(iter(done_for_each(what, lambda function: function(), [ask])), ())
+
+
+def _is_served(origin: OriginKind | None) -> bool:
+    return origin in {"request", "task"}
 
 
 def _has_records(batch: Batch) -> bool:

@@ -1,10 +1,10 @@
-"""Totals and histograms per receiver, signal, sender, view and task: since the start of the process, and by minute."""
+"""Totals and histograms per subject, such as a receiver: since the start of the process, and by minute."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from signal_monitor.histograms import bucket_of, merge
 from signal_monitor.instrumentation.current import Origin, Record
@@ -95,20 +95,36 @@ class TotalsObserver(BaseObserver):
                 _note_failure(totals, amendment.failure, now, amendment.dispatch_id)
 
     def close(self, origin: Origin) -> None:
-        """Count a request for its view, or a run of a task, whether or not it sent anything."""
-        if not isinstance(origin, TimedOrigin):
+        """Count a request for its view, or a run of a task or command, whether or not it sent anything."""
+        if not isinstance(origin, TimedOrigin) or (origin.kind == "command" and self._serves):
             return
         duration_ns, ended_at = origin.duration_ns, origin.started_at + origin.duration_ns / 1e9
         slow = origin.kind == "request" and self._request_slow_ns is not None and duration_ns >= self._request_slow_ns
         failed, summary = origin.failed, _summary(origin)
+        spent = self._spent() if origin.kind == "command" else _spent_by(origin.add_up())
         for totals in self._both(origin.subject, scrub(origin.key), ended_at):
-            _add_origin(totals, duration_ns, origin.add_up())
+            _add_origin(totals, duration_ns, spent)
             totals.slow += slow
             totals.last_at = max(ended_at, totals.last_at or 0)
             if failed:
                 totals.failures += 1
                 totals.last_failure, totals.last_failure_at = summary, ended_at
                 totals.last_failure_dispatch = origin.id
+
+    @property
+    def _serves(self) -> bool:
+        """Whether this process has worked for requests or tasks: the command that runs it is a server or worker."""
+        return bool(self._subjects["view"] or self._subjects["task"])
+
+    def _spent(self) -> Spent:
+        """What all dispatches of this process have taken."""
+        of_all = [row for (_kind, _key, window), row in self._totals.items() if window == LIFE]
+        signals = [row for row in of_all if row.kind == "signal"]
+        return Spent(
+            receivers_ns=sum(row.self_ns for row in of_all if row.kind == "receiver"),
+            waiting_ns=sum(row.waiting_ns for row in signals),
+            other_ns=sum(row.other_ns for row in signals),
+        )
 
     def _add_call(self, call: ReceiverCall, dispatch_id: str, at: float, signal: str) -> None:
         for totals in self._both("receiver", call.receiver, at):
@@ -177,14 +193,27 @@ def _add_all(totals: Totals, durations: Durations, at: float) -> None:
     merge(totals.buckets, durations.buckets)
 
 
-def _add_origin(totals: Totals, duration_ns: int, sums: RequestTotals) -> None:
-    """Count the time of a request or task: in receivers, waiting, otherwise in signals, and outside them."""
+class Spent(NamedTuple):
+    """What a request, task or command spent in signals: in receivers, waiting, and otherwise."""
+
+    receivers_ns: int
+    waiting_ns: int
+    other_ns: int
+
+
+def _spent_by(sums: RequestTotals) -> Spent:
+    other_ns = sums.signal_ns - sums.receivers_ns - sums.waiting_ns
+    return Spent(sums.receivers_ns, sums.waiting_ns, other_ns)
+
+
+def _add_origin(totals: Totals, duration_ns: int, spent: Spent) -> None:
+    """Count the time of a request, task or command, in signals and outside them."""
     totals.count += 1
     totals.total_ns += duration_ns
-    totals.receivers_ns += sums.receivers_ns
-    totals.waiting_ns += sums.waiting_ns
-    totals.other_ns += sums.signal_ns - sums.receivers_ns - sums.waiting_ns
-    totals.self_ns += max(0, duration_ns - sums.signal_ns)
+    totals.receivers_ns += spent.receivers_ns
+    totals.waiting_ns += spent.waiting_ns
+    totals.other_ns += spent.other_ns
+    totals.self_ns += max(0, duration_ns - sum(spent))
     totals.max_ns = max(totals.max_ns, duration_ns)
     bucket = bucket_of(duration_ns)
     totals.buckets[bucket] = totals.buckets.get(bucket, 0) + 1

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import FrameType
 
+from signal_monitor.errors import attempt, done_for_each
 from signal_monitor.instrumentation.current import ExecutionState, Record, live_states
 from signal_monitor.instrumentation.plans import UNOBSERVED
 from signal_monitor.instrumentation.record import ancestors, call_times, has_ended, info_of
@@ -45,7 +46,7 @@ def running_calls(converter: RecordConverter) -> tuple[RunningCall, ...]:
         give_lineage(record)
     threads = sys._current_frames()  # noqa: SLF001 - the documented way to another thread's stack
     try:
-        calls = [converter.running(record, index, state, threads) for record, index, state in running]
+        calls = done_for_each("a running call", lambda call: converter.running(*call, threads), running)
     finally:
         threads.clear()  # it holds this very frame too: a cycle that would keep the application's locals alive
     found = {(call.dispatch_id, call.index): call for call in calls if call is not None}
@@ -81,11 +82,21 @@ class CallSampler(Observer):
         maybe, self._maybe = self._maybe, {}
         threads = sys._current_frames()  # noqa: SLF001 - the documented way to another thread's stack
         try:
-            for record, index, state in due:
-                give_lineage(record)
-                self._see(record, index, state, threads.get(state.thread), maybe.get((id(record), index)))
+            for call in due:
+                attempt("CallSampler", "watch", lambda one: self._see_one(*one, threads, maybe), call)
         finally:
             threads.clear()  # as in running_calls
+
+    def _see_one(
+        self,
+        record: Record,
+        index: int,
+        state: ExecutionState,
+        threads: Mapping[int, FrameType],
+        maybe: Mapping[CallKey, tuple[Wait, Position]],
+    ) -> None:
+        give_lineage(record)
+        self._see(record, index, state, threads.get(state.thread), maybe.get((id(record), index)))
 
     def _see(
         self,

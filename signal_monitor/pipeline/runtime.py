@@ -1,4 +1,4 @@
-"""The pipeline of this process: started on the first record, alive after a fork, flushed at exit."""
+"""The pipeline of this process: started by the first dispatch, alive after a fork, flushed at exit."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def configure_instrumentation(config: Config) -> None:
 
 
 def run(pipeline: Pipeline) -> None:
-    """Make a pipeline the process's own; its worker starts with the first record. The one before is stopped."""
+    """Make a pipeline the process's own; its worker starts when the first dispatch begins. The former one ends."""
     stop(REPLACE_SECONDS)
     _Running.pipeline = pipeline
     record_queue.check_with(_check)
@@ -70,6 +70,11 @@ def run(pipeline: Pipeline) -> None:
 def current() -> Pipeline | None:
     """The pipeline of this process, if it has one."""
     return _Running.pipeline
+
+
+def has_begun() -> bool:
+    """Whether this process has dispatched anything, so that its worker was started."""
+    return _Running.pid == os.getpid() and _Running.pipeline is not None and _Running.pipeline.has_begun
 
 
 def flush() -> None:

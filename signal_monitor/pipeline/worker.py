@@ -12,7 +12,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 
-from signal_monitor.errors import attempt, errors, guarded
+from signal_monitor.errors import attempt, done_for_each, errors, guarded
 from signal_monitor.instrumentation.current import Origin, Record
 from signal_monitor.instrumentation.hooks import DispatchSpans
 from signal_monitor.instrumentation.info import DispatchInfo
@@ -31,12 +31,12 @@ from signal_monitor.instrumentation.record import (
 )
 from signal_monitor.instrumentation.record_queue import RecordQueue, record_queue
 from signal_monitor.instrumentation.recorder import LateCall
+from signal_monitor.interruptions import is_interruption
 from signal_monitor.records import Aggregate, Amendment, Dispatch, ReceiverCall
 from signal_monitor.settings_watcher import follow_settings
 
 from .chunks import Chunks, weight_of
 from .converter import RecordConverter
-from .interruptions import is_interruption
 from .send_methods import Ended, SendMethods
 from .suppression import suppressed
 from .threads import NO_THREAD, why_no_threads
@@ -130,6 +130,11 @@ class Pipeline:
         with self._exclusive():
             if observer in self.observers:
                 self.observers.remove(observer)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the worker was started, or had to be."""
+        return self._thread is not None or bool(self.converter.process.no_worker)
 
     def start(self) -> None:
         """Start the worker, unless it runs or may have no thread; one that has died is started again, and counted."""
@@ -262,7 +267,7 @@ class Pipeline:
         self._telling = self._interruption = None
         self._stopping = self._ended = False
         for observer in self.observers:
-            observer.forget()
+            attempt(type(observer).__name__, "forget", lambda one: one.forget(), observer)
 
     def _run(self) -> None:
         own = self._running_thread = threading.current_thread()
@@ -363,7 +368,7 @@ class Pipeline:
 
     def _without_aggregated(self, items: Sequence[object]) -> list[object]:
         """What is delivered: first the routine dispatches beyond what the observers want, by their DispatchInfo."""
-        wanted = sum(observer.wanted() for observer in self.observers)
+        wanted = sum(done_for_each("an observer's choice", lambda observer: observer.wanted(), self.observers))
         single: list[object] = []
         routine: defaultdict[DispatchInfo, list[Record]] = defaultdict(list)
         for item in items:

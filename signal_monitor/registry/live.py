@@ -15,6 +15,7 @@ from typing import Any
 from django.dispatch import Signal, dispatcher
 
 from signal_monitor import names
+from signal_monitor.errors import done_for_each
 from signal_monitor.instrumentation.connect_notes import Note
 from signal_monitor.instrumentation.info import receiver_info, signal_info
 from signal_monitor.pipeline.runtime import installed_apps
@@ -25,6 +26,7 @@ from .pending import PendingConnection, pending_connections
 from .records import ANY_SENDER, UNKNOWN_SENDER, ConnectCall
 from .search import classes_by_id, find_signals
 
+WHERE = "the look at a connection"
 ID_OF_NONE: int = dispatcher.NONE_ID
 
 
@@ -83,12 +85,21 @@ def live_signals() -> Iterator[LiveSignal]:
     senders = classes_by_id(_unknown_senders(found, entries))
     pending = pending_connections()
     for name, signal in found:
-        connected = [
-            _connection(name, signal, order, entry, senders) for order, entry in enumerate(entries.pop(id(signal)))
-        ]
         waiting = [item for item in pending if item.signal is signal]
-        connected += [_pending(name, order, item) for order, item in enumerate(waiting, len(connected))]
-        yield LiveSignal(name, signal, tuple(connected))
+        yield LiveSignal(name, signal, tuple(_connections(name, signal, entries.pop(id(signal)), senders, waiting)))
+
+
+def _connections(
+    name: str,
+    signal: Signal,
+    entries: Sequence[tuple[Any, ...]],
+    senders: Mapping[int, object],
+    waiting: Sequence[PendingConnection],
+) -> list[LiveConnection]:
+    """The connections of one signal; one that cannot be read is left out."""
+    made = done_for_each(WHERE, lambda item: _connection(name, signal, *item, senders), enumerate(entries))
+    numbered = enumerate(waiting, len(made))
+    return [*made, *done_for_each(WHERE, lambda item: _pending(name, *item), numbered)]
 
 
 def _entries(signal: Signal) -> list[Any]:

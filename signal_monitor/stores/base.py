@@ -113,7 +113,7 @@ class Totals:
     @property
     def mean_ns(self) -> int:
         """Mean duration in nanoseconds."""
-        measured_ns = self.total_ns if self.kind in {"view", "task"} else self.receivers_ns
+        measured_ns = self.total_ns if self.kind in {"view", "task", "command"} else self.receivers_ns
         return measured_ns // self.count if self.count else 0
 
     @property

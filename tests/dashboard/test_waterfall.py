@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -114,10 +115,15 @@ def test_alike_dispatches_inside_a_receiver_are_grouped_under_it() -> None:
     assert [(row.depth, row.alike) for row in drawn.rows] == [(0, 0), (1, 0), (2, 0), (3, 0), (2, 8)]
 
 
-def test_request_page_has_the_timeline(quiet_store: Store) -> None:
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(22, "21 more like this"), (160, "21 more like this in the sample")],
+    ids=["all stored", "a sample stored"],
+)
+def test_request_page_has_the_timeline(quiet_store: Store, count: int, expected: str) -> None:
     sent = alike(0, 22, origin_kind="request", origin_id="r")
-    quiet_store.write(Batch(process(), dispatches=sent, requests=[REQUEST]))
+    quiet_store.write(Batch(process(), dispatches=sent, requests=[replace(REQUEST, dispatch_count=count)]))
 
     text = parts("request", request_id="r").text
-    assert "21 more like this" in text
+    assert re.findall(r"\d+ more like this(?: in the sample)?", text) == [expected]
     assert f"send {ORDER_PLACED}" in text

@@ -9,15 +9,17 @@ from typing import Any, ClassVar
 
 from django.template import Node, NodeList
 from django.template.context import Context as TemplateContext
+from django.utils.safestring import mark_safe
 
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard.engine import find_template
 from signal_monitor.dashboard.fields import PageForm, as_text
 from signal_monitor.dashboard.notices import unreadable_notice
 from signal_monitor.dashboard.serializers import Json
+from signal_monitor.errors import errors
 from signal_monitor.records import Dispatch, Request
 from signal_monitor.stores import get_store
-from signal_monitor.stores.base import Store, Totals
+from signal_monitor.stores.base import Store, StoreError, Totals
 from signal_monitor.stores.unreadable import unreadable_rows
 
 Params = Mapping[str, str]
@@ -25,6 +27,9 @@ Context = dict[str, Any]
 
 TABLE_ROWS = 50
 LIST_ROWS = 500
+NOT_RENDERED = mark_safe(
+    '<p class="notice warn">This part of the page cannot be shown. The log of the server has the error.</p>'
+)
 UNFILTERED = {"before", "requests"}
 """Parameters that select a range and not what to look for."""
 
@@ -134,7 +139,14 @@ class PartNode(Node):
         self.nodelist = nodelist
 
     def render(self, context: TemplateContext) -> str:
-        return self.nodelist.render(context)
+        """The part; a sentence where it cannot be rendered, so that the others are shown."""
+        try:
+            return self.nodelist.render(context)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever fails in one part of a page
+            errors.note(f"the part {self.name!r} of a page", error)
+            return "" if context.get("oob") else NOT_RENDERED  # what a live page has shown stays there
 
 
 def _render_nodes(template_name: str, names: Sequence[str], values: Context) -> str:

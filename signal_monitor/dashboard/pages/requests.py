@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import attrgetter
 
 from django.conf import settings
@@ -18,10 +19,10 @@ from signal_monitor.dashboard.fields import (
 )
 from signal_monitor.dashboard.pages.base import TABLE_ROWS, Context, Page, Params, largest_first, shown_json, table
 from signal_monitor.dashboard.processes import processes, running_requests
-from signal_monitor.dashboard.serializers import Json, request_json, task_json, view_json
+from signal_monitor.dashboard.serializers import Json, request_json, runs_json, view_json
 from signal_monitor.dashboard.view_times import read_view_times
-from signal_monitor.records import Request
-from signal_monitor.stores.base import Store
+from signal_monitor.records import Request, SubjectKind
+from signal_monitor.stores.base import Store, Totals
 from signal_monitor.stores.filters import matches, min_ns
 
 REQUESTS_SEARCHED = 5_000
@@ -60,14 +61,14 @@ class RequestsPage(Page):
             for row in ([] if before else running_requests(processes(store)))
             if _is_wanted(row.request, params, min_ms) and row.request.id not in stored
         ]
-        tasks = largest_first(store.totals("task", since(params.get("period", ""))), attrgetter("total_ns"))
         views = read_view_times(store, since(params.get("period", "")), get_config().request_slow_ns)
         return {
             **table(params, rows),
             "running": running,
             "views": views[:VIEW_ROWS],
             "views_left_out": max(0, len(views) - VIEW_ROWS),
-            "tasks": tasks[:VIEW_ROWS],
+            "tasks": _runs(store, "task", params),
+            "commands": _runs(store, "command", params),
             "has_middleware": MIDDLEWARE in settings.MIDDLEWARE,
         }
 
@@ -75,11 +76,18 @@ class RequestsPage(Page):
         return {
             "views": [view_json(row) for row in context["views"]],
             "views_left_out": context["views_left_out"],
-            "tasks": [task_json(row) for row in context["tasks"]],
+            "tasks": [runs_json(row) for row in context["tasks"]],
+            "commands": [runs_json(row) for row in context["commands"]],
             "running": [{**request_json(row.request), "process_gone": row.gone} for row in context["running"]],
             "requests": [request_json(row) for row in context["rows"]],
             **shown_json(context),
         }
+
+
+def _runs(store: Store, kind: SubjectKind, params: Params) -> Sequence[Totals]:
+    """The runs of tasks or commands in the period, most time first."""
+    rows = store.totals(kind, since(params.get("period", "")))
+    return largest_first(rows, attrgetter("total_ns"))[:VIEW_ROWS]
 
 
 def _is_wanted(request: Request, params: Params, min_ms: float) -> bool:

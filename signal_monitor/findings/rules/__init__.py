@@ -32,6 +32,7 @@ from .init_queries import InitQueries
 from .local_function import LocalFunction
 from .login import Login
 from .m2m_sender import M2mSender
+from .many_to_many import ManyToManyRead
 from .never_imported import NeverImported
 from .never_sender import NeverSender
 from .not_run import NotRun
@@ -49,6 +50,7 @@ from .slow_receiver import SlowReceiver
 from .swallowed import Swallowed
 from .through_rows import ThroughRows
 from .uid_taken import UidTaken
+from .unrelated_sender import UnrelatedSender
 from .update_fields import UpdateFields
 from .wrong_arguments import WrongArguments
 
@@ -74,6 +76,7 @@ RECORD_RULES: Sequence[RecordRule] = (
     ProgrammingError(),
     AsyncUnderSend(),
     OtherSender(),
+    UnrelatedSender(),
     OtherProcess(),
     Collected(),
     AlikeSelects(),
@@ -88,6 +91,7 @@ RECORD_RULES: Sequence[RecordRule] = (
     OtherDatabase(),
     Bulk(),
     FastDeletes(),
+    ManyToManyRead(),
     *NOTED_RULES,
     ConnectedInView(),
 )

@@ -8,11 +8,12 @@ from itertools import combinations
 from django.db.models.signals import pre_save
 
 from signal_monitor.finding import Finding
+from signal_monitor.findings.argument_use import attributes
 from signal_monitor.findings.base import RegistryRule
 from signal_monitor.findings.connected import LiveConnection, LiveSignal, connections
 from signal_monitor.findings.own import is_own
 from signal_monitor.findings.related import is_model, meta
-from signal_monitor.findings.sources import arguments, attributes, function_at
+from signal_monitor.findings.sources import function_at
 from signal_monitor.findings.wording import named
 
 INSTANCE = "instance"
@@ -56,6 +57,4 @@ class ReadBeforeSet(RegistryRule):
 
 def _attributes(connection: LiveConnection) -> tuple[set[str], set[str]]:
     function = function_at(connection.path, connection.line)
-    if function is None or INSTANCE not in arguments(function):
-        return set(), set()
-    return attributes(function, INSTANCE)
+    return attributes(function, INSTANCE) if function is not None else (set(), set())

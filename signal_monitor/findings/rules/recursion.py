@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from signal_monitor.finding import Finding
 from signal_monitor.findings import evidence
+from signal_monitor.findings.argument_use import saves_argument
 from signal_monitor.findings.base import RecordRule
 from signal_monitor.findings.snapshot import Call, Snapshot
-from signal_monitor.findings.sources import arguments, function_at, saves_argument
+from signal_monitor.findings.sources import function_at
 from signal_monitor.findings.wording import listed, named, plural, sent_at, short
 from signal_monitor.records import Dispatch, ReceiverCall
 
@@ -115,4 +116,4 @@ def _comes_again(deepest: Dispatch, key: tuple[str, str, str]) -> int:
 
 def _saves_its_instance(call: ReceiverCall) -> bool:
     function = function_at(call.path, call.line)
-    return function is not None and "instance" in arguments(function) and saves_argument(function, "instance")
+    return function is not None and saves_argument(function, "instance")

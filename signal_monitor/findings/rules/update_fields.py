@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from signal_monitor.finding import Finding
 from signal_monitor.findings import evidence
+from signal_monitor.findings.argument_use import always_sets, attributes
 from signal_monitor.findings.base import RecordRule
 from signal_monitor.findings.own import is_own
 from signal_monitor.findings.related import meta, model_named
 from signal_monitor.findings.snapshot import Call, Snapshot
-from signal_monitor.findings.sources import always_sets, arguments, attributes, function_at, names_read
+from signal_monitor.findings.sources import function_at, names_read
 from signal_monitor.findings.wording import listed, named_call, place, short
 from signal_monitor.records import Dispatch, ReceiverCall
 
@@ -65,7 +66,7 @@ def _lost(dispatch: Dispatch, call: ReceiverCall) -> list[str]:
     """The fields that a receiver sets from one that is saved, and that are not saved themselves."""
     saved = set(dispatch.arguments.update_fields or ()) if dispatch.arguments else set()
     function = function_at(call.path, call.line) if is_own(call.path) else None
-    if function is None or INSTANCE not in arguments(function) or "update_fields" in names_read(function):
+    if function is None or "update_fields" in names_read(function):
         return []
     read, _written = attributes(function, INSTANCE)
     unsaved = _unsaved_fields(dispatch.sender, saved)

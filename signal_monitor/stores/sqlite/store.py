@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 from signal_monitor.database_records import BulkOperation, RowSignals, TransactionEnd
+from signal_monitor.errors import done_for_each
 from signal_monitor.records import Amendment, Dispatch, Process, Request, SubjectKind
 from signal_monitor.registry.records import Registry
 from signal_monitor.stores.base import Batch, Fact, Store, Totals, added_facts
@@ -30,6 +31,7 @@ from signal_monitor.stores.sqlite.schema import TABLE_NAMES, is_current
 from signal_monitor.stores.unreadable import note_unreadable
 
 R = TypeVar("R")
+Row = statements.Row
 T = TypeVar("T")
 
 
@@ -204,18 +206,18 @@ def _write(connection: sqlite3.Connection, batch: Batch, max_bytes: int) -> None
         _amend(connection, amendment.dispatch_id, partial(_amended, amendment))
     for end in batch.transaction_ends:
         _amend(connection, end.dispatch_id, partial(_settled, end))
-    connection.executemany(statements.PUT_REQUEST, map(statements.request_row, batch.requests))
+    connection.executemany(statements.PUT_REQUEST, _rows(statements.request_row, batch.requests))
     process_id = column(process.id)
-    connection.executemany(
-        statements.PUT_TOTALS, (statements.totals_row(process_id, totals) for totals in batch.totals)
-    )
-    if batch.registry is not None:
-        connection.execute(
-            statements.PUT_REGISTRY, (process_id, batch.registry.taken_at, encode_registry(batch.registry))
-        )
-    connection.executemany(statements.PUT_FACT, (_fact_row(process_id, fact) for fact in batch.facts))
+    connection.executemany(statements.PUT_TOTALS, _rows(partial(statements.totals_row, process_id), batch.totals))
+    registries = [batch.registry] if batch.registry is not None else []
+    connection.executemany(statements.PUT_REGISTRY, _rows(partial(_registry_row, process_id), registries))
+    connection.executemany(statements.PUT_FACT, _rows(partial(_fact_row, process_id), batch.facts))
     add_up_ended(connection, process.seen_at)
     prune(connection, max_bytes, process.seen_at)
+
+
+def _registry_row(process_id: str, registry: Registry) -> Row:
+    return process_id, registry.taken_at, encode_registry(registry)
 
 
 def _fact_row(process_id: str, fact: Fact) -> tuple[object, ...]:
@@ -226,10 +228,21 @@ def _put_dispatches(connection: sqlite3.Connection, dispatches: Sequence[Dispatc
     # No other process can use these numbers: the transaction is an immediate one.
     (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM dispatches").fetchone()
     by_id = {dispatch.id: dispatch for dispatch in dispatches}
-    numbered = list(enumerate(by_id.values(), start=last + 1))
-    connection.executemany(statements.PUT_DISPATCH, (statements.dispatch_row(*item) for item in numbered))
-    connection.executemany(statements.PUT_PAYLOAD, ((seq, encode(dispatch)) for seq, dispatch in numbered))
-    connection.executemany(statements.PUT_CALL, (row for item in numbered for row in statements.call_rows(*item)))
+    found = _rows(_dispatch_rows, enumerate(by_id.values(), start=last + 1))
+    connection.executemany(statements.PUT_DISPATCH, (row for row, _payload, _calls in found))
+    connection.executemany(statements.PUT_PAYLOAD, (payload for _row, payload, _calls in found))
+    connection.executemany(statements.PUT_CALL, (row for _row, _payload, calls in found for row in calls))
+
+
+def _dispatch_rows(item: tuple[int, Dispatch]) -> tuple[Row, Row, list[Row]]:
+    """The rows of a dispatch: its own, its payload, and those of its calls."""
+    seq, dispatch = item
+    return statements.dispatch_row(*item), (seq, encode(dispatch)), list(statements.call_rows(*item))
+
+
+def _rows(make: Callable[[T], R], records: Iterable[T]) -> list[R]:
+    """A row for each record, without those that cannot be stored: the others of the batch are not lost for them."""
+    return done_for_each("the storing of a record", make, records)
 
 
 def _amended(amendment: Amendment, dispatch: Dispatch) -> Dispatch:

@@ -1,0 +1,125 @@
+"""Many-to-many rows that are read before they are there (R232), and what a receiver does with its ``instance``."""
+
+from __future__ import annotations
+
+import json
+
+from tests.support.projects import Project
+
+MODELS = """
+    from django.db import models
+
+    class Topping(models.Model):
+        name = models.TextField()
+
+    class Pizza(models.Model):
+        toppings = models.ManyToManyField(Topping)
+        cooks = models.ManyToManyField("Cook", through="Cooking", related_name="pizzas")
+
+    class Cook(models.Model):
+        pass
+
+    class Cooking(models.Model):
+        pizza = models.ForeignKey(Pizza, models.CASCADE)
+        cook = models.ForeignKey(Cook, models.CASCADE)
+
+    class Plain(models.Model):
+        toppings = models.ManyToManyField(Topping)
+"""
+RECEIVERS = """
+    from django.db.models.signals import post_save
+    from django.dispatch import receiver
+    from shop.models import *
+
+    @receiver(post_save, sender=Pizza)
+    def describe(sender, instance, **kwargs):
+        instance.text = ", ".join(each.name for each in instance.toppings.all())
+
+    @receiver(post_save, sender=Pizza)
+    def count_toppings(sender, **kwargs):
+        pizza = kwargs["instance"]
+        pizza.number = pizza.toppings.count()
+
+    class Index:
+        def add(self, sender, instance, **kwargs):
+            self.names = list(instance.cooks.values_list("pk"))
+
+    index = Index()
+    post_save.connect(index.add, sender=Pizza)
+
+    @receiver(post_save, sender=Cook)
+    def teach(sender, instance, **kwargs):
+        return instance.pizzas.exists()
+
+    @receiver(post_save, sender=Plain)
+    def add_default(sender, instance, created, **kwargs):
+        if created:
+            instance.toppings.add(Topping.objects.first())
+
+    @receiver(post_save, sender=Plain)
+    def describe_plain(sender, instance, **kwargs):
+        return [each.name for each in instance.toppings.all()]
+"""
+VIEWS = """
+    from django.forms import modelform_factory
+    from django.http import HttpResponse
+    from shop.models import *
+
+    def view_form(request):
+        modelform_factory(Pizza, fields=["toppings"])({"toppings": [1, 2]}).save()
+        return HttpResponse()
+
+    def view_through(request):
+        cook = Cook.objects.create()
+        Cooking.objects.create(cook=cook, pizza=Pizza.objects.first())
+        return HttpResponse()
+
+    def view_existing(request):
+        pizza = Pizza.objects.first()
+        pizza.save()
+        pizza.toppings.set([1])
+        return HttpResponse()
+
+    def view_none(request):
+        Pizza.objects.create()
+        return HttpResponse()
+
+    def view_plain(request):
+        Plain.objects.create()
+        return HttpResponse()
+"""
+START = """
+    from shop.models import *
+    Topping.objects.create(name="Ham"), Topping.objects.create(name="Egg"), Pizza.objects.create()
+"""
+FIND = """
+import json
+import django
+django.setup()
+from signal_monitor.findings import find
+from signal_monitor.stores import get_store
+print("FOUND", json.dumps([[row.name, row.message] for row in find(get_store())]))
+"""
+
+
+def found_there(project: Project) -> list[list[str]]:
+    """The rules and messages of all findings, as a process of the project finds them."""
+    rows: list[list[str]] = json.loads(project.command("-c", FIND).rpartition("FOUND ")[2])
+    return rows
+
+
+def test_rows_that_are_read_before_they_are_there_are_found(project: Project) -> None:
+    project.write(models=MODELS, receivers=RECEIVERS, views=VIEWS)
+    project.run(f"{START}\n    get('/view_none/'), get('/view_existing/'), get('/view_plain/')")
+    assert found_there(project) == []
+    project.run("get('/view_form/'), get('/view_through/')")
+    found = found_there(project)
+    assert {name for name, _message in found} == {"many-to-many-read-early"}
+    assert sorted(message for _name, message in found) == [
+        "`count_toppings` (receivers.py:10) read `Pizza.toppings` before the rows were there: it was called for 1 new "
+        "`Pizza`, and 2 rows of `Pizza.toppings` were written afterwards in `GET /view_form/`.",
+        "`describe` (receivers.py:6) read `Pizza.toppings` before the rows were there: it was called for 1 new "
+        "`Pizza`, and 2 rows of `Pizza.toppings` were written afterwards in `GET /view_form/`.",
+        "`teach` (receivers.py:22) read `Cook.pizzas` before the rows were there: it was called for 1 new `Cook`, and "
+        "1 row of `Cook.pizzas` was written afterwards in `GET /view_through/`.",
+    ]

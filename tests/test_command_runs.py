@@ -1,0 +1,51 @@
+"""Runs of management commands are counted by name, as requests are by view."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from signal_monitor.stores.base import Totals
+from tests.support.projects import Project
+
+RECEIVERS = """
+    import time
+    from django.contrib.auth.models import User
+    from django.core.management import call_command
+    from django.db.models.signals import post_save
+    from django.dispatch import receiver
+
+    @receiver(post_save, sender=User)
+    def greet(instance, **kwargs):
+        time.sleep(0.05)
+        if instance.username == "broken":
+            raise LookupError("no such user")
+        if instance.username == "leaving":
+            raise SystemExit(0)
+"""
+
+
+def test_runs_of_commands_are_counted_by_name(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.write(receivers=RECEIVERS)
+    project.run("get('/')")  # makes the tables; no command
+    create = ("-m", "django", "createsuperuser", "--noinput", "--email", "a@example.org", "--username")
+    project.command(*create, "ann")
+    project.command(*create, "leaving")
+    project.command(*create, "broken", fails=True)
+    project.command(*create, "bob")
+    shell = "from shop.receivers import *; User().save(); raise SystemExit('no')"
+    project.command("-m", "django", "shell", "-c", shell, fails=True)
+    project.command("-m", "django", "check")  # sends nothing that is received
+
+    store = project.store
+    rows = {row.key: row for row in store.totals("command")}
+    store.close()
+    counts = {name: (row.count, row.failures) for name, row in rows.items()}
+    assert counts == {"createsuperuser": (4, 1), "shell": (1, 1)}
+    assert "LookupError" in str(rows["createsuperuser"].last_failure)
+    _check_times(rows["createsuperuser"])
+
+
+def _check_times(row: Totals) -> None:
+    assert row.receivers_ns >= 4 * 50e6
+    assert row.receivers_ns + row.waiting_ns + row.other_ns + row.self_ns == row.total_ns

@@ -398,12 +398,29 @@ def _place_around(record: Record) -> Place:
 
 def is_routine(record: Record) -> bool:
     """Whether a dispatch that has ended has nothing to tell but its times, and no other one refers to it."""
-    if record[LINEAGE] is not None or record[DETAILS] is not None:
-        return False
-    if record[TIMES] is not None or record[DATABASE] is not None:
+    return record[LINEAGE] is None and is_plain(record)
+
+
+def is_plain(record: Record) -> bool:
+    """Whether a dispatch that has ended has nothing but times, and was sent from no receiver call."""
+    if record[DETAILS] is not None or record[TIMES] is not None or record[DATABASE] is not None:
         return False
     outer, spans = record[OUTER], record[SPANS]
     return type(outer) is Root and outer.outer is None and (spans is None or spans.unreferenced)
+
+
+def add_records_around(record: Record, known: set[int]) -> None:
+    """Add the ``id`` of each dispatch around one, up to the first that is known."""
+    place: Place | None = record[OUTER]
+    while place is not None:
+        if isinstance(place, Root):
+            place = place.outer
+            continue
+        around = place if isinstance(place, list) else place.record
+        if id(around) in known:
+            return
+        known.add(id(around))
+        place = around[OUTER]
 
 
 def lineage_of(record: Record) -> Lineage | None:

@@ -25,8 +25,9 @@ from signal_monitor.instrumentation.record import (
 )
 from signal_monitor.records import OriginKind, Outside, ReceiverSum, SubjectKind, has_failed, view_key, waiting_ns
 
-from .intervals import Intervals, length, nanoseconds, union
+from .intervals import Intervals, length, moments_from, moments_until, nanoseconds, union
 from .own_times import CallTime, DispatchTimes, OwnTimes, outside_of
+from .plain_sums import PlainReceiver, PlainSums, divided
 from .send_methods import Ended, SendMethods
 
 
@@ -163,11 +164,15 @@ def add_up(origin: TimedOrigin) -> RequestTotals:
     """
     records = list(origin.records)
     left_out = origin.dispatch_count - len(records)
-    numbers = {id(record): number for number, record in enumerate(records, left_out)}
-    summed, methods = _Sums(origin, set(numbers)), SendMethods()
-    for ended in itertools.chain(*map(methods.add, records), methods.release_all()):
-        number = numbers.get(id(ended.record), 0)
-        summed.add(ended, is_after=bool(origin.ended) and number >= origin.answered_count)
+    answered = max(0, origin.answered_count - left_out) if origin.ended else len(records)
+    plain, others = divided(records)
+    after = {id(record) for record in records[answered:]}
+    summed, methods = _Sums(origin, set(map(id, others))), SendMethods()
+    for is_after, part in ((False, [one for one in plain if id(one) not in after]),
+                           (True, [one for one in plain if id(one) in after])):  # fmt: skip
+        summed.add_plain(PlainSums.of(part), is_after=is_after)
+    for ended in itertools.chain(*map(methods.add, others), methods.release_all()):
+        summed.add(ended, is_after=id(ended.record) in after)
     return summed.totals(left_out)
 
 
@@ -179,12 +184,21 @@ class _Sums:
         self._known = known
         self._times = OwnTimes()
         self._outermost: list[DispatchTimes] = []
+        self._plain: Intervals = []
         self._receivers: dict[str, _ReceiverSum] = {}
         self._counts = [0, 0]
         self._calls = [0, 0]
         self._failed = 0
         self._worst: tuple[bool, float] = (False, -1.0)
         self._worst_span_id: str | None = None
+
+    def add_plain(self, sums: PlainSums, *, is_after: bool) -> None:
+        """Add plain dispatches."""
+        self._counts[is_after] += sums.dispatches
+        self._calls[is_after] += sums.calls
+        self._plain += sums.windows
+        for name, added in sums.receivers.items():
+            self._receivers.setdefault(name, _ReceiverSum()).add_plain(added)
 
     def add(self, ended: Ended, *, is_after: bool) -> None:
         """Add a dispatch."""
@@ -220,8 +234,9 @@ class _Sums:
 
     def totals(self, left_out: int) -> RequestTotals:
         """The sums; ``left_out`` dispatches were too many to keep, and are counted only."""
-        windows = union((one.started, min(one.ended, self._ended)) for one in self._outermost)
-        outside = outside_of(self._outermost, windows)
+        moments = [*self._plain, *((one.started, one.ended) for one in self._outermost)]
+        windows = moments_until(moments, self._ended)
+        outside = outside_of(self._outermost, windows, self._plain)
         rows = [sums.row(name) for name, sums in self._receivers.items()]
         return RequestTotals(
             signal_ns=nanoseconds(length(windows)),
@@ -232,7 +247,7 @@ class _Sums:
             slow_count=sum(row.slow for row in rows),
             after_count=self._counts[True],
             after_receivers=self._calls[True],
-            after_ns=nanoseconds(length(union((max(one.started, self._ended), one.ended) for one in self._outermost))),
+            after_ns=nanoseconds(length(moments_from(moments, self._ended))),
             summed_count=sum(self._counts),
             receivers=sorted(rows, key=lambda row: (-row.self_ns, row.receiver)),
             worst_span_id=self._worst_span_id,
@@ -262,6 +277,13 @@ class _ReceiverSum:
     def add_queries(self, count: int, seconds: float) -> None:
         self.queries += count
         self.query_seconds += seconds
+
+    def add_plain(self, sums: PlainReceiver) -> None:
+        self.calls += sums.calls
+        self.slow += sums.slow
+        self.seconds += sums.seconds
+        self.own_seconds += sums.seconds
+        self.longest = max(self.longest, sums.longest)
 
     def add(self, call: CallTime, *, slow_ns: int, failed: bool) -> None:
         self.calls += 1

@@ -25,6 +25,7 @@ from signal_monitor.instrumentation.record import (
     lineage_of,
     mark_aggregated,
     parent_of,
+    repeated_failure,
     root_of,
     set_lineage,
     spans_of,
@@ -366,9 +367,16 @@ class Pipeline:
         wanted = sum(observer.wanted() for observer in self.observers)
         single: list[object] = []
         routine: defaultdict[DispatchInfo, list[Record]] = defaultdict(list)
+        alike: defaultdict[int, list[Record]] = defaultdict(list)
+        now = time.monotonic()
         for item in items:
             if isinstance(item, list):
                 if not is_routine(item):
+                    details = repeated_failure(item)
+                    if details is not None and details.shared is not None and not details.shared.admits(now):
+                        mark_aggregated(item)
+                        alike[id(details)].append(item)
+                        continue
                     if not is_outermost(item):
                         give_lineage(item)  # and to those around it, which come later and are not aggregated then
                 elif wanted > 0:
@@ -377,7 +385,7 @@ class Pipeline:
                     routine[mark_aggregated(item)].append(item)
                     continue
             single.append(item)
-        return [*routine.items(), *single]
+        return [*routine.items(), *((info_of(several[0]), several) for several in alike.values()), *single]
 
     def _aggregate(self, info: DispatchInfo, records: Sequence[Record]) -> None:
         info.reset_rate_limit(time.monotonic())

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import secrets
+import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from time import perf_counter
 from typing import NamedTuple
 from weakref import WeakValueDictionary
@@ -25,10 +24,22 @@ from signal_monitor.instrumentation.record import (
 )
 from signal_monitor.records import OriginKind, Outside, ReceiverSum, SubjectKind, has_failed, view_key, waiting_ns
 
-from .intervals import Intervals, length, moments_from, moments_until, nanoseconds, union
-from .own_times import CallTime, DispatchTimes, OwnTimes, outside_of
-from .plain_sums import PlainReceiver, PlainSums, divided
+from .intervals import Intervals, length, moments_from, moments_until, nanoseconds
+from .own_times import DispatchTimes, OwnTimes, outside_of
+from .plain_sums import PlainSums, divided
+from .receiver_calls import ReceiverCalls
 from .send_methods import Ended, SendMethods
+
+
+class _Random:
+    """Random numbers for ids: they take a fifth of the time of those of ``secrets``."""
+
+    bits = random.Random().getrandbits  # noqa: S311 - nobody has to guess them
+
+
+def seed_ids() -> None:
+    """Give other ids than before from now on: this is a forked child."""
+    _Random.bits = random.Random().getrandbits  # noqa: S311
 
 
 class TimedOrigin(Origin):
@@ -100,7 +111,7 @@ class RequestOrigin(TimedOrigin):
     subject = "view"
 
     def __init__(self, *, framed: bool, pending: bool = False) -> None:
-        super().__init__("request", secrets.token_hex(8), pending=pending)
+        super().__init__("request", f"{_Random.bits(64):016x}", pending=pending)
         self.framed = framed
         self.claimed = self.view_resolved = False
         self.method = self.path = ""
@@ -185,7 +196,7 @@ class _Sums:
         self._times = OwnTimes()
         self._outermost: list[DispatchTimes] = []
         self._plain: Intervals = []
-        self._receivers: dict[str, _ReceiverSum] = {}
+        self._receivers: dict[str, ReceiverCalls] = {}
         self._counts = [0, 0]
         self._calls = [0, 0]
         self._failed = 0
@@ -198,7 +209,7 @@ class _Sums:
         self._calls[is_after] += sums.calls
         self._plain += sums.windows
         for name, added in sums.receivers.items():
-            self._receivers.setdefault(name, _ReceiverSum()).add_plain(added)
+            self._receivers.setdefault(name, ReceiverCalls()).add_plain(added)
 
     def add(self, ended: Ended, *, is_after: bool) -> None:
         """Add a dispatch."""
@@ -215,7 +226,7 @@ class _Sums:
         queries = _queries_by_call(record)
         for index, (receiver, call) in enumerate(zip(info_of(record).receivers, times.calls, strict=False)):
             if call is not None and read[index].ended:
-                mine = self._receivers.setdefault(receiver.name, _ReceiverSum())
+                mine = self._receivers.setdefault(receiver.name, ReceiverCalls())
                 mine.add(call, slow_ns=receiver.slow_ns, failed=index in failures)
                 mine.add_queries(*queries.get(index, (0, 0.0)))
                 self._compare(record, index, (index in failures, call.own_seconds))
@@ -257,57 +268,3 @@ class _Sums:
 def _queries_by_call(record: Record) -> Mapping[int, tuple[int, float]]:
     notes: DatabaseNotes | None = database_notes_of(record)
     return notes.queries_by_call() if notes is not None else {}
-
-
-@dataclass(slots=True)
-class _ReceiverSum:
-    """The calls of one receiver: seconds of those in one thread, and the moments of those that may overlap."""
-
-    calls: int = 0
-    seconds: float = 0.0
-    own_seconds: float = 0.0
-    longest: float = 0.0
-    slow: int = 0
-    failed: int = 0
-    running: Intervals = field(default_factory=list)
-    own: Intervals = field(default_factory=list)
-    queries: int = 0
-    query_seconds: float = 0.0
-
-    def add_queries(self, count: int, seconds: float) -> None:
-        self.queries += count
-        self.query_seconds += seconds
-
-    def add_plain(self, sums: PlainReceiver) -> None:
-        self.calls += sums.calls
-        self.slow += sums.slow
-        self.seconds += sums.seconds
-        self.own_seconds += sums.seconds
-        self.longest = max(self.longest, sums.longest)
-
-    def add(self, call: CallTime, *, slow_ns: int, failed: bool) -> None:
-        self.calls += 1
-        self.failed += failed
-        self.slow += nanoseconds(call.own_seconds) >= slow_ns
-        self.longest = max(self.longest, call.own_seconds)
-        if call.own is None:
-            self.seconds += call.seconds - call.repeated_seconds
-            self.own_seconds += call.own_seconds
-        else:
-            self.running.append((call.started, call.ended))
-            self.own.extend(call.own)
-            # What was sent in its thread is not among the moments.
-            self.own_seconds -= max(0.0, length(call.own) - call.own_seconds)
-
-    def row(self, receiver: str) -> ReceiverSum:
-        return ReceiverSum(
-            receiver=receiver,
-            calls=self.calls,
-            total_ns=nanoseconds(self.seconds + length(union(self.running))),
-            self_ns=max(0, nanoseconds(self.own_seconds + length(union(self.own)))),
-            longest_ns=nanoseconds(self.longest),
-            slow=self.slow,
-            failed=self.failed,
-            queries=self.queries,
-            query_ns=nanoseconds(self.query_seconds),
-        )

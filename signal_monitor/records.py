@@ -276,19 +276,25 @@ class Durations:
 
 @dataclass(frozen=True, slots=True)
 class AggregatedCalls:
-    """The calls of one receiver in many dispatches; all are ok and none is slow."""
+    """The calls of one receiver in many dispatches; all ended alike and none is slow.
+
+    They are ok, or ``raised`` in dispatches that failed; ``not_run`` counts the dispatches that did not come to it.
+    """
 
     receiver: str
     durations: Durations
     app: str | None = None
     path: str | None = None
     line: int | None = None
+    outcome: Outcome = "ok"
+    not_run: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """Routine dispatches of one signal and sender that are added up and not recorded individually.
+    """Dispatches of one signal and sender that are added up and not recorded individually.
 
+    They are routine or, with a ``failure``, have failed with it in the same call, as others that are recorded.
     Of a signal of Django's models, ``created`` were for new rows, ``existing`` for others, and ``raw`` of both while
     fixtures were loaded.
     """
@@ -301,6 +307,7 @@ class Aggregate:
     created: int = 0
     existing: int = 0
     raw: int = 0
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,23 +10,29 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from django.dispatch import Signal
 
 from signal_monitor import pipeline
+from signal_monitor.apps import restart
 from signal_monitor.errors import errors
 from signal_monitor.instrumentation import recorder
+from signal_monitor.instrumentation.current import Origin, Record
 from signal_monitor.instrumentation.hooks import DispatchSpans
 from signal_monitor.instrumentation.record_queue import RecordQueue, record_queue
 from signal_monitor.observers.base import BaseObserver
 from signal_monitor.pipeline import Pipeline
 from signal_monitor.pipeline.converter import RecordConverter
 from signal_monitor.pipeline.process import ThisProcess, title
+from signal_monitor.pipeline.routine import AT_ONCE
 from signal_monitor.pipeline.running_calls import running_calls
-from signal_monitor.records import Dispatch, RunningCall
+from signal_monitor.pipeline.worker import TURN_SECONDS
+from signal_monitor.records import Aggregate, Dispatch, RunningCall
 from signal_monitor.testing import capture_dispatches
 from tests.support.queueing import fill_queue
 from tests.support.servers import PATIENCE_SECONDS, wait_until
@@ -357,3 +363,56 @@ print([row.count for row in get_store().totals("sender", key="child")])
 """
     done = run_script(script, TESTS_STORE=f"sqlite:///{tmp_path}/store.sqlite3", PYTHONWARNINGS="ignore")
     assert done.stdout.strip() == "[7]", done.stderr
+
+
+class Sleeper(BaseObserver):
+    """An observer that takes longer for a request than a turn of the worker is."""
+
+    def close(self, origin: Origin) -> None:
+        time.sleep(2 * TURN_SECONDS)
+
+
+class Counter(BaseObserver):
+    """Notes how many dispatches it is told of at once."""
+
+    def __init__(self) -> None:
+        self.told: list[int] = []
+
+    def aggregate(self, aggregate: Aggregate, records: Sequence[Record]) -> None:
+        self.told.append(aggregate.durations.count)
+
+
+def test_worker_takes_turns() -> None:
+    """No dispatching thread waits until all that is queued is delivered."""
+    queue = RecordQueue()
+    own = Pipeline(RecordConverter(ThisProcess()), [Sleeper()], queue)
+    for _ in range(10):
+        queue.append(Origin("request", "x"))
+    own._take_turn()
+
+    assert (len(queue), len(own._undelivered)) == (0, 9)
+    own.flush()
+    assert not own._undelivered
+
+
+def test_routine_dispatches_wait_for_others_of_their_kind() -> None:
+    """They are not lost meanwhile: what waits is counted, and a flush delivers it."""
+    signal, queue, counter = connected(), RecordQueue(), Counter()
+    own = Pipeline(RecordConverter(ThisProcess()), [counter], queue)
+    pipeline.flush()
+    pipeline.stop()  # its worker would take them
+    try:
+        for _ in range(3 * AT_ONCE):
+            signal.send(sender=None)
+        for record in record_queue.take(10_000):
+            queue.append(record)
+        while len(queue):
+            own._take_turn()
+
+        waiting = own._waiting()
+        assert (counter.told, waiting) == ([], 3 * AT_ONCE - 1)  # the first one was captured, and told by itself
+        own.flush()
+    finally:
+        restart()
+    assert (sum(counter.told), own._waiting()) == (waiting, 0)
+    assert max(counter.told) <= AT_ONCE

@@ -29,6 +29,8 @@ our_codes: dict[int, CodeType] = {}
 PACKAGE = f"{pathlib.Path(__file__).parents[1]}{os.sep}"
 CAPTURE_AGAIN_SECONDS = 0.05
 MAX_CLASSES = 1_000
+MAX_ALIKE = 20
+"""The dispatches a second that are delivered one by one though they fail alike; others are added up."""
 
 
 class _OurPaths(dict[str, bool]):
@@ -45,16 +47,43 @@ _our_paths = _OurPaths()
 _class_names: dict[int, tuple[Callable[[], object], str]] = {}
 
 
+class Shared:
+    """How many dispatches with shared details the worker has delivered one by one, and since when; it alone asks."""
+
+    __slots__ = ("admitted", "since")
+
+    def __init__(self) -> None:
+        self.admitted = 0
+        self.since = 0.0
+
+    def admits(self, now: float) -> bool:
+        """Whether one more is delivered by itself: MAX_ALIKE a second are."""
+        if now - self.since >= 1:
+            self.admitted, self.since = 0, now
+        self.admitted += 1
+        return self.admitted <= MAX_ALIKE
+
+
 class DispatchDetails:
     """What a record has beside its times.
 
     ``outcomes`` and ``failures`` are by the receiver's position; outcomes that are ok are left out. ``failure`` is what
     left the send method, ``raised`` whether anything did. ``resumed`` maps the position of a receiver to when
-    the next call began, if later than the end of this one. The stack, the open transactions and the held up event loop
-    are None or empty if they were not captured.
+    the next call began, if later than the end of this one. ``shared``: see KnownFailure. The stack, the open
+    transactions and the held up event loop are None or empty if they were not captured.
     """
 
-    __slots__ = ("blocked_loop", "failure", "failures", "lines", "outcomes", "raised", "resumed", "transactions")
+    __slots__ = (
+        "blocked_loop",
+        "failure",
+        "failures",
+        "lines",
+        "outcomes",
+        "raised",
+        "resumed",
+        "shared",
+        "transactions",
+    )
 
     def __init__(self) -> None:
         self.outcomes: dict[int, Outcome] = {}
@@ -65,6 +94,14 @@ class DispatchDetails:
         self.lines: Lines = ()
         self.transactions: Sequence[Any] | None = None
         self.blocked_loop: bool | None = None
+        self.shared: Shared | None = None
+
+    def copy(self) -> DispatchDetails:
+        """The same outcomes and failures, to which more can be added."""
+        copied = DispatchDetails()
+        copied.outcomes, copied.failures = dict(self.outcomes), dict(self.failures)
+        copied.failure, copied.raised = self.failure, self.raised
+        return copied
 
     def capture(self, info: DispatchInfo) -> None:
         """Capture what only the dispatching thread can see: the stack, an open transaction, an event loop held up."""
@@ -93,6 +130,37 @@ def may_capture_failed(info: DispatchInfo) -> bool:
     return info.capture_from == 0.0 or monotonic() - info.captured_at >= CAPTURE_AGAIN_SECONDS
 
 
+class KnownFailure:
+    """How a receiver has failed the last time: many in a row may fail alike.
+
+    Dispatches of ``send`` that fail alike, in the call at ``index``, share ``details``, which nothing is added to; None
+    where they may not.
+    """
+
+    __slots__ = ("arguments", "details", "failure", "index", "kind")
+
+    def __init__(
+        self, index: int, failure: RawFailure, error: BaseException, details: DispatchDetails | None = None
+    ) -> None:
+        self.index = index
+        self.failure = failure
+        self.kind: Callable[[], object] = weakref.ref(type(error))
+        self.arguments = (failure.message,) if hooks.keeps_messages else None
+        self.details = details.copy() if details is not None else None
+        if self.details is not None:
+            self.details.shared = Shared()
+
+    def is_like(self, error: BaseException) -> bool:
+        """Whether an exception has this type, message and traceback; of messages, only plain texts are compared."""
+        if self.kind() is not type(error):
+            return False
+        if self.arguments is not None:
+            arguments = _arguments_of(error)
+            if len(arguments) != 1 or type(arguments[0]) is not str or arguments != self.arguments:
+                return False
+        return _leads_to(_traceback_of(error), self.failure.lines)
+
+
 _traceback_of = BaseException.__dict__["__traceback__"].__get__
 """The traceback of an exception, whatever its class makes of its attributes."""
 _arguments_of = BaseException.__dict__["args"].__get__
@@ -105,6 +173,19 @@ def failure_of(error: BaseException) -> RawFailure:
     name = known[1] if known is not None and known[0]() is kind else _learn_class_name(kind)
     message = _message_of(error) if hooks.keeps_messages else None
     return RawFailure(name, message, traceback_lines(_traceback_of(error)))
+
+
+def _leads_to(traceback: TracebackType | None, lines: Lines) -> bool:
+    """Whether a traceback has these lines, and otherwise none but the monitor's own."""
+    at, count = 0, len(lines)
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if at < count and code is lines[at][0] and traceback.tb_lineno == lines[at][1]:
+            at += 1
+        elif not (id(code) in our_codes or _our_paths[code.co_filename]):
+            return False
+        traceback = traceback.tb_next
+    return at == count
 
 
 def _learn_class_name(kind: type[BaseException]) -> str:

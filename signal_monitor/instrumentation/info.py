@@ -126,6 +126,7 @@ class DispatchInfo:
     called one after the other in one thread: the synchronous ones of ``send`` and ``send_robust``. The other calls are
     concurrent. Details of a dispatch that takes ``capture_from`` seconds or more are captured before its sender goes
     on; that is 0 for the first dispatch, then again once a second. ``read_arguments`` reads those of a model's signal.
+    ``known_failure`` is the KnownFailure of ``signal_monitor.instrumentation.capture``, or None.
     """
 
     __slots__ = (
@@ -134,6 +135,7 @@ class DispatchInfo:
         "captured_at",
         "custom",
         "is_robust",
+        "known_failure",
         "method",
         "read_arguments",
         "receivers",
@@ -166,6 +168,7 @@ class DispatchInfo:
         self.slow_limit = min([signal.slow_ns, *(receiver.slow_ns for receiver in receivers)]) / 1e9
         self.capture_from = 0.0
         self.captured_at = 0.0
+        self.known_failure: Any = None
         self.read_arguments = _known.argument_readers.get(signal.name)
 
     def is_async(self, index: int) -> bool:

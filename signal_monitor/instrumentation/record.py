@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 from signal_monitor.records import Outcome, Outside
 
-from .capture import DispatchDetails
+from .capture import DispatchDetails, KnownFailure
 from .current import Call, LogHandlers, Origin, Place, Record, Root
 from .hooks import DispatchSpans
 from .info import DispatchInfo
@@ -167,6 +167,20 @@ def end_dispatch(record: Record) -> None:
     """The dispatch has ended; if all calls are sequential, the last of them has said so."""
     if record[TIMES] is not None:
         record[TIMES].append(perf_counter())
+
+
+def fails_alike(record: Record, answered: int, known: KnownFailure) -> bool:
+    """Whether a dispatch of sequential calls, to which nothing else has happened, fails in the same call as another."""
+    return (
+        len(record) - FIRST_END == answered == known.index
+        and record[DETAILS] is record[SPANS] is record[DATABASE] is record[TIMES] is None
+    )
+
+
+def end_alike(record: Record, details: DispatchDetails) -> None:
+    """The running call has failed as that of another dispatch, and with it the dispatch, which shares the details."""
+    record.append(perf_counter())
+    record[DETAILS] = details
 
 
 def has_ended(record: Record) -> bool:
@@ -398,12 +412,37 @@ def _place_around(record: Record) -> Place:
 
 def is_routine(record: Record) -> bool:
     """Whether a dispatch that has ended has nothing to tell but its times, and no other one refers to it."""
-    if record[LINEAGE] is not None or record[DETAILS] is not None:
-        return False
-    if record[TIMES] is not None or record[DATABASE] is not None:
+    return record[LINEAGE] is None and is_plain(record)
+
+
+def is_plain(record: Record) -> bool:
+    """Whether a dispatch that has ended has nothing but times, and was sent from no receiver call."""
+    if record[DETAILS] is not None or record[TIMES] is not None or record[DATABASE] is not None:
         return False
     outer, spans = record[OUTER], record[SPANS]
     return type(outer) is Root and outer.outer is None and (spans is None or spans.unreferenced)
+
+
+def repeated_failure(record: Record) -> DispatchDetails | None:
+    """The details of an outermost dispatch that share others too, and to which nothing else has happened; or None."""
+    details: DispatchDetails | None = record[DETAILS]
+    if details is None or details.shared is None or record[LINEAGE] is not None:
+        return None
+    return details if is_outermost(record) else None
+
+
+def add_records_around(record: Record, known: set[int]) -> None:
+    """Add the ``id`` of each dispatch around one, up to the first that is known."""
+    place: Place | None = record[OUTER]
+    while place is not None:
+        if isinstance(place, Root):
+            place = place.outer
+            continue
+        around = place if isinstance(place, list) else place.record
+        if id(around) in known:
+            return
+        known.add(id(around))
+        place = around[OUTER]
 
 
 def lineage_of(record: Record) -> Lineage | None:

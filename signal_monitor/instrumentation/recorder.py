@@ -12,7 +12,7 @@ from time import perf_counter
 from signal_monitor.errors import guarded, note_in_send
 from signal_monitor.records import Outcome
 
-from .capture import DispatchDetails, failure_of, may_capture_again, may_capture_failed
+from .capture import DispatchDetails, KnownFailure, failure_of, may_capture_again, may_capture_failed
 from .current import Call, ExecutionState, Record, get_state
 from .hooks import DispatchSpans, hooks
 from .info import DispatchInfo, RawFailure, attached_info
@@ -24,10 +24,12 @@ from .record import (
     database_notes_of,
     details_of,
     duration,
+    end_alike,
     end_call,
     end_dispatch,
     end_sequential_call,
     ended_sequential_calls,
+    fails_alike,
     has_begun,
     has_concurrent_calls,
     has_unfinished_calls,
@@ -66,16 +68,45 @@ def begin(info: DispatchInfo, state: ExecutionState, calls: int) -> Record:
     return new_record(info, state.top, open_spans(info, state), calls)
 
 
-@guarded("a swallowed failure", None, in_send=True)
 def swallow(record: Record, error: Exception) -> None:
     """A robust send is about to return what the receiver of a sequential call has raised."""
-    if info_of(record) is UNOBSERVED:
+    info = info_of(record)
+    if info is UNOBSERVED:
         end_sequential_call(record)
         return
-    details = _details(record)
-    index = ended_sequential_calls(record)
-    end_sequential_call(record)
-    details.outcomes[index], details.failures[index] = "swallowed", failure_of(error)
+    try:
+        details = _details(record)
+        index = ended_sequential_calls(record)
+        end_sequential_call(record)
+        known: KnownFailure | None = info.known_failure
+        if known is not None and known.is_like(error):
+            failure = known.failure
+        else:
+            failure = failure_of(error)
+            info.known_failure = KnownFailure(index, failure, error)
+        details.outcomes[index], details.failures[index] = "swallowed", failure
+    except Exception as fault:  # noqa: BLE001 - as a guarded function does, which takes longer
+        note_in_send("a swallowed failure", fault)
+
+
+def fail_alike(record: Record, error: BaseException, answered: int, state: ExecutionState) -> bool:
+    """Complete and queue a dispatch that fails as the one before it did; False where ``fail`` and ``end`` have to."""
+    info = info_of(record)
+    known: KnownFailure | None = info.known_failure
+    if known is None or known.details is None or state.suppressed or not fails_alike(record, answered, known):
+        return False
+    try:
+        if not known.is_like(error) or may_capture_failed(info):
+            return False
+        end_alike(record, known.details)
+        if duration(record) >= info.slow_limit:
+            set_details(record, known.details.copy())
+            _details(record).capture(info)
+        if state.origin is None or state.origin.submit(record):
+            record_queue.append(record)
+    except Exception as fault:  # noqa: BLE001 - as a guarded function does, which takes longer
+        note_in_send("a failure", fault)
+    return True
 
 
 def resume(record: Record) -> None:
@@ -99,11 +130,12 @@ def fail(record: Record, error: BaseException, answered: int) -> None:
         while answered > ended:  # interrupted before the time was taken
             end_sequential_call(record)
             ended += 1
-        failure = None
+        failure, failed = None, -1
         if answered == ended < info.sequential_count:
             end_sequential_call(record)
             failure = details.failures[ended] = failure_of(error)
             details.outcomes[ended] = "raised"
+            failed = ended
             ended += 1
         if not issubclass(type(error), CANCELLATIONS):
             details.failure = failure or _known_failure(details, error)
@@ -111,8 +143,17 @@ def fail(record: Record, error: BaseException, answered: int) -> None:
         count = info.sequential_count if has_concurrent_calls(record) else len(info.receivers)
         for index in range(ended, count):
             details.outcomes[index] = "not_run"
+        if failure is not None and details.failure is failure and _may_be_shared(record, details):
+            info.known_failure = KnownFailure(failed, failure, error, details)
     except Exception as fault:  # noqa: BLE001 - as a guarded function does, which takes longer
         note_in_send("a failure", fault)
+
+
+def _may_be_shared(record: Record, details: DispatchDetails) -> bool:
+    """Whether other dispatches may fail in just the same way."""
+    info = info_of(record)
+    is_plain = len(details.failures) == 1 and not (has_concurrent_calls(record) or info.custom or info.signal.has_hooks)
+    return is_plain and info.method == "send" and not hooks.captures_all
 
 
 def _known_failure(details: DispatchDetails, error: BaseException) -> RawFailure:

@@ -21,7 +21,7 @@ from .hooks import hooks
 from .plans import ObservedSignal, Plan, each_noted, find_info, find_plan
 from .record import begin_concurrent_calls
 from .record_queue import record_queue
-from .recorder import count_orphan, end, fail, open_spans, resume, swallow
+from .recorder import count_orphan, end, fail, fail_alike, open_spans, resume, swallow
 
 Responses = list[tuple[Any, Any]]
 NO_RECEIVERS = dispatcher.NO_RECEIVERS
@@ -91,8 +91,9 @@ def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
             responses.extend(async_to_sync(call_async)(self, record, state, async_receivers, sender, named))
     except BaseException as error:
         state.top = outer
-        fail(record, error, len(responses))
-        end(record, state)
+        if not fail_alike(record, error, len(responses), state):
+            fail(record, error, len(responses))
+            end(record, state)
         raise
     if (
         now - started < info.capture_from

@@ -60,7 +60,7 @@ class DatabaseObserver(BaseObserver):
         """Count what several signals said of their rows."""
         if aggregate.created or aggregate.existing:
             counts = (aggregate.created, aggregate.existing, aggregate.raw)
-            receivers = [call.receiver for call in aggregate.calls]
+            receivers = [call.receiver for call in aggregate.calls if not call.not_run]
             self._count(receivers, aggregate.signal, aggregate.sender, counts, aggregate.ended_at)
 
     def _count(

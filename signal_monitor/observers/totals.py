@@ -70,10 +70,16 @@ class TotalsObserver(BaseObserver):
         for kind, key in subjects:
             for totals in self._both(kind, key, aggregate.ended_at):
                 _add_all(totals, aggregate.durations, aggregate.ended_at)
+                _note_failures(totals, aggregate)
         for calls in aggregate.calls:
             for totals in self._both("receiver", calls.receiver, aggregate.ended_at):
                 totals.app, totals.path, totals.line = calls.app, calls.path, calls.line
+                totals.not_run += calls.not_run
+                if not calls.durations.count:
+                    continue
                 _add_all(totals, calls.durations, aggregate.ended_at)
+                if calls.outcome != "ok":
+                    _note_failures(totals, aggregate)
                 totals.request_calls += calls.durations.count * (aggregate.signal in REQUEST_SIGNALS)
                 totals.blocking += calls.durations.count
 
@@ -236,6 +242,13 @@ def _add_dispatch(totals: Totals, dispatch: Dispatch) -> None:
     totals.waiting_ns += waited_ns
     totals.other_ns += outside_ns - waited_ns
     totals.total_ns += dispatch.self_ns + outside_ns
+
+
+def _note_failures(totals: Totals, aggregate: Aggregate) -> None:
+    """Count failures of which others are recorded: the last one of these is the dispatch to look at."""
+    if aggregate.failure is not None:
+        totals.failures += aggregate.durations.count
+        totals.last_failure, totals.last_failure_at = aggregate.failure.summary, aggregate.ended_at
 
 
 def _note_failure(totals: Totals, failure: Failure, at: float, dispatch_id: str) -> None:

@@ -8,7 +8,7 @@ import sysconfig
 import time
 from array import array
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import sub
 from types import FrameType
 from typing import Any
@@ -284,26 +284,39 @@ class RecordConverter:
         )
 
     def aggregate(self, info: DispatchInfo, records: Sequence[Record]) -> Aggregate:
-        """Routine dispatches of one DispatchInfo, added up."""
+        """Dispatches of one DispatchInfo added up: they are routine, or share the details of their failure."""
         _, started, ended = columns_of(records)
         said = [one for one in map(arguments_of, records) if one is not None]
         created = [one.created for one in said]
         durations = [_durations(begins, ends) for begins, ends in itertools.pairwise([started, *ended])]
+        details = details_of(records[0]) or _NO_DETAILS
         return Aggregate(
             signal=info.signal.name,
             sender=scrub(info.sender),
             ended_at=self.wall_clock(ended[-1][-1]),
             durations=durations[0] if len(durations) == 1 else _durations(started, ended[-1]),
-            calls=tuple(
-                self._aggregated(receiver, calls) for receiver, calls in zip(info.receivers, durations, strict=True)
-            ),
+            calls=tuple(self._aggregated(info, durations, details, len(records))),
             created=created.count(True),
             existing=created.count(False),
             raw=sum(1 for one in said if one.raw),
+            failure=failure(details.failure),
         )
 
-    def _aggregated(self, receiver: ReceiverInfo, calls: Durations) -> AggregatedCalls:
-        return AggregatedCalls(receiver.name, calls, self._apps.of(receiver.module), receiver.path, receiver.line)
+    def _aggregated(
+        self, info: DispatchInfo, durations: Sequence[Durations], details: DispatchDetails, dispatches: int
+    ) -> Iterator[AggregatedCalls]:
+        """The calls of each receiver; dispatches that failed have not come to the last ones."""
+        for index, receiver in enumerate(info.receivers):
+            runs = index < len(durations)
+            yield AggregatedCalls(
+                receiver.name,
+                durations[index] if runs else _NO_DURATIONS,
+                self._apps.of(receiver.module),
+                receiver.path,
+                receiver.line,
+                details.outcomes.get(index, "ok"),
+                0 if runs else dispatches,
+            )
 
     def late(self, late: LateCall) -> tuple[Amendment, ReceiverCall]:
         """What became of a receiver call after its dispatch had ended, and that call as it is now."""
@@ -394,6 +407,7 @@ class _LateDispatches:
 
 
 _NO_DETAILS = DispatchDetails()
+_NO_DURATIONS = Durations(0, 0, 0, {})
 _NOT_CALLED = CallTime()
 _NO_LINEAGE = Lineage(0, 0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import le
 
 Interval = tuple[float, float]
 Intervals = list[Interval]
@@ -39,6 +40,21 @@ def without(intervals: Intervals, removed: Intervals) -> Intervals:
     return left
 
 
+def moments_until(intervals: Intervals, end: float) -> Intervals:
+    """What any of the intervals covers up to a moment; those of one thread, which lie apart, are not merged."""
+    intervals = sorted(intervals)
+    if all(map(le, [one[1] for one in intervals], [one[0] for one in intervals[1:]])):
+        if not intervals or intervals[-1][1] <= end:
+            return intervals
+        return [(start, min(ended, end)) for start, ended in intervals if start < end]
+    return union((start, min(ended, end)) for start, ended in intervals)
+
+
+def moments_from(intervals: Intervals, start: float) -> Intervals:
+    """What any of the intervals covers from a moment on."""
+    return union([(max(began, start), end) for began, end in intervals if end > start])
+
+
 def clipped(intervals: Iterable[Interval], start: float, end: float) -> Intervals:
     """What of the intervals is between two moments."""
     return [(max(a, start), min(b, end)) for a, b in intervals if a < end and b > start]
@@ -46,7 +62,7 @@ def clipped(intervals: Iterable[Interval], start: float, end: float) -> Interval
 
 def length(intervals: Iterable[Interval]) -> float:
     """How long they are together."""
-    return sum(end - start for start, end in intervals)
+    return sum([end - start for start, end in intervals])
 
 
 def nanoseconds(seconds: float) -> int:

@@ -32,6 +32,7 @@ MAX_OVERLAPPING = 2_000
 MAX_PARENTS = 10_000
 
 OutsideTimes = dict[Outside, Intervals]
+_NO_INTERVALS: Intervals = []
 
 
 @dataclass(slots=True)
@@ -241,15 +242,18 @@ def _outside(gaps: Intervals, record: Record, calls: list[CallTime | None]) -> O
 
 def _nested_outside(parts: Sequence[DispatchTimes], running: Intervals) -> OutsideTimes:
     """What was waited for inside the receivers, while no other of the nested dispatches ran a receiver."""
-    if not any(times.outside or times.nested_outside for times in parts):
-        return {}
     return outside_of(parts, running)
 
 
-def outside_of(parts: Iterable[DispatchTimes], within: Intervals) -> OutsideTimes:
-    """The moments in which no receiver of several dispatches ran, by what was done or waited for instead."""
+def outside_of(parts: Iterable[DispatchTimes], within: Intervals, running: Intervals = _NO_INTERVALS) -> OutsideTimes:
+    """The moments in which no receiver of several dispatches ran, by what was done or waited for instead.
+
+    ``running`` are moments in which other receivers ran.
+    """
     parts = list(parts)
-    taken = union(part for times in parts for part in times.receivers)
+    if not any(times.outside or times.nested_outside for times in parts):
+        return {}
+    taken = union([*running, *(part for times in parts for part in times.receivers)])
     found: OutsideTimes = {}
     for kind in KINDS:
         waited = union(part for times in parts for some in (times.outside, times.nested_outside)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import secrets
+import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from time import perf_counter
 from typing import NamedTuple
 from weakref import WeakValueDictionary
@@ -25,9 +24,22 @@ from signal_monitor.instrumentation.record import (
 )
 from signal_monitor.records import OriginKind, Outside, ReceiverSum, SubjectKind, has_failed, view_key, waiting_ns
 
-from .intervals import Intervals, length, nanoseconds, union
-from .own_times import CallTime, DispatchTimes, OwnTimes, outside_of
+from .intervals import Intervals, length, moments_from, moments_until, nanoseconds
+from .own_times import DispatchTimes, OwnTimes, outside_of
+from .plain_sums import PlainSums, divided
+from .receiver_calls import ReceiverCalls
 from .send_methods import Ended, SendMethods
+
+
+class _Random:
+    """Random numbers for ids: they take a fifth of the time of those of ``secrets``."""
+
+    bits = random.Random().getrandbits  # noqa: S311 - nobody has to guess them
+
+
+def seed_ids() -> None:
+    """Give other ids than before from now on: this is a forked child."""
+    _Random.bits = random.Random().getrandbits  # noqa: S311
 
 
 class TimedOrigin(Origin):
@@ -99,7 +111,7 @@ class RequestOrigin(TimedOrigin):
     subject = "view"
 
     def __init__(self, *, framed: bool, pending: bool = False) -> None:
-        super().__init__("request", secrets.token_hex(8), pending=pending)
+        super().__init__("request", f"{_Random.bits(64):016x}", pending=pending)
         self.framed = framed
         self.claimed = self.view_resolved = False
         self.method = self.path = ""
@@ -163,11 +175,15 @@ def add_up(origin: TimedOrigin) -> RequestTotals:
     """
     records = list(origin.records)
     left_out = origin.dispatch_count - len(records)
-    numbers = {id(record): number for number, record in enumerate(records, left_out)}
-    summed, methods = _Sums(origin, set(numbers)), SendMethods()
-    for ended in itertools.chain(*map(methods.add, records), methods.release_all()):
-        number = numbers.get(id(ended.record), 0)
-        summed.add(ended, is_after=bool(origin.ended) and number >= origin.answered_count)
+    answered = max(0, origin.answered_count - left_out) if origin.ended else len(records)
+    plain, others = divided(records)
+    after = {id(record) for record in records[answered:]}
+    summed, methods = _Sums(origin, set(map(id, others))), SendMethods()
+    for is_after, part in ((False, [one for one in plain if id(one) not in after]),
+                           (True, [one for one in plain if id(one) in after])):  # fmt: skip
+        summed.add_plain(PlainSums.of(part), is_after=is_after)
+    for ended in itertools.chain(*map(methods.add, others), methods.release_all()):
+        summed.add(ended, is_after=id(ended.record) in after)
     return summed.totals(left_out)
 
 
@@ -179,12 +195,21 @@ class _Sums:
         self._known = known
         self._times = OwnTimes()
         self._outermost: list[DispatchTimes] = []
-        self._receivers: dict[str, _ReceiverSum] = {}
+        self._plain: Intervals = []
+        self._receivers: dict[str, ReceiverCalls] = {}
         self._counts = [0, 0]
         self._calls = [0, 0]
         self._failed = 0
         self._worst: tuple[bool, float] = (False, -1.0)
         self._worst_span_id: str | None = None
+
+    def add_plain(self, sums: PlainSums, *, is_after: bool) -> None:
+        """Add plain dispatches."""
+        self._counts[is_after] += sums.dispatches
+        self._calls[is_after] += sums.calls
+        self._plain += sums.windows
+        for name, added in sums.receivers.items():
+            self._receivers.setdefault(name, ReceiverCalls()).add_plain(added)
 
     def add(self, ended: Ended, *, is_after: bool) -> None:
         """Add a dispatch."""
@@ -201,7 +226,7 @@ class _Sums:
         queries = _queries_by_call(record)
         for index, (receiver, call) in enumerate(zip(info_of(record).receivers, times.calls, strict=False)):
             if call is not None and read[index].ended:
-                mine = self._receivers.setdefault(receiver.name, _ReceiverSum())
+                mine = self._receivers.setdefault(receiver.name, ReceiverCalls())
                 mine.add(call, slow_ns=receiver.slow_ns, failed=index in failures)
                 mine.add_queries(*queries.get(index, (0, 0.0)))
                 self._compare(record, index, (index in failures, call.own_seconds))
@@ -220,8 +245,9 @@ class _Sums:
 
     def totals(self, left_out: int) -> RequestTotals:
         """The sums; ``left_out`` dispatches were too many to keep, and are counted only."""
-        windows = union((one.started, min(one.ended, self._ended)) for one in self._outermost)
-        outside = outside_of(self._outermost, windows)
+        moments = [*self._plain, *((one.started, one.ended) for one in self._outermost)]
+        windows = moments_until(moments, self._ended)
+        outside = outside_of(self._outermost, windows, self._plain)
         rows = [sums.row(name) for name, sums in self._receivers.items()]
         return RequestTotals(
             signal_ns=nanoseconds(length(windows)),
@@ -232,7 +258,7 @@ class _Sums:
             slow_count=sum(row.slow for row in rows),
             after_count=self._counts[True],
             after_receivers=self._calls[True],
-            after_ns=nanoseconds(length(union((max(one.started, self._ended), one.ended) for one in self._outermost))),
+            after_ns=nanoseconds(length(moments_from(moments, self._ended))),
             summed_count=sum(self._counts),
             receivers=sorted(rows, key=lambda row: (-row.self_ns, row.receiver)),
             worst_span_id=self._worst_span_id,
@@ -242,50 +268,3 @@ class _Sums:
 def _queries_by_call(record: Record) -> Mapping[int, tuple[int, float]]:
     notes: DatabaseNotes | None = database_notes_of(record)
     return notes.queries_by_call() if notes is not None else {}
-
-
-@dataclass(slots=True)
-class _ReceiverSum:
-    """The calls of one receiver: seconds of those in one thread, and the moments of those that may overlap."""
-
-    calls: int = 0
-    seconds: float = 0.0
-    own_seconds: float = 0.0
-    longest: float = 0.0
-    slow: int = 0
-    failed: int = 0
-    running: Intervals = field(default_factory=list)
-    own: Intervals = field(default_factory=list)
-    queries: int = 0
-    query_seconds: float = 0.0
-
-    def add_queries(self, count: int, seconds: float) -> None:
-        self.queries += count
-        self.query_seconds += seconds
-
-    def add(self, call: CallTime, *, slow_ns: int, failed: bool) -> None:
-        self.calls += 1
-        self.failed += failed
-        self.slow += nanoseconds(call.own_seconds) >= slow_ns
-        self.longest = max(self.longest, call.own_seconds)
-        if call.own is None:
-            self.seconds += call.seconds - call.repeated_seconds
-            self.own_seconds += call.own_seconds
-        else:
-            self.running.append((call.started, call.ended))
-            self.own.extend(call.own)
-            # What was sent in its thread is not among the moments.
-            self.own_seconds -= max(0.0, length(call.own) - call.own_seconds)
-
-    def row(self, receiver: str) -> ReceiverSum:
-        return ReceiverSum(
-            receiver=receiver,
-            calls=self.calls,
-            total_ns=nanoseconds(self.seconds + length(union(self.running))),
-            self_ns=max(0, nanoseconds(self.own_seconds + length(union(self.own)))),
-            longest_ns=nanoseconds(self.longest),
-            slow=self.slow,
-            failed=self.failed,
-            queries=self.queries,
-            query_ns=nanoseconds(self.query_seconds),
-        )

@@ -24,6 +24,7 @@ from signal_monitor.settings_watcher import follow_settings
 
 from .converter import RecordConverter
 from .process import ThisProcess
+from .request_origin import seed_ids
 from .worker import EXIT_SECONDS, Pipeline
 
 REPLACE_SECONDS = 10.0
@@ -130,6 +131,7 @@ def _after_fork() -> None:
     forget_other_threads()
     record_queue.clear()
     reset_orphan_counts()
+    seed_ids()
     if _Running.pipeline is not None:
         _Running.pipeline.forget()
         record_queue.check_with(_check)

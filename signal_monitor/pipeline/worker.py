@@ -25,6 +25,7 @@ from signal_monitor.instrumentation.record import (
     lineage_of,
     mark_aggregated,
     parent_of,
+    repeated_failure,
     root_of,
     set_lineage,
     spans_of,
@@ -37,13 +38,17 @@ from signal_monitor.settings_watcher import follow_settings
 
 from .chunks import Chunks, weight_of
 from .converter import RecordConverter
+from .routine import RoutineDispatches
 from .send_methods import Ended, SendMethods
 from .suppression import suppressed
 from .threads import NO_THREAD, why_no_threads
 
 BUSY_SECONDS = 0.1
 IDLE_SECONDS = 0.25
-ROUND_SECONDS = 1.0
+ROUND_SECONDS = 0.25
+TURN_SECONDS = 0.0005
+REST_SECONDS = 0.004
+"""While the queue is not half full, the worker rests so long after each turn: no request waits for a whole round."""
 WATCH_SECONDS = 0.05
 QUIET_SECONDS = 10.0
 """The time without a dispatch after which the worker watches only as often as it works."""
@@ -116,8 +121,9 @@ class Pipeline:
         self._stopping = False
         self._ended = False
         self._chunks = Chunks(queue)
+        self._routine = RoutineDispatches()
         self._send_methods = SendMethods()
-        self._busy_at = 0.0
+        self._busy_at = self._watched_at = 0.0
 
     def add(self, observer: Observer) -> Callable[[], None]:
         """Hand dispatches to one more observer from now on, after the others; returns the function that undoes it."""
@@ -222,7 +228,8 @@ class Pipeline:
 
     def _waiting(self) -> int:
         """How many records are queued, or taken from the queue and not delivered."""
-        return len(self._queue) + sum(map(_count, list(self._undelivered))) + len(self._send_methods)
+        taken = sum(map(_count, list(self._undelivered))) + len(self._routine)
+        return len(self._queue) + taken + len(self._send_methods)
 
     def flush(self) -> None:
         """Deliver everything that is queued now, in the calling thread.
@@ -232,6 +239,7 @@ class Pipeline:
         with suppressed(), self._exclusive() as alone:
             if alone:
                 self._deliver_queued(len(self._queue))
+                self._deliver_routine()
                 self._release(self._send_methods.release_all)
                 self._each("flush", lambda observer: observer.flush())
                 self._pass_interruption()
@@ -263,6 +271,7 @@ class Pipeline:
         self._thread = self._running_thread = None
         self._retry_at = self._idle_until = 0.0
         self._undelivered.clear()
+        self._routine.forget()
         self._send_methods.forget()
         self._telling = self._interruption = None
         self._stopping = self._ended = False
@@ -292,7 +301,8 @@ class Pipeline:
         while not self._stopping:
             busy = self._work()
             follow_settings(wait=False)
-            self._pause(BUSY_SECONDS if busy else IDLE_SECONDS)
+            left = len(self._queue) or self._undelivered
+            self._pause(REST_SECONDS if left else BUSY_SECONDS if busy else IDLE_SECONDS)
             if not self._stopping:
                 self._wake.clear()
 
@@ -306,6 +316,7 @@ class Pipeline:
             self._watch()
 
     def _watch(self) -> None:
+        self._watched_at = time.monotonic()
         try:
             with self._exclusive():
                 self._each("watch", lambda observer: observer.watch())
@@ -323,8 +334,8 @@ class Pipeline:
     def _work(self) -> bool:
         """One round of the worker; whether there was anything to do. Nothing ends the worker but stop()."""
         try:
+            busy = self._drain()
             with self._exclusive():
-                busy = self._drain()
                 self._each("tick", lambda observer: observer.tick())
                 self._queue.check_next()
         except BaseException as error:  # noqa: BLE001 - a SystemExit of an exporter must not end the observation
@@ -333,56 +344,112 @@ class Pipeline:
         return busy
 
     def _drain(self) -> bool:
-        """Deliver what is queued, for ROUND_SECONDS or a little more; whether there was anything."""
+        """Deliver what is queued, in turns, for ROUND_SECONDS or a little more; whether there was anything."""
         deadline = time.monotonic() + ROUND_SECONDS
         busy = False
-        while (len(self._queue) or self._undelivered) and time.monotonic() < deadline:
-            busy = True
-            self._deliver_queued(1)  # a chunk
-        if not len(self._queue):
-            self._chunks.forget()
-            self._release(self._send_methods.release)
+        while time.monotonic() < deadline:
+            with self._exclusive():
+                if not (len(self._queue) or self._undelivered):
+                    self._end_round(busy=busy)
+                    break
+                busy = True
+                self._take_turn()
+            self._rest()
         return busy
+
+    def _end_round(self, *, busy: bool) -> None:
+        """Nothing is queued: give what waits to be more or to end as long as it may wait."""
+        self._chunks.forget()
+        self._release(self._send_methods.release)
+        if not busy:
+            self._deliver_routine()
+
+    def _take_turn(self) -> None:
+        """Deliver for TURN_SECONDS: at least one item, or what one chunk has in place of it."""
+        self.converter.set_clock()
+        turn_ends = time.perf_counter() + TURN_SECONDS
+        if not self._undelivered:
+            if self._routine.are_due:
+                self._undelivered.extend(self._routine.take())
+            self._take_chunk()
+        while self._undelivered:
+            self._deliver_next()
+            if time.perf_counter() >= turn_ends:
+                return
+
+    def _rest(self) -> None:
+        """Leave the processor to the dispatching threads, unless the queue fills, or the worker is to end."""
+        if time.monotonic() - self._watched_at >= WATCH_SECONDS:
+            self._watch()
+        if not self._queue.is_half_full:
+            self._wake.wait(REST_SECONDS)
+
+    def _deliver_routine(self) -> None:
+        """Deliver the routine dispatches that wait."""
+        self._undelivered.extend(self._routine.take())
+        self._deliver_taken()
 
     def _deliver_queued(self, count: int) -> None:
         """Deliver at least the oldest ``count`` items; between chunks, the dispatching threads get their turn."""
         self.converter.set_clock()
         self._deliver_taken()
-        while count > 0 and (items := self._queue.take(self._chunks.size)):
-            count -= len(items)
+        while count > 0 and (taken := self._take_chunk()):
+            count -= taken
+            self._deliver_taken()
+
+    def _take_chunk(self) -> int:
+        """Take a chunk from the queue, to be delivered; returns how many items it has had."""
+        items = self._queue.take(self._chunks.size)
+        if items:
             self._chunks.adapt(items)
             self._busy_at = time.monotonic()
             self._undelivered.extend(self._without_aggregated(items))
-            self._deliver_taken()
+        return len(items)
 
     def _deliver_taken(self) -> None:
         """Deliver what was taken from the queue; what an exception leaves is delivered the next time."""
-        undelivered = self._undelivered
-        while undelivered:
-            item = undelivered.popleft()
-            try:
-                self._deliver(item)
-            except BaseException:
-                self.converter.process.drop("interrupted", _count(item))
-                raise
+        while self._undelivered:
+            self._deliver_next()
+
+    def _deliver_next(self) -> None:
+        item = self._undelivered.popleft()
+        try:
+            self._deliver(item)
+        except BaseException:
+            self.converter.process.drop("interrupted", _count(item))
+            raise
 
     def _without_aggregated(self, items: Sequence[object]) -> list[object]:
-        """What is delivered: first the routine dispatches beyond what the observers want, by their DispatchInfo."""
+        """What is delivered now: first the dispatches beyond what the observers want that are alike, in groups.
+
+        Routine dispatches without spans wait for more of their kind.
+        """
         wanted = sum(done_for_each("an observer's choice", lambda observer: observer.wanted(), self.observers))
         single: list[object] = []
         routine: defaultdict[DispatchInfo, list[Record]] = defaultdict(list)
+        alike: defaultdict[int, list[Record]] = defaultdict(list)
+        now = time.monotonic()
         for item in items:
             if isinstance(item, list):
                 if not is_routine(item):
+                    details = repeated_failure(item)
+                    if details is not None and details.shared is not None and not details.shared.admits(now):
+                        mark_aggregated(item)
+                        alike[id(details)].append(item)
+                        continue
                     if not is_outermost(item):
                         give_lineage(item)  # and to those around it, which come later and are not aggregated then
                 elif wanted > 0:
                     wanted -= weight_of(item)
                 else:
-                    routine[mark_aggregated(item)].append(item)
+                    info = mark_aggregated(item)
+                    if spans_of(item) is None:
+                        self._routine.add(info, item)
+                    else:
+                        routine[info].append(item)
                     continue
             single.append(item)
-        return [*routine.items(), *single]
+        return [*routine.items(), *((info_of(several[0]), several) for several in alike.values()), *single]
 
     def _aggregate(self, info: DispatchInfo, records: Sequence[Record]) -> None:
         info.reset_rate_limit(time.monotonic())

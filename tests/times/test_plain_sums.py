@@ -1,0 +1,83 @@
+"""The dispatches of a request that are added up in columns come to the same as those added up one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from django.dispatch import Signal
+
+from signal_monitor.instrumentation.current import Record, begin_origin, end_origin
+from signal_monitor.pipeline import request_origin
+from signal_monitor.pipeline.request_origin import RequestOrigin, add_up
+from signal_monitor.testing import capture_dispatches
+
+plain, outer, inner, failing = Signal(), Signal(use_caching=True), Signal(), Signal()
+
+
+def quick(**kwargs: object) -> None:
+    """Take no time."""
+
+
+def other(**kwargs: object) -> None:
+    """Take no time either."""
+
+
+def saves(sender: object, **kwargs: object) -> None:
+    """Send the inner signal."""
+    inner.send(sender)
+
+
+def raises(**kwargs: object) -> None:
+    """Fail."""
+    raise ValueError("no")
+
+
+def request() -> RequestOrigin:
+    """A request with plain, nested and failing dispatches, the last ones after its response."""
+    for signal, receivers in (
+        (plain, (quick, other)),
+        (outer, (saves, quick)),
+        (inner, (other,)),
+        (failing, (raises,)),
+    ):
+        for receiver in receivers:
+            signal.connect(receiver)
+    origin = RequestOrigin(framed=True)
+    begin_origin(origin)
+    for _ in range(5):
+        plain.send(object)
+        outer.send(object)
+        failing.send_robust(object)
+    origin.end()
+    plain.send(object)
+    outer.send(object)
+    end_origin(origin)
+    return origin
+
+
+def test_columns_come_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    with capture_dispatches():
+        origin = request()
+    in_columns = add_up(origin)
+
+    def one_by_one(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
+        return [], list(records)
+
+    monkeypatch.setattr(request_origin, "divided", one_by_one)
+    singly = add_up(origin)
+
+    assert in_columns.dispatch_count == 5 * 4 + 3
+    assert in_columns.receiver_count == 5 * (2 + 3 + 1) + 5
+    assert (in_columns.after_count, in_columns.failed_count) == (3, 5)
+    for name in in_columns._fields:
+        if name != "receivers":
+            assert getattr(in_columns, name) == pytest.approx(getattr(singly, name), abs=2), name
+    rows = {row.receiver: row for row in singly.receivers}
+    assert len(in_columns.receivers) == len(rows) == 4
+    for row in in_columns.receivers:
+        same = rows[row.receiver]
+        assert (row.calls, row.failed, row.slow) == (same.calls, same.failed, same.slow)
+        assert (row.total_ns, row.self_ns, row.longest_ns) == pytest.approx(
+            (same.total_ns, same.self_ns, same.longest_ns), abs=5
+        )

@@ -20,6 +20,7 @@ from .instrumentation.hooks import hooks
 from .middleware import hook_requests
 from .observers.database import DatabaseObserver
 from .observers.history import History
+from .observers.orphans import OrphanObserver
 from .observers.registry import RegistryObserver
 from .observers.requests import Requests
 from .observers.store_writer import StoreWriter
@@ -93,6 +94,7 @@ def build(config: Config) -> pipeline.Pipeline:
         requests,
         DatabaseObserver(converter),
         RegistryObserver(process),
+        OrphanObserver(process),
     )
     writer = StoreWriter(process, get_store(), stored, partial(running_calls, converter), requests.running)
     exporting = telemetry.start(config, installed_apps(), process)

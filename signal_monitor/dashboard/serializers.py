@@ -12,7 +12,7 @@ from signal_monitor.dashboard.sources import Place
 from signal_monitor.dashboard.view_times import ViewTimes
 from signal_monitor.database_records import DatabaseWork, LockWait, LongStatement, LongTransaction, WorkSum
 from signal_monitor.finding import Finding
-from signal_monitor.records import Dispatch, Failure, Frame, Outside, ReceiverCall, ReceiverSum, Request
+from signal_monitor.records import Dispatch, Failure, Frame, OrphanSends, Outside, ReceiverCall, ReceiverSum, Request
 from signal_monitor.stores.base import Totals
 
 Json = dict[str, Any]
@@ -162,6 +162,11 @@ def totals_json(row: Totals) -> Json:
 def place_json(place: Place) -> Json:
     """A line at which slow calls were seen."""
     return {**asdict(place.frame), "samples": place.samples, "share": place.share, "file_has_changed": place.changed}
+
+
+def orphan_sends_json(row: OrphanSends) -> Json:
+    """Who sent a signal that found no receiver; ``count`` is of those that were looked at."""
+    return {**fields_json(row, ("sender", "count", "last_at")), "sites": frames_json(row.sites)}
 
 
 def view_json(row: ViewTimes) -> Json:

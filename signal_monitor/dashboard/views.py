@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from django.apps import apps
 from django.core.handlers.asgi import ASGIRequest
 from django.core.serializers.json import DjangoJSONEncoder
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.views.decorators.http import require_safe
 from django_htmx.http import push_url
 
@@ -56,6 +56,15 @@ def show(request: HttpRequest, /, page: str, **named: str) -> HttpResponse:
     view = replace(view_of(page, given), base=base_of_page(request, page, named))
     with based_at(view.base):
         return _page(request, shown, view, given, named)
+
+
+@access_required
+@require_safe
+def show_moved(request: HttpRequest, /, page: str, **_named: str) -> HttpResponse:
+    """Redirect to the page that has taken the place of another one, with the same parameters."""
+    with based_at(base_of_page(request, page, {})):
+        query = request.GET.urlencode()
+        return HttpResponseRedirect(f"{page_url(page)}?{query}" if query else page_url(page))
 
 
 def _page(request: HttpRequest, shown: Page, view: View, given: Params, named: Params) -> HttpResponse:
@@ -155,7 +164,8 @@ def show_api(request: HttpRequest, /) -> JsonResponse:
             "pages": [
                 {"page": name, "address": f"{base}{ROUTE_TYPE.sub('<', route)}", "parameters": _parameters(PAGES[name])}
                 for name, route in API_ROUTES.items()
-            ]
+            ],
+            "also": {f"{base}registry/": "signals"},
         }
     )
 

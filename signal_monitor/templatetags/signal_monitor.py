@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard import formatting
 from signal_monitor.dashboard.addresses import page_url
+from signal_monitor.dashboard.connected import ConnectionRow
 from signal_monitor.dashboard.notices import unreadable_notice
 from signal_monitor.dashboard.pages.base import Page, PartNode
 from signal_monitor.dashboard.stacks import own_frame
@@ -137,6 +138,28 @@ def _breakable(text: str) -> SafeString:
 def filename(path: str) -> str:
     """The last part of a file's path."""
     return PurePath(path).name
+
+
+@register.simple_tag
+def place(path: str | None, line: int | None) -> SafeString:
+    """A file and line, with the whole path in the title; "" if they are not known."""
+    if not path:
+        return SafeString("")
+    shown = f"{filename(path)}:{line}" if line else filename(path)
+    return format_html('<span class="place" title="{}">{}</span>', f"{path}:{line}" if line else path, shown)
+
+
+@register.filter
+def notes(row: ConnectionRow) -> str:
+    """What is not as usual about a connection."""
+    connection = row.connection
+    said = (
+        ("async", connection.is_async),
+        ("held strongly", not connection.weak),
+        (f"dispatch_uid “{connection.dispatch_uid}”", connection.dispatch_uid),
+        (f"only in {', '.join(row.present)}", row.missing),
+    )
+    return " · ".join(text for text, holds in said if holds)
 
 
 @register.filter

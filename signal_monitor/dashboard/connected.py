@@ -7,9 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from signal_monitor.dashboard.processes import ProcessState, orphans, processes
+from signal_monitor.finding import Finding, from_json
 from signal_monitor.records import OrphanSends, SubjectKind
 from signal_monitor.registry.records import ANY_SENDER, UNKNOWN_SENDER, Connection, Registry
 from signal_monitor.stores.base import Store, Totals
+
+NOT_IMPORTED = "never-imported"
+"""The rule that finds modules with receivers that nobody imports."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,10 @@ class SignalRow:
     def is_unheard(self) -> bool:
         """Whether it was sent, and never found a receiver."""
         return bool(self.orphans) and not self.sent
+
+    def was_sent_by(self, sender: str) -> bool:
+        """Whether a sender was seen to send it."""
+        return sender in self.senders or any(each.sender == sender for each in self.orphan_sends)
 
     def marked(self) -> list[ConnectionRow]:
         """The connections, with what is wrong with them."""
@@ -194,12 +202,17 @@ def _add(total: dict[str, int], more: Mapping[str, int]) -> None:
         total[name] = total.get(name, 0) + count
 
 
-def connections_of(store: Store, kind: SubjectKind, name: str) -> list[ConnectionRow]:
+def connections_of(rows: Iterable[SignalRow], kind: SubjectKind, name: str) -> list[ConnectionRow]:
     """The connections of a signal or a receiver."""
-    rows = signal_rows(sources(store), store.totals("receiver"))
     if kind == "signal":
         return [item for row in rows if row.name == name for item in row.connections]
     return [item for row in rows for item in row.connections if item.connection.receiver == name]
+
+
+def not_imported(shown: Iterable[Source]) -> list[Finding]:
+    """What the processes have found of modules with receivers that nobody imports, each once."""
+    found = (from_json(text) for source in shown for text in source.registry.findings if NOT_IMPORTED in text)
+    return list({each.id: each for each in found if each is not None and each.name == NOT_IMPORTED}.values())
 
 
 def is_registered(store: Store, kind: SubjectKind, name: str) -> bool:

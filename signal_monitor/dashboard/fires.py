@@ -36,7 +36,9 @@ class Sent:
 
 @dataclass(frozen=True)
 class SetOff:
-    """What calls of a receiver have set off, as far as ``seen`` calls show: ``sent`` is known from ``followed`` ones.
+    """What calls of a receiver have set off, as far as ``seen`` calls show.
+
+    ``sent`` is known of ``followed`` ones: those that sent nothing, or of which something that they sent is stored.
 
     ``on_commit``, ``tasks`` and ``mails`` are the calls that registered a function with ``on_commit()``, queued a task
     or sent a mail, where database work is observed. ``totals`` counts all of its calls, by whatever signal.
@@ -77,14 +79,19 @@ class SeenCalls:
 
     def _read(self, signal: str, sender: str) -> _Trees:
         where = DispatchFilter(exact_signal=signal, sender=f"{EXACT}{sender}")
-        rows = self._store.dispatches(where, MOST_DISPATCHES)
-        roots = dict.fromkeys(row.root_id for row in rows if row.nested_ns)
-        inside = [row for root in list(roots)[:MOST_TREES] for row in self._store.tree(root)]
+        rows, roots = [], dict[str, None]()
+        for row in self._store.dispatches(where, MOST_DISPATCHES):
+            if row.nested_ns and row.root_id not in roots and len(roots) >= MOST_TREES:
+                break  # older ones would count only if nothing was sent inside them
+            rows.append(row)
+            if row.nested_ns:
+                roots[row.root_id] = None
+        inside = [row for root in roots for row in self._store.tree(root)]
         return _Trees(rows, {row.id: row for row in inside})
 
     def _set_off(self, receiver: str, calls: Calls, trees: _Trees, depth: int) -> SetOff:
         ran = [(row, call) for row, call in calls if call.outcome != "not_run"]
-        followed = [(row, call) for row, call in ran if not call.nested_ns or row.id in trees.inside]
+        followed = [(row, call) for row, call in ran if not call.nested_ns or (row.id, call.index) in trees.children]
         work = [call for _row, call in ran]
         last = work[0] if work else None
         totals = self._totals.get(receiver)

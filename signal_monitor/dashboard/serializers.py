@@ -8,6 +8,7 @@ from typing import Any
 
 from signal_monitor.dashboard.formatting import milliseconds
 from signal_monitor.dashboard.processes import Running
+from signal_monitor.dashboard.senders import SentBy
 from signal_monitor.dashboard.sources import Place
 from signal_monitor.dashboard.view_times import ViewTimes
 from signal_monitor.database_records import DatabaseWork, LockWait, LongStatement, LongTransaction, WorkSum
@@ -167,6 +168,14 @@ def place_json(place: Place) -> Json:
 def orphan_sends_json(row: OrphanSends) -> Json:
     """Who sent a signal that found no receiver; ``count`` is of those that were looked at."""
     return {**fields_json(row, ("sender", "count", "last_at")), "sites": frames_json(row.sites)}
+
+
+def sent_by_json(row: SentBy) -> Json:
+    """A sender of a signal."""
+    return {
+        **fields_json(row, ("sender", "receivers", "stored", "orphans", "views")),
+        "sites": frames_json(row.sites),
+    }
 
 
 def view_json(row: ViewTimes) -> Json:

@@ -26,6 +26,7 @@ from signal_monitor.stores.filters import EXACT, DispatchFilter
 
 DEFAULT_ACTION: Action = "saved"
 MOST_SITES = 3
+DJANGOS = "django.db.models.signals."
 
 
 class ModelField(forms.CharField):
@@ -62,12 +63,14 @@ class Fired:
 
 @dataclass(frozen=True)
 class FiredSignal:
-    """A signal that is sent, with the receivers that run for this sender; ``sites`` are lines that send it."""
+    """A signal that is sent, with the receivers that run for this sender.
+
+    ``sites`` are lines that send it, of what is not sent by Django.
+    """
 
     signal: str
     sender: str
     receivers: Sequence[Fired]
-    count: int = 0
     sites: Sequence[Frame] = ()
 
 
@@ -151,29 +154,22 @@ class _Reader:
     def also_sent(self, model: type[Model]) -> list[FiredSignal]:
         """Other signals that were sent with the model as sender, by code that is not Django's."""
         sender = scrub(names.sender_name(model))
-        djangos = {signal_info(signal).name for step in model_steps(model) for signal, _sender in step.sends}
-        found = [self._also(row, sender) for row in self._rows.values() if row.name not in djangos]
-        return [each for each in found if each.count]
+        found = [row for row in self._rows.values() if not row.name.startswith(DJANGOS)]
+        return [self._also(row, sender) for row in found if row.was_sent_by(sender)]
 
     def _also(self, row: SignalRow, sender: str) -> FiredSignal:
         unheard = [each for each in row.orphan_sends if each.sender == sender]
-        count = row.senders.get(sender, 0) + sum(each.count for each in unheard)
-        if not count:
-            return FiredSignal(row.name, sender, ())
         where = DispatchFilter(exact_signal=row.name, sender=f"{EXACT}{sender}")
         sites = [each.call_site for each in self._store.dispatches(where, 50) if each.call_site is not None]
         sites += [site for each in unheard for site in each.sites]
-        return FiredSignal(
-            row.name, sender, self._fired(row.name, sender), count, list(dict.fromkeys(sites))[:MOST_SITES]
-        )
+        return FiredSignal(row.name, sender, self._fired(row.name, sender), list(dict.fromkeys(sites))[:MOST_SITES])
 
 
 def _signal_json(row: FiredSignal) -> Json:
-    more = {"count": row.count, "sites": frames_json(row.sites)} if row.count else {}
     return {
         "signal": row.signal,
         "sender": row.sender,
-        **more,
+        "sites": frames_json(row.sites),
         "receivers": [
             {**connection_json(each.row), "typical_ms": typical_json(each.set_off), **seen_json(each.set_off)}
             for each in row.receivers

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from signal_monitor.dashboard.connected import ConnectionRow, SignalRow, Source, sent_signals, sources
+from signal_monitor.dashboard.connected import ConnectionRow, SignalRow, Source, not_imported, sent_signals, sources
 from signal_monitor.dashboard.fields import ChoiceField, PageForm, TextField
 from signal_monitor.dashboard.formatting import milliseconds
 from signal_monitor.dashboard.models import ASKED, model_labels
 from signal_monitor.dashboard.pages.base import LIST_ROWS, Context, Page, Params
 from signal_monitor.dashboard.serializers import Json, finding_json, orphan_sends_json
-from signal_monitor.finding import Finding, from_json
 from signal_monitor.stores.base import Store
 from signal_monitor.stores.filters import matches
 
-NOT_IMPORTED = "never-imported"
-"""The rule that finds modules with receivers that nobody imports."""
 Shown = Callable[[SignalRow, ConnectionRow], bool]
 SHOWN: dict[str, tuple[str, Shown]] = {
     "": ("All", lambda _signal, _row: True),
@@ -58,7 +55,7 @@ class SignalsPage(Page):
     def fetch(self, store: Store, params: Params) -> Context:
         shown, show, name = sources(store), params.get("show", ""), params.get("name", "")
         rows = sent_signals(store, shown)
-        unimported = _unimported(shown)
+        unimported = not_imported(shown)
         found = list(_filtered(rows, name, show))
         listed = _first(found, LIST_ROWS)
         return {
@@ -83,12 +80,6 @@ class SignalsPage(Page):
             "not_imported": [finding_json(each) for each in context["unimported"]],
             "processes": [_source_json(source) for source in context["sources"]],
         }
-
-
-def _unimported(shown: Iterable[Source]) -> list[Finding]:
-    """What the processes have found of modules that nobody imports, each once."""
-    found = (from_json(text) for source in shown for text in source.registry.findings if NOT_IMPORTED in text)
-    return list({each.id: each for each in found if each is not None and each.name == NOT_IMPORTED}.values())
 
 
 def _picks(rows: Sequence[SignalRow], unimported: int) -> list[Pick]:

@@ -26,10 +26,12 @@ from signal_monitor.dashboard.addresses import (
 )
 from signal_monitor.dashboard.budget import TOLD_FROM_SECONDS, pace, poll_budget
 from signal_monitor.dashboard.engine import render_page
+from signal_monitor.dashboard.missing import missing
 from signal_monitor.dashboard.notices import notice
 from signal_monitor.dashboard.pages import PAGES, get_page, render_parts, view_of
 from signal_monitor.dashboard.pages.base import NotStored, Page, Params, UnknownPage, View
 from signal_monitor.instrumentation import is_instrumented
+from signal_monitor.stores import get_store
 from signal_monitor.stores.base import StoreError
 from signal_monitor.text import MAX_LINE, cleaned, encodable
 
@@ -72,8 +74,9 @@ def _page(request: HttpRequest, shown: Page, view: View, given: Params, named: P
     try:
         context = shown.context(dict(view.params))
     except NotStored as error:
-        missing = {**shell, "missing": named, "unreadable": error.unreadable}
-        return render_page("signal_monitor/missing.html", missing, status=404)
+        told = missing(get_store(), shown.name, "".join(named.values()))
+        values = {**shell, "missing": named, "unreadable": error.unreadable, "told": told}
+        return render_page("signal_monitor/missing.html", values, status=404)
     except StoreError as error:
         return render_page(
             "signal_monitor/unreadable.html", {**shell, "error": cleaned(str(error), MAX_LINE)}, status=503
@@ -145,7 +148,11 @@ def show_json(request: HttpRequest, /, page: str, **named: str) -> HttpResponse:
     try:
         context = shown.context(dict(view_of(page, given).params))
     except NotStored as error:
-        return _json_error(404, NOT_READABLE if error.unreadable else NOT_STORED)
+        if error.unreadable:
+            return _json_error(404, NOT_READABLE)
+        told = missing(get_store(), shown.name, "".join(_argument(shown, named).values()))
+        like = [{"name": row.argument, "text": row.text} for row in told.like]
+        return _json_error(404, NOT_STORED, why=told.why, like=like)
     except StoreError as error:
         return _json_error(503, cleaned(str(error), MAX_LINE))
     answer = {**shown.as_json(context), "unreadable_records": context["unreadable"]}

@@ -78,7 +78,12 @@ class Subject:
     @property
     def only_orphans(self) -> bool:
         """Whether none of its dispatches found a receiver."""
-        return bool(self.orphans) and not self.known and not self.connections
+        return bool(self.orphans) and not self.known
+
+    @property
+    def missing(self) -> list[ConnectionRow]:
+        """The receivers that wait for another sender than the one that sends."""
+        return [row for row in self.connections if row.missed_by]
 
 
 class SubjectPage(Page):
@@ -101,7 +106,7 @@ class SubjectPage(Page):
             "subject": subject,
             "limit_ns": limit_ns,
             "places": subject.places,
-            "findings": [finding for finding in find_lately(store) if finding.subject == subject.name],
+            "findings": [row for row in find_lately(store) if _is_about(row, subject.name)],
             "histogram": charts.histogram(subject.totals, limit_ns) if subject.totals.buckets else None,
             "calls_chart": charts.calls_per_minute(subject.history),
             "p95_chart": charts.p95_per_minute(subject.history, limit_ns),
@@ -158,6 +163,11 @@ class ReceiverPage(SubjectPage):
     title = "Receiver"
     section = "receivers"
     kind = "receiver"
+
+
+def _is_about(finding: Finding, name: str) -> bool:
+    """Whether a finding is about a receiver or signal, or about a receiver of a signal."""
+    return name in {finding.subject, finding.detail.partition(" ")[0]}
 
 
 def read_subject(store: Store, kind: SubjectKind, name: str, since: float | None) -> Subject:

@@ -187,11 +187,13 @@ def marks(row: ConnectionRow) -> SafeString:
 def notes(row: ConnectionRow) -> str:
     """What is not as usual about a connection."""
     connection = row.connection
+    lacks = len(row.missing) < len(row.present)
+    where = f"not in {', '.join(row.missing)}" if lacks else f"only in {', '.join(row.present)}"
     said = (
         ("async", connection.is_async),
         ("held strongly", not connection.weak),
         (f"dispatch_uid “{connection.dispatch_uid}”", connection.dispatch_uid),
-        (f"only in {', '.join(row.present)}", row.missing),
+        (where, row.missing),
     )
     return " · ".join(text for text, holds in said if holds)
 

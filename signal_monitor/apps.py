@@ -23,6 +23,7 @@ from .instrumentation.hooks import hooks
 from .middleware import hook_requests
 from .observers.database import DatabaseObserver
 from .observers.history import History
+from .observers.orphans import OrphanObserver
 from .observers.registry import RegistryObserver
 from .observers.requests import Requests
 from .observers.store_writer import StoreWriter
@@ -108,6 +109,7 @@ def build(config: Config) -> pipeline.Pipeline:
         requests,
         DatabaseObserver(converter),
         RegistryObserver(process),
+        OrphanObserver(process),
     )
     writer = StoreWriter(process, get_store(), stored, partial(running_calls, converter), requests.running)
     exporting = telemetry.start(config, installed_apps(), process)

@@ -9,7 +9,7 @@ Every duration is in nanoseconds, every ``*_at`` is wall-clock time in seconds s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from signal_monitor.database_records import (
@@ -23,6 +23,8 @@ from signal_monitor.database_records import (
 
 from .tracing import Tracing
 
+MAX_SITES = 3
+"""Lines of code that ``OrphanSends`` has."""
 Method = Literal["send", "send_robust", "asend", "asend_robust"]
 Outcome = Literal["ok", "raised", "swallowed", "cancelled", "late", "not_run"]
 Severity = Literal["normal", "slow", "critical"]
@@ -472,6 +474,35 @@ class RunningCall:
     is_async: bool = False
     severity: Severity = "normal"
     stack: tuple[Frame, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OrphanSends:
+    """Sends of a signal by one sender that found no receiver, as far as they were looked at.
+
+    ``sites`` are a few lines of code that send. Where a signal is sent often, only one of them a second is looked at:
+    ``Process.orphans`` counts all of them, without their senders.
+    """
+
+    signal: str
+    sender: str
+    count: int = 0
+    sites: tuple[Frame, ...] = ()
+    last_at: float = 0.0
+
+    @property
+    def key(self) -> str:
+        """What makes two of them the same."""
+        return f"{self.signal} {self.sender}"
+
+    def plus(self, other: OrphanSends) -> OrphanSends:
+        """The sum of two with the same key."""
+        return replace(
+            self,
+            count=self.count + other.count,
+            sites=tuple(dict.fromkeys((*self.sites, *other.sites)))[:MAX_SITES],
+            last_at=max(self.last_at, other.last_at),
+        )
 
 
 @dataclass(frozen=True, slots=True)

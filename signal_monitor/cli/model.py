@@ -6,21 +6,25 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.apps import apps
-from django.db.models import ManyToManyRel, Model
-from django.db.models.options import Options
-from django.db.models.signals import m2m_changed, post_delete, post_init, post_save, pre_delete, pre_init, pre_save
-from django.dispatch import Signal
+from django.db.models import Model
 
+from signal_monitor import names
 from signal_monitor.cli import connected
 from signal_monitor.cli.base import failure
 from signal_monitor.cli.names import matching, unknown
 from signal_monitor.cli.output import Cell, Output
+from signal_monitor.cli.places import place
+from signal_monitor.cli.reading import why_nothing_is_stored
+from signal_monitor.dashboard.fires import SeenCalls, Sent, SetOff, seen_json, typical_json
+from signal_monitor.dashboard.formatting import duration
 from signal_monitor.registry.live import UNKNOWN, LiveConnection, LiveSignal
+from signal_monitor.registry.model_steps import model_steps, options_of
+from signal_monitor.scrubbing import scrub
+from signal_monitor.stores import get_store
 
-Steps = list[tuple[str, list[LiveConnection]]]
-WHEN_MADE: tuple[Signal, ...] = (pre_init, post_init)
-WHEN_SAVED: tuple[Signal, ...] = (pre_save, post_save)
-WHEN_DELETED: tuple[Signal, ...] = (pre_delete, post_delete)
+Run = tuple[LiveConnection, SetOff | None]
+"""A receiver that runs, and what it was seen to set off; None if nothing is stored."""
+Runs = list[tuple[str, list[Run]]]
 
 
 def print_model(label: str, signals: Sequence[LiveSignal], out: Output) -> None:
@@ -30,12 +34,48 @@ def print_model(label: str, signals: Sequence[LiveSignal], out: Output) -> None:
         return
     model = find_model(label)
     out.line(Cell(options_of(model).label, "bold"))
-    for when, connections in model_steps(model, signals):
+    for when, runs in runs_of(model, signals):
         out.line()
-        out.line(when, Cell("" if connections else ": nothing", "muted"))
-        if connections:
-            rows = [[f"{number}.", *connected.row(each, signal=True)] for number, each in enumerate(connections, 1)]
+        out.line(when, Cell("" if runs else ": nothing", "muted"))
+        if runs:
+            rows = [
+                row
+                for number, (connection, set_off) in enumerate(runs, 1)
+                for row in (
+                    [f"{number}.", *connected.row(connection, signal=True), _typical(set_off)],
+                    *_sent_rows(set_off),
+                )
+            ]
             out.table([""] * len(rows[0]), rows, right=(0,), indent=2)
+
+
+def _typical(set_off: SetOff | None) -> Cell:
+    if set_off is None or set_off.typical_ns is None:
+        return Cell("")
+    return Cell(f"{duration(set_off.typical_ns)} itself", "muted")
+
+
+def _sent_rows(set_off: SetOff | None, depth: int = 1) -> Iterator[list[Cell | str]]:
+    """What a receiver was seen to send, and what ran then, as rows below it."""
+    for sent in set_off.sent if set_off is not None else ():
+        yield ["", *_sent_row(sent, depth), "", Cell(_share(sent, set_off), "muted")]
+        for inner in sent.receivers:
+            where = Cell(place(inner.path, inner.line), "muted")
+            yield ["", "", f"{_indent(depth)}{inner.receiver}", "", where, "", _typical(inner)]
+            yield from _sent_rows(inner, depth + 1)
+
+
+def _sent_row(sent: Sent, depth: int) -> list[Cell | str]:
+    where = Cell(place(sent.site.path, sent.site.line) if sent.site else "", "muted")
+    return [f"{_indent(depth)}sends {sent.signal}", "", sent.sender, where]
+
+
+def _share(sent: Sent, set_off: SetOff | None) -> str:
+    return f"in {sent.times} of {set_off.followed} calls" if set_off is not None else ""
+
+
+def _indent(depth: int) -> str:
+    return "  " * depth
 
 
 def model_json(label: str, signals: Sequence[LiveSignal]) -> dict[str, Any]:
@@ -44,13 +84,14 @@ def model_json(label: str, signals: Sequence[LiveSignal]) -> dict[str, Any]:
     return {
         "model": options_of(model).label,
         "steps": [
-            {
-                "when": when,
-                "receivers": [{"signal": each.signal_name, **connected.connection_json(each)} for each in connections],
-            }
-            for when, connections in model_steps(model, signals)
+            {"when": when, "receivers": [_run_json(*run) for run in runs]} for when, runs in runs_of(model, signals)
         ],
     }
+
+
+def _run_json(connection: LiveConnection, set_off: SetOff | None) -> dict[str, Any]:
+    seen = {"typical_ms": typical_json(set_off), **seen_json(set_off)} if set_off is not None else {}
+    return {"signal": connection.signal_name, **connected.connection_json(connection), **seen}
 
 
 def find_model(label: str) -> type[Model]:
@@ -64,31 +105,37 @@ def find_model(label: str) -> type[Model]:
     raise unknown("model", label, models, "Name it as app_label.Model.")
 
 
-def model_steps(model: type[Model], signals: Sequence[LiveSignal]) -> Steps:
+def runs_of(model: type[Model], signals: Sequence[LiveSignal]) -> Runs:
     """The steps in the life of an object, each with the receivers that run in it, in order."""
     by_id = {id(signal.signal): signal for signal in signals}
+    seen = _seen_calls()
 
-    def receivers(wanted: Sequence[Signal], *senders: type[Model]) -> list[LiveConnection]:
-        live = [by_id[id(signal)] for signal in wanted if id(signal) in by_id]
-        return [each for signal in live for sender in senders for each in signal.connections if _runs(each, sender)]
+    def run(connection: LiveConnection, sender: type[Model]) -> Run:
+        if seen is None:
+            return connection, None
+        return connection, seen.of(connection.name, connection.signal_name, scrub(names.sender_name(sender)))
 
     return [
-        ("made, or read from the database", receivers(WHEN_MADE, model)),
-        ("saved", receivers(WHEN_SAVED, model)),
-        # A multi-table child is deleted with its parents, each of which sends the signals; it is saved without these.
-        ("deleted", receivers(WHEN_DELETED, model, *_parents(model))),
-        *((f"{name} changed", receivers((m2m_changed,), through)) for name, through in _many_to_many(model)),
+        (
+            step.when,
+            [
+                run(each, sender)
+                for signal, sender in step.sends
+                if id(signal) in by_id
+                for each in by_id[id(signal)].connections
+                if _runs(each, sender)
+            ],
+        )
+        for step in model_steps(model)
     ]
 
 
-def options_of(model: type[Model]) -> Options[Model]:
-    """The options of a model."""
-    return model._meta  # noqa: SLF001 - Django documents it
-
-
-def _parents(model: type[Model]) -> list[type[Model]]:
-    """The models with tables of their own that a model extends; a proxy has those of the model that it stands for."""
-    return list(options_of(options_of(model).concrete_model or model).all_parents)
+def _seen_calls() -> SeenCalls | None:
+    """What is stored of calls; None if nothing is."""
+    if why_nothing_is_stored():
+        return None
+    store = get_store()
+    return SeenCalls(store, store.totals("receiver"))
 
 
 def _runs(connection: LiveConnection, sender: type[Model]) -> bool:
@@ -98,13 +145,3 @@ def _runs(connection: LiveConnection, sender: type[Model]) -> bool:
         and not connection.pending
         and (connection.sender is None or connection.sender is sender or connection.sender is UNKNOWN)
     )
-
-
-def _many_to_many(model: type[Model]) -> Iterator[tuple[str, type[Model]]]:
-    """The names of relations to many objects, from both sides, with their through models."""
-    for field in options_of(model).many_to_many:
-        if (through := field.remote_field.through) is not None:
-            yield field.name, through
-    for relation in options_of(model).related_objects:
-        if isinstance(relation, ManyToManyRel) and (name := relation.get_accessor_name()) and relation.through:
-            yield name, relation.through

@@ -8,11 +8,12 @@ from typing import Any
 
 from signal_monitor.dashboard.formatting import milliseconds
 from signal_monitor.dashboard.processes import Running
+from signal_monitor.dashboard.senders import SentBy
 from signal_monitor.dashboard.sources import Place
 from signal_monitor.dashboard.view_times import ViewTimes
 from signal_monitor.database_records import DatabaseWork, LockWait, LongStatement, LongTransaction, WorkSum
 from signal_monitor.finding import Finding
-from signal_monitor.records import Dispatch, Failure, Frame, Outside, ReceiverCall, ReceiverSum, Request
+from signal_monitor.records import Dispatch, Failure, Frame, OrphanSends, Outside, ReceiverCall, ReceiverSum, Request
 from signal_monitor.stores.base import Totals
 
 Json = dict[str, Any]
@@ -162,6 +163,19 @@ def totals_json(row: Totals) -> Json:
 def place_json(place: Place) -> Json:
     """A line at which slow calls were seen."""
     return {**asdict(place.frame), "samples": place.samples, "share": place.share, "file_has_changed": place.changed}
+
+
+def orphan_sends_json(row: OrphanSends) -> Json:
+    """Who sent a signal that found no receiver; ``count`` is of those that were looked at."""
+    return {**fields_json(row, ("sender", "count", "last_at")), "sites": frames_json(row.sites)}
+
+
+def sent_by_json(row: SentBy) -> Json:
+    """A sender of a signal."""
+    return {
+        **fields_json(row, ("sender", "receivers", "stored", "orphans", "views")),
+        "sites": frames_json(row.sites),
+    }
 
 
 def view_json(row: ViewTimes) -> Json:

@@ -11,12 +11,14 @@ app_name = "signal_monitor"
 
 
 def _html() -> list[URLPattern]:
-    return [path(page.route, views.show, {"page": name}, name=name) for name, page in PAGES.items()]
+    moved = path("registry/", views.show_moved, {"page": "signals"}, name="registry")
+    return [moved, *(path(page.route, views.show, {"page": name}, name=name) for name, page in PAGES.items())]
 
 
 def _json() -> list[URLPattern]:
     return [
         path("api/", views.show_api, name="api"),
+        path("api/registry/", views.show_json, {"page": "signals"}, name="api_registry"),
         *(
             path(f"api/{route}", views.show_json, {"page": name}, name=f"api_{name}")
             for name, route in views.API_ROUTES.items()

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from django.apps import apps
 from django.core.handlers.asgi import ASGIRequest
 from django.core.serializers.json import DjangoJSONEncoder
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.views.decorators.http import require_safe
 from django_htmx.http import push_url
 
@@ -26,10 +26,12 @@ from signal_monitor.dashboard.addresses import (
 )
 from signal_monitor.dashboard.budget import TOLD_FROM_SECONDS, pace, poll_budget
 from signal_monitor.dashboard.engine import render_page
+from signal_monitor.dashboard.missing import missing
 from signal_monitor.dashboard.notices import notice
 from signal_monitor.dashboard.pages import PAGES, get_page, render_parts, view_of
 from signal_monitor.dashboard.pages.base import NotStored, Page, Params, UnknownPage, View
 from signal_monitor.instrumentation import is_instrumented
+from signal_monitor.stores import get_store
 from signal_monitor.stores.base import StoreError
 from signal_monitor.text import MAX_LINE, cleaned, encodable
 
@@ -58,13 +60,23 @@ def show(request: HttpRequest, /, page: str, **named: str) -> HttpResponse:
         return _page(request, shown, view, given, named)
 
 
+@access_required
+@require_safe
+def show_moved(request: HttpRequest, /, page: str, **_named: str) -> HttpResponse:
+    """Redirect to the page that has taken the place of another one, with the same parameters."""
+    with based_at(base_of_page(request, page, {})):
+        query = request.GET.urlencode()
+        return HttpResponseRedirect(f"{page_url(page)}?{query}" if query else page_url(page))
+
+
 def _page(request: HttpRequest, shown: Page, view: View, given: Params, named: Params) -> HttpResponse:
     shell = {"page": shown, "navigation": NAVIGATION, "observes": is_instrumented()}
     try:
         context = shown.context(dict(view.params))
     except NotStored as error:
-        missing = {**shell, "missing": named, "unreadable": error.unreadable}
-        return render_page("signal_monitor/missing.html", missing, status=404)
+        told = missing(get_store(), shown.name, "".join(named.values()))
+        values = {**shell, "missing": named, "unreadable": error.unreadable, "told": told}
+        return render_page("signal_monitor/missing.html", values, status=404)
     except StoreError as error:
         return render_page(
             "signal_monitor/unreadable.html", {**shell, "error": cleaned(str(error), MAX_LINE)}, status=503
@@ -136,7 +148,11 @@ def show_json(request: HttpRequest, /, page: str, **named: str) -> HttpResponse:
     try:
         context = shown.context(dict(view_of(page, given).params))
     except NotStored as error:
-        return _json_error(404, NOT_READABLE if error.unreadable else NOT_STORED)
+        if error.unreadable:
+            return _json_error(404, NOT_READABLE)
+        told = missing(get_store(), shown.name, "".join(_argument(shown, named).values()))
+        like = [{"name": row.argument, "text": row.text} for row in told.like]
+        return _json_error(404, NOT_STORED, why=told.why, like=like)
     except StoreError as error:
         return _json_error(503, cleaned(str(error), MAX_LINE))
     answer = {**shown.as_json(context), "unreadable_records": context["unreadable"]}
@@ -155,7 +171,8 @@ def show_api(request: HttpRequest, /) -> JsonResponse:
             "pages": [
                 {"page": name, "address": f"{base}{ROUTE_TYPE.sub('<', route)}", "parameters": _parameters(PAGES[name])}
                 for name, route in API_ROUTES.items()
-            ]
+            ],
+            "also": {f"{base}registry/": "signals"},
         }
     )
 

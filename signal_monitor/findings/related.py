@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, TypeGuard
@@ -68,6 +69,16 @@ def field_of_through(through: type[models.Model]) -> str:
 def model_named(name: str) -> type[models.Model] | None:
     """The model that records name so; None if this process does not have it."""
     return _by_name(len(apps.get_models())).get(name)
+
+
+def class_named(name: str) -> type | None:
+    """The class that records name so: a model, or one that a module of this process has; None if there is none."""
+    model = model_named(name)
+    module, _, last = name.rpartition(".")
+    if model is not None or module not in sys.modules:
+        return model
+    found = vars(sys.modules[module]).get(last)
+    return found if issubclass(type(found), type) else None
 
 
 @lru_cache(maxsize=1)

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from signal_monitor.conf import get_config
 from signal_monitor.database_records import BulkOperation
-from signal_monitor.records import Dispatch, Process, ReceiverCall, Request, SubjectKind
+from signal_monitor.records import Dispatch, OrphanSends, Process, ReceiverCall, Request, SubjectKind
 from signal_monitor.registry.records import Registry
 from signal_monitor.stores.base import Store, Totals
 from signal_monitor.stores.filters import DispatchFilter
@@ -39,6 +39,7 @@ class Snapshot:
     now: float = 0.0
     registries: Sequence[Registry] = ()
     bulk_operations: Sequence[BulkOperation] = ()
+    orphan_sends: Sequence[OrphanSends] = ()
 
     @cached_property
     def by_id(self) -> Mapping[str, Dispatch]:
@@ -61,6 +62,14 @@ class Snapshot:
         for dispatch in self.dispatches:
             if dispatch.parent_id is not None:
                 found[dispatch.parent_id, dispatch.parent_index].append(dispatch)
+        return found
+
+    @cached_property
+    def orphan_senders(self) -> Mapping[str, Sequence[OrphanSends]]:
+        """Who sent each signal and found no receiver."""
+        found: dict[str, list[OrphanSends]] = defaultdict(list)
+        for row in self.orphan_sends:
+            found[row.signal].append(row)
         return found
 
     @cached_property
@@ -131,6 +140,7 @@ def read(store: Store, since: float | None = None) -> Snapshot:
         now=now,
         registries=_registries(store, processes, now),
         bulk_operations=[row for row in store.bulk_operations() if row.last_at >= (since or 0.0)],
+        orphan_sends=[row for row in store.orphan_sends() if row.last_at >= (since or 0.0)],
     )
 
 

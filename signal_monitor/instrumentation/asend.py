@@ -26,7 +26,7 @@ NO_RECEIVERS = dispatcher.NO_RECEIVERS
 
 async def asend(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
     if not self.receivers or self.sender_receivers_cache.get(sender) is NO_RECEIVERS:
-        count_orphan(self)
+        count_orphan(self, sender)
         return []
     sync_receivers, async_receivers = self._live_receivers(sender)
     info = find_info(self, sender, "asend", sync_receivers, async_receivers)
@@ -55,7 +55,7 @@ async def asend(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
 
 async def asend_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
     if not self.receivers or self.sender_receivers_cache.get(sender) is NO_RECEIVERS:
-        count_orphan(self)
+        count_orphan(self, sender)
         return []
     sync_receivers, async_receivers = self._live_receivers(sender)
     info = find_info(self, sender, "asend_robust", sync_receivers, async_receivers)

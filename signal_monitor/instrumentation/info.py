@@ -40,21 +40,46 @@ def _nothing() -> None:
     return None
 
 
+class OrphanSender:
+    """How often one sender has sent a signal that found no receiver.
+
+    ``orphans`` are counted by its plans, and ``noted`` one by one. ``sites`` has the stacks of a few, by the line that
+    sends.
+    """
+
+    __slots__ = ("name", "noted", "orphans", "sites")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.orphans = self.noted = 0
+        self.sites: dict[tuple[CodeType, int], Lines] = {}
+
+    @property
+    def count(self) -> int:
+        """How many sends of it are known."""
+        return self.orphans + self.noted
+
+
 class SignalInfo:
     """What is known about one signal while it lives.
 
-    ``orphans`` counts its dispatches that found no receiver, as far as its SignalState does not. ``cached_infos``
-    belongs to ``signal_monitor.instrumentation.plans``.
+    ``orphans`` counts its dispatches that found no receiver, as far as its SignalState and the ``orphan_senders`` with
+    plans do not. These belong to ``signal_monitor.instrumentation.orphans``, ``cached_infos`` to ``plans``.
     """
 
-    __slots__ = ("after", "before", "cached_infos", "captured_at", "name", "orphans", "ref", "signal_state", "slow_ns")
+    __slots__ = (
+        "after", "before", "cached_infos", "captured_at", "name", "orphan_noted_at", "orphan_senders", "orphans",
+        "orphans_noted", "ref", "signal_state", "slow_ns",
+    )  # fmt: skip
 
     def __init__(self, signal: object, name: str, limits: SlowLimits) -> None:
         self.name = names.shortened(name)
         self.slow_ns = limits.limit_ns(self.name)
         self.before: Hook | None = None
         self.after: Hook | None = None
-        self.orphans = 0
+        self.orphans = self.orphans_noted = 0
+        self.orphan_noted_at = 0.0
+        self.orphan_senders: dict[str, OrphanSender] = {}
         self.captured_at = 0.0
         self.signal_state: Callable[[], SignalState | None] = _nothing
         self.cached_infos: dict[object, Any] = {}
@@ -63,7 +88,11 @@ class SignalInfo:
     def orphan_count(self) -> int:
         """How many of its dispatches found no receiver."""
         signal_state = self.signal_state()
-        return self.orphans + (signal_state.orphans if signal_state is not None else 0)
+        by_plans = sum(sender.orphans for sender in list(self.orphan_senders.values()))
+        try:
+            return by_plans + self.orphans + (signal_state.orphans if signal_state is not None else 0)
+        except AttributeError:  # it has none at the moment
+            return by_plans + self.orphans
 
     @property
     def has_hooks(self) -> bool:
@@ -76,19 +105,20 @@ class SignalState:
 
     ``plans`` and ``copied``, what they share, belong to ``signal_monitor.instrumentation.plans``. Adding to ``orphans``
     runs no code in which CPython, up to the builds without its global lock, would let another thread in: no count is
-    lost.
+    lost. There is no ``orphans`` while the next send is to be looked at.
     """
 
     __slots__ = ("__weakref__", "copied", "info", "orphans", "plans")
 
+    orphans: int
+
     def __init__(self, info: SignalInfo) -> None:
         self.info = info
-        self.orphans = 0
         self.plans: dict[int, Any] = {}
         self.copied: Any = None
 
     def __del__(self) -> None:
-        self.info.orphans += self.orphans
+        self.info.orphans += getattr(self, "orphans", 0)
 
 
 class ReceiverInfo:
@@ -391,17 +421,20 @@ def _count_dead() -> None:
             dead = _known.dead.pop()
         except IndexError:  # another thread does the same
             return
-        if dead.orphans:  # its signal_state has added its count by now
+        if orphans := dead.orphan_count():  # its signal_state has added its count by now
             name = dead.name if dead.name in counts or len(counts) < MAX_DEAD else OTHER
-            counts[name] = counts.get(name, 0) + dead.orphans
+            counts[name] = counts.get(name, 0) + orphans
 
 
 def reset_orphan_counts() -> None:
     """Start to count anew, as in a forked child."""
     _known.orphans_of_dead.clear()
     for info in known_signals():
-        info.orphans = 0
-        if (signal_state := info.signal_state()) is not None:
+        info.orphans = info.orphans_noted = 0
+        for sender in list(info.orphan_senders.values()):
+            sender.orphans = sender.noted = 0
+            sender.sites.clear()
+        if (signal_state := info.signal_state()) is not None and hasattr(signal_state, "orphans"):
             signal_state.orphans = 0
 
 

@@ -24,6 +24,7 @@ from signal_monitor.thresholds import SlowLimits
 from .current import get_state
 from .hooks import hooks
 from .info import ATTRIBUTE, DispatchInfo, SignalInfo, SignalState, attached_info, known_signals, receiver_info
+from .orphans import note_orphan, note_site, orphan_sender
 from .receivers_copy import ReceiversCopy, Reference, copy_of, own_reference
 
 
@@ -187,6 +188,8 @@ def _keep(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None:  # noqa
     if plan is None:
         return None
     plan.copied = copied
+    if not plan.references:
+        _count_by_sender(plan, info, sender)
     place, plans = id(sender), signal_state.plans
     while len(plans) >= MAX_PLANS:
         plans.pop(next(iter(plans)), None)
@@ -194,6 +197,14 @@ def _keep(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None:  # noqa
         plan.sender = weakref.ref(sender, lambda _: plans.pop(place, None))
     plans[place] = plan
     return plan
+
+
+def _count_by_sender(plan: Plan, info: SignalInfo, sender: object) -> None:
+    """Have the sends of a sender without receivers counted apart; they use nothing of a DispatchInfo but that count."""
+    counted = orphan_sender(info, sender)
+    plan.send_info.signal = plan.send_robust_info.signal = counted  # type: ignore[assignment]
+    if not get_state().suppressed:
+        note_site(counted)
 
 
 def _plan_of(entries: list[Any], info: SignalInfo, sender: Any) -> Plan | None:  # noqa: ANN401
@@ -241,7 +252,7 @@ def find_info(
             info.limit_rate(captures_all=hooks.captures_all)
             return info
         if not sync_receivers and not async_receivers:
-            _count_orphan(known)
+            _count_orphan(known, sender)
             return UNOBSERVED
         receivers = sync_receivers + async_receivers if async_receivers else sync_receivers
         return dispatch_infos_of(known, sender, receivers, len(sync_receivers)).of(method)
@@ -250,8 +261,9 @@ def find_info(
         return UNOBSERVED
 
 
-def _count_orphan(known: SignalInfo) -> None:
+def _count_orphan(known: SignalInfo, sender: object) -> None:
     known.orphans += 1
+    note_orphan(known, sender)
     if known.after is not None:
         known.after()
 

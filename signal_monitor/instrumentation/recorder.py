@@ -16,6 +16,7 @@ from .capture import DispatchDetails, KnownFailure, failure_of, may_capture_agai
 from .current import Call, ExecutionState, Record, get_state
 from .hooks import DispatchSpans, hooks
 from .info import DispatchInfo, RawFailure, attached_info
+from .orphans import note_orphan
 from .plans import UNOBSERVED
 from .record import (
     CallTimes,
@@ -278,12 +279,13 @@ def fail_before_await(record: Record, index: int, error: BaseException) -> None:
 
 
 @guarded("the count of orphans", None, in_send=True)
-def count_orphan(signal: object) -> None:
-    """Count a dispatch that found no receiver."""
+def count_orphan(signal: object, sender: object) -> None:
+    """Count a dispatch that found no receiver, and look who has sent it."""
     if not hooks.enabled or get_state().suppressed:
         return
     info = attached_info(signal)
     info.orphans += 1
+    note_orphan(info, sender)
     for hook in (info.before, info.after):
         if hook is not None:
             hook()

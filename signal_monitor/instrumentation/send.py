@@ -33,8 +33,8 @@ def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
         try:
             if not get_state().suppressed:
                 self._signal_monitor.orphans += 1
-        except AttributeError:  # a signal that was not seen before
-            count_orphan(self)
+        except AttributeError:  # it was not seen before, or it is to be looked at again
+            count_orphan(self, sender)
         return []
     receivers: Any = None
     async_receivers: Any = None
@@ -113,8 +113,8 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
         try:
             if not get_state().suppressed:
                 self._signal_monitor.orphans += 1
-        except AttributeError:  # a signal that was not seen before
-            count_orphan(self)
+        except AttributeError:  # it was not seen before, or it is to be looked at again
+            count_orphan(self, sender)
         return []
     receivers: Any = None
     async_receivers: Any = None

@@ -107,7 +107,7 @@ class DatabaseObserver(BaseObserver):
         self._all_stored = False
         while noted_operations:
             self._add_bulk(noted_operations.popleft())
-        batch.facts = [fact for key in self._changed for fact in self._facts(key)]
+        batch.facts = [*batch.facts, *(fact for key in self._changed for fact in self._facts(key))]
         self._changed.clear()
 
     def refused(self, batch: Batch) -> None:

@@ -12,6 +12,7 @@ from signal_monitor.histograms import merge, quantile_ns
 from signal_monitor.records import (
     Amendment,
     Dispatch,
+    OrphanSends,
     Process,
     Request,
     SubjectKind,
@@ -19,8 +20,8 @@ from signal_monitor.records import (
 from signal_monitor.registry.records import Registry
 from signal_monitor.stores.filters import DispatchFilter
 
-Fact = BulkOperation | RowSignals
-F = TypeVar("F", BulkOperation, RowSignals)
+Fact = BulkOperation | RowSignals | OrphanSends
+F = TypeVar("F", BulkOperation, RowSignals, OrphanSends)
 WINDOW_SECONDS = 60
 CALLS_FOR_P95 = 20
 CALLS_FOR_P99 = 100
@@ -259,6 +260,10 @@ class Store(ABC):
     @abstractmethod
     def row_signals(self) -> list[RowSignals]:
         """What the signals of models said of their rows, by receiver, added up over all processes, the latest first."""
+
+    @abstractmethod
+    def orphan_sends(self) -> list[OrphanSends]:
+        """Who sent signals that found no receiver, added up over all processes, the latest first."""
 
     @abstractmethod
     def clear(self) -> None:

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from signal_monitor.database_records import BulkOperation, RowSignals, TransactionEnd
-from signal_monitor.records import Amendment, Dispatch, Process, Request, SubjectKind
+from signal_monitor.records import Amendment, Dispatch, OrphanSends, Process, Request, SubjectKind
 from signal_monitor.registry.records import Registry
 from signal_monitor.stores.base import (
     LIFE,
@@ -268,6 +268,11 @@ class MemoryStore(Store):
         """What the signals of models said, of all processes, added up."""
         with self._lock:
             return added_facts(fact for fact in self._facts.values() if isinstance(fact, RowSignals))
+
+    def orphan_sends(self) -> list[OrphanSends]:
+        """Who sent signals that found no receiver, in all processes, added up."""
+        with self._lock:
+            return added_facts(fact for fact in self._facts.values() if isinstance(fact, OrphanSends))
 
     def clear(self) -> None:
         """Delete everything."""

@@ -18,11 +18,13 @@ from django.utils.safestring import SafeString
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard import formatting
 from signal_monitor.dashboard.addresses import page_url
+from signal_monitor.dashboard.connected import ConnectionRow
 from signal_monitor.dashboard.notices import unreadable_notice
 from signal_monitor.dashboard.pages.base import Page, PartNode
 from signal_monitor.dashboard.stacks import own_frame
 from signal_monitor.dashboard.view_times import ViewTimes
 from signal_monitor.records import Dispatch, Frame, Outside, ReceiverCall, ReceiverSum, Request
+from signal_monitor.registry.records import Connection
 from signal_monitor.stores.base import Totals
 from signal_monitor.stores.filters import EXACT
 from signal_monitor.text import MAX_LINE, cleaned
@@ -137,6 +139,63 @@ def _breakable(text: str) -> SafeString:
 def filename(path: str) -> str:
     """The last part of a file's path."""
     return PurePath(path).name
+
+
+PLACE = '<span class="place" title="{}">{}</span>'
+
+
+@register.simple_tag
+@lru_cache(maxsize=2048)
+def place(path: str | None, line: int | None) -> SafeString:
+    """A file and line, with the whole path in the title; "" if they are not known."""
+    if not path:
+        return SafeString("")
+    shown = f"{filename(path)}:{line}" if line else filename(path)
+    return format_html(PLACE, f"{path}:{line}" if line else path, shown)
+
+
+@register.filter
+def connected_at(connection: Connection) -> SafeString:
+    """Where and when a connection was made, or else where its receiver is."""
+    call = connection.connected
+    if call is not None:
+        return format_html("{}<small>{}</small>", place(call.path, call.line), call.stage)
+    own = place(connection.path, connection.line)
+    return format_html("{}<small>{}</small>", own, "its own line") if own else own
+
+
+@register.filter
+def marks(row: ConnectionRow) -> SafeString:
+    """What is wrong with a connection, as badges, and what is not as usual."""
+    connection, found = row.connection, []
+    if connection.dead:
+        found.append(("", "", "Gone"))
+    elif connection.pending:
+        found.append(("", "", "Waits for its model"))
+    elif row.missed_by:
+        title = f"It was sent by {row.missed_by}. Senders are compared by identity."
+        found.append(("slow", title, "Never sent for it"))
+    if row.twice:
+        often = f"{formatting.count(row.times)} times" if row.times > 1 else "twice"
+        found.append(("slow", "One dispatch runs it more than once.", f"Connected {often}"))
+    badges = format_html_join("", ' <span class="badge {}" title="{}">{}</span>', found) if found else ""
+    said = notes(row)
+    return format_html("{}<small>{}</small>", badges, said) if said else SafeString(badges)
+
+
+@register.filter
+def notes(row: ConnectionRow) -> str:
+    """What is not as usual about a connection."""
+    connection = row.connection
+    lacks = len(row.missing) < len(row.present)
+    where = f"not in {', '.join(row.missing)}" if lacks else f"only in {', '.join(row.present)}"
+    said = (
+        ("async", connection.is_async),
+        ("held strongly", not connection.weak),
+        (f"dispatch_uid “{connection.dispatch_uid}”", connection.dispatch_uid),
+        (where, row.missing),
+    )
+    return " · ".join(text for text, holds in said if holds)
 
 
 @register.filter

@@ -72,3 +72,11 @@ def test_names_that_are_like_an_unknown_one(manage: Manage) -> None:
     assert "Several models match '*Order'" in manage("signals", "list", "--model", "*Order", code=2).stderr
     assert "shop.receivers.send_mail" in manage("signals", "list", "--receiver", "send_mial", code=2).stderr
     assert "shop.signals.paid" in manage("signals", "list", "--signal", "payd", code=2).stderr
+
+
+def test_says_what_the_receivers_were_seen_to_do(manage: Manage) -> None:
+    steps = manage("signals", "list", "--model", "shop.Order", "--format", "json").data["steps"]
+    (mail,) = [row for step in steps for row in step["receivers"] if row["receiver"].endswith("send_mail")]
+    assert mail["stored_calls"] == mail["followed_calls"] >= 1
+    assert mail["typical_ms"] > 0
+    assert mail["sends"] == []

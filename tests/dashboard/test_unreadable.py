@@ -42,11 +42,11 @@ DAMAGES = {
     "a process": ("UPDATE processes SET payload = '[]' WHERE id = 'other'", list(PAGES)),
     "a histogram": (
         "UPDATE totals SET buckets = 'x' WHERE last_failure IS NOT NULL",
-        ["receivers", "registry", *FINDINGS],
+        ["receivers", "signals", *FINDINGS],
     ),
     "a number of totals": (
         "UPDATE totals SET max_ns = 'most' WHERE last_failure IS NOT NULL",
-        ["receivers", "registry", *FINDINGS],
+        ["receivers", "signals", *FINDINGS],
     ),
 }
 

@@ -10,11 +10,11 @@ from signal_monitor.dashboard.pages.dispatch import DispatchPage
 from signal_monitor.dashboard.pages.errors import ErrorsPage
 from signal_monitor.dashboard.pages.finding import FindingPage
 from signal_monitor.dashboard.pages.findings import FindingsPage
+from signal_monitor.dashboard.pages.fires import FiresPage
 from signal_monitor.dashboard.pages.health import HealthPage
 from signal_monitor.dashboard.pages.live import LivePage
 from signal_monitor.dashboard.pages.overview import OverviewPage
 from signal_monitor.dashboard.pages.receivers import ReceiversPage
-from signal_monitor.dashboard.pages.registry import RegistryPage
 from signal_monitor.dashboard.pages.request import RequestPage
 from signal_monitor.dashboard.pages.requests import RequestsPage
 from signal_monitor.dashboard.pages.search import SearchPage
@@ -31,7 +31,7 @@ _ALL: tuple[Page, ...] = (
     SignalsPage(),
     SignalPage(),
     SendersPage(),
-    RegistryPage(),
+    FiresPage(),
     FindingsPage(),
     FindingPage(),
     ErrorsPage(),

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from django import forms
 
 from signal_monitor.dashboard.fields import MAX_NAME_LENGTH, PageForm, trace_id_in
+from signal_monitor.dashboard.missing import known_names
 from signal_monitor.dashboard.pages.base import Context, Page, Params
 from signal_monitor.dashboard.pages.request import find_request
 from signal_monitor.dashboard.processes import orphans, processes
 from signal_monitor.dashboard.serializers import Json
+from signal_monitor.dashboard.similar import similar
 from signal_monitor.records import SubjectKind
 from signal_monitor.stores.base import Store, Totals
 from signal_monitor.stores.filters import matches
@@ -49,10 +51,19 @@ class SearchPage(Page):
     def fetch(self, store: Store, params: Params) -> Context:
         searched = params.get("q", "").strip()
         found = find(store, searched) if searched else []
-        return {"searched": searched, "found": found}
+        like = _like(store, searched) if searched and not found else []
+        return {"searched": searched, "found": found, "like": like}
 
     def as_json(self, context: Context) -> Json:
-        return {"found": [{"kind": row.page, "name": row.argument, "count": row.count} for row in context["found"]]}
+        return {
+            "found": [{"kind": row.page, "name": row.argument, "count": row.count} for row in context["found"]],
+            "like": [{"kind": row.page, "name": row.argument} for row in context["like"]],
+        }
+
+
+def _like(store: Store, searched: str) -> list[Found]:
+    """Names like a text that is in none."""
+    return [Found(kind, name, name) for kind in KINDS for name in similar(searched, known_names(store, kind))]
 
 
 def find(store: Store, searched: str) -> list[Found]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from operator import attrgetter
 from typing import ClassVar
 
@@ -12,22 +12,33 @@ from django import forms
 
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard import charts
-from signal_monitor.dashboard.connected import ConnectionRow, connections_of, is_registered
+from signal_monitor.dashboard.connected import (
+    ConnectionRow,
+    connections_of,
+    is_registered,
+    not_imported,
+    sent_signals,
+    sources,
+)
 from signal_monitor.dashboard.fields import MAX_NAME_LENGTH, PeriodForm, since
 from signal_monitor.dashboard.formatting import milliseconds
 from signal_monitor.dashboard.pages.base import TABLE_ROWS, Context, NotStored, Page, Params
 from signal_monitor.dashboard.processes import Running, orphans, processes, running
+from signal_monitor.dashboard.senders import SentBy, gone_receivers, senders_of, that_mention
 from signal_monitor.dashboard.serializers import (
     Json,
     dispatch_json,
     finding_json,
     place_json,
     running_json,
+    sent_by_json,
     totals_json,
 )
 from signal_monitor.dashboard.sources import Place, places
+from signal_monitor.finding import Finding
 from signal_monitor.findings import find_lately
 from signal_monitor.records import Dispatch, ReceiverCall, SubjectKind
+from signal_monitor.registry.records import DeadReceiver
 from signal_monitor.stores.base import Store, Totals
 from signal_monitor.stores.filters import DispatchFilter
 
@@ -60,11 +71,19 @@ class Subject:
     known: bool
     places: Sequence[Place] = ()
     connections: Sequence[ConnectionRow] = ()
+    senders: Sequence[SentBy] = ()
+    gone: Sequence[DeadReceiver] = ()
+    unimported: Sequence[Finding] = ()
 
     @property
     def only_orphans(self) -> bool:
         """Whether none of its dispatches found a receiver."""
-        return bool(self.orphans) and not self.known and not self.connections
+        return bool(self.orphans) and not self.known
+
+    @property
+    def missing(self) -> list[ConnectionRow]:
+        """The receivers that wait for another sender than the one that sends."""
+        return [row for row in self.connections if row.missed_by]
 
 
 class SubjectPage(Page):
@@ -87,7 +106,7 @@ class SubjectPage(Page):
             "subject": subject,
             "limit_ns": limit_ns,
             "places": subject.places,
-            "findings": [finding for finding in find_lately(store) if finding.subject == subject.name],
+            "findings": [row for row in find_lately(store) if _is_about(row, subject.name)],
             "histogram": charts.histogram(subject.totals, limit_ns) if subject.totals.buckets else None,
             "calls_chart": charts.calls_per_minute(subject.history),
             "p95_chart": charts.p95_per_minute(subject.history, limit_ns),
@@ -126,7 +145,14 @@ class SignalPage(SubjectPage):
     kind = "signal"
 
     def as_json(self, context: Context) -> Json:
-        return {**super().as_json(context), "orphans": context["subject"].orphans}
+        subject: Subject = context["subject"]
+        return {
+            **super().as_json(context),
+            "orphans": subject.orphans,
+            "senders": [sent_by_json(row) for row in subject.senders],
+            "gone": [asdict(row) for row in subject.gone],
+            "not_imported": [finding_json(row) for row in subject.unimported],
+        }
 
 
 class ReceiverPage(SubjectPage):
@@ -139,6 +165,11 @@ class ReceiverPage(SubjectPage):
     kind = "receiver"
 
 
+def _is_about(finding: Finding, name: str) -> bool:
+    """Whether a finding is about a receiver or signal, or about a receiver of a signal."""
+    return name in {finding.subject, finding.detail.partition(" ")[0]}
+
+
 def read_subject(store: Store, kind: SubjectKind, name: str, since: float | None) -> Subject:
     """A receiver or signal; its totals start at ``since``."""
     where = DispatchFilter(exact_receiver=name) if kind == "receiver" else DispatchFilter(exact_signal=name)
@@ -146,7 +177,10 @@ def read_subject(store: Store, kind: SubjectKind, name: str, since: float | None
     recent = store.dispatches(where, TABLE_ROWS)
     slow = store.dispatches(replace(where, slow=True), TABLE_ROWS)
     failed = store.dispatches(replace(where, failed=True), TABLE_ROWS)
-    states = processes(store)
+    states, shown = processes(store), sources(store)
+    connections = connections_of(sent_signals(store, shown), kind, name)
+    is_signal = kind == "signal"
+    unheard = [row for row in store.orphan_sends() if row.signal == name] if is_signal else []
     return Subject(
         kind=kind,
         name=name,
@@ -159,7 +193,10 @@ def read_subject(store: Store, kind: SubjectKind, name: str, since: float | None
         running=[row for row in running(states) if getattr(row.call, kind) == name],
         orphans=orphans(states).get(name, 0) if kind == "signal" else 0,
         known=bool(totals or recent or store.totals(kind, None, name)),
-        connections=connections_of(store, kind, name),
+        connections=connections,
+        senders=senders_of(store, [*recent, *slow, *failed], unheard, connections) if is_signal else (),
+        gone=gone_receivers(shown, name) if is_signal else (),
+        unimported=that_mention(not_imported(shown), name) if is_signal else (),
         places=places(_slow_calls(slow, name)) if kind == "receiver" else (),
     )
 

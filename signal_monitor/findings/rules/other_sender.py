@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 
-from django.db import models
-
-from signal_monitor.finding import Finding
+from signal_monitor.finding import Finding, Level
 from signal_monitor.findings.base import RecordRule
-from signal_monitor.findings.related import model_named
+from signal_monitor.findings.relations import reference_of, relation_of
 from signal_monitor.findings.snapshot import Snapshot
 from signal_monitor.findings.wording import named, of, sent_at, short
 from signal_monitor.records import Frame
 from signal_monitor.registry.records import Connection, RegisteredSignal, Registry
-
-INSTANCE = " instance"
 
 
 class OtherSender(RecordRule):
@@ -30,16 +28,23 @@ class OtherSender(RecordRule):
         "sender=model)`), or without "
         "a sender and with `if issubclass(sender, …)`. Where the project sends an instance, send its class."
     )
-    minimum = "One dispatch by a proxy, a parent, a child or an instance of the class that it is connected for."
+    minimum = (
+        "One dispatch by a proxy, a parent, a child or an instance of the class that it is connected for. By a model "
+        "with a foreign key to it, a warning: if the signal is not Django's, none of its sends has found a receiver, "
+        "and this one has never run."
+    )
     innocent = "Unrelated classes; a related one that has a receiver of its own."
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
         for registry in snapshot.registries:
             for signal in registry.signals:
+                senders = Counter(signal.senders)
+                senders.update({row.sender: row.count for row in snapshot.orphan_senders.get(signal.name, ())})
                 connected = {each.sender for each in signal.connections if not each.dead}
                 for connection in signal.connections:
-                    if connection.sender and not connection.dead:
-                        yield from self._found(snapshot, registry, signal, connection, connected)
+                    if connection.sender and not connection.dead and not _runs_for_all(signal, connection):
+                        for sender in senders.keys() - connected:
+                            yield from self._found(snapshot, registry, signal, connection, senders, sender)
 
     def _found(
         self,
@@ -47,32 +52,34 @@ class OtherSender(RecordRule):
         registry: Registry,
         signal: RegisteredSignal,
         connection: Connection,
-        connected: set[str],
+        senders: Counter[str],
+        sender: str,
     ) -> Iterator[Finding]:
-        for sender, count in signal.senders.items():
-            relation = relation_of(connection.sender, sender) if sender not in connected else ""
-            if not relation or _runs_for_all(signal, connection):
-                continue
-            total = sum(
-                number for name, number in signal.senders.items() if name == connection.sender or name == sender
-            )
-            site = _site(snapshot, signal.name, sender)
-            told = f"{sent_at(site)} sends" if site is not None else "it is sent by"
-            message = f"{named(connection.receiver, connection.path, connection.line)} did not run for "
-            message += f"{of(count, total, 'dispatch', 'dispatches')} of `{short(signal.name)}`: it is connected for "
-            message += f"`{short(connection.sender)}`, and {told} {relation}. Senders are compared by identity."
-            yield self.finding(
-                "receiver",
-                connection.receiver,
-                message,
-                detail=f"{signal.name} {sender}",
-                path=connection.path,
-                line=connection.line,
-                last_seen=registry.taken_at,
-                first_seen=registry.taken_at,
-                count=count,
-                processes=(registry.process,),
-            )
+        level: Level = self.level
+        relation = relation_of(connection.sender, sender)
+        if not relation and _is_unheard(snapshot, signal, connection):
+            relation, level = reference_of(connection.sender, sender), "warning"
+        if not relation:
+            return
+        count, total = senders[sender], senders[sender] + senders[connection.sender]
+        site = _site(snapshot, signal.name, sender)
+        told = f"{sent_at(site)} sends" if site is not None else "it is sent by"
+        message = f"{named(connection.receiver, connection.path, connection.line)} did not run for "
+        message += f"{of(count, total, 'dispatch', 'dispatches')} of `{short(signal.name)}`: it is connected for "
+        message += f"`{short(connection.sender)}`, and {told} {relation}. Senders are compared by identity."
+        yield self.finding(
+            "receiver",
+            connection.receiver,
+            message,
+            level=level,
+            detail=f"{signal.name} {sender}",
+            path=connection.path,
+            line=connection.line,
+            last_seen=registry.taken_at,
+            first_seen=registry.taken_at,
+            count=count,
+            processes=(registry.process,),
+        )
 
 
 def _runs_for_all(signal: RegisteredSignal, connection: Connection) -> bool:
@@ -82,22 +89,11 @@ def _runs_for_all(signal: RegisteredSignal, connection: Connection) -> bool:
 
 def _site(snapshot: Snapshot, signal: str, sender: str) -> Frame | None:
     found = (row for row in reversed(snapshot.dispatches) if (row.signal, row.sender) == (signal, sender))
-    return next((row.call_site for row in found if row.call_site is not None), None)
+    stored = (row.call_site for row in found if row.call_site is not None)
+    noted = (site for row in snapshot.orphan_senders.get(signal, ()) if row.sender == sender for site in row.sites)
+    return next(chain(stored, noted), None)
 
 
-def relation_of(connected: str, sender: str) -> str:
-    """How a sender is related to the class that a receiver is connected for, as text; "" if it is not."""
-    if sender == f"{connected}{INSTANCE}":
-        return f"an instance of `{short(connected)}`"
-    one, other = model_named(connected), model_named(sender)
-    if one is None or other is None or one is other:
-        return ""
-    if _concrete(one) is _concrete(other):
-        return f"`{short(sender)}`, {'its proxy' if other._meta.proxy else 'which it is a proxy of'}"  # noqa: SLF001
-    if issubclass(other, one):
-        return f"`{short(sender)}`, its subclass"
-    return f"`{short(sender)}`, its base" if issubclass(one, other) else ""
-
-
-def _concrete(model: type[models.Model]) -> object:
-    return model._meta.concrete_model  # noqa: SLF001 - Django documents it
+def _is_unheard(snapshot: Snapshot, signal: RegisteredSignal, connection: Connection) -> bool:
+    """Whether no receiver has ever heard a signal of the project, and this one has never run."""
+    return not (signal.senders or signal.name.startswith("django.") or connection.receiver in snapshot.receivers)

@@ -9,6 +9,7 @@ from signal_monitor.finding import Finding
 from signal_monitor.findings.base import RecordRule
 from signal_monitor.findings.own import is_own
 from signal_monitor.findings.related import model_named
+from signal_monitor.findings.relations import reference_of, relation_of
 from signal_monitor.findings.send_sites import SendSite, sites_of
 from signal_monitor.findings.snapshot import Snapshot
 from signal_monitor.findings.wording import listed, named, place, plural, short
@@ -42,12 +43,14 @@ class UnrelatedSender(RecordRule):
                 candidates = [row for row in connected if row[1].sender not in sent[signal]]
                 sites = sites_of(signal) if candidates else None
                 if sites and all(site.sender for site in sites):
-                    yield from self._found(signal, candidates, sites, sum(sent[signal].values()))
+                    yield from self._found(snapshot, signal, candidates, sites, sum(sent[signal].values()))
 
-    def _found(self, signal: str, rows: Connected, sites: Sequence[SendSite], count: int) -> Iterator[Finding]:
+    def _found(
+        self, snapshot: Snapshot, signal: str, rows: Connected, sites: Sequence[SendSite], count: int
+    ) -> Iterator[Finding]:
         names = {site.sender for site in sites}
         for registry, each in rows:
-            if not any(_is_related(each.sender, name) for name in names):
+            if not any(_is_related(each.sender, name) for name in names) and not _is_told(snapshot, signal, each):
                 yield self._finding(signal, registry, each, sites, count)
 
     def _finding(
@@ -96,6 +99,14 @@ def _connected(snapshot: Snapshot) -> dict[str, Connected]:
                 if is_known and is_own(each.path) and not signal.name.startswith("django."):
                     found[signal.name][each.receiver, each.sender] = registry, each
     return {name: list(rows.values()) for name, rows in found.items()}
+
+
+def _is_told(snapshot: Snapshot, signal: str, connection: Connection) -> bool:
+    """Whether R217 names what has sent the signal in vain, since it refers to what the receiver is connected for."""
+    senders = [row.sender for row in snapshot.orphan_senders.get(signal, ())]
+    return any(
+        relation_of(connection.sender, each) or reference_of(connection.sender, each) for each in senders
+    ) and not snapshot.receivers.get(connection.receiver)
 
 
 def _is_related(connected: str, name: str) -> bool:

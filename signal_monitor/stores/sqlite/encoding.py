@@ -20,7 +20,17 @@ from signal_monitor.database_records import (
     TableWork,
     TransactionUse,
 )
-from signal_monitor.records import Dispatch, Failure, Frame, Process, ReceiverCall, ReceiverSum, Request, RunningCall
+from signal_monitor.records import (
+    Dispatch,
+    Failure,
+    Frame,
+    OrphanSends,
+    Process,
+    ReceiverCall,
+    ReceiverSum,
+    Request,
+    RunningCall,
+)
 from signal_monitor.registry.records import (
     ConnectCall,
     Connection,
@@ -49,13 +59,25 @@ DATABASE_TYPES = (
     LongTransaction,
 )
 RECORD_TYPES: tuple[type, ...] = (
-    *(Frame, Failure, ReceiverCall, Dispatch, ReceiverSum, Request, RunningCall, Exporter, Tracing, Process),
+    *(
+        Frame,
+        Failure,
+        ReceiverCall,
+        Dispatch,
+        ReceiverSum,
+        Request,
+        RunningCall,
+        Exporter,
+        Tracing,
+        Process,
+        OrphanSends,
+    ),
     *DATABASE_TYPES,
     *(ConnectCall, Connection, RegisteredSignal, TakenUid, FailedDisconnect, DeadReceiver, Registry),
 )
 
 
-Fact = BulkOperation | RowSignals
+Fact = BulkOperation | RowSignals | OrphanSends
 
 
 class DamagedError(Exception):
@@ -144,6 +166,7 @@ _decoders: Mapping[type, Decoder] = {
     Request: _request,
     BulkOperation: _record(BulkOperation, signals=_several(_text)),
     RowSignals: _record(RowSignals),
+    OrphanSends: _record(OrphanSends, sites=_frames),
     Process: _record(
         Process,
         running=_several(_record(RunningCall, stack=_frames)),

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from signal_monitor.database_records import BulkOperation, RowSignals, TransactionEnd
 from signal_monitor.errors import done_for_each
-from signal_monitor.records import Amendment, Dispatch, Process, Request, SubjectKind
+from signal_monitor.records import Amendment, Dispatch, OrphanSends, Process, Request, SubjectKind
 from signal_monitor.registry.records import Registry
 from signal_monitor.stores.base import Batch, Fact, Store, Totals, added_facts
 from signal_monitor.stores.filters import DispatchFilter
@@ -157,6 +157,10 @@ class SqliteStore(Store):
     def row_signals(self) -> list[RowSignals]:
         """What the signals of models said, of all processes, added up."""
         return added_facts(self._records(RowSignals, statements.FACTS, (RowSignals.__name__,)))
+
+    def orphan_sends(self) -> list[OrphanSends]:
+        """Who sent signals that found no receiver, in all processes, added up."""
+        return added_facts(self._records(OrphanSends, statements.FACTS, (OrphanSends.__name__,)))
 
     def clear(self) -> None:
         """Delete everything, for all processes that use the file."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -10,10 +13,15 @@ from django.urls import reverse
 from pytest_django.fixtures import Settings
 
 from signal_monitor.dashboard.pages import render_parts, view_of
+from signal_monitor.finding import to_json
+from signal_monitor.findings.rules import NeverImported
+from signal_monitor.records import Frame, OrphanSends, Request
+from signal_monitor.registry.records import ConnectCall, Connection, DeadReceiver, RegisteredSignal, Registry
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import LIFE, Batch, Store, Totals
-from tests.dashboard.drawing import draw, get_json, parts, url_of
+from tests.dashboard.drawing import draw, get_json, parts, url_of, words
 from tests.dashboard.examples import (
+    MS,
     NOTIFY_PARTNER,
     ORDER_PLACED,
     RESERVE_STOCK,
@@ -117,3 +125,45 @@ def test_receiver_has_its_numbers_and_last_failures(shop: Store, client: Client)
 
     assert (receiver["count"], receiver["failures"], receiver["signals"]) == (1, 1, [ORDER_PLACED])
     assert [dispatch["id"] for dispatch in receiver["last_failed"]] == ["failed"]
+
+
+def test_signal_that_nobody_hears_says_who_sends_it_and_who_would_have_heard(
+    quiet_store: Store, client: Client, tmp_path: Path
+) -> None:
+    now, call = time.time(), ConnectCall("/site/shop/views.py", 9, 1.0, "after start")
+    lost = tmp_path / "lost.py"
+    lost.write_text("@receiver(shipped)\ndef book(sender, **kwargs): ...\n")
+    unimported = NeverImported().finding("receiver", "shop.lost.book", "Nobody imports it.", path=str(lost), line=1)
+    other = replace(unimported, subject="shop.other.count", path=str(lost.with_name("other.py")))
+    waits = Connection("shop.receivers.follow", "shop.models.Parcel", path="/site/shop/receivers.py", line=3)
+    registry = Registry(
+        "web1",
+        now,
+        (RegisteredSignal(SHIPPED, (waits,)),),
+        died=(DeadReceiver(SHIPPED, "shop.views.remind", "", now, call),),
+        findings=(to_json(unimported), to_json(other)),
+    )
+    send = OrphanSends(SHIPPED, "shop.models.Order", 3, (Frame("/site/shop/views.py", 45, "ship"),), now)
+    quiet_store.write(Batch(process(orphans={SHIPPED: 3}), registry=registry, facts=[send]))
+
+    answer = client.get(reverse("signal_monitor:api_signal", kwargs={"name": SHIPPED})).json()
+    (sender,) = answer["senders"]
+    assert (sender["sender"], sender["receivers"], sender["orphans"]) == ("shop.models.Order", 0, 3)
+    assert [site["line"] for site in sender["sites"]] == [45]
+    assert [row["receiver"] for row in answer["gone"]] == ["shop.views.remind"]
+    assert [row["subject"] for row in answer["not_imported"]] == ["shop.lost.book"]
+    page = words(draw("signal", name=SHIPPED))
+    for told in ("3 dispatches without a receiver", "views.py:45", "was connected at views.py:9", "Never sent for it"):
+        assert told in page
+    assert "Nobody imports it." in page
+    assert "If a receiver should have run" not in page
+
+
+def test_signal_says_from_where_and_in_which_view_it_is_sent(quiet_store: Store, client: Client) -> None:
+    request = Request("r1", "POST", "/checkout/", 1e9, MS, 200, "checkout")
+    sent = dispatch(
+        origin_kind="request", origin_id="r1", call_site=Frame("/site/shop/views.py", 20, "pay"), severity="slow"
+    )
+    quiet_store.write(Batch(process(), dispatches=[sent], requests=[request]))
+    (sender,) = client.get(reverse("signal_monitor:api_signal", kwargs={"name": ORDER_PLACED})).json()["senders"]
+    assert (sender["stored"], sender["views"], sender["sites"][0]["function"]) == (1, ["POST checkout"], "pay")

@@ -1,12 +1,17 @@
+"""The list of signals with what is connected to them."""
+
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from signal_monitor.records import Process
+from signal_monitor.finding import to_json
+from signal_monitor.findings.rules import NeverImported
+from signal_monitor.records import Frame, OrphanSends, Process
 from signal_monitor.registry.records import (
     ConnectCall,
     Connection,
@@ -48,9 +53,9 @@ def receivers(client: Client, query: str = "") -> list[str]:
 
 def test_the_receivers_in_their_order(client: Client, site: Store) -> None:
     assert receivers(client) == [MAIL.receiver, COUNT.receiver, GONE.receiver, WAITING.receiver]
-    page = client.get("/signals/registry/").content.decode()
+    page = client.get("/signals/signals/").content.decode()
     assert page.index("<b>mail</b>") < page.index("<b>count</b>")
-    for told in ("apps.py:12", "in ready()", "“once”", "strong", "async", "waits for its model", "no receiver", "7.0"):
+    for told in ("apps.py:12", "in ready()", "“once”", "held strongly", "async", "Waits for its model", "no receiver"):
         assert told in page
 
 
@@ -69,7 +74,7 @@ def test_the_receivers_in_their_order(client: Client, site: Store) -> None:
 )
 def test_filters(client: Client, site: Store, query: str, found: list[str]) -> None:
     assert receivers(client, query) == found
-    assert client.get(f"/signals/registry/?{query}").status_code == 200
+    assert client.get(f"/signals/signals/?{query}").status_code == 200
 
 
 def test_the_calls_and_the_processes(client: Client, site: Store) -> None:
@@ -78,7 +83,7 @@ def test_the_calls_and_the_processes(client: Client, site: Store) -> None:
     assert (mail["calls"], mail["slowest_ms"], mail["missing_in"]) == (8, 7.0, [])
     assert (count["calls"], count["processes"], count["missing_in"]) == (0, ["daphne"], ["celery worker"])
     assert saved["senders"] == {"shop.models.Order": 6}
-    assert "only in daphne" in client.get("/signals/registry/").content.decode()
+    assert "only in daphne" in client.get("/signals/signals/").content.decode()
 
 
 def test_workers_of_one_title_are_shown_once(client: Client, quiet_store: Store) -> None:
@@ -111,7 +116,7 @@ def test_what_was_not_as_asked(client: Client, quiet_store: Store) -> None:
         failed_disconnects=(FailedDisconnect(SAVED, "shop.c", "", None, "shop.Order", "uid", CALL),),
         died=(DeadReceiver(SAVED, "shop.d", "", CALL.at, CALL, count=3),),
     )
-    page = client.get("/signals/registry/").content.decode()
+    page = client.get("/signals/signals/").content.decode()
     for told in ("“mine”", "was not disconnected from", "the sender shop.Order", "is gone since", "3 such"):
         assert told in page
     (source,) = client.get("/signals/api/registry/").json()["processes"]
@@ -119,5 +124,48 @@ def test_what_was_not_as_asked(client: Client, quiet_store: Store) -> None:
 
 
 def test_an_empty_registry_says_so(client: Client, quiet_store: Store) -> None:
-    assert "No process has reported" in client.get("/signals/registry/").content.decode()
+    assert "No process has reported" in client.get("/signals/signals/").content.decode()
     assert receivers(client) == []
+
+
+def test_the_address_of_the_registry_still_works(client: Client, site: Store) -> None:
+    answer = client.get("/signals/registry/?show=dead&name=x")
+    assert (answer.status_code, answer["Location"]) == (302, "/signals/signals/?show=dead&name=x")
+    assert client.get("/signals/api/registry/").json() == client.get("/signals/api/signals/").json()
+
+
+def test_what_is_connected_twice_is_told(client: Client, quiet_store: Store) -> None:
+    imported_again = replace(MAIL, receiver="app.shop.receivers.mail", path="/site/shop/receivers.py", line=8, order=1)
+    first = replace(MAIL, path="/site/shop/receivers.py", line=8)
+    for_another = replace(first, sender="shop.models.Other", order=2)
+    put(quiet_store, "daphne", first, imported_again, for_another, COUNT, COUNT, GONE, GONE)
+    assert receivers(client, "show=twice") == [MAIL.receiver, imported_again.receiver, COUNT.receiver]
+    page = client.get("/signals/signals/").content.decode()
+    assert "Connected twice" in page
+    assert "Connected 2 times" in page
+
+
+def test_a_module_that_nobody_imports_is_told(client: Client, quiet_store: Store) -> None:
+    finding = NeverImported().finding("receiver", "shop.lost.book", "`book` is never connected.", advice="Import it.")
+    put(quiet_store, "daphne", MAIL, findings=(to_json(finding), '{"name": "never-imported"}', "never-imported"))
+    page = client.get("/signals/signals/?show=unimported").content.decode()
+    assert "<code>book</code> is never connected." in page
+    assert "<b>mail</b>" not in page
+    (told,) = client.get("/signals/api/signals/").json()["not_imported"]
+    assert told["subject"] == "shop.lost.book"
+
+
+def test_signals_that_nobody_hears_and_receivers_that_they_miss(client: Client, quiet_store: Store) -> None:
+    for_page = replace(COUNT, receiver="shop.receivers.page", sender="shop.models.Ticket")
+    now = time.time()
+    process = Process("web", 7, "web", "daphne", now - 90, now, serves=True, orphans={SAVED: 3, "shop.unknown": 1})
+    send = OrphanSends(SAVED, "shop.models.Urgent", 3, (Frame("/site/shop/views.py", 45, "save"),), now)
+    registry = Registry("web", now, (RegisteredSignal(SAVED, (for_page,)),))
+    quiet_store.write(Batch(process, registry=registry, facts=[send]))
+    answer = client.get("/signals/api/signals/?show=none").json()["signals"]
+    assert [row["name"] for row in answer] == [SAVED, "shop.unknown"]
+    assert answer[0]["receivers"][0]["missed_by"] == "shop.models.Urgent"
+    assert answer[0]["sent_without_receiver"][0]["sites"][0]["line"] == 45
+    page = client.get("/signals/signals/").content.decode()
+    assert "1 receiver, but none for what was sent" in page
+    assert "Never sent for it" in page

@@ -94,3 +94,5 @@ WITH_RECEIVERS = tuple(f"{kind}-{count}" for kind in ("caching", "plain") for co
 WITHOUT_RECEIVERS = ("caching-0", "caching-elsewhere", "plain-0", "plain-elsewhere")
 ONE_RECEIVER = ("caching-1", "plain-1")
 SEVERAL_RECEIVERS = tuple(name for name in WITH_RECEIVERS if name not in ONE_RECEIVER)
+OTHER_SENDERS = ("instances", "classes", "strings")
+ASYNC_RECEIVERS = ("asend-async-1", "asend-async", "asend-async-10")

@@ -73,6 +73,20 @@ def _creates() -> Receiver:
     return receiver
 
 
+def _connecting(signal: Signal) -> Receiver:
+    """A send for which a receiver is made and connected, as in a request."""
+
+    def send(sender: type, **named: object) -> object:
+        receiver = _does_nothing()
+        signal.connect(receiver, sender=sender)
+        try:
+            return signal.send(sender, **named)
+        finally:
+            signal.disconnect(receiver, sender=sender)
+
+    return send
+
+
 _QUERIES = {"": _does_nothing, "get": _gets, "create": _creates}
 
 
@@ -92,12 +106,12 @@ class Load:
         connected_to: Any = ExpectedError if self.scenario.elsewhere else Sender
         if self.scenario.senders != "class":
             connected_to = None
-        for receiver in self._receivers(inner):
+        for receiver in self._receivers(inner) if not self.scenario.connects else ():
             for tool in self._tools:
                 receiver = tool.receiver(receiver)
             self._kept.append(receiver)
             signal.connect(receiver, sender=connected_to)
-        send: Receiver = getattr(signal, self.scenario.method)
+        send: Receiver = _connecting(signal) if self.scenario.connects else getattr(signal, self.scenario.method)
         for tool in self._tools:
             send = tool.send(send)
         return send

@@ -13,7 +13,8 @@ class Scenario:
 
     ``elsewhere`` connects the receivers for another sender, so that a dispatch finds none. ``failing`` is the position
     of the receiver that raises. ``depth`` is how many dispatches are nested. ``query`` is the query of
-    each receiver. ``senders`` are one "class", many "classes", "instances" or "strings". A send takes about ``slower``
+    each receiver. One that ``connects`` makes a receiver for each send, connects it before and disconnects it after.
+    ``senders`` are one "class", many "classes", "instances" or "strings". A send takes about ``slower``
     times that of a plain one.
     """
 
@@ -28,6 +29,7 @@ class Scenario:
     depth: int = 1
     query: str = ""
     senders: str = "class"
+    connects: bool = False
     slower: int = 1
     group: str = "sends"
 
@@ -76,6 +78,7 @@ _ALL = (
     Scenario("instances", "3, instances as senders", receivers=3, senders="instances"),
     Scenario("classes", "3, 200 classes as senders", receivers=3, senders="classes"),
     Scenario("strings", "3, strings as senders", receivers=3, caching=False, senders="strings"),
+    Scenario("connecting", "1, connected for each send", receivers=1, connects=True, slower=5),
     Scenario("failing", "`send`, 2nd of 3 raises", receivers=3, failing=1),
     Scenario("failing-robust", "`send_robust`, 2nd of 3 raises", method="send_robust", receivers=3, failing=1),
     Scenario("asend-sync", "`asend`, 3 sync", method="asend", receivers=3, slower=_ASYNC),
@@ -91,3 +94,5 @@ WITH_RECEIVERS = tuple(f"{kind}-{count}" for kind in ("caching", "plain") for co
 WITHOUT_RECEIVERS = ("caching-0", "caching-elsewhere", "plain-0", "plain-elsewhere")
 ONE_RECEIVER = ("caching-1", "plain-1")
 SEVERAL_RECEIVERS = tuple(name for name in WITH_RECEIVERS if name not in ONE_RECEIVER)
+OTHER_SENDERS = ("instances", "classes", "strings")
+ASYNC_RECEIVERS = ("asend-async-1", "asend-async", "asend-async-10")

@@ -64,6 +64,7 @@ SENDING: dict[str, Subject] = {
 ANSWERING: dict[str, Subject] = {
     **_ALONE,
     "untraced": SENDING["untraced"],
+    "database-work": Subject("ours, database work observed", (f"{_MONITOR}CountingMonitor",)),
     "otel-django": Subject("OpenTelemetry's Django instrumentation", (f"{_OTEL}Instrumented",)),
     "otel-django-sampled": Subject("the same and ours, sampled", (f"{_OTEL}Instrumented", f"{_MONITOR}TracedMonitor")),
 }

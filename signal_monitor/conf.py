@@ -165,7 +165,7 @@ class Config:
         50,
         COUNT,
         "Number of routine dispatches, and of routine requests, that a process stores individually each second. Slow "
-        "and failed ones are always stored, and totals count all.",
+        "and failed ones are stored too, but of those that fail alike only 20 a second. Totals count all.",
     )
     DATABASE_WORK: bool | None = _setting(
         None,

@@ -134,9 +134,19 @@ def find_plan(signal: Signal, sender: object, cached: object) -> Plan | None:
                 ):
                     return plan
                 signal_state.plans.pop(id(sender), None)
-    if not issubclass(type(sender), type) and sender is not None:
+    if not issubclass(type(sender), type) and sender is not None and not (type(cached) is list and _is_itself(sender)):
         return None  # an instance is often made for the occasion: a plan would serve but once
     return _make_plan(signal, sender, cached)
+
+
+def _is_itself(sender: object) -> bool:
+    """Whether a sender equals no other object, so that what Django's cache has for it is not another one's."""
+    kind = type(sender)
+    return _of_class(kind, "__eq__") is object.__eq__ and _of_class(kind, "__hash__") is object.__hash__
+
+
+_of_class = type.__getattribute__
+"""An attribute of a class, whatever its metaclass makes of its attributes."""
 
 
 @guarded("the plan of a dispatch", None, in_send=True)

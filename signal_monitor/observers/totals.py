@@ -54,10 +54,11 @@ class TotalsObserver(BaseObserver):
         ended_at = dispatch.started_at + dispatch.duration_ns / 1e9
         failing = dispatch.failure or next((call.failure for call in dispatch.calls if call.failure), None)
         subjects: tuple[tuple[SubjectKind, str], ...] = (("signal", dispatch.signal), ("sender", dispatch.sender))
+        receivers_ns, parts = dispatch.receivers_ns, _Parts.of(dispatch)
         for kind, key in subjects:
             for totals in self._both(kind, key, ended_at):
-                self._add(totals, dispatch.receivers_ns, dispatch.severity, ended_at)
-                _add_dispatch(totals, dispatch)
+                self._add(totals, receivers_ns, dispatch.severity, ended_at)
+                parts.add_to(totals)
                 if failing is not None:
                     _note_failure(totals, failing, ended_at, dispatch.id)
         for call in dispatch.calls:
@@ -133,13 +134,14 @@ class TotalsObserver(BaseObserver):
         )
 
     def _add_call(self, call: ReceiverCall, dispatch_id: str, at: float, signal: str) -> None:
+        self_ns = call.self_ns
         for totals in self._both("receiver", call.receiver, at):
             totals.app, totals.path, totals.line = call.app, call.path, call.line
             if call.outcome == "not_run":
                 totals.not_run += 1
                 continue
-            self._add(totals, call.self_ns, call.severity, at)
-            totals.self_ns += call.self_ns
+            self._add(totals, self_ns, call.severity, at)
+            totals.self_ns += self_ns
             totals.request_calls += signal in REQUEST_SIGNALS
             totals.total_ns += max(0, call.duration_ns - call.repeated_ns)
             totals.blocking += not call.is_async
@@ -235,13 +237,24 @@ def _summary(origin: TimedOrigin) -> str | None:
     return f"answered with {origin.status}" if isinstance(origin, RequestOrigin) else None
 
 
-def _add_dispatch(totals: Totals, dispatch: Dispatch) -> None:
-    """Count the time that is the dispatch's own: what its receivers have sent is counted for other dispatches."""
-    outside_ns, waited_ns = sum(dispatch.outside.values()), waiting_ns(dispatch.outside)
-    totals.self_ns += dispatch.self_ns
-    totals.waiting_ns += waited_ns
-    totals.other_ns += outside_ns - waited_ns
-    totals.total_ns += dispatch.self_ns + outside_ns
+class _Parts(NamedTuple):
+    """The time that is a dispatch's own: what its receivers have sent is counted for other dispatches."""
+
+    self_ns: int
+    waiting_ns: int
+    other_ns: int
+
+    @classmethod
+    def of(cls, dispatch: Dispatch) -> _Parts:
+        outside = dispatch.outside
+        waited_ns = waiting_ns(outside) if outside else 0
+        return cls(dispatch.self_ns, waited_ns, sum(outside.values()) - waited_ns)
+
+    def add_to(self, totals: Totals) -> None:
+        totals.self_ns += self.self_ns
+        totals.waiting_ns += self.waiting_ns
+        totals.other_ns += self.other_ns
+        totals.total_ns += self.self_ns + self.waiting_ns + self.other_ns
 
 
 def _note_failures(totals: Totals, aggregate: Aggregate) -> None:

@@ -127,8 +127,8 @@ class OwnTimes:
         Its key and its parent's are any numbers that stand for them.
         """
         sent = self._sent.pop(key, {})
-        if within is None and not sent and _is_simple(record):
-            times = _simple(record, read)
+        if within is None and _is_simple(record) and _is_added_up(sent):
+            times = _simple(record, read, sent)
         else:
             times = _times(record, read, sent, within, self._sent_by(within))
         if sent and has_concurrent_calls(record) and any(not call.ended for call in read):
@@ -159,12 +159,25 @@ def _is_simple(record: Record) -> bool:
     return not has_concurrent_calls(record) and (details is None or not details.resumed)
 
 
-def _simple(record: Record, read: Sequence[CallTimes]) -> DispatchTimes:
-    """The times of a dispatch in which nothing was sent, and whose calls follow each other at once."""
+def _is_added_up(sent: Mapping[int | None, _Sent]) -> bool:
+    """Whether all that was sent is known in seconds, and by its receiver."""
+    return all(index is not None and not one.overlapping for index, one in sent.items()) if sent else True
+
+
+def _simple(record: Record, read: Sequence[CallTimes], sent: Mapping[int | None, _Sent]) -> DispatchTimes:
+    """The times of a dispatch whose calls follow each other at once, and have sent what is added up."""
     calls: list[CallTime | None] = [
         CallTime(started, ended, ended - started) if started and ended else None for started, ended in read
     ]
-    return DispatchTimes(started_at(record), ended_at(record), calls)
+    times = DispatchTimes(started_at(record), ended_at(record), calls)
+    for index, one in sent.items():
+        call = calls[index] if index is not None else None
+        if call is not None:
+            seconds = call.own_seconds
+            call.own_seconds = max(0.0, seconds - one.seconds)
+            call.repeated_seconds = min(one.counted.get(info_of(record).receivers[index or 0].name, 0.0), seconds)
+            times.nested_seconds += seconds - call.own_seconds
+    return times
 
 
 def _is_sequential(record: Record, parent: Ancestor) -> bool:

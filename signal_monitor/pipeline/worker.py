@@ -442,14 +442,11 @@ class Pipeline:
                 elif wanted > 0:
                     wanted -= weight_of(item)
                 else:
-                    info = mark_aggregated(item)
-                    if spans_of(item) is None:
-                        self._routine.add(info, item)
-                    else:
-                        routine[info].append(item)
+                    routine[mark_aggregated(item)].append(item)
                     continue
             single.append(item)
-        return [*routine.items(), *((info_of(several[0]), several) for several in alike.values()), *single]
+        groups = [(info, records) for info, records in routine.items() if not self._routine.hold(info, records)]
+        return [*groups, *((info_of(several[0]), several) for several in alike.values()), *single]
 
     def _aggregate(self, info: DispatchInfo, records: Sequence[Record]) -> None:
         info.reset_rate_limit(time.monotonic())

@@ -328,6 +328,42 @@ def test_other_senders_have_none(sender: Any) -> None:
     assert plan_of(connected(Signal, fine), sender) is None
 
 
+class Equal:
+    """Equals all others of its class: Django's cache takes one for the other."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Equal
+
+    def __hash__(self) -> int:
+        return 1
+
+
+def test_instance_has_a_plan_from_its_second_send_on() -> None:
+    signal, sender = Signal(use_caching=True), Sender()
+    signal.connect(fine, sender=sender)
+    signal.connect(fine, sender=Sender)
+    assert signal.send(sender) == [(fine, "fine")]
+    assert not isinstance(signal.sender_receivers_cache[sender], Plan)
+    assert signal.send(sender) == signal.send(sender) == [(fine, "fine")]
+    assert isinstance(signal.sender_receivers_cache[sender], Plan)
+    assert signal.send(Sender()) == []
+
+    gone = weakref.ref(sender)
+    del sender
+    record_queue.clear()
+    gc.collect()
+    assert gone() is None
+
+
+def test_instance_that_equals_others_has_none() -> None:
+    signal, sender = Signal(use_caching=True), Equal()
+    signal.connect(fine)
+    for _ in range(3):
+        assert signal.send(sender) == [(fine, "fine")]
+
+    assert not isinstance(signal.sender_receivers_cache[sender], Plan)
+
+
 def test_signal_is_let_go_while_its_receiver_lives() -> None:
     signal = Signal()
     signal.connect(fine, sender=Sender)

@@ -25,7 +25,7 @@ LOOK_SECONDS = 10.0
 SENDERS_SECONDS = 60.0
 """After this time, it is taken again if there are new senders."""
 COST_RATIO = 100
-"""It is not taken again for so many times the time that it took: a hundredth of a processor at most."""
+"""It is not taken again for so many times the processor time that it took: a hundredth of a processor at most."""
 MAX_SIGNALS = 500
 MAX_SENDERS = 50
 OTHER = "(other)"
@@ -78,11 +78,11 @@ class RegistryObserver(BaseObserver):
         changes = connecting.changes
         if now < self._not_before or not self._is_due(now, changes):
             return
-        self._is_flushing = False
+        self._is_flushing, began = False, time.thread_time()
         registry = take_registry(self._process.id, self._senders)
         self._changes, self._taken_at, self._new_senders = changes, now, False
         self._fingerprint, self._looked_at = fingerprint(), now
-        self._not_before = time.monotonic() + COST_RATIO * (time.monotonic() - now)
+        self._not_before = time.monotonic() + COST_RATIO * (time.thread_time() - began)
         if self._stored is None or replace(registry, taken_at=self._stored.taken_at) != self._stored:
             batch.registry = self._stored = registry
 

@@ -8,21 +8,24 @@ import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from signal_monitor.dashboard.budget import Budget, live_budget, pace
-from signal_monitor.dashboard.notices import notice
-from signal_monitor.dashboard.pages import render_parts
+from signal_monitor.dashboard.client import Client
+from signal_monitor.dashboard.frames import Rendering
+from signal_monitor.dashboard.notices import NOTICE, notice
+from signal_monitor.dashboard.pages import render
 from signal_monitor.dashboard.pages.base import View
 from signal_monitor.pipeline.suppression import suppressed
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import StoreError
-from signal_monitor.text import MAX_LINE, cleaned, encodable
+from signal_monitor.text import MAX_LINE, cleaned
 
 T = TypeVar("T")
-Render = Callable[[View], str]
+Render = Callable[[View], Rendering]
 
 TICK_SECONDS = 0.25
 REFRESH_SECONDS = 1.0
@@ -39,65 +42,6 @@ class HubFull(Exception):  # noqa: N818 - named like asyncio.QueueFull
     """The hub already renders its maximum number of different views."""
 
 
-class Client:
-    """One viewer: the view, and a slot in which a newer frame replaces an older one.
-
-    The viewer acknowledges each frame before it gets the next. Frames equal to the last one shown are skipped.
-    """
-
-    def __init__(self, view: View) -> None:
-        self.view = view
-        self._slot: str | None = None
-        self._filled = asyncio.Event()
-        self._shown: int | None = None
-        self._awaits_ack = False
-        self._paused = False
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether a new frame would be sent at once."""
-        return not (self._awaits_ack or self._paused)
-
-    @property
-    def has_nothing(self) -> bool:
-        """Whether the viewer needs a frame even if nothing has changed."""
-        return self._shown is None and self._slot is None
-
-    def offer(self, frame: str) -> None:
-        """Put a frame in the slot, replacing the one there."""
-        if self._paused or hash(frame) == self._shown:
-            self._empty()
-        else:
-            self._slot = frame
-            self._filled.set()
-
-    async def take(self) -> str:
-        """Wait for a frame; the viewer has to acknowledge it."""
-        while self._slot is None:
-            await self._filled.wait()
-        frame = self._slot
-        self._empty()
-        self._shown = hash(frame)
-        self._awaits_ack = True
-        return frame
-
-    def acknowledge(self, *, shown: bool = True) -> None:
-        """Note that the frame has arrived; one that was not shown may be sent again."""
-        self._awaits_ack = False
-        if not shown:
-            self._shown = None
-
-    def pause(self, *, paused: bool) -> None:
-        """Stop or resume frames."""
-        self._paused = paused
-        self._shown = None
-        self._empty()
-
-    def _empty(self) -> None:
-        self._slot = None
-        self._filled.clear()
-
-
 class _ViewState:
     """One distinct view: its viewers, and when and from which state of the store it was last rendered."""
 
@@ -105,16 +49,24 @@ class _ViewState:
         self.clients: set[Client] = set()
         self.cursor: str | None = None
         self.rendered_at = -math.inf
+        self.seconds = 0.0
         self.is_rendering = False
         self.cost = 0.0
 
-    def is_due(self, cursor: str, rendered_before: float) -> bool:
+    def is_due(self, cursor: str, now: float, refresh: float) -> bool:
         """Whether to render it: a viewer is ready for it and would see something new."""
         ready = [client for client in self.clients if client.is_ready]
         if not ready or self.is_rendering:
             return False
-        is_old = cursor != self.cursor or self.rendered_at <= rendered_before
-        return is_old or any(client.has_nothing for client in ready)
+        if any(client.has_nothing for client in ready):
+            return True
+        age = now - self.rendered_at
+        return age >= self.seconds and (cursor != self.cursor or age >= refresh)
+
+    @property
+    def after(self) -> int:
+        """The number of the newest row that all viewers who would get a frame have."""
+        return min((client.after for client in self.clients if client.is_ready), default=0)
 
     @property
     def has_newcomer(self) -> bool:
@@ -218,24 +170,26 @@ class Hub:
 
     def _next_due(self) -> tuple[View, _ViewState] | None:
         """Of the views that are due, one that has a new viewer; else the one that was rendered longest ago."""
-        rendered_before = asyncio.get_running_loop().time() - self._refresh
-        due = [item for item in self._states.items() if item[1].is_due(self._seen_cursor, rendered_before)]
+        now = asyncio.get_running_loop().time()
+        due = [item for item in self._states.items() if item[1].is_due(self._seen_cursor, now, self._refresh)]
         return min(due, key=lambda item: (not item[1].has_newcomer, item[1].rendered_at), default=None)
 
     async def _render_view(self, view: View, state: _ViewState, threads: ThreadPoolExecutor) -> None:
         state.cursor, state.rendered_at = self._seen_cursor, asyncio.get_running_loop().time()
         state.is_rendering = True
         try:
-            html, state.cost = await self._spending(threads, partial(self._render, view))
+            asked = replace(view, after=state.after)
+            rendering, state.cost = await self._spending(threads, partial(self._render, asked))
         finally:
             state.is_rendering = False
-        if isinstance(html, BaseException):
-            self._log(html)
-            frame = notice(_reason(html))
+        if isinstance(rendering, BaseException):
+            self._log(rendering)
+            rendering = Rendering({NOTICE: notice(_reason(rendering))}, last=state.after)
         else:
-            frame = notice(pace(self._round_seconds())) + encodable(html)
+            state.seconds = rendering.seconds
+            rendering = rendering.with_part(NOTICE, notice(pace(self._round_seconds())))
         for client in state.clients:
-            client.offer(frame)
+            client.offer(rendering)
 
     def _round_seconds(self) -> float:
         """How long it takes to render every view once."""
@@ -287,5 +241,5 @@ def current_hub() -> Hub:
     """The hub of the running event loop."""
     loop = asyncio.get_running_loop()
     if loop not in _hubs:
-        _hubs[loop] = Hub(render_parts, lambda: get_store().cursor(), budget=live_budget)
+        _hubs[loop] = Hub(render, lambda: get_store().cursor(), budget=live_budget)
     return _hubs[loop]

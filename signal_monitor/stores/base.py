@@ -196,6 +196,17 @@ class Store(ABC):
         """Stored dispatches that match, newest first."""
 
     @abstractmethod
+    def arrivals(self, where: DispatchFilter, after: int, limit: int) -> list[tuple[int, Dispatch]]:
+        """Those of the last ``limit`` stored dispatches that match and have a number above ``after``, newest first.
+
+        Dispatches are numbered in the order in which they are stored, whichever process stores them.
+        """
+
+    @abstractmethod
+    def last_arrival(self) -> int:
+        """The number of the dispatch that was stored last; 0 if there is none."""
+
+    @abstractmethod
     def count(self, where: DispatchFilter) -> int:
         """How many stored dispatches match."""
 

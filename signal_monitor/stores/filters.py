@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from signal_monitor.records import Dispatch, Outcome, ReceiverCall
+from signal_monitor.records import BROWSER_END, Dispatch, Outcome, ReceiverCall
 from signal_monitor.stores.retention import category_of
 
 EXACT = "="
@@ -23,7 +23,8 @@ class DispatchFilter:
     whole names too. ``app`` is the app of a receiver. ``outcome`` matches a dispatch with at least one such receiver
     call; "failed" matches raised and swallowed. ``slow`` keeps slow and critical ones. ``min_ms`` is the least time in
     receivers, in milliseconds. ``before``, in seconds since the epoch, keeps what started earlier, ``ended_since`` what
-    ended then or later. ``without_request_signals`` leaves out Django's request_started and request_finished, two for
+    ended then or later. ``browser`` keeps what was sent for the requests of a followed browser.
+    ``without_request_signals`` leaves out Django's request_started and request_finished, two for
     every request, unless they were slow or failed.
     """
 
@@ -38,6 +39,8 @@ class DispatchFilter:
     slow: bool = False
     failed: bool = False
     origin_id: str = ""
+    browser: str = ""
+    process: str = ""
     trace_id: str = ""
     before: float = 0.0
     ended_since: float = 0.0
@@ -106,6 +109,8 @@ def _dispatch_matches(dispatch: Dispatch, where: DispatchFilter) -> bool:
         and _same(where.exact_signal, dispatch.signal)
         and _same(where.origin_id, dispatch.origin_id)
         and _same(where.trace_id, dispatch.trace_id)
+        and _same(where.process, dispatch.process)
+        and (not where.browser or (dispatch.origin_id or "").startswith(f"{where.browser}{BROWSER_END}"))
         and is_before(dispatch.started_at, where.before)
         and dispatch.ended_at >= where.ended_since
         and not (where.without_request_signals and _is_routine(dispatch))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from signal_monitor.database_records import BulkOperation, RowSignals, TransactionEnd
@@ -66,6 +67,8 @@ class MemoryStore(Store):
         self._registries: dict[str, Registry] = {}
         self._facts: dict[tuple[str, str, str], Fact] = {}
         self._row_bytes = 0
+        self._numbers: dict[str, int] = {}
+        self._last = 0
 
     @property
     def location(self) -> str:
@@ -95,6 +98,8 @@ class MemoryStore(Store):
             self._prune(batch.process.seen_at)
 
     def _put(self, dispatch: Dispatch) -> None:
+        self._last += dispatch.id not in self._numbers
+        self._numbers.setdefault(dispatch.id, self._last)
         for rows in self._dispatches.values():
             self._row_bytes -= _dispatch_bytes(rows.pop(dispatch.id, None))
         self._dispatches[category_of(dispatch)][dispatch.id] = dispatch
@@ -158,6 +163,7 @@ class MemoryStore(Store):
             if self._row_bytes <= allowed:
                 return
             row = found.pop(key)
+            self._numbers.pop(key, None)
             self._row_bytes -= _request_bytes(row) if rows == "requests" else _dispatch_bytes(row)
 
     def _delete_windows(self, protected: int, allowed: int, totals_bytes: int) -> int:
@@ -182,6 +188,17 @@ class MemoryStore(Store):
         """Stored dispatches that match, newest first."""
         newest_first = sorted(self._all(), key=lambda dispatch: dispatch.started_at, reverse=True)
         return list(islice((dispatch for dispatch in newest_first if is_match(dispatch, where)), limit))
+
+    def arrivals(self, where: DispatchFilter, after: int, limit: int) -> list[tuple[int, Dispatch]]:
+        """Those with a number above ``after`` that match, newest first."""
+        with self._lock:
+            found = [(self._numbers[key], row) for rows in self._dispatches.values() for key, row in rows.items()]
+        newest_first = sorted((item for item in found if item[0] > after), key=itemgetter(0), reverse=True)
+        return list(islice((item for item in newest_first if is_match(item[1], where)), limit))
+
+    def last_arrival(self) -> int:
+        """The number of the dispatch that was stored last."""
+        return self._last
 
     def count(self, where: DispatchFilter) -> int:
         """How many stored dispatches match."""

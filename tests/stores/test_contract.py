@@ -39,6 +39,19 @@ def test_dispatch_written_twice_is_stored_once(store: Store) -> None:
     assert [item.duration_ns for item in store.dispatches(EVERYTHING)] == [3]
 
 
+def test_arrivals_are_numbered_as_they_are_stored_and_keep_their_number(store: Store) -> None:
+    write(store, dispatch("late", started_at=NOW), dispatch("early", started_at=NOW - 60))
+    seen = store.last_arrival()
+    write(store, amendments=[Amendment("late", 0, 5, "ok")])
+    write(store, dispatch("old", started_at=NOW - 3600), dispatch("new", signal="shop.other", started_at=NOW))
+
+    assert [item.id for _, item in store.arrivals(EVERYTHING, seen, 10)] == ["new", "old"]
+    assert [item.id for _, item in store.arrivals(EVERYTHING, seen, 1)] == ["new"]
+    assert [item.id for _, item in store.arrivals(DispatchFilter(signal="shop.other"), 0, 10)] == ["new"]
+    assert store.arrivals(EVERYTHING, store.last_arrival(), 10) == []
+    assert store.arrivals(EVERYTHING, seen, 10)[0][0] == store.last_arrival()
+
+
 def test_dispatches_newest_first_up_to_a_limit(store: Store) -> None:
     write(store, *(dispatch(f"d{age}", started_at=NOW - age) for age in (2, 0, 3, 1)))
     assert ids(store.dispatches(EVERYTHING, limit=3)) == ["d0", "d1", "d2"]
@@ -51,7 +64,7 @@ ODD = dispatch(
     sender=ODD_NAME,
     duration_ns=30_000_000,
     severity="slow",
-    origin_id="r9",
+    origin_id="b1-r9",
     process="p9",
     trace_id="ab" * 16,
     calls=(
@@ -78,7 +91,9 @@ ODD = dispatch(
         {"min_ms": 30.0},
         {"slow": True},
         {"failed": True},
-        {"origin_id": "r9"},
+        {"origin_id": "b1-r9"},
+        {"browser": "b1"},
+        {"process": "p9"},
         {"trace_id": "ab" * 16},
         {"receiver": "take", "outcome": "raised", "app": "stock", "slow": True, "signal": "GEZ"},
     ],

@@ -1,47 +1,27 @@
 /*
- * Updates a page over htmx's websocket extension: acknowledges frames, pauses, does not replace elements in use, and
- * falls back to polling. Load it after htmx and its ws extension: <script type="module" src="…/live.js"></script>
- *
- * What a page provides:
- *   <div id="sm-live" data-live hx-ext="ws" ws-connect="/signals/ws/?page=overview&…"
- *        hx-get="/signals/…the polled fragments…" hx-trigger="sm:poll" hx-swap="none"></div>
- *                                    exactly one, empty, outside the content: children would inherit its hx-* attributes;
- *                                    without hx-get there is no polling, without ws-connect (under WSGI) no websocket
- *   <div id="sm-frame" hidden></div> gets the number of the frame
- *   <div id="sm-notice" class="notice" hidden></div> shows an error of the store; hidden without one
- *   [data-live-status]               gets its text, and data-state: connecting, live, held, paused, polling,
- *                                    reconnecting, denied, gone
- *   <button data-live-pause>         gets "Pause" or "Resume" and aria-pressed; the key "p" does the same
- *   anything with an id              is replaced by an element of a frame with that id and hx-swap-oob
- *
- * An element with the focus (unless that is a link that was clicked) or with part of the selection is not replaced until
- * a later frame. While the page is paused or hidden, it tells the server to render nothing.
+ * Updates a page over htmx's websocket extension, or by polling; [data-live] has the addresses. Elements of a frame replace
+ * those of the same id, but not while they have the focus, unless on a clicked link, or a part of the selection.
  */
 
 const POLL_MS = 2000;
 const FAILURES_BEFORE_POLLING = 2;
-// If no websocket ever opened, the proxy or server probably does not support them: the session's next pages poll at once.
+// The server sends a frame every 5 s: without one, the socket is dead.
+const SILENT_MS = 12_000;
+// If no websocket ever opened, there are probably none here: the session's next pages poll at once.
 const NO_SOCKETS = "signal-monitor-no-sockets";
 const TRY_SOCKETS_AGAIN_MS = 5 * 60 * 1000;
-const DENIED = 4403;
-const GONE = 4404;
-// The extension reconnects after 1006, 1011, 1012 and 1013. A server that limits the life of sockets sends 1000, a server
-// that stops 1001 or 4503, and a viewer that did not acknowledge in time (a laptop that slept) gets 4408.
+const ENDED = { 4403: "denied", 4404: "gone" };
+// The extension itself reconnects after 1006, 1011, 1012 and 1013.
 const RECONNECT_CODES = [1000, 1001, 4408, 4503];
 const RECONNECT_MS = 1000;
 const TEXT = {
   connecting: "Connecting…",
   live: "Live",
+  held: "Updates wait while in use",
   paused: "Paused",
   polling: "Polling",
-  reconnecting: "Reconnecting…",
   denied: "Not allowed",
   gone: "Not available",
-};
-const HELD_TEXT = {
-  "": "Updates paused",
-  selection: "Updates paused while you select text",
-  focus: "Updates paused while an element has focus",
 };
 const MOVING = ["live", "held", "polling"];
 
@@ -52,79 +32,71 @@ let failures = 0;
 let state = "connecting";
 let paused = false;
 let delivering = false;
-let heldBack = ""; // why a part was not replaced: a key of HELD_TEXT
-let pollTimer = 0;
+let heldBack = false;
+let heardAt = new Date();
+let pollTimer, silence;
 
 const root = () => document.querySelector("[data-live]");
 const isIdle = () => paused || document.hidden;
 
 function onLive(name, handle) {
   document.addEventListener(name, (event) => {
-    if (event.target instanceof Element && event.target.matches("[data-live]")) handle(event);
+    if (event.target.matches?.("[data-live]")) handle(event);
   });
 }
 
 function show(next = state) {
   state = next;
   const shown = paused && MOVING.includes(state) ? "paused" : state;
-  const text = shown === "held" ? HELD_TEXT[heldBack] : TEXT[shown];
-  for (const element of document.querySelectorAll("[data-live-status]")) {
-    element.dataset.state = shown;
-    if (element.textContent !== text) element.textContent = text;
-  }
-  for (const button of document.querySelectorAll("[data-live-pause]")) {
-    button.setAttribute("aria-pressed", String(paused));
-    button.textContent = paused ? "Resume" : "Pause";
-  }
+  document.body.classList.toggle("stale", shown === "reconnecting");
+  const status = document.querySelector("[data-live-status]");
+  const button = document.querySelector("[data-live-pause]");
+  if (!status || !button) return;
+  const timeZone = status.dataset.zone;
+  const text = TEXT[shown] ?? `As of ${heardAt.toLocaleTimeString("en-GB", { timeZone })}`;
+  status.dataset.state = shown;
+  if (status.textContent !== text) status.textContent = text;
+  button.ariaPressed = paused;
+  button.textContent = paused ? "Resume" : "Pause";
 }
 
-function say(message) {
-  if (socket) socket.sendImmediately(JSON.stringify(message));
-}
+const say = (message) => socket?.sendImmediately(JSON.stringify(message));
 
 function acknowledge(message, shown) {
   const frame = /data-frame="(\d+)"/.exec(message.slice(-120));
-  if (frame) say(shown ? { ack: Number(frame[1]) } : { ack: Number(frame[1]), shown: false });
+  if (frame) say({ ack: Number(frame[1]), shown });
 }
 
-function useOf(element) {
-  const active = document.activeElement;
-  const clickedLink = active && active.matches("a") && !active.matches(":focus-visible");
-  if (active && active !== document.body && !clickedLink && element.contains(active)) return "focus";
-  const selection = document.getSelection();
-  return selection && !selection.isCollapsed && selection.containsNode(element, true) ? "selection" : "";
+function isInUse(element) {
+  const active = element.contains(document.activeElement) && document.activeElement;
+  if (active && !active.matches("a:not(:focus-visible)")) return true;
+  const selection = getSelection();
+  return !selection.isCollapsed && selection.containsNode(element, true);
 }
 
 function poll() {
-  const element = root();
-  if (element && !isIdle()) element.dispatchEvent(new CustomEvent("sm:poll"));
+  if (!isIdle()) root()?.dispatchEvent(new CustomEvent("sm:poll"));
 }
 
 function startPolling() {
-  const element = root();
-  if (pollTimer || !element || !element.hasAttribute("hx-get")) return;
-  pollTimer = window.setInterval(poll, POLL_MS);
+  if (pollTimer || !root()?.hasAttribute("hx-get")) return;
+  pollTimer = setInterval(poll, POLL_MS);
   poll();
 }
 
-function stopPolling() {
-  window.clearInterval(pollTimer);
-  pollTimer = 0;
-}
+const stopPolling = () => (pollTimer = clearInterval(pollTimer));
 
 function remember(failedAt) {
   try {
-    if (failedAt) sessionStorage.setItem(NO_SOCKETS, String(failedAt));
-    else sessionStorage.removeItem(NO_SOCKETS);
+    sessionStorage.setItem(NO_SOCKETS, failedAt);
   } catch {
-    // Storage is disabled: each page tries a socket.
+    // Without storage, each page tries a socket.
   }
 }
 
 function hasNoSockets() {
   try {
-    const age = Date.now() - Number(sessionStorage.getItem(NO_SOCKETS));
-    return age >= 0 && age < TRY_SOCKETS_AGAIN_MS;
+    return Math.abs(Date.now() - sessionStorage.getItem(NO_SOCKETS)) < TRY_SOCKETS_AGAIN_MS;
   } catch {
     return false;
   }
@@ -132,23 +104,24 @@ function hasNoSockets() {
 
 function idleChanged() {
   say({ paused: isIdle() });
+  if (socket) watch(socket);
   if (pollTimer) poll();
   show();
 }
 
-function togglePause() {
-  paused = !paused;
-  idleChanged();
-}
-
-function reconnect(wrapper) {
-  window.setTimeout(() => root() && wrapper.reconnect(), RECONNECT_MS * (1 + Math.random()));
+function watch(wrapper) {
+  clearTimeout(silence);
+  silence = setTimeout(() => {
+    if (isIdle() || !socket) return;
+    socket = null;
+    show("reconnecting");
+    wrapper.reconnect();
+  }, SILENT_MS);
 }
 
 function closed(code, wrapper) {
-  if (code === DENIED) return show("denied");
-  if (code === GONE) return show("gone");
-  if (RECONNECT_CODES.includes(code)) reconnect(wrapper);
+  if (ENDED[code]) return show(ENDED[code]);
+  if (RECONNECT_CODES.includes(code)) setTimeout(() => root() && wrapper.reconnect(), RECONNECT_MS * (1 + Math.random()));
   failures = opened ? 0 : failures + 1;
   if (failures >= FAILURES_BEFORE_POLLING) {
     if (!openedEver) remember(Date.now());
@@ -157,7 +130,7 @@ function closed(code, wrapper) {
   if (!pollTimer && state !== "denied") show("reconnecting");
 }
 
-// The extension connects in its own handler of this event, which runs after ours, unless the attribute is removed.
+// The extension connects after this, if it finds the attribute.
 onLive("htmx:beforeProcessNode", (event) => {
   if (event.target.hasAttribute("hx-get") && hasNoSockets()) event.target.removeAttribute("ws-connect");
 });
@@ -166,9 +139,7 @@ onLive("htmx:afterProcessNode", (event) => {
   if (!event.target.hasAttribute("ws-connect")) startPolling();
 });
 
-onLive("htmx:wsConnecting", () => {
-  opened = false;
-});
+onLive("htmx:wsConnecting", () => (opened = false));
 
 onLive("htmx:wsOpen", (event) => {
   socket = event.detail.socketWrapper;
@@ -176,6 +147,8 @@ onLive("htmx:wsOpen", (event) => {
   failures = 0;
   remember(0);
   stopPolling();
+  heardAt = new Date();
+  watch(socket);
   show("live");
   if (isIdle()) say({ paused: true });
 });
@@ -186,13 +159,13 @@ onLive("htmx:wsClose", (event) => {
 });
 
 onLive("htmx:wsBeforeMessage", (event) => {
-  if (isIdle()) {
-    event.preventDefault();
-    acknowledge(event.detail.message, false);
-    return;
-  }
-  delivering = true;
-  heldBack = "";
+  heardAt = new Date();
+  watch(event.detail.socketWrapper);
+  delivering = !isIdle();
+  heldBack = false;
+  if (delivering) return;
+  event.preventDefault();
+  acknowledge(event.detail.message, false);
 });
 
 onLive("htmx:wsAfterMessage", (event) => {
@@ -201,23 +174,25 @@ onLive("htmx:wsAfterMessage", (event) => {
   show(heldBack ? "held" : "live");
 });
 
-// Swaps that the reader asked for, by a filter or a tab, happen at once: only frames wait.
+// Only frames wait, not what the reader asked for.
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
-  const use = delivering ? useOf(event.target) : "";
-  if (!use) return;
+  if (!delivering || event.target.id === "sm-rows") return;
+  if (!(event.target.id === "sm-frame" ? heldBack : isInUse(event.target))) return;
   event.preventDefault();
-  heldBack = use;
+  heldBack = true;
 });
 
 onLive("htmx:beforeSwap", (event) => {
   if (isIdle()) event.preventDefault();
   delivering = !isIdle();
-  heldBack = "";
+  heldBack = false;
 });
 
 onLive("htmx:afterOnLoad", (event) => {
   delivering = false;
-  if (pollTimer && event.detail.successful) show(heldBack ? "held" : "polling");
+  if (!pollTimer || !event.detail.successful) return;
+  heardAt = new Date();
+  show(heldBack ? "held" : "polling");
 });
 
 // If polls fail as well, missing websocket support is not the cause.
@@ -236,13 +211,10 @@ onLive("htmx:sendError", () => {
 document.addEventListener("visibilitychange", idleChanged);
 
 document.addEventListener("click", (event) => {
-  if (event.target instanceof Element && event.target.closest("[data-live-pause]")) togglePause();
-});
-
-document.addEventListener("keydown", (event) => {
-  const typing = event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]");
-  if (event.key !== "p" || event.ctrlKey || event.metaKey || event.altKey || typing || !root()) return;
-  togglePause();
+  if (event.target.closest?.("[data-live-pause]")) {
+    paused = !paused;
+    idleChanged();
+  }
 });
 
 show();

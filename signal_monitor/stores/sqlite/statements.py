@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any, Literal, get_args
 
-from signal_monitor.records import Dispatch, Request, SubjectKind
+from signal_monitor.records import BROWSER_END, Dispatch, Request, SubjectKind
 from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Totals
 from signal_monitor.stores.filters import REQUEST_SIGNALS, DispatchFilter, min_ns, outcomes
 from signal_monitor.stores.retention import Deletable, category_of
@@ -49,6 +49,7 @@ DELETE_DISPATCHES = (
     "DELETE FROM dispatches WHERE seq IN (SELECT seq FROM dispatches WHERE category = ? ORDER BY seq LIMIT ?)"
 )
 DELETE_REQUESTS = "DELETE FROM requests WHERE seq IN (SELECT seq FROM requests ORDER BY seq LIMIT ?)"
+LAST_ARRIVAL = "SELECT coalesce(max(seq), 0) FROM dispatches"
 ONE_DISPATCH = "SELECT payload FROM dispatches JOIN payloads USING (seq) WHERE id = ?"
 TREE = (
     "SELECT payload FROM dispatches JOIN payloads USING (seq) WHERE root_id = ? ORDER BY started_at, depth, seq LIMIT ?"
@@ -223,6 +224,16 @@ def select_dispatches(where: DispatchFilter, limit: int) -> Query:
     )
 
 
+def select_arrivals(where: DispatchFilter, after: int, limit: int) -> Query:
+    """The numbers above ``after`` and the payloads of the dispatches that match, those stored last first."""
+    text, values = _terms_text(where)
+    return (
+        f"SELECT dispatches.seq, payload FROM dispatches CROSS JOIN payloads USING (seq) "  # noqa: S608 - our own text
+        f"WHERE dispatches.seq > ? AND {text} ORDER BY dispatches.seq DESC LIMIT ?",
+        [after, *values, limit],
+    )
+
+
 def _terms_text(where: DispatchFilter) -> Query:
     terms = _given(_dispatch_terms(where))
     call_terms = _given(_call_terms(where))
@@ -263,10 +274,18 @@ def _dispatch_terms(where: DispatchFilter) -> list[Term]:
         ("(category = 'failed') = ?", [where.failed]),
         ("origin_id = ?", [column(where.origin_id)]),
         ("trace_id = ?", [column(where.trace_id)]),
+        ("process = ?", [column(where.process)]),
+        ("substr(origin_id, 1, ?) = ?", _beginning(where.browser)),
         ("started_at < ?", [where.before]),
         ("ended_at >= ?", [where.ended_since]),
         ("(signal NOT IN (?, ?) OR category <> 'routine')", list(routine)),
     ]
+
+
+def _beginning(browser: str) -> list[Any]:
+    """What the ids of the requests of a browser begin with, and its length."""
+    beginning = f"{browser}{BROWSER_END}"
+    return [len(beginning), beginning] if browser else []
 
 
 def _call_terms(where: DispatchFilter) -> list[Term]:

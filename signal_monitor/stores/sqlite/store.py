@@ -86,6 +86,16 @@ class SqliteStore(Store):
         """Stored dispatches that match, newest first."""
         return self._records(Dispatch, *statements.select_dispatches(where, limit))
 
+    def arrivals(self, where: DispatchFilter, after: int, limit: int) -> list[tuple[int, Dispatch]]:
+        """Those with a number above ``after`` that match, newest first."""
+        rows = self._read(tuple, *statements.select_arrivals(where, after, limit))
+        return [(number, found) for number, row in rows if (found := _decoded(Dispatch, row)) is not None]
+
+    def last_arrival(self) -> int:
+        """The number of the dispatch that was stored last."""
+        (number,) = self._read(lambda row: int(row[0]), statements.LAST_ARRIVAL)
+        return number
+
     def count(self, where: DispatchFilter) -> int:
         """How many stored dispatches match."""
         (number,) = self._read(lambda row: int(row[0]), *statements.count_dispatches(where))
@@ -230,7 +240,7 @@ def _fact_row(process_id: str, fact: Fact) -> tuple[object, ...]:
 
 def _put_dispatches(connection: sqlite3.Connection, dispatches: Sequence[Dispatch]) -> None:
     # No other process can use these numbers: the transaction is an immediate one.
-    (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM dispatches").fetchone()
+    (last,) = connection.execute(statements.LAST_ARRIVAL).fetchone()
     by_id = {dispatch.id: dispatch for dispatch in dispatches}
     found = _rows(_dispatch_rows, enumerate(by_id.values(), start=last + 1))
     connection.executemany(statements.PUT_DISPATCH, (row for row, _payload, _calls in found))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from signal_monitor.scrubbing import scrub
 from signal_monitor.text import cleaned
@@ -34,6 +34,10 @@ _CONTROL = re.compile(
 )
 """A block of a procedural language begins with BEGIN too; a procedure may have such a name."""
 _NAME = r"""(?:"[^"]+"|`[^`]+`|\[[^\]]+\]|[\w$]+)"""
+_WORK = r"(?:\s+(?:WORK|TRANSACTION|TRAN))?"
+_COMMIT = re.compile(rf"\s*COMMIT{_WORK}\s*;?\s*$", re.IGNORECASE)
+_ROLLBACK = re.compile(rf"\s*ROLLBACK{_WORK}\s*;?\s*$", re.IGNORECASE)
+_SAVEPOINT = re.compile(rf"\s*(SAVEPOINT|ROLLBACK{_WORK}\s+TO(?:\s+SAVEPOINT)?)\s+({_NAME})\s*;?\s*$", re.IGNORECASE)
 _LIST = re.compile(r"\(\s*(?:%s|\?)(?:\s*,\s*(?:%s|\?))+\s*\)")
 _LISTS = re.compile(r"\(\.\.\.\)(?:\s*,\s*\(\.\.\.\))+")
 _SPACE = re.compile(r"\s+")
@@ -48,6 +52,26 @@ _ROWS = re.compile(r"\)\s*,\s*\(")
 def is_control(sql: str) -> bool:
     """Whether a statement controls transactions."""
     return sql.startswith(CONTROL) and _CONTROL.match(sql) is not None
+
+
+class Control(NamedTuple):
+    """What a statement does to the transaction; ``savepoint`` is the name of the one that it makes or returns to."""
+
+    kind: Literal["commit", "rollback", "savepoint", "rollback to"]
+    savepoint: str = ""
+
+
+def read_control(sql: str) -> Control | None:
+    """What a statement does that ends the transaction, or makes a savepoint or returns to one; None for all others."""
+    if _COMMIT.match(sql):
+        return Control("commit")
+    if _ROLLBACK.match(sql):
+        return Control("rollback")
+    found = _SAVEPOINT.match(sql)
+    if found is None:
+        return None
+    kind: Literal["savepoint", "rollback to"] = "savepoint" if found[1][0] in "sS" else "rollback to"
+    return Control(kind, found[2].strip('"`[]'))
 
 
 class StatementText(NamedTuple):

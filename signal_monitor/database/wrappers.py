@@ -18,7 +18,7 @@ from signal_monitor.instrumentation.frames_as_django import hidden_from_stacklev
 from signal_monitor.instrumentation.hooks import hooks
 
 from .notes import DatabaseNotes, Effect, EffectKind, Places, Statement, current_places
-from .statements import MAX_TEXT, WRITES, is_control
+from .statements import MAX_TEXT, WRITES, is_control, read_control
 from .transactions import (
     Transaction,
     attribute_of,
@@ -34,6 +34,8 @@ from .transactions import (
 LONG_SECONDS = 0.05
 """A statement that takes so long may have waited for a lock."""
 _LAST_PARAMETER = (int, str)
+CONTROLS = {"commit", "rollback", "savepoint"}
+"""Statements with which the application controls a transaction itself, as Django does for savepoints."""
 
 Method = Callable[..., Any]
 
@@ -143,12 +145,14 @@ def note_statement(
     """Note a statement that has ended."""
     ended = perf_counter()
     connection, sql = unproxied(cursor.db), _text_of(args[0] if args else kwargs.get("sql"))
+    word = sql[:12].lstrip().partition(" ")[0].lower()
+    if word.rstrip("; \n") in CONTROLS and not failed:
+        _note_control(connection, sql)
     if is_control(sql) and (failed or ended - began < LONG_SECONDS):
         return
     places = current_places()
     if places is None:
         return
-    word = sql[:12].lstrip().partition(" ")[0].lower()
     transaction = transaction_of(connection, began)
     if transaction is not None:
         _note_in_transaction(transaction, connection, places, began, sql, writes=word in WRITES, failed=failed)
@@ -169,6 +173,18 @@ def note_statement(
         receiver=(places.record, places.position) if places.record is not None else None,
     )
     _add(places, statement)
+
+
+def _note_control(connection: BaseDatabaseWrapper, sql: str) -> None:
+    control = read_control(sql)
+    if control is None:
+        return
+    if control.kind == "savepoint":
+        note_savepoint(connection, control.savepoint)
+    elif control.kind == "rollback to":
+        note_savepoint_rollback(connection, control.savepoint)
+    else:
+        end_transaction(connection, "committed" if control.kind == "commit" else "rolled back")
 
 
 def _add(places: Places, statement: Statement) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import PurePath
 
 from signal_monitor.records import Dispatch, Frame, ReceiverCall, Request
 from signal_monitor.stores.base import Totals
+
+DOTTED = re.compile(r"[^\W\d][\w<>]*(?:\.[\w<>]+)+")
 
 
 def ms(duration_ns: float) -> str:
@@ -21,10 +24,15 @@ def number_of_ms(duration_ns: float) -> str:
 
 
 def short(name: str) -> str:
-    """The last part of a dotted name, with its class if that is a method's: "Cart.add_up"."""
+    """The last part of a dotted name, with its class if that is a method's: "Cart.add_up".
+
+    Of a name with brackets, each dotted name is shortened: "partial(count, extra=1)".
+    """
+    if "(" in name:
+        return DOTTED.sub(lambda found: short(found.group()), name)
     head, _, last = name.rpartition(".")
     owner = head.rpartition(".")[2]
-    return f"{owner}.{last}" if owner[:1].isupper() and last[:1].islower() and "(" not in name else last or name
+    return f"{owner}.{last}" if owner[:1].isupper() and last[:1].islower() else last or name
 
 
 def place(path: str | None, line: int | None) -> str:

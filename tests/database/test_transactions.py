@@ -90,6 +90,31 @@ class TestRealTransactions:
 
         assert use_of(captured).outcome == "rolled back"
 
+    @pytest.mark.parametrize(
+        ("sql", "outcome"),
+        [
+            ("ROLLBACK", "rolled back"),
+            ("rollback transaction;", "rolled back"),
+            (" Commit ", "committed"),
+            ("ROLLBACK TO here", "rolled back"),
+            ('rollback transaction to savepoint "here"', "rolled back"),
+            ("RELEASE here", "committed"),
+        ],
+    )
+    def test_ended_by_a_statement(self, captured: Capture, connected: Any, sql: str, outcome: str) -> None:
+        connected(write)
+        with transaction.atomic():
+            write()
+            with connection.cursor() as cursor:
+                cursor.execute("SAVEPOINT here")
+            worked.send(sender="here")
+            with connection.cursor() as cursor:
+                cursor.execute(sql)
+            worked.send(sender="later")
+
+        assert use_of(captured).outcome == outcome
+        assert (use_of(captured).id == use_of(captured, "later").id) is ("here" in sql)
+
     def test_only_read(self, captured: Capture, connected: Any) -> None:
         connected(read)
         with transaction.atomic():

@@ -33,6 +33,7 @@ def test_a_default_that_gives_way_is_a_hint(project: Project, source: str, kind:
 
 
 CAUGHT = """
+    import functools
     import logging
     from django.db.models.signals import post_save
     from django.dispatch import receiver
@@ -47,6 +48,48 @@ CAUGHT = """
             sender.failed = True
         except Exception:
             pass
+
+    @receiver(post_save)
+    def hides_by_name(sender, **kwargs):
+        try:
+            sender.subscribe()
+        except Exception as error:
+            done = False
+
+    def quietly(function):
+        @functools.wraps(function)
+        def inner(*args, **kwargs):
+            try:
+                return function(*args, **kwargs)
+            except Exception:
+                return None
+        return inner
+
+    def loudly(function):
+        @functools.wraps(function)
+        def inner(*args, **kwargs):
+            try:
+                return function(*args, **kwargs)
+            except Exception:
+                logger.exception("Not done")
+        return inner
+
+    @receiver(post_save)
+    @quietly
+    def hides_by_decorator(sender, **kwargs):
+        sender.subscribe()
+
+    @receiver(post_save)
+    @loudly
+    def logs_by_decorator(sender, **kwargs):
+        sender.subscribe()
+
+    @receiver(post_save)
+    def marks(sender, **kwargs):
+        try:
+            sender.subscribe()
+        except Exception:
+            sender.failed = True
 
     @receiver(post_save)
     def logs_one(sender, **kwargs):
@@ -79,4 +122,8 @@ CAUGHT = """
 
 def test_a_receiver_of_which_one_handler_tells_hides_nothing(project: Project) -> None:
     project.write(receivers=CAUGHT)
-    assert [name for code, name in found_in(project) if code == "W108"] == ["hides"]
+    assert sorted(name for code, name in found_in(project) if code == "W108") == [
+        "hides",
+        "hides_by_decorator",
+        "hides_by_name",
+    ]

@@ -81,9 +81,8 @@ VIEWS = """
 def test_a_receiver_for_a_sender_that_nobody_sends_is_found(project: Project) -> None:
     project.write(signals=SIGNALS, models=MODELS, receivers=RECEIVERS, views=VIEWS)
     project.run("get('/view_send/')")
-    found = [message for name, message in found_there(project) if name == "unrelated-sender"]
     sites = "`CourseUser` (views.py:9) and `CourseUser` (views.py:10)"
-    assert found == [
+    assert found_there(project, "unrelated-sender") == [
         f"`{name}` (receivers.py:{line}) never runs: it is connected to `saved` for `Course`, and the project sends it "
         f"with {sites} only. It was sent 2 times without it."
         for name, line in (("Follower.follow", 11), ("follow_course", 6))

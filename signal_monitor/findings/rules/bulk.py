@@ -35,16 +35,16 @@ class Bulk(RecordRule):
     )
     minimum = "One call in the project's own code, of a model for which one of the project's receivers is connected."
     innocent = (
-        "A receiver that uses `update()` so as not to be called again; migrations; receivers for all models; an update "
-        "where the receiver looks at `created`."
+        "A receiver that uses `update()` so as not to be called again, itself or through what it saves; migrations; "
+        "receivers for all models; an update where the receiver looks at `created`."
     )
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
         for row in snapshot.bulk_operations:
-            if row.operation == "delete" or row.receiver is not None or not row.rows or not is_own(row.path):
+            if row.operation == "delete" or not row.rows or not is_own(row.path):
                 continue
             connections = list(_connected_for(snapshot, row))
-            if connections:
+            if connections and not _avoids_a_circle(snapshot, row):
                 yield self._finding(row, connections)
 
     def _finding(self, row: BulkOperation, connections: list[tuple[str, Connection]]) -> Finding:
@@ -81,6 +81,25 @@ def _connected_for(snapshot: Snapshot, row: BulkOperation) -> Iterator[tuple[str
                 seen.add(key)
                 if row.operation == "bulk_create" or not _reads_created(each):
                     yield key[0], each
+
+
+def _avoids_a_circle(snapshot: Snapshot, row: BulkOperation) -> bool:
+    """Whether it was done in a receiver that saving these rows calls, itself or through what another one saves."""
+    if row.receiver is None:
+        return False
+    saving = {
+        each.receiver
+        for registry in snapshot.registries
+        for signal in registry.signals
+        if signal.name in SAVE_SIGNALS
+        for each in signal.connections
+        if not each.sender or has_label(each.sender, row.model)
+    }
+    return row.receiver in saving or any(
+        outer.receiver in saving
+        for dispatch, _call in snapshot.calls.get(row.receiver, ())
+        for _dispatch, outer in snapshot.around(dispatch)
+    )
 
 
 def _reads_created(connection: Connection) -> bool:

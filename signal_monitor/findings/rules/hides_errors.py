@@ -5,14 +5,16 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
+from types import FunctionType, MethodType
 
 from signal_monitor.finding import Finding
 from signal_monitor.findings.base import RegistryRule
-from signal_monitor.findings.connected import LiveSignal, connections
+from signal_monitor.findings.connected import LiveConnection, LiveSignal, connections
 from signal_monitor.findings.own import is_own
 from signal_monitor.findings.sources import Function, function_at
 from signal_monitor.findings.wording import named
 
+MAX_DECORATORS = 10
 EVERYTHING = {"Exception", "BaseException"}
 LOGS = re.compile("log|warn|error|exception|exc_info|capture|report|print|notif|mail", re.IGNORECASE)
 """What functions are called that tell somebody of an error."""
@@ -38,14 +40,31 @@ class HidesErrors(RegistryRule):
             if connection.name in seen or not is_own(connection.path):
                 continue
             seen.add(connection.name)
-            function = function_at(connection.path, connection.line)
-            if function is not None and (what := hidden_by(function)):
+            if what := next(filter(None, map(hidden_by, _functions(connection))), ""):
                 message = (
                     f"{named(connection.name, connection.path, connection.line)} drops every exception: `{what}`. "
                 )
                 message += "Errors in it are seen by nobody, and its calls count as successful."
                 where = {"path": connection.path, "line": connection.line}
                 yield self.finding("receiver", connection.name, message, **where)
+
+
+def _functions(connection: LiveConnection) -> Iterator[Function]:
+    """The source of a receiver, and of the functions that decorators have put around it."""
+    places = [(connection.path, connection.line), *_around(connection.receiver)]
+    for path, line in dict.fromkeys(places):
+        if is_own(path) and (function := function_at(path, line)) is not None:
+            yield function
+
+
+def _around(receiver: object) -> Iterator[tuple[str, int]]:
+    """Where the functions are defined that a receiver consists of, the outermost first."""
+    step = receiver.__func__ if type(receiver) is MethodType else receiver
+    for _ in range(MAX_DECORATORS):
+        if type(step) is not FunctionType:
+            return
+        yield step.__code__.co_filename, step.__code__.co_firstlineno
+        step = step.__dict__.get("__wrapped__")
 
 
 def hidden_by(function: Function) -> str:
@@ -90,6 +109,8 @@ def _takes_everything(kind: ast.expr | None) -> bool:
 def _does_nothing(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Return):
         return statement.value is None or isinstance(statement.value, ast.Constant)
+    if isinstance(statement, ast.Assign):  # to a name that nothing reads: the rest of the body is trivial
+        return isinstance(statement.value, ast.Constant) and all(isinstance(to, ast.Name) for to in statement.targets)
     return isinstance(statement, ast.Pass | ast.Continue) or _is_constant(statement)
 
 

@@ -13,6 +13,9 @@ from signal_monitor.findings.snapshot import Call, Snapshot
 from signal_monitor.findings.wording import error_of, named_call, of, of_request, plural, sent_at
 from signal_monitor.records import Dispatch, ReceiverCall, Request
 
+BROKEN_BEFORE = "An error occurred in the current transaction."
+"""How the message of Django begins for a query in a transaction that was broken before."""
+
 
 class RaisesIntoCaller(RecordRule):
     """A request was answered with 500 for the exception of a receiver."""
@@ -64,6 +67,8 @@ def _has_ended(request: Request, dispatch: Dispatch, call: ReceiverCall, snapsho
         return False
     if (failure.type, failure.message) != (request.failure.type, request.failure.message):
         return False
+    if (failure.message or "").startswith(BROKEN_BEFORE):
+        return False  # another one has broken the transaction
     return not any(
         inner_call.failure is not None and inner_call.failure.type == failure.type
         for inner in snapshot.sent_by(dispatch, call)

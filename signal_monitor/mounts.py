@@ -70,12 +70,13 @@ def hidden_page(urlconf: object) -> tuple[str, str] | None:
 
     Places whose patterns need arguments, such as the name of a tenant, are not tried.
     """
-    for page in _page_names():
-        for namespace in _namespaces(get_resolver(urlconf), ()):  # type: ignore[arg-type] # any object with urlpatterns
-            match = _answers_to(f"{namespace}:{page}", urlconf)
-            if match is not None and not is_own_view(match[1]):
-                return match[0], match[1]._func_path  # noqa: SLF001 - as Django names views
-    return None
+    namespaces = list(_namespaces(get_resolver(urlconf), ()))  # type: ignore[arg-type] # any object with urlpatterns
+    answers = [_answers_to(f"{each}:{page}", urlconf) for each in namespaces for page in _page_names()]
+    hidden = [answer for answer in answers if answer is not None and not is_own_view(answer[1])]
+    if not hidden:
+        return None
+    path, match = min(hidden, key=lambda answer: len(answer[0]))  # the first page, if it is among them
+    return path, match._func_path  # noqa: SLF001 - as Django names views
 
 
 def _page_names() -> list[str]:

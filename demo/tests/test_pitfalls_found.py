@@ -37,12 +37,17 @@ def findings(browser: Browser) -> list[dict[str, str]]:
     return found
 
 
+def missing(browser: Browser) -> set[str]:
+    """The rules that have not found their pitfall yet."""
+    return set(FOUND_BY.values()) - {row["name"] for row in findings(browser)}
+
+
 def test_each_pitfall_is_found_by_name_and_nothing_else_is(browser: Browser) -> None:
     assert set(FOUND_BY) == {pitfall.slug for pitfall in PITFALLS}
-    for slug in [*FOUND_BY, "slow-receiver"]:
+    for slug in [*FOUND_BY, "slow-receiver", "hangs"]:  # the last one hangs again if it has ended meanwhile
         browser.get("/pitfalls/")
         browser.post(f"/pitfalls/{slug}/")
-    assert eventually(lambda: set(FOUND_BY.values()) <= {row["name"] for row in findings(browser)}), findings(browser)
+    assert eventually(lambda: not missing(browser)), missing(browser)
     browser.post("/pitfalls/hangs/let-go/")
     others = [row["message"] for row in findings(browser) if "pitfalls" not in row["subject"]]
     assert others == []

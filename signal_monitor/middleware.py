@@ -22,6 +22,7 @@ from opentelemetry import trace
 
 from .conf import get_config
 from .errors import guarded
+from .followed_browser import followed_browser
 from .instrumentation import suppress
 from .instrumentation.capture import failure_of
 from .instrumentation.current import Origin, Record, begin_origin, current_origin, end_origin
@@ -32,7 +33,7 @@ from .mounts import is_own_path, is_own_view, remember_urlconf
 from .pipeline import begin_anew_if_forked, work_for_worker
 from .pipeline.process import Presence
 from .pipeline.request_origin import RequestOrigin, RequestTotals, add_up, open_requests
-from .records import WAITING, Outside, ReceiverSum
+from .records import BROWSER_END, WAITING, Outside, ReceiverSum
 from .scrubbing import ScrubLogs
 from .settings_watcher import follow_settings
 from .text import MAX_LINE, CleanLogs, cleaned
@@ -151,6 +152,8 @@ def _claim(request: HttpRequest) -> RequestOrigin | None:
     open_requests[id(origin)] = origin
     origin.method = cleaned(request.method or "")
     origin.path = cleaned(request.path, MAX_LINE) if _keeps_paths() else NO_ROUTE
+    if browser := followed_browser(request):
+        origin.id = f"{browser}{BROWSER_END}{origin.id}"
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
         origin.trace_id = f"{context.trace_id:032x}"  # also if not sampled: log lines have it

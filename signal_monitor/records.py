@@ -46,6 +46,8 @@ SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 NO_VIEW = "(no view)"
 """What stands for the view of a request that reached none."""
 HTTP_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY"})
+BROWSER_END = "-"
+"""What stands in the id of a request after that of its browser, if somebody follows that."""
 CANCELLATIONS = ("asyncio.exceptions.CancelledError", "GeneratorExit")
 # The outcome of a dispatch is the first of these that one of its receiver calls has.
 WORST_FIRST: tuple[Outcome, ...] = ("raised", "swallowed", "cancelled", "not_run", "late", "ok")

@@ -19,9 +19,11 @@ from django.db import close_old_connections
 
 from signal_monitor.dashboard.access import may_view
 from signal_monitor.dashboard.addresses import base_of_socket
+from signal_monitor.dashboard.client import Client
+from signal_monitor.dashboard.frames import marker
 from signal_monitor.dashboard.handshake import NO_ACCESS as NO_ACCESS_REASON
 from signal_monitor.dashboard.handshake import Scope, reason_against, report_refusal, request_of
-from signal_monitor.dashboard.hub import LOG_SECONDS, Client, Hub, HubFull, current_hub
+from signal_monitor.dashboard.hub import LOG_SECONDS, Hub, HubFull, current_hub
 from signal_monitor.dashboard.pages import view_of
 from signal_monitor.dashboard.pages.base import UnknownPage, View
 from signal_monitor.pipeline.suppression import untraced
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 SILENT_SECONDS = 10.0
 RECHECK_SECONDS = 15.0
+HEARTBEAT_SECONDS = 5.0
 MAX_MESSAGE = 200
 CLOSE_SECONDS = 5.0
 MAX_SENDING_SECONDS = 0.05
@@ -193,15 +196,24 @@ class LiveConsumer(AsyncWebsocketConsumer):
         """Send frames until one is not acknowledged in time."""
         try:
             while True:
-                frame = await client.take()
+                frame = await self._next_frame(client)
                 self._awaited += 1
                 self._acknowledged.clear()
                 async with asyncio.timeout(self._silent_seconds):
                     with self._hub_of_loop().budget.measured(at_most=MAX_SENDING_SECONDS):
-                        await self.send(text_data=f"{frame}{_marker(self._awaited)}")
+                        await self.send(text_data=f"{frame}{marker(self._awaited)}")
                     await self._acknowledged.wait()
         except TimeoutError:
             return SILENT
+
+    async def _next_frame(self, client: Client) -> str:
+        """The next frame; an empty one if there was none for a while: a page that gets nothing takes us for dead."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    return await client.take()
+            if not client.is_paused:
+                return ""
 
     async def _recheck(self) -> int:
         """Check repeatedly whether the viewer still has access."""
@@ -277,8 +289,3 @@ def _parse(text: str | None) -> object:
         return json.loads(text or "")
     except ValueError:
         return None
-
-
-def _marker(number: int) -> str:
-    """The element that says which frame to acknowledge; it is the last one."""
-    return f'<div id="sm-frame" data-frame="{number}" hidden hx-swap-oob="true"></div>'

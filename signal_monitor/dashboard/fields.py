@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.core.validators import RegexValidator
 from django.forms.renderers import DjangoTemplates
 
 from signal_monitor.stores.filters import EXACT
@@ -22,6 +23,7 @@ LATEST_TIME = 4_102_444_800
 MAX_TEXT_LENGTH = len(EXACT) + MAX_LENGTH
 FILTER_HINT = "Part of a name; * matches anything; = followed by a name matches this name only"
 MAX_NAME_LENGTH = 1000
+BROWSER_ID = re.compile(r"[0-9a-f]{8}\Z")
 MAX_CLEANED = 5_000
 # An id, or the version, id, parent and flags of a traceparent; versions after 00 may have more fields, ff is invalid.
 # https://www.w3.org/TR/trace-context/#traceparent-header
@@ -100,6 +102,20 @@ class MillisecondsField(forms.FloatField):
         super().__init__(
             required=False, min_value=0, max_value=A_DAY_MS, widget=widget, error_messages=errors, **kwargs
         )
+
+
+class HiddenField(forms.CharField):
+    """A whole name or id that links choose."""
+
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(required=False, max_length=MAX_TEXT_LENGTH, widget=forms.HiddenInput, **kwargs)
+
+
+class BrowserField(HiddenField):
+    """The browser that is followed."""
+
+    def __init__(self) -> None:
+        super().__init__(validators=[RegexValidator(BROWSER_ID, "Not the id of a browser.")])
 
 
 class BeforeField(forms.FloatField):

@@ -8,21 +8,24 @@ import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from signal_monitor.dashboard.budget import Budget, live_budget, pace
-from signal_monitor.dashboard.notices import notice
-from signal_monitor.dashboard.pages import render_parts
+from signal_monitor.dashboard.client import Client
+from signal_monitor.dashboard.frames import Rendering
+from signal_monitor.dashboard.notices import NOTICE, notice
+from signal_monitor.dashboard.pages import render
 from signal_monitor.dashboard.pages.base import View
 from signal_monitor.pipeline.suppression import suppressed
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import StoreError
-from signal_monitor.text import MAX_LINE, cleaned, encodable
+from signal_monitor.text import MAX_LINE, cleaned
 
 T = TypeVar("T")
-Render = Callable[[View], str]
+Render = Callable[[View], Rendering]
 
 TICK_SECONDS = 0.25
 REFRESH_SECONDS = 1.0
@@ -37,65 +40,6 @@ logger = logging.getLogger("signal_monitor")
 
 class HubFull(Exception):  # noqa: N818 - named like asyncio.QueueFull
     """The hub already renders its maximum number of different views."""
-
-
-class Client:
-    """One viewer: the view, and a slot in which a newer frame replaces an older one.
-
-    The viewer acknowledges each frame before it gets the next. Frames equal to the last one shown are skipped.
-    """
-
-    def __init__(self, view: View) -> None:
-        self.view = view
-        self._slot: str | None = None
-        self._filled = asyncio.Event()
-        self._shown: int | None = None
-        self._awaits_ack = False
-        self._paused = False
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether a new frame would be sent at once."""
-        return not (self._awaits_ack or self._paused)
-
-    @property
-    def has_nothing(self) -> bool:
-        """Whether the viewer needs a frame even if nothing has changed."""
-        return self._shown is None and self._slot is None
-
-    def offer(self, frame: str) -> None:
-        """Put a frame in the slot, replacing the one there."""
-        if self._paused or hash(frame) == self._shown:
-            self._empty()
-        else:
-            self._slot = frame
-            self._filled.set()
-
-    async def take(self) -> str:
-        """Wait for a frame; the viewer has to acknowledge it."""
-        while self._slot is None:
-            await self._filled.wait()
-        frame = self._slot
-        self._empty()
-        self._shown = hash(frame)
-        self._awaits_ack = True
-        return frame
-
-    def acknowledge(self, *, shown: bool = True) -> None:
-        """Note that the frame has arrived; one that was not shown may be sent again."""
-        self._awaits_ack = False
-        if not shown:
-            self._shown = None
-
-    def pause(self, *, paused: bool) -> None:
-        """Stop or resume frames."""
-        self._paused = paused
-        self._shown = None
-        self._empty()
-
-    def _empty(self) -> None:
-        self._slot = None
-        self._filled.clear()
 
 
 class _ViewState:
@@ -115,6 +59,11 @@ class _ViewState:
             return False
         is_old = cursor != self.cursor or self.rendered_at <= rendered_before
         return is_old or any(client.has_nothing for client in ready)
+
+    @property
+    def after(self) -> int:
+        """The number of the newest row that all viewers who would get a frame have."""
+        return min((client.after for client in self.clients if client.is_ready), default=0)
 
     @property
     def has_newcomer(self) -> bool:
@@ -226,16 +175,17 @@ class Hub:
         state.cursor, state.rendered_at = self._seen_cursor, asyncio.get_running_loop().time()
         state.is_rendering = True
         try:
-            html, state.cost = await self._spending(threads, partial(self._render, view))
+            asked = replace(view, after=state.after)
+            rendering, state.cost = await self._spending(threads, partial(self._render, asked))
         finally:
             state.is_rendering = False
-        if isinstance(html, BaseException):
-            self._log(html)
-            frame = notice(_reason(html))
+        if isinstance(rendering, BaseException):
+            self._log(rendering)
+            rendering = Rendering({NOTICE: notice(_reason(rendering))}, last=state.after)
         else:
-            frame = notice(pace(self._round_seconds())) + encodable(html)
+            rendering = rendering.with_part(NOTICE, notice(pace(self._round_seconds())))
         for client in state.clients:
-            client.offer(frame)
+            client.offer(rendering)
 
     def _round_seconds(self) -> float:
         """How long it takes to render every view once."""
@@ -287,5 +237,5 @@ def current_hub() -> Hub:
     """The hub of the running event loop."""
     loop = asyncio.get_running_loop()
     if loop not in _hubs:
-        _hubs[loop] = Hub(render_parts, lambda: get_store().cursor(), budget=live_budget)
+        _hubs[loop] = Hub(render, lambda: get_store().cursor(), budget=live_budget)
     return _hubs[loop]

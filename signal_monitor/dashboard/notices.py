@@ -5,6 +5,9 @@ from __future__ import annotations
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+NOTICE = "notice"
+"""The name of the part that shows an error."""
+
 
 def notice(text: str = "") -> str:
     """The element that shows an error; without text it hides the last one."""

@@ -26,4 +26,9 @@ def _json() -> list[URLPattern]:
     ]
 
 
-urlpatterns = [*_html(), *_json(), path("fragments/<str:page>/", views.show_parts, name="fragments")]
+urlpatterns = [
+    *_html(),
+    *_json(),
+    path("follow/", views.follow, name="follow"),
+    path("fragments/<str:page>/", views.show_parts, name="fragments"),
+]

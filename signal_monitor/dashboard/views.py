@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlencode
 
@@ -26,10 +27,12 @@ from signal_monitor.dashboard.addresses import (
 )
 from signal_monitor.dashboard.budget import TOLD_FROM_SECONDS, pace, poll_budget
 from signal_monitor.dashboard.engine import render_page
+from signal_monitor.dashboard.frames import Rendering, changed, digests, marker, rows_html
 from signal_monitor.dashboard.missing import missing
-from signal_monitor.dashboard.notices import notice
-from signal_monitor.dashboard.pages import PAGES, get_page, render_parts, view_of
+from signal_monitor.dashboard.notices import NOTICE, notice
+from signal_monitor.dashboard.pages import PAGES, get_page, render, view_of
 from signal_monitor.dashboard.pages.base import NotStored, Page, Params, UnknownPage, View
+from signal_monitor.followed_browser import COOKIE, followed_browser, new_browser, set_cookie
 from signal_monitor.instrumentation import is_instrumented
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import StoreError
@@ -128,11 +131,20 @@ def show_parts(request: HttpRequest, /, page: str, **_named: str) -> HttpRespons
         if wait > 0:
             return HttpResponse(notice(pace(wait + TOLD_FROM_SECONDS)))
         with poll_budget.measured():
-            return HttpResponse(encodable(notice() + render_parts(view)))
+            return HttpResponse(_news(render(view), request.GET.get("have", "").split(",")))
     except UnknownPage as error:
         raise Http404 from error
     except StoreError as error:
         return HttpResponse(cleaned(str(error), MAX_LINE), status=503, content_type=PLAIN)
+
+
+def _news(rendering: Rendering, have: Sequence[str]) -> str:
+    """What a browser that polls does not have: it tells the digests of the parts that it was sent."""
+    whole = rendering.with_part(NOTICE, notice())
+    known = digests(whole.parts)
+    shown = dict(zip(whole.parts, have, strict=False))
+    rows = rows_html(whole.rows, whole.last)
+    return changed(whole.parts, shown) + rows + marker(0, known.values())
 
 
 @access_required
@@ -184,3 +196,21 @@ def _parameters(page: Page) -> list[str]:
 
 def _json_error(status: int, message: str, **more: object) -> JsonResponse:
     return JsonResponse({"error": {"message": message, **more}}, status=status)
+
+
+@access_required
+@require_safe
+def follow(request: HttpRequest, /) -> HttpResponse:
+    """Give this browser a signed cookie, by which the middleware knows its requests, and show these; or take it away.
+
+    It changes nothing on the server.
+    """
+    live = browser_path(request).removesuffix("follow/") + "live/"
+    if "stop" in request.GET:
+        response = HttpResponseRedirect(live)
+        response.delete_cookie(COOKIE)
+        return response
+    browser = followed_browser(request) or new_browser()
+    response = HttpResponseRedirect(f"{live}?browser={browser}")
+    set_cookie(response, browser, secure=request.is_secure())
+    return response

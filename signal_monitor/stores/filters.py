@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from signal_monitor.records import Dispatch, Outcome, ReceiverCall
+from signal_monitor.records import BROWSER_END, Dispatch, Outcome, ReceiverCall
 from signal_monitor.stores.retention import category_of
 
 EXACT = "="
 """What a filter begins with that is a whole name, as in links."""
-BROWSER_END = "-"
-"""What the id of a request has between the browser that is followed and the rest."""
 FAILED_OUTCOMES = ("raised", "swallowed")
 REQUEST_SIGNALS = ("django.core.signals.request_finished", "django.core.signals.request_started")
 

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 from django import template
 from django.template.base import Parser, Token
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -133,6 +134,13 @@ def stamp(at: float) -> str:
 def _breakable(text: str) -> SafeString:
     """A name that may wrap after a dot or an underscore."""
     return format_html_join(WORD_BREAK, "{}", ((step,) for step in STEPS.findall(text)))
+
+
+@register.simple_tag
+def zone() -> SafeString:
+    """The time zone of the page, as an attribute for its scripts; "" for one that browsers do not know by name."""
+    name = timezone.get_current_timezone_name()
+    return format_html(' data-zone="{}"', name) if "/" in name or name == "UTC" else SafeString("")
 
 
 @register.filter

@@ -14,14 +14,15 @@ from signal_monitor.asgi import get_asgi_application
 django.setup()
 
 from signal_monitor.dashboard.consumer import LiveConsumer  # noqa: E402 - what it imports needs Django set up
+from signal_monitor.dashboard.frames import Rendering  # noqa: E402
 from signal_monitor.dashboard.hub import Hub  # noqa: E402
 from signal_monitor.dashboard.pages.base import View  # noqa: E402
 
 _numbers = itertools.count()
 
 
-def _render(view: View) -> str:
-    return f"<p>{view.page} {next(_numbers)} {'x' * 500_000}</p>"
+def _render(view: View) -> Rendering:
+    return Rendering({"main": f"<p>{view.page} {next(_numbers)} {'x' * 500_000}</p>"})
 
 
 _hub = Hub(_render, lambda: str(next(_numbers)), interval=0.05, max_views=2)

@@ -15,7 +15,8 @@ from django.test import Client
 
 from signal_monitor.dashboard import views
 from signal_monitor.dashboard.budget import BURST_SECONDS, SHARE, Budget, pace
-from signal_monitor.dashboard.hub import Client as Viewer
+from signal_monitor.dashboard.client import Client as Viewer
+from signal_monitor.dashboard.frames import Rendering
 from signal_monitor.dashboard.hub import Hub
 from signal_monitor.dashboard.pages.base import View
 from signal_monitor.stores import Store
@@ -33,13 +34,13 @@ class Renderer:
         self.seconds = 0.0
         self.views: list[View] = []
 
-    def render(self, view: View) -> str:
+    def render(self, view: View) -> Rendering:
         before = time.thread_time()
         while (spent := time.thread_time() - before) < RENDER_SECONDS:
             pass
         self.seconds += spent
         self.views.append(view)
-        return f"<p>{len(self.views)}</p>"
+        return Rendering({"main": f"<p>{len(self.views)}</p>"})
 
 
 async def _view(client: Viewer, frames: list[str]) -> None:
@@ -72,7 +73,7 @@ async def test_many_views_share_the_budget() -> None:
 
 
 async def test_one_view_is_refreshed_as_often_as_ever() -> None:
-    hub = Hub(lambda _view: "quick", lambda: str(time.monotonic()), interval=0.05)
+    hub = Hub(lambda _view: Rendering({"main": "quick"}), lambda: str(time.monotonic()), interval=0.05)
     client = hub.join(View("overview"))
     frame = await client.take()
     hub.leave(client)

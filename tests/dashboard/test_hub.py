@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -11,7 +12,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from signal_monitor.dashboard.hub import Client, Hub, HubFull
+from signal_monitor.dashboard.client import Client
+from signal_monitor.dashboard.frames import MAX_FRAME_BYTES, Rendering
+from signal_monitor.dashboard.hub import Hub, HubFull
 from signal_monitor.dashboard.pages.base import View
 from signal_monitor.instrumentation.current import current_state
 from signal_monitor.stores.base import StoreError
@@ -22,6 +25,10 @@ SHORT = 0.01
 SOME_TICKS = 0.1
 
 
+def drawn(html: str) -> Rendering:
+    return Rendering({"main": html})
+
+
 class Canvas:
     """Draws numbered frames, and notes for which views and in which threads."""
 
@@ -30,10 +37,10 @@ class Canvas:
         self.threads: set[str] = set()
         self.numbers = itertools.count(1)
 
-    def render(self, view: View) -> str:
+    def render(self, view: View) -> Rendering:
         self.drawn.append(view)
         self.threads.add(threading.current_thread().name)
-        return f"<p>{view.page} {next(self.numbers)}</p>"
+        return drawn(f"<p>{view.page} {next(self.numbers)}</p>")
 
 
 def ever_new() -> Callable[[], str]:
@@ -93,7 +100,7 @@ async def test_drawing_happens_off_the_event_loop() -> None:
 
 
 async def test_drawing_is_not_observed() -> None:
-    hub = Hub(lambda _view: f"suppressed: {current_state().suppressed}", idle, interval=SHORT)
+    hub = Hub(lambda _view: drawn(f"suppressed: {current_state().suppressed}"), idle, interval=SHORT)
     async with joined(hub, OVERVIEW) as (client,):
         assert "suppressed: True" in await next_frame(client)
 
@@ -169,14 +176,14 @@ async def test_a_newcomer_gets_a_frame_of_an_unchanged_store() -> None:
 
 
 async def test_a_frame_like_the_last_one_is_passed_over() -> None:
-    async with joined(Hub(lambda _view: "same", ever_new(), interval=SHORT), OVERVIEW) as (client,):
+    async with joined(Hub(lambda _view: drawn("same"), ever_new(), interval=SHORT), OVERVIEW) as (client,):
         await next_frame(client)
         client.acknowledge()
         assert await gets_nothing(client)
 
 
 async def test_a_frame_that_was_not_shown_is_repeated() -> None:
-    async with joined(Hub(lambda _view: "same", idle, interval=SHORT), OVERVIEW) as (client,):
+    async with joined(Hub(lambda _view: drawn("same"), idle, interval=SHORT), OVERVIEW) as (client,):
         frame = await next_frame(client)
         client.acknowledge(shown=False)
         assert await next_frame(client) == frame
@@ -195,10 +202,10 @@ async def test_nothing_is_drawn_for_a_viewer_who_pauses() -> None:
 async def test_a_slow_view_does_not_hold_up_another() -> None:
     go_on = threading.Event()
 
-    def render(view: View) -> str:
+    def render(view: View) -> Rendering:
         if view == REQUESTS:
             go_on.wait(5)
-        return f"{view.page} {time.perf_counter_ns()}"
+        return drawn(f"{view.page} {time.perf_counter_ns()}")
 
     async with joined(Hub(render, ever_new(), interval=SHORT), REQUESTS, OVERVIEW) as (_, quick):
         for _ in range(3):
@@ -215,7 +222,7 @@ async def test_an_unreadable_store_is_told_and_recovers(caplog: pytest.LogCaptur
             raise StoreError("no <such> file")
         return "rows"
 
-    async with joined(Hub(lambda _view: read(), read, interval=SHORT, refresh=0.02), OVERVIEW) as (client,):
+    async with joined(Hub(lambda _view: drawn(read()), read, interval=SHORT, refresh=0.02), OVERVIEW) as (client,):
         told = await next_frame(client)
         assert "The store cannot be read: no &lt;such&gt; file" in told
         await asyncio.sleep(SOME_TICKS)
@@ -229,8 +236,8 @@ async def test_an_unreadable_store_is_told_and_recovers(caplog: pytest.LogCaptur
 
 
 async def test_a_page_that_cannot_be_drawn_does_not_stop_the_others() -> None:
-    def render(view: View) -> str:
-        return {"overview": "fine"}[view.page]
+    def render(view: View) -> Rendering:
+        return drawn({"overview": "fine"}[view.page])
 
     async with joined(Hub(render, ever_new(), interval=SHORT), REQUESTS, OVERVIEW) as (failing, fine):
         assert "cannot be rendered" in await next_frame(failing)
@@ -242,3 +249,53 @@ async def test_more_views_than_the_hub_draws_are_refused() -> None:
     async with joined(hub, OVERVIEW, OVERVIEW):
         with pytest.raises(HubFull):
             hub.join(REQUESTS)
+
+
+async def test_only_the_parts_that_have_changed_are_sent() -> None:
+    numbers = itertools.count()
+
+    def render(_view: View) -> Rendering:
+        return Rendering({"still": "<p>still</p>", "moving": f"<p>{next(numbers)}</p>"})
+
+    async with joined(Hub(render, ever_new(), interval=SHORT), OVERVIEW) as (client,):
+        first = await next_frame(client)
+        client.acknowledge()
+        second = await next_frame(client)
+        client.acknowledge(shown=False)
+        third = await next_frame(client)
+
+    assert ("still" in first, "sm-notice" in first) == (True, True)
+    assert (second, third) == ("<p>1</p>", "<p>2</p>")
+
+
+async def test_each_row_is_sent_once_the_oldest_first_in_small_frames() -> None:
+    """The viewers' rows are told to what renders, so that it reads no old ones."""
+    asked: list[int] = []
+
+    def render(view: View) -> Rendering:
+        asked.append(view.after)
+        rows = [(number, f"<li>{number} {'x' * 500}</li>") for number in range(view.after + 1, 21)]
+        return Rendering({}, rows[::-1], 20)
+
+    async with joined(Hub(render, ever_new(), interval=SHORT), View("live", after=10)) as (client,):
+        frames = []
+        while client.after < 20:
+            frames.append(await next_frame(client))
+            client.acknowledge()
+        assert await gets_nothing(client)
+
+    numbers = [[int(number) for number in re.findall(r"<li>(\d+)", frame)] for frame in frames]
+    assert [number for part in numbers for number in reversed(part)] == list(range(11, 21))
+    assert max(len(frame.encode()) for frame in frames) <= MAX_FRAME_BYTES
+    assert asked[0] == 10
+    assert asked[-1] == 20
+
+
+async def test_rows_come_again_after_the_store_was_emptied() -> None:
+    def render(view: View) -> Rendering:
+        return Rendering({}, [(3, "<li>new</li>")] if view.after < 3 else [], 3)
+
+    async with joined(Hub(render, ever_new(), interval=SHORT), View("live", after=1_000)) as (client,):
+        await next_frame(client)
+        client.acknowledge()
+        assert "<li>new</li>" in await next_frame(client)

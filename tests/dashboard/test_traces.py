@@ -21,6 +21,7 @@ from signal_monitor.stores import forget_store, get_store, open_store
 from signal_monitor.stores.base import Batch, Store
 from signal_monitor.stores.filters import REQUEST_SIGNALS
 from signal_monitor.templatetags.signal_monitor import trace_url
+from tests.dashboard import drawing
 from tests.dashboard.examples import MS, ORDER_PLACED, SEND_MAIL, dispatch, failed_order, process
 from tests.dashboard.websocket import WebSocket
 from tests.support.servers import Site
@@ -82,7 +83,7 @@ def linked_shop(settings: Settings, quiet_store: Store) -> Iterator[Store]:
 
 
 def draw(page: str, **params: str) -> str:
-    return render_parts(view_of(page, {**WHERE.get(page, {}), **params}))
+    return drawing.draw(page, **{**WHERE.get(page, {}), **params})
 
 
 def spans_linked(html: str, trace_id: str = TRACE) -> list[str]:
@@ -92,13 +93,12 @@ def spans_linked(html: str, trace_id: str = TRACE) -> list[str]:
 
 
 def shown(html: str) -> set[str]:
-    return set(re.findall(r'class="when"><a href="[^"]*/(?:dispatches|requests)/(\w+)/"', html))
+    return set(drawing.shown(html))
 
 
 @pytest.mark.parametrize(
     ("page", "spans"),
     [
-        ("live", {BOTH, ""}),
         ("requests", {BOTH_OF_REQUEST}),
         ("request", {BOTH, OF_SLOW_CALL, BOTH_OF_REQUEST}),
         ("receiver", {OF_SLOW_CALL, BOTH, ""}),
@@ -124,9 +124,8 @@ def test_link_says_what_it_leads_to(linked_shop: Store) -> None:
     assert names == [f"trace of shop.orders.{name}" for name in NAMES_OF_LINKS]
 
 
-@pytest.mark.parametrize("page", ["live", "requests"])
-def test_row_without_a_trace_has_no_link(linked_shop: Store, page: str) -> None:
-    html = draw(page)
+def test_row_without_a_trace_has_no_link(linked_shop: Store) -> None:
+    html = draw("requests")
 
     assert html.count('<tr class="') + html.count("<tr>") > html.count('class="trace"') > 0
     assert "None" not in html

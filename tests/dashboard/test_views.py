@@ -123,7 +123,7 @@ def test_page_looks_the_same_whatever_engine_the_project_has(
 def test_fragments_are_polled(shop: Store, client: Client) -> None:
     response = client.get("/signals/fragments/live/?signal=pre_save")
 
-    assert response.content.decode().count("hx-swap-oob") == 4
+    assert response.content.decode().count("hx-swap-oob") == 5
     assert client.get("/signals/fragments/secrets/").status_code == 404
 
 

@@ -46,7 +46,7 @@ def followed(site: Site, label: str) -> tuple[int, int, str]:
     assert found
     link = unescape(found[1])
     with urllib.request.urlopen(f"{site.url}/signals/{link}") as answer:  # noqa: S310
-        rows = answer.read().decode().count('<td class="who">')
+        rows = answer.read().decode().count('<li id="d-')
     return int(found[2]), rows, link
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from signal_monitor.dashboard.addresses import based_at
+from signal_monitor.dashboard.frames import Rendering
 from signal_monitor.dashboard.pages.base import Page, Params, UnknownPage, View
 from signal_monitor.dashboard.pages.dispatch import DispatchPage
 from signal_monitor.dashboard.pages.errors import ErrorsPage
@@ -40,6 +41,7 @@ _ALL: tuple[Page, ...] = (
     HealthPage(),
     SearchPage(),
 )
+MAX_DIGITS = 18
 PAGES: Mapping[str, Page] = {page.name: page for page in _ALL}
 """All pages by name, in the order of the navigation."""
 
@@ -54,10 +56,17 @@ def get_page(name: str) -> Page:
 
 def view_of(name: str, params: Params) -> View:
     """A page with its valid parameters; raises UnknownPage."""
-    return View(name, tuple(get_page(name).form(dict(params)).valid_params().items()))
+    after = params.get("after", "")
+    number = int(after) if after.isascii() and after.isdecimal() and len(after) <= MAX_DIGITS else 0
+    return View(name, tuple(get_page(name).form(dict(params)).valid_params().items()), after=number)
+
+
+def render(view: View) -> Rendering:
+    """The live parts of a page and its new rows; blocking. Raises UnknownPage and StoreError."""
+    with based_at(view.base):
+        return get_page(view.page).render(dict(view.params), view.after)
 
 
 def render_parts(view: View) -> str:
-    """HTML of the live parts of a page; blocking. Raises UnknownPage and StoreError."""
-    with based_at(view.base):
-        return get_page(view.page).render_parts(dict(view.params))
+    """HTML of the same."""
+    return render(view).html

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from django.template import Node, NodeList
@@ -14,6 +14,7 @@ from django.utils.safestring import mark_safe
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard.engine import find_template
 from signal_monitor.dashboard.fields import PageForm, as_text
+from signal_monitor.dashboard.frames import Rendering
 from signal_monitor.dashboard.notices import unreadable_notice
 from signal_monitor.dashboard.serializers import Json
 from signal_monitor.errors import errors
@@ -21,6 +22,7 @@ from signal_monitor.records import Dispatch, Request
 from signal_monitor.stores import get_store
 from signal_monitor.stores.base import Store, StoreError, Totals
 from signal_monitor.stores.unreadable import unreadable_rows
+from signal_monitor.text import encodable
 
 Params = Mapping[str, str]
 Context = dict[str, Any]
@@ -30,6 +32,8 @@ LIST_ROWS = 500
 NOT_RENDERED = mark_safe(
     '<p class="notice warn">This part of the page cannot be shown. The log of the server has the error.</p>'
 )
+UNREADABLE = "unreadable"
+"""The name of the part that says how many records are left out."""
 UNFILTERED = {"before", "requests"}
 """Parameters that select a range and not what to look for."""
 
@@ -46,11 +50,15 @@ class NotStored(LookupError):  # noqa: N818 - the same
 
 @dataclass(frozen=True)
 class View:
-    """The name of a page, its valid parameters and the base of its links; equal for two viewers who see the same."""
+    """The name of a page, its valid parameters and the base of its links; equal for two viewers who see the same.
+
+    ``after`` is the number of the newest row that the viewer has.
+    """
 
     page: str
     params: tuple[tuple[str, str], ...] = ()
     base: str = ""
+    after: int = field(default=0, compare=False)
 
 
 class Page(ABC):
@@ -121,14 +129,23 @@ class Page(ABC):
             error.unreadable = len(unreadable) > before
             raise
 
-    def render_parts(self, params: Params) -> str:
-        """HTML of the live parts, to be swapped in by id; "" if the store no longer contains what the page is about."""
+    def render(self, params: Params, after: int) -> Rendering:
+        """The live parts, to be swapped in by id, and the rows above a number.
+
+        Nothing if the store no longer contains what the page is about.
+        """
         try:
             context = self.context(params)
         except NotStored as error:
-            return unreadable_notice(1, oob=True) if error.unreadable else ""
+            return Rendering({UNREADABLE: unreadable_notice(1, oob=True)} if error.unreadable else {})
         parts = _render_nodes(self.template, self.parts, {**context, "oob": True})
-        return unreadable_notice(context["unreadable"], oob=True) + parts
+        unreadable = unreadable_notice(context["unreadable"], oob=True)
+        rendering = self.new_rows(params, after)
+        return replace(rendering, parts={UNREADABLE: unreadable, **parts})
+
+    def new_rows(self, params: Params, after: int) -> Rendering:
+        """The rows of the page's list above a number, if it has one; blocking. Raises StoreError."""
+        return Rendering(last=after)
 
 
 class PartNode(Node):
@@ -149,13 +166,13 @@ class PartNode(Node):
             return "" if context.get("oob") else NOT_RENDERED  # what a live page has shown stays there
 
 
-def _render_nodes(template_name: str, names: Sequence[str], values: Context) -> str:
+def _render_nodes(template_name: str, names: Sequence[str], values: Context) -> dict[str, str]:
     template = find_template(template_name)
     found = template.nodelist.get_nodes_by_type(PartNode)
     nodes = {node.name: node for node in found if isinstance(node, PartNode)}
     context = TemplateContext(values)
     with context.render_context.push_state(template), context.bind_template(template):
-        return "".join(nodes[name].render(context) for name in names)
+        return {name: encodable(nodes[name].render(context)) for name in names}
 
 
 def table(params: Params, rows: Sequence[Dispatch] | Sequence[Request]) -> Context:

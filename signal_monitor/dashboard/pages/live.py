@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from django.utils.safestring import SafeString
+
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard.fields import (
     PERIODS,
     BeforeField,
+    BrowserField,
     CheckboxField,
     ChoiceField,
+    HiddenField,
     MillisecondsField,
     PageForm,
     TextField,
     TraceIdField,
     since,
 )
+from signal_monitor.dashboard.frames import Rendering
+from signal_monitor.dashboard.live_rows import row_html
 from signal_monitor.dashboard.pages.base import TABLE_ROWS, Context, Page, Params, shown_json, table
 from signal_monitor.dashboard.processes import dispatch_rate, processes
 from signal_monitor.dashboard.serializers import Json, dispatch_json
 from signal_monitor.records import OUTCOMES
+from signal_monitor.stores import get_store
 from signal_monitor.stores.base import Store, first_window
 from signal_monitor.stores.filters import DispatchFilter
 
@@ -35,19 +42,25 @@ OUTCOME_CHOICES = [
 PERIOD_CHOICES = [("", "any time"), *((key, label) for key, (label, seconds) in PERIODS.items() if seconds)]
 
 
+MAX_ROWS = 200
+"""The rows that a page keeps: more new ones than these are not sent."""
+
+
 class LiveForm(PageForm):
-    """The filter of the table."""
+    """The filter of the list; links choose the hidden fields."""
 
     signal = TextField(label="Signal")
     sender = TextField(label="Sender")
     receiver = TextField(label="Receiver")
-    app = TextField(label="App")
     outcome = ChoiceField(OUTCOME_CHOICES, label="Outcome")
     min_ms = MillisecondsField(label="In receivers at least, ms")
+    app = TextField(label="App")
     trace_id = TraceIdField()
     requests = CheckboxField(label="Request signals")
     period = ChoiceField(PERIOD_CHOICES, label="In the last")
     before = BeforeField()
+    process = HiddenField()
+    browser = BrowserField()
 
     def dispatch_filter(self) -> DispatchFilter:
         """The filter for the store, from the valid values.
@@ -70,23 +83,38 @@ class LiveForm(PageForm):
 
 
 class LivePage(Page):
-    """The table of dispatches."""
+    """The list of dispatches. Rows that are shown stay as they are; new ones are put before them."""
 
     name = "live"
     route = "live/"
     title = "Live"
     form = LiveForm
-    parts = ("state", "table")
+    parts = ("state",)
 
     def fetch(self, store: Store, params: Params) -> Context:
         where = LiveForm(dict(params)).dispatch_filter()
+        last = store.last_arrival()  # before the rows: one that arrives meanwhile comes twice, and is shown once
+        rows, titles = store.dispatches(where, TABLE_ROWS), _titles(store)
         return {
-            **table(params, store.dispatches(where, TABLE_ROWS)),
+            **table(params, rows),
+            "list": SafeString("".join(row_html(row, titles) for row in rows)),
+            "after": last,
             "matching": store.count(replace(where, before=0.0)) if where.slow or where.failed else None,
             "left_out": where.without_request_signals,
             "rate": dispatch_rate(processes(store)),
             "sample": get_config().SAMPLE_PER_SECOND,
         }
+
+    def new_rows(self, params: Params, after: int) -> Rendering:
+        """The dispatches that were stored after one, as rows; a page of older ones gets none."""
+        store = get_store()
+        last = store.last_arrival()
+        if params.get("before") or after == last:
+            return Rendering(last=last)
+        where = LiveForm(dict(params)).dispatch_filter()
+        found = store.arrivals(where, after if after < last else 0, MAX_ROWS)
+        titles = _titles(store) if found else {}
+        return Rendering(rows=[(number, row_html(row, titles)) for number, row in found], last=last)
 
     def as_json(self, context: Context) -> Json:
         return {
@@ -96,3 +124,7 @@ class LivePage(Page):
             **shown_json(context),
             "dispatches": [dispatch_json(row) for row in context["rows"]],
         }
+
+
+def _titles(store: Store) -> dict[str, str]:
+    return {process.id: process.title for process in store.processes()}

@@ -1,11 +1,11 @@
 /*
  * Keys: "/" moves to the search, "g" and a letter opens a tab, "j" and "k" move between the rows of a page, "?" lists them.
- * The key "p" is in live.js. A person who does not want them adds ?keys=off once; ?keys=on brings them back.
+ * "p" pauses. A person who does not want them adds ?keys=off once; ?keys=on brings them back.
  */
 
 const SWITCH = "signal-monitor-keys";
 const WAIT_MS = 1500;
-const ROWS = "main tbody tr a, main .errors summary, main .findings a, main .results a, main .running summary";
+const ROWS = "main tbody tr a, main .errors summary, main .findings a, main .results a, #sm-rows a, main .running summary";
 
 let goesUntil = 0;
 
@@ -50,6 +50,7 @@ const ACTIONS = {
   g: () => (goesUntil = Date.now() + WAIT_MS),
   j: () => move(1),
   k: () => move(-1),
+  p: () => document.querySelector("[data-live-pause]")?.click(),
 };
 
 if (isOn()) {

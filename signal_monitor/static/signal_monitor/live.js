@@ -1,32 +1,22 @@
 /*
- * Updates a page over htmx's websocket extension: acknowledges frames, pauses, does not replace elements in use, and
- * falls back to polling. Load it after htmx and its ws extension: <script type="module" src="…/live.js"></script>
+ * Updates a page over htmx's websocket extension: acknowledges frames, pauses, does not replace elements in use, and falls back
+ * to polling. A page has one empty element [data-live] with ws-connect (not under WSGI) and hx-get, #sm-frame for the number
+ * of the frame, [data-live-status] for the state, and [data-live-pause]. Elements with an id are replaced by those of a frame.
  *
- * What a page provides:
- *   <div id="sm-live" data-live hx-ext="ws" ws-connect="/signals/ws/?page=overview&…"
- *        hx-get="/signals/…the polled fragments…" hx-trigger="sm:poll" hx-swap="none"></div>
- *                                    exactly one, empty, outside the content: children would inherit its hx-* attributes;
- *                                    without hx-get there is no polling, without ws-connect (under WSGI) no websocket
- *   <div id="sm-frame" hidden></div> gets the number of the frame
- *   <div id="sm-notice" class="notice" hidden></div> shows an error of the store; hidden without one
- *   [data-live-status]               gets its text, and data-state: connecting, live, held, paused, polling,
- *                                    reconnecting, denied, gone
- *   <button data-live-pause>         gets "Pause" or "Resume" and aria-pressed; the key "p" does the same
- *   anything with an id              is replaced by an element of a frame with that id and hx-swap-oob
- *
- * An element with the focus (unless that is a link that was clicked) or with part of the selection is not replaced until
- * a later frame. While the page is paused or hidden, it tells the server to render nothing.
+ * An element with the focus (unless that is a link that was clicked) or with part of the selection is not replaced until a
+ * later frame. While the page is paused or hidden, the server renders nothing for it.
  */
 
 const POLL_MS = 2000;
 const FAILURES_BEFORE_POLLING = 2;
+// The server sends a frame at least every 5 s: without one, the socket is dead, even if nobody has closed it.
+const SILENT_MS = 12_000;
 // If no websocket ever opened, the proxy or server probably does not support them: the session's next pages poll at once.
 const NO_SOCKETS = "signal-monitor-no-sockets";
 const TRY_SOCKETS_AGAIN_MS = 5 * 60 * 1000;
 const DENIED = 4403;
 const GONE = 4404;
-// The extension reconnects after 1006, 1011, 1012 and 1013. A server that limits the life of sockets sends 1000, a server
-// that stops 1001 or 4503, and a viewer that did not acknowledge in time (a laptop that slept) gets 4408.
+// The extension itself reconnects after 1006, 1011, 1012 and 1013.
 const RECONNECT_CODES = [1000, 1001, 4408, 4503];
 const RECONNECT_MS = 1000;
 const TEXT = {
@@ -34,7 +24,6 @@ const TEXT = {
   live: "Live",
   paused: "Paused",
   polling: "Polling",
-  reconnecting: "Reconnecting…",
   denied: "Not allowed",
   gone: "Not available",
 };
@@ -54,6 +43,8 @@ let paused = false;
 let delivering = false;
 let heldBack = ""; // why a part was not replaced: a key of HELD_TEXT
 let pollTimer = 0;
+let silence = 0;
+let lostAt = "";
 
 const root = () => document.querySelector("[data-live]");
 const isIdle = () => paused || document.hidden;
@@ -64,10 +55,17 @@ function onLive(name, handle) {
   });
 }
 
+function now() {
+  const timeZone = document.querySelector("[data-zone]")?.dataset.zone;
+  return new Date().toLocaleTimeString("en-GB", { timeZone });
+}
+
 function show(next = state) {
+  if (next === "reconnecting" && state !== next) lostAt = now();
   state = next;
   const shown = paused && MOVING.includes(state) ? "paused" : state;
-  const text = shown === "held" ? HELD_TEXT[heldBack] : TEXT[shown];
+  const text = { ...TEXT, held: HELD_TEXT[heldBack], reconnecting: `As of ${lostAt}` }[shown];
+  document.body.classList.toggle("stale", shown === "reconnecting");
   for (const element of document.querySelectorAll("[data-live-status]")) {
     element.dataset.state = shown;
     if (element.textContent !== text) element.textContent = text;
@@ -132,13 +130,19 @@ function hasNoSockets() {
 
 function idleChanged() {
   say({ paused: isIdle() });
+  if (socket) heard(socket);
   if (pollTimer) poll();
   show();
 }
 
-function togglePause() {
-  paused = !paused;
-  idleChanged();
+function heard(wrapper) {
+  window.clearTimeout(silence);
+  silence = window.setTimeout(() => {
+    if (isIdle() || !socket) return;
+    socket = null;
+    show("reconnecting");
+    wrapper.reconnect();
+  }, SILENT_MS);
 }
 
 function reconnect(wrapper) {
@@ -176,6 +180,7 @@ onLive("htmx:wsOpen", (event) => {
   failures = 0;
   remember(0);
   stopPolling();
+  heard(socket);
   show("live");
   if (isIdle()) say({ paused: true });
 });
@@ -186,6 +191,7 @@ onLive("htmx:wsClose", (event) => {
 });
 
 onLive("htmx:wsBeforeMessage", (event) => {
+  heard(event.detail.socketWrapper);
   if (isIdle()) {
     event.preventDefault();
     acknowledge(event.detail.message, false);
@@ -203,7 +209,8 @@ onLive("htmx:wsAfterMessage", (event) => {
 
 // Swaps that the reader asked for, by a filter or a tab, happen at once: only frames wait.
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
-  const use = delivering ? useOf(event.target) : "";
+  if (!delivering || event.target.id === "sm-rows") return;
+  const use = event.target.id === "sm-frame" ? heldBack : useOf(event.target);
   if (!use) return;
   event.preventDefault();
   heldBack = use;
@@ -236,13 +243,10 @@ onLive("htmx:sendError", () => {
 document.addEventListener("visibilitychange", idleChanged);
 
 document.addEventListener("click", (event) => {
-  if (event.target instanceof Element && event.target.closest("[data-live-pause]")) togglePause();
-});
-
-document.addEventListener("keydown", (event) => {
-  const typing = event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]");
-  if (event.key !== "p" || event.ctrlKey || event.metaKey || event.altKey || typing || !root()) return;
-  togglePause();
+  if (event.target instanceof Element && event.target.closest("[data-live-pause]")) {
+    paused = !paused;
+    idleChanged();
+  }
 });
 
 show();

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any, Literal, get_args
 
-from signal_monitor.records import Dispatch, Request, SubjectKind
+from signal_monitor.records import BROWSER_END, Dispatch, Request, SubjectKind
 from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Totals
-from signal_monitor.stores.filters import BROWSER_END, REQUEST_SIGNALS, DispatchFilter, min_ns, outcomes
+from signal_monitor.stores.filters import REQUEST_SIGNALS, DispatchFilter, min_ns, outcomes
 from signal_monitor.stores.retention import Deletable, category_of
 from signal_monitor.stores.sqlite.encoding import DamagedError, column, decode_buckets, encode, encode_buckets
 from signal_monitor.stores.sqlite.schema import TOTALS_FIELDS

@@ -1,10 +1,11 @@
-"""The URLs of the dashboard: each page, its JSON under ``api/``, and the live parts for polling."""
+"""The URLs of the dashboard: each page, its JSON under ``api/``, its exports, and the live parts for polling."""
 
 from __future__ import annotations
 
 from django.urls import URLPattern, path
 
 from signal_monitor.dashboard import views
+from signal_monitor.dashboard.markdown import MARKDOWN
 from signal_monitor.dashboard.pages import PAGES
 
 app_name = "signal_monitor"
@@ -26,9 +27,23 @@ def _json() -> list[URLPattern]:
     ]
 
 
+def _exports() -> list[URLPattern]:
+    return [
+        *(
+            path(views.markdown_route(name), views.show_markdown, {"page": name}, name=f"markdown_{name}")
+            for name in MARKDOWN
+        ),
+        *(
+            path(f"api/{views.trace_route(name)}", views.show_trace, {"page": name}, name=f"trace_{name}")
+            for name in views.TRACED
+        ),
+    ]
+
+
 urlpatterns = [
     *_html(),
     *_json(),
+    *_exports(),
     path("follow/", views.follow, name="follow"),
     path("fragments/<str:page>/", views.show_parts, name="fragments"),
 ]

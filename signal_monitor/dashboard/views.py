@@ -28,10 +28,13 @@ from signal_monitor.dashboard.addresses import (
 from signal_monitor.dashboard.budget import TOLD_FROM_SECONDS, pace, poll_budget
 from signal_monitor.dashboard.engine import render_page
 from signal_monitor.dashboard.frames import Rendering, changed, digests, marker, rows_html
+from signal_monitor.dashboard.markdown import MARKDOWN
 from signal_monitor.dashboard.missing import missing
 from signal_monitor.dashboard.notices import NOTICE, notice
 from signal_monitor.dashboard.pages import PAGES, get_page, render, view_of
-from signal_monitor.dashboard.pages.base import NotStored, Page, Params, UnknownPage, View
+from signal_monitor.dashboard.pages.base import Context, NotStored, Page, Params, UnknownPage, View
+from signal_monitor.dashboard.serializers import Json
+from signal_monitor.dashboard.trace_events import trace_events
 from signal_monitor.followed_browser import COOKIE, followed_browser, new_browser, set_cookie
 from signal_monitor.instrumentation import is_instrumented
 from signal_monitor.stores import get_store
@@ -44,6 +47,8 @@ NOT_STORED = "The store does not contain this record. It was not sampled, it has
 NOT_READABLE = "The store has a record of this id, but it is damaged and cannot be read."
 API_ROUTES = {name: page.route or "overview/" for name, page in PAGES.items()}
 """The routes of the JSON of the pages, below ``api/``."""
+TRACED = ("request", "dispatch")
+"""The pages of which there is a trace."""
 ROUTE_TYPE = re.compile("<[a-z]+:")
 NAVIGATION = [page for page in PAGES.values() if page.section == page.name != "health"]
 """The tabs; the page of health is behind the state of the live updates."""
@@ -185,8 +190,67 @@ def show_api(request: HttpRequest, /) -> JsonResponse:
                 for name, route in API_ROUTES.items()
             ],
             "also": {f"{base}registry/": "signals"},
+            "traces": [{"page": name, "address": f"{base}{ROUTE_TYPE.sub('<', trace_route(name))}"} for name in TRACED],
+            "markdown": [
+                {"page": name, "address": f"{base.removesuffix('api/')}{ROUTE_TYPE.sub('<', markdown_route(name))}"}
+                for name in MARKDOWN
+            ],
         }
     )
+
+
+def trace_route(page: str) -> str:
+    """The route of the trace of a page, below ``api/``."""
+    return f"{PAGES[page].route}trace.json"
+
+
+def markdown_route(page: str) -> str:
+    """The route of a page as Markdown."""
+    return f"{PAGES[page].route.removesuffix('/')}.md"
+
+
+@access_required
+@require_safe
+def show_trace(request: HttpRequest, /, page: str, **named: str) -> HttpResponse:
+    """A request or a dispatch in the Trace Event Format, as a file."""
+    try:
+        context = _context(page, named)
+        events = _trace(context)
+    except NotStored as error:
+        return _json_error(404, NOT_READABLE if error.unreadable else NOT_STORED)
+    except StoreError as error:
+        return _json_error(503, cleaned(str(error), MAX_LINE))
+    response = HttpResponse(encodable(json.dumps(events)), content_type="application/json")
+    response["Content-Disposition"] = f'attachment; filename="{page}-trace.json"'
+    return response
+
+
+def _trace(context: Context) -> Json:
+    processes = get_store().processes()
+    if "dispatch" in context:
+        return trace_events(context["tree"] or [context["dispatch"]], processes)
+    return trace_events(context["dispatches"], processes, context["record"])
+
+
+@access_required
+@require_safe
+def show_markdown(request: HttpRequest, /, page: str, **named: str) -> HttpResponse:
+    """What a page says, as Markdown in plain text."""
+    shown = get_page(page)
+    try:
+        with based_at(base_of_page(request, page, _argument(shown, named))):
+            address = page_url(page, named[shown.argument])
+            text = MARKDOWN[page](_context(page, named), request.build_absolute_uri(address))
+    except NotStored as error:
+        return HttpResponse(NOT_READABLE if error.unreadable else NOT_STORED, status=404, content_type=PLAIN)
+    except StoreError as error:
+        return HttpResponse(cleaned(str(error), MAX_LINE), status=503, content_type=PLAIN)
+    return HttpResponse(encodable(text), content_type=PLAIN)
+
+
+def _context(page: str, named: Params) -> Context:
+    shown = get_page(page)
+    return shown.context(dict(view_of(page, _argument(shown, named)).params))
 
 
 def _parameters(page: Page) -> list[str]:

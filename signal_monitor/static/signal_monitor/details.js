@@ -1,6 +1,18 @@
 /*
- * Keeps an open <details> that has an id open when a live frame replaces its part of the page.
+ * Keeps an open <details> that has an id open when a live frame replaces its part of the page, and copies the text of a link.
  */
+
+document.addEventListener("click", async (event) => {
+  const link = event.target.closest?.("a[data-copy]");
+  if (!link || !navigator.clipboard) return; // the link opens the text
+  event.preventDefault();
+  try {
+    await navigator.clipboard.writeText(await (await fetch(link.href)).text());
+    link.textContent = "Copied";
+  } catch {
+    location.href = link.href;
+  }
+});
 
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
   const { target, fragment } = event.detail;

@@ -13,7 +13,7 @@ const rows = () => document.getElementById("sm-rows");
 function isHeld(list) {
   const selection = getSelection();
   return (
-    list.matches(":hover") ||
+    list.parentElement.querySelector("#sm-rows:hover, #sm-new:hover") ||
     list.contains(document.activeElement) ||
     list.getBoundingClientRect().top < 0 ||
     (!selection.isCollapsed && selection.containsNode(list, true))

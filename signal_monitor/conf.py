@@ -204,6 +204,11 @@ class Config:
         "returns `True` if it may see the pages; it may be async. Empty means active staff users and, with `DEBUG`, "
         "browsers on the same machine.",
     )
+    ADMIN_LINK: bool = _setting(
+        True,  # noqa: FBT003 - a default
+        BOOLEAN,
+        "List the dashboard in the index of Django's admin, for those who may see it.",
+    )
 
     @property
     def slow_limits(self) -> SlowLimits:

@@ -72,8 +72,8 @@ document.addEventListener("htmx:configRequest", (event) => {
 // One entry of the history for each filter: what is typed on in a field replaces the one before.
 let typedIn = null;
 document.addEventListener("htmx:beforeHistoryUpdate", ({ detail }) => {
-  const field = document.activeElement;
-  if (field === typedIn) detail.history.type = "replace";
-  typedIn = field.matches("input") ? field : null;
+  const field = detail.requestConfig.triggeringEvent?.target;
+  if (field && field === typedIn) detail.history.type = "replace";
+  typedIn = field;
 });
 document.addEventListener("focusout", () => (typedIn = null));

@@ -81,4 +81,4 @@ def _address(request: HttpRequest) -> str:
 
 
 if get_config().ADMIN_LINK:
-    admin.site.register([Dashboard], DashboardAdmin)  # type: ignore[list-item] # it is listed, and nothing else
+    admin.site.register([Dashboard], DashboardAdmin)  # it is listed, and nothing else

@@ -88,11 +88,11 @@ def text(page: Page, selector: str) -> str:
 
 def test_rows_arrive_without_a_reload(watched: Watched) -> None:
     page = watched.open("/signals/live/")
-    assert "reserve_stock" not in text(page, "#sm-rows")
+    assert "charge_card" not in text(page, "#sm-rows")
 
     get(watched.site, "/send/?ms=150&fail")
 
-    page.wait_for_selector("#sm-rows >> text=reserve_stock")
+    page.wait_for_selector("#sm-rows >> text=charge_card")
     row = page.locator("#sm-rows li", has_text="order_placed").first
     assert "swallowed" in row.inner_text()
     assert "card declined" in row.inner_text()

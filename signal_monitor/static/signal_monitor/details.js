@@ -1,5 +1,5 @@
 /*
- * Keeps an open <details> that has an id open when a live frame replaces its part of the page, and copies the text of a link.
+ * Keeps an open <details> with an id open when a frame replaces its part of the page, and copies the text behind a link.
  */
 
 document.addEventListener("click", async (event) => {

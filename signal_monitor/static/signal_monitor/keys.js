@@ -55,7 +55,7 @@ const ACTIONS = {
 
 if (isOn()) {
   document.addEventListener("keydown", (event) => {
-    const typing = event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]");
+    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
     if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
     const isSecond = Date.now() < goesUntil;
     goesUntil = 0;

@@ -1,36 +1,27 @@
 /*
- * Updates a page over htmx's websocket extension: acknowledges frames, pauses, does not replace elements in use, and falls back
- * to polling. A page has one empty element [data-live] with ws-connect (not under WSGI) and hx-get, #sm-frame for the number
- * of the frame, [data-live-status] for the state, and [data-live-pause]. Elements with an id are replaced by those of a frame.
- *
- * An element with the focus (unless that is a link that was clicked) or with part of the selection is not replaced until a
- * later frame. While the page is paused or hidden, the server renders nothing for it.
+ * Updates a page over htmx's websocket extension, or by polling; [data-live] has the addresses. Elements of a frame replace
+ * those of the same id, but not while they have the focus, unless on a clicked link, or a part of the selection.
  */
 
 const POLL_MS = 2000;
 const FAILURES_BEFORE_POLLING = 2;
-// The server sends a frame at least every 5 s: without one, the socket is dead, even if nobody has closed it.
+// The server sends a frame at least every 5 s: without one, the socket is dead, even if it is open.
 const SILENT_MS = 12_000;
-// If no websocket ever opened, the proxy or server probably does not support them: the session's next pages poll at once.
+// If no websocket ever opened, there are probably none here: the session's next pages poll at once.
 const NO_SOCKETS = "signal-monitor-no-sockets";
 const TRY_SOCKETS_AGAIN_MS = 5 * 60 * 1000;
-const DENIED = 4403;
-const GONE = 4404;
+const ENDED = { 4403: "denied", 4404: "gone" };
 // The extension itself reconnects after 1006, 1011, 1012 and 1013.
 const RECONNECT_CODES = [1000, 1001, 4408, 4503];
 const RECONNECT_MS = 1000;
 const TEXT = {
   connecting: "Connecting…",
   live: "Live",
+  held: "Updates wait while in use",
   paused: "Paused",
   polling: "Polling",
   denied: "Not allowed",
   gone: "Not available",
-};
-const HELD_TEXT = {
-  "": "Updates paused",
-  selection: "Updates paused while you select text",
-  focus: "Updates paused while an element has focus",
 };
 const MOVING = ["live", "held", "polling"];
 
@@ -41,88 +32,74 @@ let failures = 0;
 let state = "connecting";
 let paused = false;
 let delivering = false;
-let heldBack = ""; // why a part was not replaced: a key of HELD_TEXT
-let pollTimer = 0;
-let silence = 0;
-let lostAt = "";
+let heldBack = false;
+let pollTimer, silence, lostAt;
 
 const root = () => document.querySelector("[data-live]");
 const isIdle = () => paused || document.hidden;
 
 function onLive(name, handle) {
   document.addEventListener(name, (event) => {
-    if (event.target instanceof Element && event.target.matches("[data-live]")) handle(event);
+    if (event.target.matches?.("[data-live]")) handle(event);
   });
 }
 
 function now() {
-  const timeZone = document.querySelector("[data-zone]")?.dataset.zone;
-  return new Date().toLocaleTimeString("en-GB", { timeZone });
+  return new Date().toLocaleTimeString("en-GB", { timeZone: document.querySelector("[data-zone]")?.dataset.zone });
 }
 
 function show(next = state) {
   if (next === "reconnecting" && state !== next) lostAt = now();
   state = next;
   const shown = paused && MOVING.includes(state) ? "paused" : state;
-  const text = { ...TEXT, held: HELD_TEXT[heldBack], reconnecting: `As of ${lostAt}` }[shown];
+  const text = TEXT[shown] ?? `As of ${lostAt}`;
   document.body.classList.toggle("stale", shown === "reconnecting");
-  for (const element of document.querySelectorAll("[data-live-status]")) {
-    element.dataset.state = shown;
-    if (element.textContent !== text) element.textContent = text;
-  }
-  for (const button of document.querySelectorAll("[data-live-pause]")) {
-    button.setAttribute("aria-pressed", String(paused));
-    button.textContent = paused ? "Resume" : "Pause";
-  }
+  const status = document.querySelector("[data-live-status]");
+  const button = document.querySelector("[data-live-pause]");
+  if (!status || !button) return;
+  status.dataset.state = shown;
+  if (status.textContent !== text) status.textContent = text;
+  button.ariaPressed = paused;
+  button.textContent = paused ? "Resume" : "Pause";
 }
 
-function say(message) {
-  if (socket) socket.sendImmediately(JSON.stringify(message));
-}
+const say = (message) => socket?.sendImmediately(JSON.stringify(message));
 
 function acknowledge(message, shown) {
   const frame = /data-frame="(\d+)"/.exec(message.slice(-120));
-  if (frame) say(shown ? { ack: Number(frame[1]) } : { ack: Number(frame[1]), shown: false });
+  if (frame) say({ ack: Number(frame[1]), shown });
 }
 
-function useOf(element) {
-  const active = document.activeElement;
-  const clickedLink = active && active.matches("a") && !active.matches(":focus-visible");
-  if (active && active !== document.body && !clickedLink && element.contains(active)) return "focus";
-  const selection = document.getSelection();
-  return selection && !selection.isCollapsed && selection.containsNode(element, true) ? "selection" : "";
+function isInUse(element) {
+  const active = element.contains(document.activeElement) && document.activeElement;
+  if (active && !active.matches("a:not(:focus-visible)")) return true;
+  const selection = getSelection();
+  return !selection.isCollapsed && selection.containsNode(element, true);
 }
 
 function poll() {
-  const element = root();
-  if (element && !isIdle()) element.dispatchEvent(new CustomEvent("sm:poll"));
+  if (!isIdle()) root()?.dispatchEvent(new CustomEvent("sm:poll"));
 }
 
 function startPolling() {
-  const element = root();
-  if (pollTimer || !element || !element.hasAttribute("hx-get")) return;
-  pollTimer = window.setInterval(poll, POLL_MS);
+  if (pollTimer || !root()?.hasAttribute("hx-get")) return;
+  pollTimer = setInterval(poll, POLL_MS);
   poll();
 }
 
-function stopPolling() {
-  window.clearInterval(pollTimer);
-  pollTimer = 0;
-}
+const stopPolling = () => (pollTimer = clearInterval(pollTimer));
 
 function remember(failedAt) {
   try {
-    if (failedAt) sessionStorage.setItem(NO_SOCKETS, String(failedAt));
-    else sessionStorage.removeItem(NO_SOCKETS);
+    sessionStorage.setItem(NO_SOCKETS, failedAt);
   } catch {
-    // Storage is disabled: each page tries a socket.
+    // Without storage, each page tries a socket.
   }
 }
 
 function hasNoSockets() {
   try {
-    const age = Date.now() - Number(sessionStorage.getItem(NO_SOCKETS));
-    return age >= 0 && age < TRY_SOCKETS_AGAIN_MS;
+    return Math.abs(Date.now() - sessionStorage.getItem(NO_SOCKETS)) < TRY_SOCKETS_AGAIN_MS;
   } catch {
     return false;
   }
@@ -136,8 +113,8 @@ function idleChanged() {
 }
 
 function heard(wrapper) {
-  window.clearTimeout(silence);
-  silence = window.setTimeout(() => {
+  clearTimeout(silence);
+  silence = setTimeout(() => {
     if (isIdle() || !socket) return;
     socket = null;
     show("reconnecting");
@@ -145,14 +122,9 @@ function heard(wrapper) {
   }, SILENT_MS);
 }
 
-function reconnect(wrapper) {
-  window.setTimeout(() => root() && wrapper.reconnect(), RECONNECT_MS * (1 + Math.random()));
-}
-
 function closed(code, wrapper) {
-  if (code === DENIED) return show("denied");
-  if (code === GONE) return show("gone");
-  if (RECONNECT_CODES.includes(code)) reconnect(wrapper);
+  if (ENDED[code]) return show(ENDED[code]);
+  if (RECONNECT_CODES.includes(code)) setTimeout(() => root() && wrapper.reconnect(), RECONNECT_MS * (1 + Math.random()));
   failures = opened ? 0 : failures + 1;
   if (failures >= FAILURES_BEFORE_POLLING) {
     if (!openedEver) remember(Date.now());
@@ -161,7 +133,7 @@ function closed(code, wrapper) {
   if (!pollTimer && state !== "denied") show("reconnecting");
 }
 
-// The extension connects in its own handler of this event, which runs after ours, unless the attribute is removed.
+// The extension connects after this, if it finds the attribute.
 onLive("htmx:beforeProcessNode", (event) => {
   if (event.target.hasAttribute("hx-get") && hasNoSockets()) event.target.removeAttribute("ws-connect");
 });
@@ -170,9 +142,7 @@ onLive("htmx:afterProcessNode", (event) => {
   if (!event.target.hasAttribute("ws-connect")) startPolling();
 });
 
-onLive("htmx:wsConnecting", () => {
-  opened = false;
-});
+onLive("htmx:wsConnecting", () => (opened = false));
 
 onLive("htmx:wsOpen", (event) => {
   socket = event.detail.socketWrapper;
@@ -192,13 +162,11 @@ onLive("htmx:wsClose", (event) => {
 
 onLive("htmx:wsBeforeMessage", (event) => {
   heard(event.detail.socketWrapper);
-  if (isIdle()) {
-    event.preventDefault();
-    acknowledge(event.detail.message, false);
-    return;
-  }
-  delivering = true;
-  heldBack = "";
+  delivering = !isIdle();
+  heldBack = false;
+  if (delivering) return;
+  event.preventDefault();
+  acknowledge(event.detail.message, false);
 });
 
 onLive("htmx:wsAfterMessage", (event) => {
@@ -207,19 +175,18 @@ onLive("htmx:wsAfterMessage", (event) => {
   show(heldBack ? "held" : "live");
 });
 
-// Swaps that the reader asked for, by a filter or a tab, happen at once: only frames wait.
+// Only frames wait, not what the reader asked for.
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
   if (!delivering || event.target.id === "sm-rows") return;
-  const use = event.target.id === "sm-frame" ? heldBack : useOf(event.target);
-  if (!use) return;
+  if (!(event.target.id === "sm-frame" ? heldBack : isInUse(event.target))) return;
   event.preventDefault();
-  heldBack = use;
+  heldBack = true;
 });
 
 onLive("htmx:beforeSwap", (event) => {
   if (isIdle()) event.preventDefault();
   delivering = !isIdle();
-  heldBack = "";
+  heldBack = false;
 });
 
 onLive("htmx:afterOnLoad", (event) => {
@@ -243,7 +210,7 @@ onLive("htmx:sendError", () => {
 document.addEventListener("visibilitychange", idleChanged);
 
 document.addEventListener("click", (event) => {
-  if (event.target instanceof Element && event.target.closest("[data-live-pause]")) {
+  if (event.target.closest?.("[data-live-pause]")) {
     paused = !paused;
     idleChanged();
   }

@@ -1,28 +1,22 @@
 /*
- * The list of Live: new rows are put before the others, of which 200 stay. While the pointer, the focus or the selection is in
- * the list, or its beginning is out of sight, they wait behind the button #sm-new. The list's data-after is the number of its
- * newest row, from which a socket or a poll goes on.
+ * The list of Live: new rows come first, and 200 stay. While the pointer, the focus or the selection is in the list, or its
+ * beginning is out of sight, they wait behind #sm-new. Its data-after is the number from which a socket or a poll goes on.
  */
 
 const MOST = 200;
 let waiting = [];
-let owner = null;
+let owner, typedIn;
 
 const rows = () => document.getElementById("sm-rows");
 
 function isHeld(list) {
   const selection = getSelection();
-  return (
-    list.parentElement.querySelector("#sm-rows:hover, #sm-new:hover") ||
-    list.contains(document.activeElement) ||
-    list.getBoundingClientRect().top < 0 ||
-    (!selection.isCollapsed && selection.containsNode(list, true))
-  );
+  if (!selection.isCollapsed && selection.containsNode(list, true)) return true;
+  return document.querySelector("#sm-rows:hover, #sm-new:hover, #sm-rows :focus") || list.getBoundingClientRect().top < 0;
 }
 
 function put(list) {
-  const known = new Set(Array.from(list.children, (row) => row.id));
-  list.prepend(...waiting.filter((row) => !known.has(row.id)));
+  list.prepend(...waiting.filter((row) => !document.getElementById(row.id)));
   waiting = [];
   while (list.childElementCount > MOST) list.lastElementChild.remove();
 }
@@ -43,7 +37,7 @@ document.addEventListener("htmx:oobBeforeSwap", (event) => {
   if (target.id !== "sm-rows") return;
   event.preventDefault();
   update();
-  target.dataset.after = fragment.dataset?.after ?? target.dataset.after;
+  target.dataset.after = fragment.dataset.after;
   waiting = [...fragment.children, ...waiting].slice(0, MOST);
   update();
 });
@@ -53,7 +47,7 @@ for (const name of ["pointerover", "scroll", "selectionchange", "focusout"]) {
 }
 
 document.addEventListener("click", ({ target }) => {
-  if (!(target instanceof Element) || !target.closest("#sm-new")) return;
+  if (!target.closest?.("#sm-new")) return;
   put(rows());
   update();
   scrollTo(0, 0);
@@ -69,11 +63,10 @@ document.addEventListener("htmx:configRequest", (event) => {
   event.detail.parameters.have = document.getElementById("sm-frame").dataset.have ?? "";
 });
 
-// One entry of the history for each filter: what is typed on in a field replaces the one before.
-let typedIn = null;
+// Typing on in a field makes no further entry of the history.
 document.addEventListener("htmx:beforeHistoryUpdate", ({ detail }) => {
   const field = detail.requestConfig.triggeringEvent?.target;
   if (field && field === typedIn) detail.history.type = "replace";
   typedIn = field;
 });
-document.addEventListener("focusout", () => (typedIn = null));
+document.addEventListener("focusout", () => (typedIn = 0));

@@ -37,8 +37,8 @@ class Client:
 
     def offer(self, rendering: Rendering) -> None:
         """Put a rendering in the slot, replacing the one there."""
-        if rendering.last < self.after:
-            self.after = 0  # the store was emptied
+        if rendering.anew:
+            self.after = 0
         if self.is_paused or not self._has_news(rendering):
             self._empty()
         else:

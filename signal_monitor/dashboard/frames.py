@@ -21,12 +21,13 @@ MARKER = '<div id="sm-frame" data-frame="{}" data-have="{}" hidden hx-swap-oob="
 class Rendering:
     """A page as it is now: the HTML of each of its parts, and the rows that are new, newest first.
 
-    ``last`` is the number of the newest row that there is.
+    ``last`` is the number of the newest row that there is. With ``anew``, the numbers begin anew: the store was emptied.
     """
 
     parts: Mapping[str, str] = field(default_factory=dict)
     rows: Sequence[Row] = ()
     last: int = 0
+    anew: bool = False
 
     def with_part(self, name: str, html: str) -> Rendering:
         """The same with another part, before the others."""

@@ -293,7 +293,9 @@ def test_keys_search_open_tabs_and_move_between_rows(watched: Watched) -> None:
 def test_keys_can_be_switched_off(watched: Watched) -> None:
     page = watched.open("/signals/?keys=off")
     page.keyboard.press("?")
+    page.keyboard.press("p")
     assert not page.is_visible("#sm-keys")
+    assert text(page, "[data-live-pause]") == "Pause"
     page = watched.open("/signals/live/")
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.id") != "sm-search"

@@ -293,7 +293,8 @@ async def test_each_row_is_sent_once_the_oldest_first_in_small_frames() -> None:
 
 async def test_rows_come_again_after_the_store_was_emptied() -> None:
     def render(view: View) -> Rendering:
-        return Rendering({}, [(3, "<li>new</li>")] if view.after < 3 else [], 3)
+        anew = view.after > 3
+        return Rendering({}, [(3, "<li>new</li>")] if view.after != 3 else [], 3, anew)
 
     async with joined(Hub(render, ever_new(), interval=SHORT), View("live", after=1_000)) as (client,):
         await next_frame(client)

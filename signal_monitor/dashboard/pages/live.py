@@ -112,9 +112,10 @@ class LivePage(Page):
         if params.get("before") or after == last:
             return Rendering(last=last)
         where = LiveForm(dict(params)).dispatch_filter()
-        found = store.arrivals(where, after if after < last else 0, MAX_ROWS)
+        anew = after > last
+        found = store.arrivals(where, 0 if anew else after, MAX_ROWS)
         titles = _titles(store) if found else {}
-        return Rendering(rows=[(number, row_html(row, titles)) for number, row in found], last=last)
+        return Rendering(rows=[(number, row_html(row, titles)) for number, row in found], last=last, anew=anew)
 
     def as_json(self, context: Context) -> Json:
         return {

@@ -1,6 +1,6 @@
 /*
- * The list of Live: new rows come first, and 200 stay. While the pointer, the focus or the selection is in the list, or its
- * beginning is out of sight, they wait behind #sm-new. Its data-after is the number from which a socket or a poll goes on.
+ * The list of Live: new rows come first, but wait behind #sm-new while the pointer, the focus or the selection is in the list,
+ * or its beginning out of sight. A socket or a poll goes on from the number in data-after.
  */
 
 const MOST = 200;
@@ -33,11 +33,11 @@ function update() {
 }
 
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
-  const { target, fragment } = event.detail;
-  if (target.id !== "sm-rows") return;
+  const { fragment } = event.detail;
+  if (event.target.id !== "sm-rows") return;
   event.preventDefault();
   update();
-  target.dataset.after = fragment.dataset.after;
+  event.target.dataset.after = fragment.dataset.after;
   waiting = [...fragment.children, ...waiting].slice(0, MOST);
   update();
 });

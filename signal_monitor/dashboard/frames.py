@@ -22,12 +22,14 @@ class Rendering:
     """A page as it is now: the HTML of each of its parts, and the rows that are new, newest first.
 
     ``last`` is the number of the newest row that there is. With ``anew``, the numbers begin anew: the store was emptied.
+    It is rendered again after ``seconds`` at the earliest.
     """
 
     parts: Mapping[str, str] = field(default_factory=dict)
     rows: Sequence[Row] = ()
     last: int = 0
     anew: bool = False
+    seconds: float = 0.0
 
     def with_part(self, name: str, html: str) -> Rendering:
         """The same with another part, before the others."""

@@ -49,16 +49,19 @@ class _ViewState:
         self.clients: set[Client] = set()
         self.cursor: str | None = None
         self.rendered_at = -math.inf
+        self.seconds = 0.0
         self.is_rendering = False
         self.cost = 0.0
 
-    def is_due(self, cursor: str, rendered_before: float) -> bool:
+    def is_due(self, cursor: str, now: float, refresh: float) -> bool:
         """Whether to render it: a viewer is ready for it and would see something new."""
         ready = [client for client in self.clients if client.is_ready]
         if not ready or self.is_rendering:
             return False
-        is_old = cursor != self.cursor or self.rendered_at <= rendered_before
-        return is_old or any(client.has_nothing for client in ready)
+        if any(client.has_nothing for client in ready):
+            return True
+        age = now - self.rendered_at
+        return age >= self.seconds and (cursor != self.cursor or age >= refresh)
 
     @property
     def after(self) -> int:
@@ -167,8 +170,8 @@ class Hub:
 
     def _next_due(self) -> tuple[View, _ViewState] | None:
         """Of the views that are due, one that has a new viewer; else the one that was rendered longest ago."""
-        rendered_before = asyncio.get_running_loop().time() - self._refresh
-        due = [item for item in self._states.items() if item[1].is_due(self._seen_cursor, rendered_before)]
+        now = asyncio.get_running_loop().time()
+        due = [item for item in self._states.items() if item[1].is_due(self._seen_cursor, now, self._refresh)]
         return min(due, key=lambda item: (not item[1].has_newcomer, item[1].rendered_at), default=None)
 
     async def _render_view(self, view: View, state: _ViewState, threads: ThreadPoolExecutor) -> None:
@@ -183,6 +186,7 @@ class Hub:
             self._log(rendering)
             rendering = Rendering({NOTICE: notice(_reason(rendering))}, last=state.after)
         else:
+            state.seconds = rendering.seconds
             rendering = rendering.with_part(NOTICE, notice(pace(self._round_seconds())))
         for client in state.clients:
             client.offer(rendering)

@@ -110,7 +110,7 @@ def test_overview_shows_the_slow_and_the_failing_without_a_reload(watched: Watch
 
 def test_hung_receiver_is_on_the_page_while_it_hangs(watched: Watched) -> None:
     page = watched.open("/signals/")
-    hanging = threading.Thread(target=get, args=(watched.site, "/send/?ms=2500"))
+    hanging = threading.Thread(target=get, args=(watched.site, "/send/?ms=5000"))
     hanging.start()
     try:
         page.wait_for_selector("#sm-running >> text=reserve_stock")

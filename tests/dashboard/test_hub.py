@@ -297,6 +297,19 @@ async def test_rows_come_again_after_the_store_was_emptied() -> None:
         return Rendering({}, [(3, "<li>new</li>")] if view.after != 3 else [], 3, anew)
 
     async with joined(Hub(render, ever_new(), interval=SHORT), View("live", after=1_000)) as (client,):
+        assert "<li>new</li>" in await next_frame(client)
+
+
+async def test_a_page_says_how_often_it_is_drawn_but_a_newcomer_does_not_wait() -> None:
+    drawings = itertools.count()
+
+    def render(_view: View) -> Rendering:
+        return Rendering({"main": f"<p>{next(drawings)}</p>"}, seconds=60.0)
+
+    hub = Hub(render, ever_new(), interval=SHORT)
+    async with joined(hub, OVERVIEW) as (client,):
         await next_frame(client)
         client.acknowledge()
-        assert "<li>new</li>" in await next_frame(client)
+        assert await gets_nothing(client)
+        async with joined(hub, OVERVIEW) as (late,):
+            assert "<p>1</p>" in await next_frame(late)

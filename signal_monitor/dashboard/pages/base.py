@@ -67,13 +67,14 @@ class Page(ABC):
     ``name`` is the name of its URL, and of its template unless ``template`` says otherwise. ``route`` is the path below
     the dashboard's, with at most one argument. ``section`` is the page of the navigation that it belongs to; a page
     that is its own section is in the navigation. ``parts`` are the ``{% part %}`` tags of the template that live
-    updates replace.
+    updates replace, every ``seconds`` at most.
     """
 
     name: ClassVar[str]
     route: ClassVar[str]
     title: ClassVar[str]
     parts: ClassVar[tuple[str, ...]]
+    seconds: ClassVar[float] = 2.0
     form: ClassVar[type[PageForm]] = PageForm
 
     @property
@@ -141,7 +142,7 @@ class Page(ABC):
         parts = _render_nodes(self.template, self.parts, {**context, "oob": True})
         unreadable = unreadable_notice(context["unreadable"], oob=True)
         rendering = self.new_rows(params, after)
-        return replace(rendering, parts={UNREADABLE: unreadable, **parts})
+        return replace(rendering, parts={UNREADABLE: unreadable, **parts}, seconds=self.seconds)
 
     def new_rows(self, params: Params, after: int) -> Rendering:
         """The rows of the page's list above a number, if it has one; blocking. Raises StoreError."""

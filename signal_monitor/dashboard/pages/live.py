@@ -90,6 +90,7 @@ class LivePage(Page):
     title = "Live"
     form = LiveForm
     parts = ("state",)
+    seconds = 0.5
 
     def fetch(self, store: Store, params: Params) -> Context:
         where = LiveForm(dict(params)).dispatch_filter()

@@ -48,6 +48,7 @@ class RequestsPage(Page):
     title = "Requests"
     form = RequestsForm
     parts = ("views", "requests")
+    seconds = 5.0
 
     def fetch(self, store: Store, params: Params) -> Context:
         form = RequestsForm(dict(params))

@@ -93,6 +93,7 @@ class SubjectPage(Page):
     template = "signal_monitor/subject.html"
     form = SubjectForm
     parts = ("subject",)
+    seconds = 5.0
 
     def fetch(self, store: Store, params: Params) -> Context:
         subject = read_subject(store, self.kind, params.get("name", ""), since(params.get("period", "")))

@@ -36,6 +36,7 @@ class SubjectsPage(Page):
     template = "signal_monitor/subjects.html"
     form = SubjectsForm
     parts = ("subjects",)
+    seconds = 5.0
 
     def fetch(self, store: Store, params: Params) -> Context:
         _label, figure = SORTS[params.get("sort") or DEFAULT_SORT]

@@ -5,7 +5,7 @@
 
 const POLL_MS = 2000;
 const FAILURES_BEFORE_POLLING = 2;
-// The server sends a frame at least every 5 s: without one, the socket is dead, even if it is open.
+// The server sends a frame every 5 s: without one, the socket is dead.
 const SILENT_MS = 12_000;
 // If no websocket ever opened, there are probably none here: the session's next pages poll at once.
 const NO_SOCKETS = "signal-monitor-no-sockets";
@@ -33,7 +33,8 @@ let state = "connecting";
 let paused = false;
 let delivering = false;
 let heldBack = false;
-let pollTimer, silence, lostAt;
+let heardAt = new Date();
+let pollTimer, silence;
 
 const root = () => document.querySelector("[data-live]");
 const isIdle = () => paused || document.hidden;
@@ -44,19 +45,15 @@ function onLive(name, handle) {
   });
 }
 
-function now() {
-  return new Date().toLocaleTimeString("en-GB", { timeZone: document.querySelector("[data-zone]")?.dataset.zone });
-}
-
 function show(next = state) {
-  if (next === "reconnecting" && state !== next) lostAt = now();
   state = next;
   const shown = paused && MOVING.includes(state) ? "paused" : state;
-  const text = TEXT[shown] ?? `As of ${lostAt}`;
   document.body.classList.toggle("stale", shown === "reconnecting");
   const status = document.querySelector("[data-live-status]");
   const button = document.querySelector("[data-live-pause]");
   if (!status || !button) return;
+  const timeZone = status.dataset.zone;
+  const text = TEXT[shown] ?? `As of ${heardAt.toLocaleTimeString("en-GB", { timeZone })}`;
   status.dataset.state = shown;
   if (status.textContent !== text) status.textContent = text;
   button.ariaPressed = paused;
@@ -107,12 +104,12 @@ function hasNoSockets() {
 
 function idleChanged() {
   say({ paused: isIdle() });
-  if (socket) heard(socket);
+  if (socket) watch(socket);
   if (pollTimer) poll();
   show();
 }
 
-function heard(wrapper) {
+function watch(wrapper) {
   clearTimeout(silence);
   silence = setTimeout(() => {
     if (isIdle() || !socket) return;
@@ -150,7 +147,8 @@ onLive("htmx:wsOpen", (event) => {
   failures = 0;
   remember(0);
   stopPolling();
-  heard(socket);
+  heardAt = new Date();
+  watch(socket);
   show("live");
   if (isIdle()) say({ paused: true });
 });
@@ -161,7 +159,8 @@ onLive("htmx:wsClose", (event) => {
 });
 
 onLive("htmx:wsBeforeMessage", (event) => {
-  heard(event.detail.socketWrapper);
+  heardAt = new Date();
+  watch(event.detail.socketWrapper);
   delivering = !isIdle();
   heldBack = false;
   if (delivering) return;
@@ -191,7 +190,9 @@ onLive("htmx:beforeSwap", (event) => {
 
 onLive("htmx:afterOnLoad", (event) => {
   delivering = false;
-  if (pollTimer && event.detail.successful) show(heldBack ? "held" : "polling");
+  if (!pollTimer || !event.detail.successful) return;
+  heardAt = new Date();
+  show(heldBack ? "held" : "polling");
 });
 
 // If polls fail as well, missing websocket support is not the cause.

@@ -14,7 +14,7 @@ MAX_FRAME_BYTES = 3_000
 OTHER_BYTES = 350
 """What else a frame of rows has: the element around them, a small part, and the marker."""
 ROWS = '<ol hx-swap-oob="afterbegin:#sm-rows" data-after="{}">{}</ol>'
-MARKER = '<div id="sm-frame" data-frame="{}" data-have="{}" hidden hx-swap-oob="true"></div>'
+MARKER = '<div id="sm-frame" data-frame="{}"{} hidden hx-swap-oob="true"></div>'
 
 
 @dataclass(frozen=True)
@@ -75,4 +75,5 @@ def rows_html(rows: Sequence[Row], last: int) -> str:
 
 def marker(number: int, have: Iterable[str] = ()) -> str:
     """The last element of a frame: its number, and for browsers that poll the digests of the page's parts."""
-    return MARKER.format(number, ",".join(have))
+    told = ",".join(have)
+    return MARKER.format(number, f' data-have="{told}"' if told else "")

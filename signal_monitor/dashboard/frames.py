@@ -21,8 +21,8 @@ MARKER = '<div id="sm-frame" data-frame="{}"{} hidden hx-swap-oob="true"></div>'
 class Rendering:
     """A page as it is now: the HTML of each of its parts, and the rows that are new, newest first.
 
-    ``last`` is the number of the newest row that there is. With ``anew``, the numbers begin anew: the store was emptied.
-    It is rendered again after ``seconds`` at the earliest.
+    ``last`` is the number of the newest row that there is. With ``anew``, the numbers begin anew, because the store was
+    emptied. The page is rendered again after ``seconds`` at the earliest.
     """
 
     parts: Mapping[str, str] = field(default_factory=dict)

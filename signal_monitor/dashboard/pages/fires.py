@@ -91,6 +91,7 @@ class FiresPage(Page):
     section = "signals"
     form = FiresForm
     parts = ("fires",)
+    seconds = 5.0
 
     def fetch(self, store: Store, params: Params) -> Context:
         model = model_labelled(params.get("model", ""))

@@ -51,6 +51,7 @@ class SignalsPage(Page):
     title = "Signals"
     form = SignalsForm
     parts = ("signals",)
+    seconds = 5.0
 
     def fetch(self, store: Store, params: Params) -> Context:
         shown, show, name = sources(store), params.get("show", ""), params.get("name", "")

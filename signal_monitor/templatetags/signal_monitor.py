@@ -325,9 +325,10 @@ def badge(call: Dispatch | ReceiverCall | Any) -> SafeString:  # noqa: ANN401
 
 @register.simple_tag(takes_context=True)
 def kept_period(context: dict[str, Any], page: Page) -> str:
-    """The query string that keeps the period and the processes of this page on another one; "" if that has none."""
+    """The query string that keeps the period and the processes of this page; "" for a page with another period."""
     kept = context.get("kept") or {}
-    return f"?{urlencode(kept)}" if kept and has_scope(page) else ""
+    has_another = "period" in page.form.base_fields and not has_scope(page)
+    return f"?{urlencode(kept)}" if kept and not has_another else ""
 
 
 @register.filter

@@ -22,7 +22,7 @@ from signal_monitor.stores.retention import WINDOWS_KEPT_SECONDS
 from tests.dashboard.drawing import get_json
 from tests.dashboard.examples import MS, RESERVE_STOCK, SEND_MAIL, dispatch, failed_order, process, running_call, totals
 
-WITH_MENU = ("", "requests/", "receivers/", "signals/", "findings/", "errors/", f"receivers/{SEND_MAIL}/")
+WITH_MENU = ("", "requests/", "receivers/", "findings/", "errors/", f"receivers/{SEND_MAIL}/")
 
 
 def menu_of(store: Store, **params: str) -> Menu:

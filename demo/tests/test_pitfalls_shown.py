@@ -89,7 +89,7 @@ def test_slow_receiver_is_slow_in_a_slow_request(visit: Visit) -> None:
     request = visit.read(f"requests/{dispatch['origin_id']}/")
     assert dispatch["calls"][0]["severity"] in {"slow", "critical"}
     assert request["receivers_share"] > 0
-    assert visit.read("overview/")["slowest"][0]["name"] == f"{RECEIVERS}.render_report"
+    assert visit.read("overview/")["waited_for"][0]["name"] == f"{RECEIVERS}.render_report"
 
 
 def test_hanging_receiver_is_running_with_its_stack(visit: Visit) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,14 +10,15 @@ from dataclasses import dataclass
 from signal_monitor.dashboard import formatting
 from signal_monitor.histograms import BUCKETS_PER_OCTAVE, upper_bound_ns
 from signal_monitor.stores.base import WINDOW_SECONDS, Totals
+from signal_monitor.stores.windows import LONG_SECONDS, SHORT_KEPT_SECONDS
 
 CHART_WIDTH = 100
 """In percent of the width available; heights are in pixels."""
 HISTOGRAM_HEIGHT = 120
-MINUTES_HEIGHT = 56
+TREND_HEIGHT = 56
 MOST_BINS = 40
 FEWEST_BINS = 12
-MINUTES = 60
+MOST_BARS = 62
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Chart:
-    """Bars over a horizontal axis, with a line at the slow limit if that is within the chart."""
+    """Bars over a horizontal axis, with a line at the slow limit if that is in the chart, and ``marks`` across it."""
 
     bars: Sequence[Bar]
     height: int
@@ -51,6 +51,7 @@ class Chart:
     limit: float | None = None
     peak: str = ""
     width: int = CHART_WIDTH
+    marks: Sequence[Tick] = ()
 
 
 @dataclass(frozen=True)
@@ -119,53 +120,116 @@ def _round_durations(start: float, end: float) -> list[float]:
     return found
 
 
-def calls_per_minute(history: Sequence[Totals]) -> Chart:
-    """Calls in each minute of the last hour, the failed ones at the bottom of each bar."""
-    minutes = _by_minute(history)
-    height = MINUTES_HEIGHT
-    peak = max((row.count for row in minutes.values()), default=0) or 1
+@dataclass(frozen=True)
+class Trend:
+    """The windows of a period, from ``start`` to ``end``, and the ``marks``: moments with what happened then."""
+
+    history: Sequence[Totals]
+    start: float
+    end: float
+    marks: Sequence[tuple[float, str]] = ()
+
+    @property
+    def seconds(self) -> int:
+        """How long a bar is."""
+        return bin_seconds(self.end - self.start, MOST_BARS)
+
+    @property
+    def step(self) -> float:
+        """The width of a bar."""
+        return CHART_WIDTH * self.seconds / max(self.end - self.start, self.seconds)
+
+    @property
+    def each(self) -> str:
+        """The length of a bar in words: "minute", "5 min"."""
+        return "minute" if self.seconds == WINDOW_SECONDS else formatting.span(self.seconds)
+
+    def bars(self) -> list[tuple[float, str, Totals]]:
+        """The bars that have calls: position, time in words, and totals."""
+        found: dict[int, Totals] = {}
+        for row in self.history:
+            index = int((row.window - self.start) // self.seconds)
+            found.setdefault(index, Totals(row.kind, row.key)).add(row)
+        at = {index: formatting.clock(self.start + index * self.seconds)[:5] for index in found}
+        return [(index * self.step, at[index], row) for index, row in sorted(found.items()) if row.count]
+
+    def ticks(self) -> list[Tick]:
+        """The time of day at the beginning, in the middle and at the end."""
+        times = (self.start, (self.start + self.end) / 2, self.end)
+        labels = [formatting.clock(at)[:5] for at in times[:2]]
+        return [
+            Tick(x, label)
+            for x, label in zip((0.0, CHART_WIDTH / 2, float(CHART_WIDTH)), (*labels, "now"), strict=True)
+        ]
+
+    def lines(self) -> list[Tick]:
+        """The marks by their position."""
+        length = max(self.end - self.start, 1.0)
+        return [
+            Tick((at - self.start) / length * CHART_WIDTH, f"{formatting.clock(at)[:5]}: {what} was started")
+            for at, what in self.marks
+        ]
+
+
+def calls_over_time(trend: Trend) -> Chart:
+    """The number of calls over a period, the failed ones at the bottom of each bar."""
+    found, height = trend.bars(), TREND_HEIGHT
+    peak = max((row.count for _x, _at, row in found), default=0) or 1
     bars = []
-    for x, row in minutes.items():
-        if not row.count:
-            continue
-        failures = formatting.count(row.failures)
-        title = f"{formatting.clock(row.window)[:5]}: {formatting.count(row.count)}, {failures} failed"
+    for x, at, row in found:
+        title = f"{at}: {formatting.count(row.count)}, {formatting.count(row.failures)} failed"
         size = max(1.5, row.count / peak * height)
-        bars.append(_minute_bar(x, height - size, size, title))
+        bars.append(_trend_bar(trend, x, size, title))
         if row.failures:
-            failed = max(2.0, row.failures / peak * height)
-            bars.append(_minute_bar(x, height - failed, failed, title, "failed"))
-    return Chart(bars, height, _hour_ticks(), peak=f"{formatting.count(peak)} a minute" if bars else "")
+            bars.append(_trend_bar(trend, x, max(2.0, row.failures / peak * height), title, "failed"))
+    told = f"{formatting.count(peak)} in {_a(trend.each)}" if bars else ""
+    return Chart(bars, height, trend.ticks(), peak=told, marks=trend.lines())
 
 
-def p95_per_minute(history: Sequence[Totals], limit_ns: int) -> Chart:
-    """The p95 of each minute of the last hour, or the longest of a few calls, against the slow limit."""
-    minutes = _by_minute(history)
-    height = MINUTES_HEIGHT
-    peak = max((row.high_ns for row in minutes.values()), default=0) or 1
+def p95_over_time(trend: Trend, limit_ns: int) -> Chart:
+    """The p95 over a period, or the longest of a few calls, against the slow limit."""
+    found, height = trend.bars(), TREND_HEIGHT
+    peak = max((row.high_ns for _x, _at, row in found), default=0) or 1
     bars = []
-    for x, row in minutes.items():
-        if not row.count:
-            continue
-        size = max(1.5, row.high_ns / peak * height)
+    for x, at, row in found:
         what = "p95" if row.has_p95 else f"longest of {row.count}"
-        title = f"{formatting.clock(row.window)[:5]}: {what} {formatting.duration(row.high_ns)}"
-        bars.append(_minute_bar(x, height - size, size, title, "slow" if row.high_ns >= limit_ns else ""))
+        title = f"{at}: {what} {formatting.duration(row.high_ns)}"
+        size = max(1.5, row.high_ns / peak * height)
+        bars.append(_trend_bar(trend, x, size, title, "slow" if row.high_ns >= limit_ns else ""))
     limit = height - limit_ns / peak * height if limit_ns <= peak else None
-    return Chart(bars, height, _hour_ticks(), limit, formatting.duration(peak) if bars else "")
+    told = formatting.duration(peak) if bars else ""
+    return Chart(bars, height, trend.ticks(), limit, told, marks=trend.lines())
 
 
-def _minute_bar(x: float, y: float, height: float, title: str, kind: str = "") -> Bar:
-    return Bar(x, y, CHART_WIDTH / MINUTES - 0.3, height, title, kind)
+def _a(each: str) -> str:
+    return f"a {each}" if each == "minute" else each
 
 
-def _by_minute(history: Sequence[Totals]) -> dict[float, Totals]:
-    """The windows of the last hour by their position on the axis."""
-    newest = int(time.time() // WINDOW_SECONDS) * WINDOW_SECONDS
-    oldest = newest - (MINUTES - 1) * WINDOW_SECONDS
-    step = CHART_WIDTH / MINUTES
-    return {(row.window - oldest) / WINDOW_SECONDS * step: row for row in history if oldest <= row.window <= newest}
+def _trend_bar(trend: Trend, x: float, size: float, title: str, kind: str = "") -> Bar:
+    return Bar(x, TREND_HEIGHT - size, max(0.2, min(trend.step, CHART_WIDTH - x) - 0.3), size, title, kind)
 
 
-def _hour_ticks() -> list[Tick]:
-    return [Tick(CHART_WIDTH * part, label) for part, label in ((0.0, "1 h ago"), (0.5, "30 min"), (1.0, "now"))]
+SPARK_BARS = 20
+SPARK_WIDTH = 74
+SPARK_HEIGHT = 20
+
+
+def sparkline(figures: Sequence[tuple[float, float]], start: float, end: float) -> list[Bar]:
+    """Small bars of a figure over a time: one for each moment with its figure is added to the bar it falls in."""
+    seconds = bin_seconds(end - start, SPARK_BARS)
+    sums: Counter[int] = Counter()
+    for at, figure in figures:
+        sums[int((at - start) // seconds)] += round(figure)
+    number, peak = max(1, math.ceil((end - start) / seconds)), max(sums.values(), default=0) or 1
+    step = SPARK_WIDTH / number
+    sizes = {index: max(1.5, sums[index] / peak * SPARK_HEIGHT) if sums[index] else 1.0 for index in range(number)}
+    return [
+        Bar(index * step, SPARK_HEIGHT - size, max(1.0, step - 1), size, "", "" if sums[index] else "rest")
+        for index, size in sizes.items()
+    ]
+
+
+def bin_seconds(seconds: float, most: int) -> int:
+    """How long each of at most so many bars of a time is: whole windows, the long ones if it has such."""
+    unit = LONG_SECONDS if seconds > SHORT_KEPT_SECONDS else WINDOW_SECONDS
+    return max(1, math.ceil(seconds / most / unit)) * unit

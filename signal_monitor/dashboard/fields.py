@@ -14,8 +14,21 @@ from django.forms.renderers import DjangoTemplates
 from signal_monitor.stores.filters import EXACT
 from signal_monitor.text import MAX_LENGTH, cleaned
 
-PERIODS = {"5m": ("5 min", 300), "15m": ("15 min", 900), "1h": ("1 h", 3600), "all": ("All", None)}
+PERIODS = {
+    "5m": ("5 min", 300),
+    "15m": ("15 min", 900),
+    "1h": ("1 h", 3600),
+    "6h": ("6 h", 21600),
+    "all": ("Since start", None),
+}
 DEFAULT_PERIOD = "1h"
+FROM = re.compile(r"from-(\d{1,10})")
+"""A period that began at a moment, in seconds since the epoch."""
+NOW = "now"
+"""The period that begins when it is asked for."""
+ALL, SERVING = "all", "serving"
+"""All processes, and those that serve requests or tasks; another value is the id of a process."""
+MAX_PROCESS_LENGTH = 200
 TRUE_VALUES = ("1", "true", "on", "yes")
 A_DAY_MS = 24 * 60 * 60 * 1000
 LATEST_TIME = 4_102_444_800
@@ -76,14 +89,38 @@ class ChoiceField(forms.ChoiceField):
 
 
 class PeriodField(ChoiceField):
-    """The period that totals cover; links choose it."""
+    """The period that totals cover; the menu chooses it. "now" is the period that begins at this moment."""
 
     def __init__(self) -> None:
-        super().__init__([(key, label) for key, (label, _seconds) in PERIODS.items()], widget=forms.HiddenInput)
+        choices = [(key, label) for key, (label, _seconds) in PERIODS.items()]
+        super().__init__([*choices, (NOW, "From now on")], widget=forms.HiddenInput)
+
+    def to_python(self, value: object) -> str:
+        text = str(super().to_python(value))
+        return f"from-{int(time.time())}" if text == NOW else text
+
+    def valid_value(self, value: object) -> bool:
+        return start_of(str(value)) is not None or super().valid_value(value)
+
+
+class ProcessField(forms.CharField):
+    """The process that a page is about; the menu chooses it."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False, max_length=MAX_PROCESS_LENGTH, widget=forms.HiddenInput)
+
+
+def start_of(period: str) -> float | None:
+    """The moment at which a period has begun that has no length, in seconds since the epoch; None for others."""
+    found = FROM.fullmatch(period)
+    return float(found[1]) if found and int(found[1]) <= LATEST_TIME else None
 
 
 def since(period: str) -> float | None:
     """Start of a period, in seconds since the epoch; None for everything stored."""
+    start = start_of(period)
+    if start is not None:
+        return start
     seconds = PERIODS[period or DEFAULT_PERIOD][1]
     return None if seconds is None else time.time() - seconds
 
@@ -176,6 +213,7 @@ class PeriodForm(PageForm):
     """The parameters of a page of totals."""
 
     period = PeriodField()
+    process = ProcessField()
 
 
 def as_text(value: object) -> str:

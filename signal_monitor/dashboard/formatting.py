@@ -11,6 +11,7 @@ from django.utils import timezone
 from signal_monitor.database_records import DatabaseWork, WorkSum
 
 NS_PER_MS = 1_000_000
+MINUS = "\N{MINUS SIGN}"
 DOTTED_NAME = re.compile(r"[\w<>-]+(\.[\w<>-]+)+")
 
 
@@ -130,6 +131,12 @@ def stamp(at: float, now: float) -> str:
     return clock(at) if then.date() == local(now).date() else then.strftime("%Y-%m-%d %H:%M:%S")
 
 
+def minute(at: float, now: float) -> str:
+    """A time of day to the minute; with the date, if that is not today."""
+    then = local(at)
+    return then.strftime("%H:%M" if then.date() == local(now).date() else "%Y-%m-%d %H:%M")
+
+
 def count(value: float) -> str:
     """A whole number in groups of three digits, in millions from ten million."""
     return f"{three_digits(value / 1e6)} M" if value >= 1e7 else f"{value:,.0f}"
@@ -147,6 +154,13 @@ def share(value: float) -> str:
     if 0 < value < 0.01:
         return "under 1 %"
     return f"{value * 100:.0f} %"
+
+
+def change(value: float | None) -> str:
+    """A change against the time before: "+38 %", "-12 %"; "new" for what did not happen then, "" without one."""
+    if value is None:
+        return ""
+    return "new" if value == float("inf") else f"{value * 100:+,.0f} %".replace("-", MINUS)
 
 
 def split_name(name: str) -> Name:

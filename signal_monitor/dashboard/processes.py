@@ -104,13 +104,6 @@ def running(states: Sequence[ProcessState]) -> list[Running]:
     return sorted(rows, key=lambda row: (row.gone, -row.running_ns))
 
 
-def one_time(states: Sequence[ProcessState]) -> list[ProcessState]:
-    """Processes that ran once, such as ``migrate``, beside a site that runs; none if no site has been seen."""
-    if not any(state.process.serves for state in states):
-        return []
-    return [state for state in states if state.is_one_time]
-
-
 def alive(states: Iterable[ProcessState]) -> int:
     """Number of processes that still report."""
     return sum(not state.gone for state in states)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from math import isinf
 from typing import Any
 
 from signal_monitor.dashboard.formatting import milliseconds
@@ -11,6 +12,8 @@ from signal_monitor.dashboard.processes import Running
 from signal_monitor.dashboard.senders import SentBy
 from signal_monitor.dashboard.sources import Place
 from signal_monitor.dashboard.view_times import ViewTimes
+from signal_monitor.dashboard.waiters import Waiter
+from signal_monitor.dashboard.waiting import Wait
 from signal_monitor.database_records import DatabaseWork, LockWait, LongStatement, LongTransaction, WorkSum
 from signal_monitor.finding import Finding
 from signal_monitor.records import Dispatch, Failure, Frame, OrphanSends, Outside, ReceiverCall, ReceiverSum, Request
@@ -195,6 +198,29 @@ def view_json(row: ViewTimes) -> Json:
         "slow_because_of": row.named_receiver if row.is_guilty else None,
         **(_divided_json(row.totals) if row.totals else {}),
         "last_failed_request": row.totals.last_failure_dispatch if row.totals else None,
+    }
+
+
+def wait_json(row: Wait) -> Json:
+    """A receiver, with its calls and its time in requests or outside them."""
+    return {
+        "name": row.totals.key,
+        "calls": row.calls,
+        "own_ms": milliseconds(row.own_ns),
+        "p50_ms": milliseconds(row.totals.p50_ns),
+        "change": None if row.change is None or isinf(row.change) else row.change,
+        "is_new": row.change is not None and isinf(row.change),
+    }
+
+
+def waiter_json(row: Waiter) -> Json:
+    """Stored calls of a receiver, by who waited and the line that sends."""
+    return {
+        **fields_json(row, ("kind", "view", "calls")),
+        "sent_at": None if row.site is None else asdict(row.site),
+        "own_ms": milliseconds(row.own_ns),
+        "longest_ms": milliseconds(row.longest_ns),
+        "longest_dispatch": row.longest,
     }
 
 

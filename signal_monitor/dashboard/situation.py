@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard import processes
 from signal_monitor.dashboard.processes import ProcessState, Running
+from signal_monitor.dashboard.scope import Scope
 from signal_monitor.dashboard.stacks import own_frame
 from signal_monitor.dashboard.verdicts import FailingReceiver, HangingCall, Situation
 from signal_monitor.dashboard.view_times import read_view_times
@@ -19,14 +20,18 @@ FAILED_SEARCHED = 500
 
 
 def read_situation(
-    store: Store, states: Sequence[ProcessState], receivers: Iterable[Totals], since: float | None, period: str
+    store: Store,
+    states: Sequence[ProcessState],
+    receivers: Iterable[Totals],
+    scope: Scope,
+    ids: tuple[str, ...] | None,
 ) -> Situation:
-    """The situation since a time; ``period`` says it in words."""
-    config = get_config()
+    """The situation in a period, in the processes that were chosen: ``states``, and their ``ids`` or None for all."""
+    config, since = get_config(), scope.since
     failing = [row for row in receivers if row.failures]
-    swallowed = _swallowed(store, since) if failing else Counter()
+    swallowed = _swallowed(store, since, ids) if failing else Counter()
     return Situation(
-        views=read_view_times(store, since, config.request_slow_ns),
+        views=read_view_times(store, since, config.request_slow_ns, ids),
         hanging=[_hanging(store, row) for row in processes.running(states) if not row.gone],
         failing=[
             FailingReceiver(row.key, row.count, row.failures, min(row.failures, swallowed[row.key])) for row in failing
@@ -34,13 +39,13 @@ def read_situation(
         records=sum(state.process.dispatches for state in states),
         dropped=sum(processes.dropped(states).values()),
         slow_ns=config.slow_limits.slow_ns,
-        period=f"the last {period}" if since else "all that is stored",
+        period=scope.words,
     )
 
 
-def _swallowed(store: Store, since: float | None) -> Counter[str]:
+def _swallowed(store: Store, since: float | None, ids: tuple[str, ...] | None) -> Counter[str]:
     """How many errors of each receiver were swallowed, as far as their dispatches are stored."""
-    where = DispatchFilter(outcome="swallowed", ended_since=since or 0.0)
+    where = DispatchFilter(outcome="swallowed", ended_since=since or 0.0, processes=ids)
     dispatches = store.dispatches(where, FAILED_SEARCHED)
     return Counter(call.receiver for row in dispatches for call in row.calls if call.outcome == "swallowed")
 

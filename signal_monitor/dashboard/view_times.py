@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from signal_monitor.records import Request
@@ -60,14 +60,16 @@ class ViewTimes:
         return self.worst_receiver if self.worst_ns >= NAMED_SHARE * max(self.slow_ns, 1) else None
 
 
-def read_view_times(store: Store, since: float | None, slow_ns: int | None) -> list[ViewTimes]:
-    """The views that had requests since a time, those with the most time in all first."""
-    slow = [] if slow_ns is None else store.requests(SLOW_SEARCHED, slow_ms=slow_ns / 1e6)
+def read_view_times(
+    store: Store, since: float | None, slow_ns: int | None, processes: Sequence[str] | None = None
+) -> list[ViewTimes]:
+    """The views that had requests since a time, those with the most time in all first; in all processes for None."""
+    slow = [] if slow_ns is None else store.requests(SLOW_SEARCHED, slow_ms=slow_ns / 1e6, processes=processes)
     by_view: dict[str, list[Request]] = defaultdict(list)
     for request in slow:
         if request.started_at + request.duration_ns / 1e9 >= (since or 0):
             by_view[request.view_key].append(request)
-    rows = [_times(row, by_view.get(row.key, [])) for row in store.totals("view", since)]
+    rows = [_times(row, by_view.get(row.key, [])) for row in store.totals("view", since, processes=processes)]
     return sorted(rows, key=lambda row: (-row.total_ns, row.view))
 
 

@@ -27,12 +27,13 @@ from signal_monitor.dashboard.addresses import (
 )
 from signal_monitor.dashboard.budget import TOLD_FROM_SECONDS, pace, poll_budget
 from signal_monitor.dashboard.engine import render_page
+from signal_monitor.dashboard.fields import NOW, PeriodForm
 from signal_monitor.dashboard.frames import Rendering, changed, digests, marker, rows_html
 from signal_monitor.dashboard.markdown import MARKDOWN
 from signal_monitor.dashboard.missing import missing
 from signal_monitor.dashboard.notices import NOTICE, notice
 from signal_monitor.dashboard.pages import PAGES, get_page, render, view_of
-from signal_monitor.dashboard.pages.base import Context, NotStored, Page, Params, UnknownPage, View
+from signal_monitor.dashboard.pages.base import SCOPE_FIELDS, Context, NotStored, Page, Params, UnknownPage, View
 from signal_monitor.dashboard.serializers import Json
 from signal_monitor.dashboard.trace_events import trace_events
 from signal_monitor.followed_browser import COOKIE, followed_browser, new_browser, set_cookie
@@ -64,6 +65,8 @@ def show(request: HttpRequest, /, page: str, **named: str) -> HttpResponse:
     named = _argument(shown, named)
     given = {**request.GET.dict(), **named}
     view = replace(view_of(page, given), base=base_of_page(request, page, named))
+    if request.GET.get("period") == NOW and dict(view.params).get("period"):
+        return HttpResponseRedirect(f"{browser_path(request)}?{urlencode({**request.GET.dict(), **_kept(request)})}")
     with based_at(view.base):
         return _page(request, shown, view, given, named)
 
@@ -92,10 +95,17 @@ def _page(request: HttpRequest, shown: Page, view: View, given: Params, named: P
     live = live_urls(view)
     if not _has_sockets(request):
         del live["ws_url"]
-    response = render_page(shown.template, {**shell, **context, **live, "form": shown.form(given)})
+    kept = {"kept": _kept(request)}
+    response = render_page(shown.template, {**shell, **context, **live, **kept, "form": shown.form(given)})
     if "HX-Request" in request.headers:
         push_url(response, _tidy_url(request))
     return response
+
+
+def _kept(request: HttpRequest) -> Params:
+    """The period and the processes that links of the page keep, whether or not it shows them itself."""
+    params = PeriodForm(request.GET.dict()).valid_params()
+    return {name: params[name] for name in SCOPE_FIELDS if name in params}
 
 
 def _argument(page: Page, named: Params) -> dict[str, str]:

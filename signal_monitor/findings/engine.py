@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from signal_monitor.conf import get_config
 from signal_monitor.errors import done_for_each, guarded
@@ -25,13 +26,16 @@ REST_RATIO = 20
 REREAD_SECONDS = 60
 """A store that has not changed is read again when the period has moved on by so much."""
 
+PERIODS_NEAR = 2
+"""Findings of another period are never shown: one that began so many times later is the same one, moved on."""
+
 
 class _Last:
     """The findings of the last look, which hold until the store changes."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.key: tuple[object, ...] = ()
+        self.key: tuple[Any, ...] = ()
         self.findings: list[Finding] = []
         self.unreadable: set[Hashable] = set()
         self.rested_at = 0.0
@@ -57,7 +61,8 @@ def _find(store: Store, since: float | None, *, lately: bool) -> list[Finding]:
     place = (id(store), store.location, get_config(), since is None)
     key = (*place, store.cursor(), int(since or 0) // REREAD_SECONDS)
     with _last.lock:
-        rests = lately and _last.key[: len(place)] == place and time.monotonic() < _last.rested_at
+        is_near = _last.key[: len(place)] == place and abs(_last.key[-1] - key[-1]) <= PERIODS_NEAR
+        rests = lately and is_near and time.monotonic() < _last.rested_at
         if _last.key != key and not rests:
             began = time.monotonic()
             with unreadable_rows() as _last.unreadable:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, get_args
 
 from signal_monitor.histograms import bucket_of, merge
 from signal_monitor.instrumentation.current import Origin, Record
 from signal_monitor.instrumentation.hooks import DispatchSpans
 from signal_monitor.pipeline.converter import failure
-from signal_monitor.pipeline.request_origin import RequestOrigin, RequestTotals, TimedOrigin
+from signal_monitor.pipeline.request_origin import RequestOrigin, RequestTotals, TimedOrigin, Waited
 from signal_monitor.records import (
     Aggregate,
     Amendment,
@@ -46,6 +46,7 @@ class TotalsObserver(BaseObserver):
         """Start again in a forked child; these totals belong to the parent process."""
         self._totals: dict[Key, Totals] = {}
         self._changed: set[Key] = set()
+        self._oldest = 0
         self._subjects: dict[SubjectKind, set[str]] = {kind: set() for kind in get_args(SubjectKind)}
 
     def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:
@@ -109,6 +110,8 @@ class TotalsObserver(BaseObserver):
         slow = origin.kind == "request" and self._request_slow_ns is not None and duration_ns >= self._request_slow_ns
         failed, summary = origin.failed, _summary(origin)
         spent = self._spent() if origin.kind == "command" else _spent_by(origin.add_up())
+        if origin.kind == "request":
+            self._add_waited(origin.add_up().waited, ended_at)
         for totals in self._both(origin.subject, scrub(origin.key), ended_at):
             _add_origin(totals, duration_ns, spent)
             totals.slow += slow
@@ -132,6 +135,13 @@ class TotalsObserver(BaseObserver):
             waiting_ns=sum(row.waiting_ns for row in signals),
             other_ns=sum(row.other_ns for row in signals),
         )
+
+    def _add_waited(self, waited: Mapping[str, Waited], at: float) -> None:
+        """Count the time that a request waited for receivers."""
+        for receiver, (calls, own_ns) in waited.items():
+            for totals in self._both("receiver", receiver, at):
+                totals.waited_count += calls
+                totals.waited_ns += own_ns
 
     def _add_call(self, call: ReceiverCall, dispatch_id: str, at: float, signal: str) -> None:
         self_ns = call.self_ns
@@ -164,7 +174,8 @@ class TotalsObserver(BaseObserver):
             if len(known) >= MAX_SUBJECTS:
                 key = OTHER
             known.add(key)
-        window = int(at) // WINDOW_SECONDS * WINDOW_SECONDS
+        # A window that was deleted here would begin anew, and replace the one in the store.
+        window = max(int(at) // WINDOW_SECONDS * WINDOW_SECONDS, self._oldest)
         return self._get(kind, key, LIFE), self._get(kind, key, window)
 
     def _get(self, kind: SubjectKind, key: str, window: int) -> Totals:
@@ -186,8 +197,8 @@ class TotalsObserver(BaseObserver):
         """Store the totals that have changed since the last batch, and delete those of past windows."""
         batch.totals = [self._totals[place] for place in self._changed]
         self._changed.clear()
-        over = int(time.time()) - 2 * WINDOW_SECONDS
-        for place in [place for place in self._totals if place[2] != LIFE and place[2] < over]:
+        self._oldest = (int(time.time()) // WINDOW_SECONDS - 2) * WINDOW_SECONDS
+        for place in [place for place in self._totals if LIFE != place[2] < self._oldest]:
             del self._totals[place]
 
 

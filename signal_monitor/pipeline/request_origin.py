@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from time import perf_counter
+from types import MappingProxyType
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
@@ -141,6 +142,13 @@ def running_requests() -> list[RequestOrigin]:
     return sorted(under_way, key=lambda origin: origin.started)
 
 
+class Waited(NamedTuple):
+    """The calls of one receiver that ended before the response, and their own time."""
+
+    calls: int
+    own_ns: int
+
+
 class RequestTotals(NamedTuple):
     """The dispatches of a request added up; ``receivers`` has the most own time first. See ``records.Request``."""
 
@@ -156,6 +164,7 @@ class RequestTotals(NamedTuple):
     summed_count: int
     receivers: list[ReceiverSum]
     worst_span_id: str | None = None
+    waited: Mapping[str, Waited] = MappingProxyType({})
 
     @property
     def receivers_ns(self) -> int:
@@ -197,6 +206,7 @@ class _Sums:
         self._outermost: list[DispatchTimes] = []
         self._plain: Intervals = []
         self._receivers: dict[str, ReceiverCalls] = {}
+        self._after: dict[str, ReceiverCalls] = {}
         self._counts = [0, 0]
         self._calls = [0, 0]
         self._failed = 0
@@ -210,6 +220,8 @@ class _Sums:
         self._plain += sums.windows
         for name, added in sums.receivers.items():
             self._receivers.setdefault(name, ReceiverCalls()).add_plain(added)
+            if is_after:
+                self._after.setdefault(name, ReceiverCalls()).add_plain(added)
 
     def add(self, ended: Ended, *, is_after: bool) -> None:
         """Add a dispatch."""
@@ -229,6 +241,9 @@ class _Sums:
                 mine = self._receivers.setdefault(receiver.name, ReceiverCalls())
                 mine.add(call, slow_ns=receiver.slow_ns, failed=index in failures)
                 mine.add_queries(*queries.get(index, (0, 0.0)))
+                if is_after:
+                    after = self._after.setdefault(receiver.name, ReceiverCalls())
+                    after.add(call, slow_ns=receiver.slow_ns, failed=False)
                 self._compare(record, index, (index in failures, call.own_seconds))
 
     def _compare(self, record: Record, index: int, badness: tuple[bool, float]) -> None:
@@ -262,7 +277,19 @@ class _Sums:
             summed_count=sum(self._counts),
             receivers=sorted(rows, key=lambda row: (-row.self_ns, row.receiver)),
             worst_span_id=self._worst_span_id,
+            waited=self._waited(rows),
         )
+
+    def _waited(self, rows: Iterable[ReceiverSum]) -> dict[str, Waited]:
+        """What the request waited for: all but the calls after the response."""
+        after = {name: sums.row(name) for name, sums in self._after.items()}
+        none = ReceiverSum("", 0, 0, 0)
+        waited = {}
+        for row in rows:
+            late = after.get(row.receiver, none)
+            if row.calls > late.calls:
+                waited[row.receiver] = Waited(row.calls - late.calls, max(0, row.self_ns - late.self_ns))
+        return waited
 
 
 def _queries_by_call(record: Record) -> Mapping[int, tuple[int, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from signal_monitor.records import (
 )
 from signal_monitor.registry.records import Registry
 from signal_monitor.stores.filters import DispatchFilter
+from signal_monitor.stores.windows import SHORT_KEPT_SECONDS, block_of
 
 Fact = BulkOperation | RowSignals | OrphanSends
 F = TypeVar("F", BulkOperation, RowSignals, OrphanSends)
@@ -38,7 +40,8 @@ class StoreError(Exception):
 class Totals:
     """Cumulative totals of one receiver, signal, sender, view or task, in one window or since the start of a process.
 
-    ``window`` is the start of a window of WINDOW_SECONDS in seconds since the epoch, or LIFE. ``buckets`` maps
+    ``window`` is the start of a window in seconds since the epoch, or LIFE. Windows are written with a length of
+    WINDOW_SECONDS; stores merge older ones, so that ``seconds`` is longer (see ``windows``). ``buckets`` maps
     histogram bucket numbers (see ``signal_monitor.histograms``) to counts. For signals and senders a count is a
     dispatch, for receivers a receiver call that ran. ``blocking`` counts the calls of synchronous receivers,
     ``request_calls`` those made for request_started and request_finished.
@@ -47,6 +50,8 @@ class Totals:
     ``receivers_ns`` is the sum of these. ``self_ns`` is the sum of own times, of dispatches too, so that the rows of a
     kind may be added up. ``total_ns`` also has what the calls of a receiver have sent, each moment once, or what the
     dispatches waited for, which is ``waiting_ns``, and what they did themselves outside receivers, ``other_ns``.
+    ``waited_ns`` is the own time of the ``waited_count`` calls of a receiver for which a request waited: counted when
+    the request has ended, and without what came after its response.
 
     For views and tasks a count is a request, or a run of the task. Their ``buckets``, ``max_ns`` and ``slow`` measure
     whole durations, and ``total_ns`` is the sum of these: of ``receivers_ns``, ``waiting_ns``, ``other_ns``, and what
@@ -67,6 +72,9 @@ class Totals:
     receivers_ns: int = 0
     waiting_ns: int = 0
     other_ns: int = 0
+    waited_ns: int = 0
+    waited_count: int = 0
+    seconds: int = WINDOW_SECONDS
     max_ns: int = 0
     buckets: dict[int, int] = field(default_factory=dict)
     app: str | None = None
@@ -124,6 +132,7 @@ class Totals:
 
     def add(self, other: Totals) -> None:
         """Add the totals of another window or process for the same subject."""
+        self.seconds = max(self.seconds, other.seconds)
         self.count += other.count
         self.failures += other.failures
         self.slow += other.slow
@@ -135,6 +144,8 @@ class Totals:
         self.receivers_ns += other.receivers_ns
         self.waiting_ns += other.waiting_ns
         self.other_ns += other.other_ns
+        self.waited_ns += other.waited_ns
+        self.waited_count += other.waited_count
         self.max_ns = max(self.max_ns, other.max_ns)
         merge(self.buckets, other.buckets)
         self.app = self.app or other.app
@@ -167,9 +178,10 @@ class Batch:
     facts: Sequence[Fact] = ()
 
 
-def first_window(since: float) -> int:
+def first_window(since: float, now: float | None = None) -> int:
     """The start of the first window that had not ended at a time."""
-    return int(since) // WINDOW_SECONDS * WINDOW_SECONDS
+    due = block_of((time.time() if now is None else now) - SHORT_KEPT_SECONDS)
+    return block_of(since) if since < due else int(since) // WINDOW_SECONDS * WINDOW_SECONDS
 
 
 class Store(ABC):
@@ -220,12 +232,20 @@ class Store(ABC):
 
     @abstractmethod
     def requests(
-        self, limit: int = 50, *, path: str = "", view: str = "", slow_ms: float = 0.0, before: float = 0.0
+        self,
+        limit: int = 50,
+        *,
+        path: str = "",
+        view: str = "",
+        slow_ms: float = 0.0,
+        before: float = 0.0,
+        processes: Sequence[str] | None = None,
     ) -> list[Request]:
         """Stored requests, newest first.
 
         ``path`` and ``view``, which is a method and a view, match as the names of a ``DispatchFilter`` do; ``slow_ms``
-        is a least duration; ``before``, in seconds since the epoch, keeps what started earlier.
+        is a least duration; ``before``, in seconds since the epoch, keeps what started earlier. ``processes`` are the
+        ids of processes, None for all.
         """
 
     @abstractmethod
@@ -238,17 +258,23 @@ class Store(ABC):
         kind: SubjectKind,
         since: float | None = None,
         key: str | None = None,
-        left_out: Sequence[str] = (),
+        processes: Sequence[str] | None = None,
     ) -> list[Totals]:
-        """Totals per subject, added up over all processes.
+        """Totals per subject, added up over all processes, or over those whose ids are given.
 
         Since the start of the processes or, with ``since`` (seconds since the epoch), over the windows that had not
-        ended then. With ``key``, of one subject only; without the processes whose ids are ``left_out``. Without order.
+        ended then. With ``key``, of one subject only. Without order.
         """
 
     @abstractmethod
-    def history(self, kind: SubjectKind, key: str, since: float) -> list[Totals]:
+    def history(
+        self, kind: SubjectKind, key: str, since: float, processes: Sequence[str] | None = None
+    ) -> list[Totals]:
         """One subject's totals window by window since a time, added up over processes, oldest first."""
+
+    @abstractmethod
+    def complete_since(self) -> float:
+        """The time since which no window was deleted to make space, in seconds since the epoch; 0 if none ever was."""
 
     @abstractmethod
     def processes(self) -> list[Process]:

@@ -23,9 +23,9 @@ class DispatchFilter:
     whole names too. ``app`` is the app of a receiver. ``outcome`` matches a dispatch with at least one such receiver
     call; "failed" matches raised and swallowed. ``slow`` keeps slow and critical ones. ``min_ms`` is the least time in
     receivers, in milliseconds. ``before``, in seconds since the epoch, keeps what started earlier, ``ended_since`` what
-    ended then or later. ``browser`` keeps what was sent for the requests of a followed browser.
-    ``without_request_signals`` leaves out Django's request_started and request_finished, two for
-    every request, unless they were slow or failed.
+    ended then or later. ``browser`` keeps what was sent for the requests of a followed browser. ``processes`` are the
+    ids of processes, None for all. ``without_request_signals`` leaves out Django's request_started and
+    request_finished, two for every request, unless they were slow or failed.
     """
 
     signal: str = ""
@@ -45,6 +45,7 @@ class DispatchFilter:
     before: float = 0.0
     ended_since: float = 0.0
     without_request_signals: bool = False
+    processes: tuple[str, ...] | None = None
 
 
 # Cached: a store calls it for every row, and there are few names.
@@ -107,6 +108,7 @@ def _dispatch_matches(dispatch: Dispatch, where: DispatchFilter) -> bool:
         and (not where.slow or dispatch.severity != "normal")
         and (not where.failed or dispatch.failed)
         and _same(where.exact_signal, dispatch.signal)
+        and (where.processes is None or dispatch.process in where.processes)
         and _same(where.origin_id, dispatch.origin_id)
         and _same(where.trace_id, dispatch.trace_id)
         and _same(where.process, dispatch.process)

@@ -14,7 +14,6 @@ from signal_monitor.registry.records import Registry
 from signal_monitor.stores.base import (
     LIFE,
     MAX_REGISTRIES,
-    WINDOW_SECONDS,
     Batch,
     Fact,
     Store,
@@ -27,6 +26,7 @@ from signal_monitor.stores.filters import DispatchFilter, is_before, is_match, m
 from signal_monitor.stores.retention import (
     CATEGORIES,
     DEFAULT_BYTES,
+    FACTS_KEPT_SECONDS,
     PROCESSES_KEPT_SECONDS,
     WINDOWS_KEPT_SECONDS,
     Category,
@@ -36,6 +36,7 @@ from signal_monitor.stores.retention import (
     deletions,
     settled,
 )
+from signal_monitor.stores.windows import LONG_SECONDS, block_of, next_block
 
 # About what an object takes with what only it refers to; names and paths are shared with the code.
 DISPATCH_BYTES = 800
@@ -69,6 +70,8 @@ class MemoryStore(Store):
         self._row_bytes = 0
         self._numbers: dict[str, int] = {}
         self._last = 0
+        self._merged = 0
+        self._complete_since = 0.0
 
     @property
     def location(self) -> str:
@@ -91,10 +94,11 @@ class MemoryStore(Store):
             for request in batch.requests:
                 self._put_request(request)
             for totals in batch.totals:
-                self._totals[batch.process.id, totals.kind, totals.key, totals.window] = _copy(totals)
+                self._put_totals(batch.process.id, totals)
             if batch.registry is not None:
                 self._registries[batch.process.id] = batch.registry
             self._add_up_ended(batch.process.seen_at)
+            self._merge_windows(batch.process.seen_at)
             self._prune(batch.process.seen_at)
 
     def _put(self, dispatch: Dispatch) -> None:
@@ -109,6 +113,27 @@ class MemoryStore(Store):
         self._row_bytes -= _request_bytes(self._requests.pop(request.id, None))
         self._requests[request.id] = request
         self._row_bytes += _request_bytes(request)
+
+    def _put_totals(self, process: str, totals: Totals) -> None:
+        if totals.window != LIFE:
+            long = self._totals.get((process, totals.kind, totals.key, block_of(totals.window)))
+            if long is not None and long.seconds > totals.seconds:
+                return  # it is final: this window is part of it
+        self._totals[process, totals.kind, totals.key, totals.window] = _copy(totals)
+
+    def _merge_windows(self, now: float) -> None:
+        """Merge the next block of old windows, if one is due; blocks without windows take no time."""
+        while (block := next_block(self._merged, now)) is not None:
+            self._merged = block + LONG_SECONDS
+            found = [place for place in self._totals if block <= place[3] < block + LONG_SECONDS]
+            long: dict[TotalsKey, Totals] = {}
+            for process, kind, key, window in found:
+                totals = self._totals.pop((process, kind, key, window))
+                empty = Totals(kind, key, block, seconds=LONG_SECONDS)
+                long.setdefault((process, kind, key, block), empty).add(totals)
+            self._totals.update(long)
+            if found:
+                return
 
     def _amend(self, amendment: Amendment) -> None:
         dispatch = self._find(amendment.dispatch_id)
@@ -146,7 +171,7 @@ class MemoryStore(Store):
         self._totals = {
             key: totals for key, totals in self._totals.items() if self._is_kept(key, now - WINDOWS_KEPT_SECONDS)
         }
-        self._facts = {key: fact for key, fact in self._facts.items() if fact.last_at >= now - WINDOWS_KEPT_SECONDS}
+        self._facts = {key: fact for key, fact in self._facts.items() if fact.last_at >= now - FACTS_KEPT_SECONDS}
         totals_bytes = sum(map(_totals_bytes, self._totals.values()))
         for rows, protected in deletions(self._max_bytes):
             if self._row_bytes + totals_bytes <= self._max_bytes:
@@ -172,6 +197,7 @@ class MemoryStore(Store):
         for oldest in windows[: max(0, len(windows) - protected)]:
             if totals_bytes <= allowed:
                 break
+            self._complete_since = max(self._complete_since, oldest + LONG_SECONDS)
             for key in [key for key in self._totals if key[3] == oldest]:
                 totals_bytes -= _totals_bytes(self._totals.pop(key))
         return totals_bytes
@@ -219,7 +245,14 @@ class MemoryStore(Store):
             return self._find(dispatch_id)
 
     def requests(
-        self, limit: int = 50, *, path: str = "", view: str = "", slow_ms: float = 0.0, before: float = 0.0
+        self,
+        limit: int = 50,
+        *,
+        path: str = "",
+        view: str = "",
+        slow_ms: float = 0.0,
+        before: float = 0.0,
+        processes: Sequence[str] | None = None,
     ) -> list[Request]:
         """Stored requests, newest first."""
         with self._lock:
@@ -232,6 +265,7 @@ class MemoryStore(Store):
             and matches(path, item.path)
             and matches(view, item.view_key)
             and is_before(item.started_at, before)
+            and (processes is None or item.process in processes)
         )
         return sorted(found, key=lambda request: request.started_at, reverse=True)[:limit]
 
@@ -244,27 +278,31 @@ class MemoryStore(Store):
         kind: SubjectKind,
         since: float | None = None,
         key: str | None = None,
-        left_out: Sequence[str] = (),
+        processes: Sequence[str] | None = None,
     ) -> list[Totals]:
         """Totals per subject, since the start of the processes, or over the windows since a time."""
-        return merged(self._rows(kind, since, key, left_out))
+        return merged(self._rows(kind, since, key, processes))
 
-    def history(self, kind: SubjectKind, key: str, since: float) -> list[Totals]:
+    def history(
+        self, kind: SubjectKind, key: str, since: float, processes: Sequence[str] | None = None
+    ) -> list[Totals]:
         """One subject's totals window by window, oldest first."""
-        rows = self._rows(kind, since, key)
+        rows = self._rows(kind, since, key, processes)
         windows = sorted({row.window for row in rows})
         return [merged(row for row in rows if row.window == window)[0] for window in windows]
 
     def _rows(
-        self, kind: SubjectKind, since: float | None, key: str | None, left_out: Sequence[str] = ()
+        self, kind: SubjectKind, since: float | None, key: str | None, processes: Sequence[str] | None
     ) -> list[Totals]:
         with self._lock:
-            everything = [row for place, row in self._totals.items() if place[0] not in left_out]
+            everything = [row for place, row in self._totals.items() if processes is None or place[0] in processes]
         return [
-            row
-            for row in everything
-            if row.kind == kind and (key is None or row.key == key) and _is_in(row.window, since)
+            row for row in everything if row.kind == kind and (key is None or row.key == key) and _is_in(row, since)
         ]
+
+    def complete_since(self) -> float:
+        """The time since which no window was deleted to make space."""
+        return self._complete_since
 
     def processes(self) -> list[Process]:
         """The processes that have reported, newest report first."""
@@ -301,10 +339,10 @@ class MemoryStore(Store):
         """Nothing is open."""
 
 
-def _is_in(window: int, since: float | None) -> bool:
+def _is_in(row: Totals, since: float | None) -> bool:
     if since is None:
-        return window == LIFE
-    return window != LIFE and window + WINDOW_SECONDS > since
+        return row.window == LIFE
+    return row.window != LIFE and row.window + row.seconds > since
 
 
 def _dispatch_bytes(dispatch: Dispatch | None) -> int:

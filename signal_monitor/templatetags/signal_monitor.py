@@ -19,9 +19,13 @@ from django.utils.safestring import SafeString
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard import formatting
 from signal_monitor.dashboard.addresses import page_url
+from signal_monitor.dashboard.charts import SPARK_HEIGHT, SPARK_WIDTH, Bar
 from signal_monitor.dashboard.connected import ConnectionRow
+from signal_monitor.dashboard.fields import DEFAULT_PERIOD, PERIODS, PeriodForm
 from signal_monitor.dashboard.notices import unreadable_notice
+from signal_monitor.dashboard.pages import PAGES
 from signal_monitor.dashboard.pages.base import Page, PartNode
+from signal_monitor.dashboard.scope import Menu, menu
 from signal_monitor.dashboard.stacks import own_frame
 from signal_monitor.dashboard.view_times import ViewTimes
 from signal_monitor.records import Dispatch, Frame, Outside, ReceiverCall, ReceiverSum, Request
@@ -64,6 +68,7 @@ register.filter("span", formatting.span)
 register.filter("count", formatting.count)
 register.filter("rate", formatting.rate)
 register.filter("share", formatting.share)
+register.filter("change", formatting.change)
 register.filter("clock", formatting.clock)
 register.filter("moment", formatting.moment)
 register.filter("clean", cleaned)
@@ -224,12 +229,13 @@ def _anchor(url: str, content: str) -> SafeString:
     return format_html('<a href="{}">{}</a>', url, content)
 
 
-@register.simple_tag
-def link(page: str, name: str, text: str | None = None) -> SafeString | str:
+@register.simple_tag(takes_context=True)
+def link(context: dict[str, Any], page: str, name: str, text: str | None = None) -> SafeString | str:
     """A link to the page of a dispatch, request, receiver or signal; plain text for a name that no URL can contain."""
     content = dotted(name) if text is None else text
     url = page_url(page, name)
-    return _anchor(url, content) if url else content
+    kept = kept_period(context, PAGES[page])
+    return _anchor(f"{url}{kept}", content) if url else content
 
 
 @register.simple_tag
@@ -319,9 +325,36 @@ def badge(call: Dispatch | ReceiverCall | Any) -> SafeString:  # noqa: ANN401
 
 @register.simple_tag(takes_context=True)
 def kept_period(context: dict[str, Any], page: Page) -> str:
-    """The query string that keeps the period of this page on another one; "" if one of them has none."""
-    period = context["params"].get("period", "") if "params" in context else ""
-    return f"?{urlencode({'period': period})}" if period and "period" in page.form.base_fields else ""
+    """The query string that keeps the period and the processes of this page; "" for a page with another period."""
+    kept = context.get("kept") or {}
+    has_another = "period" in page.form.base_fields and not has_scope(page)
+    return f"?{urlencode(kept)}" if kept and not has_another else ""
+
+
+@register.filter
+def has_scope(page: Page) -> bool:
+    """Whether a page has the menu of periods and processes."""
+    return issubclass(page.form, PeriodForm)
+
+
+@register.simple_tag(takes_context=True)
+def kept_query(context: dict[str, Any], begin: str = "?") -> str:
+    """The period and the processes of this page, as the beginning or a part of a query string; "" without any."""
+    kept = context.get("kept") or {}
+    return f"{begin}{urlencode(kept)}" if kept and has_scope(context["page"]) else ""
+
+
+@register.simple_tag(takes_context=True)
+def live_period(context: dict[str, Any]) -> str:
+    """The period of this page as a part of a query string of the live page; "" for one that it does not have."""
+    period = context["params"].get("period") or DEFAULT_PERIOD
+    return f"&period={period}" if PERIODS.get(period, ("", None))[1] else ""
+
+
+@register.simple_tag(takes_context=True)
+def scope_menu(context: dict[str, Any]) -> Menu:
+    """The menu of periods and processes."""
+    return menu(context["params"], context["page"].argument, context["states"])
 
 
 BAR = '<rect{} x="{}%" width="{}%" height="{}"/>'
@@ -357,6 +390,22 @@ def swatch(kind: str, slow: bool = False) -> SafeString:  # noqa: FBT001, FBT002
     return format_html(
         '<svg width="10" height="10" aria-hidden="true"><rect{} width="10" height="10" rx="2"/></svg>', fill
     )
+
+
+SPARK_BAR = '<rect class="{}" x="{}" y="{}" width="{}" height="{}"/>'
+
+
+@register.simple_tag
+def sparkline(bars: Sequence[Bar], typical_ns: float, name: str) -> SafeString:
+    """Small bars of a receiver's time; coloured if its typical call is slow."""
+    full = "slow" if severity(typical_ns, get_config().slow_limits.limit_ns(name)) != "normal" else "receivers"
+    drawn = format_html_join(
+        "",
+        SPARK_BAR,
+        ((bar.kind or full, f"{bar.x:.1f}", f"{bar.y:.1f}", f"{bar.width:.1f}", f"{bar.height:.1f}") for bar in bars),
+    )
+    size = (SPARK_WIDTH, SPARK_HEIGHT)
+    return format_html('<svg class="spark" width="{}" height="{}" aria-hidden="true">{}</svg>', *size, drawn)
 
 
 @register.filter

@@ -102,9 +102,9 @@ def test_overview_shows_the_slow_and_the_failing_without_a_reload(watched: Watch
     page = watched.open("/signals/")
     get(watched.site, "/send/?ms=150&fail")
 
-    page.wait_for_selector("#sm-slowest >> text=reserve_stock")
+    page.wait_for_selector("#sm-waits >> text=reserve_stock")
     page.wait_for_selector("#sm-failing >> text=charge_card")
-    assert "slow from 100 ms" in text(page, "#sm-slowest")
+    assert "slow from 100 ms" in text(page, "#sm-waits")
     assert "ValueError: card declined" in text(page, "#sm-failing")
 
 

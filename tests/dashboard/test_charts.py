@@ -55,23 +55,47 @@ def minutes_ago(number: int, **fields: int) -> Totals:
     return replace(of_durations(10, 10, 10, 10), window=window, **fields)  # type: ignore[arg-type]
 
 
-def test_calls_per_minute_puts_the_present_minute_last_and_leaves_out_older_than_an_hour() -> None:
-    chart = charts.calls_per_minute([minutes_ago(60), minutes_ago(59), minutes_ago(0)])
+def hour(*history: Totals, starts: tuple[float, ...] = ()) -> charts.Trend:
+    start = minutes_ago(60).window
+    return charts.Trend(history, start, start + 3660.0, [(at, "daphne") for at in starts])
 
-    assert [round(bar.x) for bar in chart.bars] == [0, 98]
+
+def test_calls_stand_where_their_minute_is() -> None:
+    chart = charts.calls_over_time(hour(minutes_ago(60), minutes_ago(59), minutes_ago(0)))
+
+    assert [round(bar.x) for bar in chart.bars] == [0, 2, 98]
+    assert all(bar.x + bar.width <= chart.width for bar in chart.bars)
+    assert hour().each == "minute"
 
 
-def test_calls_per_minute_draws_failures_at_the_foot() -> None:
-    whole, failed = charts.calls_per_minute([minutes_ago(1, failures=1)]).bars
+def test_longer_periods_have_longer_bars_with_each_call_once() -> None:
+    start = minutes_ago(360).window // 300 * 300
+    history = [replace(minutes_ago(age), seconds=300 if age > 70 else 60) for age in range(0, 360, 5)]
+    trend = charts.Trend(history, start, start + 6 * 3600.0)
+
+    assert trend.each == "10 min"
+    assert sum(row.count for _x, _at, row in trend.bars()) == 4 * 72
+    assert len(trend.bars()) <= charts.MOST_BARS
+
+
+def test_starts_of_processes_are_marked() -> None:
+    trend = hour(minutes_ago(1), starts=(minutes_ago(60).window + 1830.0,))
+    for chart in (charts.calls_over_time(trend), charts.p95_over_time(trend, LIMIT_NS)):
+        assert [mark.x for mark in chart.marks] == [50.0]
+        assert chart.marks[0].label.endswith(": daphne was started")
+
+
+def test_calls_draw_failures_at_the_foot() -> None:
+    whole, failed = charts.calls_over_time(hour(minutes_ago(1, failures=1))).bars
 
     assert failed.kind == "failed"
     assert failed.height == pytest.approx(whole.height / 4)
     assert failed.y + failed.height == whole.y + whole.height
 
 
-def test_p95_per_minute_draws_the_limit_only_where_it_is_in_sight() -> None:
-    fast = charts.p95_per_minute([minutes_ago(1)], LIMIT_NS)
-    slow = charts.p95_per_minute([minutes_ago(1)], 5 * MS)
+def test_p95_draws_the_limit_only_where_it_is_in_sight() -> None:
+    fast = charts.p95_over_time(hour(minutes_ago(1)), LIMIT_NS)
+    slow = charts.p95_over_time(hour(minutes_ago(1)), 5 * MS)
 
     assert fast.limit is None
     assert slow.limit == pytest.approx(slow.height / 2, rel=0.05)
@@ -81,11 +105,11 @@ def test_p95_per_minute_draws_the_limit_only_where_it_is_in_sight() -> None:
 def test_minutes_without_a_call_have_no_bars() -> None:
     not_run = Totals("receiver", SEND_MAIL, minutes_ago(1).window, not_run=3)
 
-    charted = [charts.calls_per_minute([not_run]), charts.p95_per_minute([not_run], LIMIT_NS)]
+    charted = [charts.calls_over_time(hour(not_run)), charts.p95_over_time(hour(not_run), LIMIT_NS)]
 
     assert [(chart.bars, chart.peak) for chart in charted] == [([], ""), ([], "")]
 
 
 def test_charts_of_no_history_are_empty() -> None:
-    assert charts.calls_per_minute([]).bars == []
-    assert charts.p95_per_minute([], LIMIT_NS).bars == []
+    assert charts.calls_over_time(hour()).bars == []
+    assert charts.p95_over_time(hour(), LIMIT_NS).bars == []

@@ -253,7 +253,11 @@ def test_api_lists_what_there_is(shop: Store, client: Client) -> None:
     found = {row["page"]: row for row in client.get("/signals/api/").json()["pages"]}
 
     assert found.keys() == PAGES.keys()
-    assert found["overview"] == {"page": "overview", "address": "/signals/api/overview/", "parameters": ["period"]}
+    assert found["overview"] == {
+        "page": "overview",
+        "address": "/signals/api/overview/",
+        "parameters": ["period", "process"],
+    }
     assert found["receiver"]["address"] == "/signals/api/receivers/<name>/"
     for name in WITHOUT_ARGUMENTS:
         assert client.get(found[name]["address"]).status_code == 200

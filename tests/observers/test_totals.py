@@ -170,3 +170,15 @@ def test_long_dispatch_counts_in_the_minute_of_its_end() -> None:
     observer.observe(replace(dispatch(at=NOW - 600), duration_ns=600 * 10**9), None)
 
     assert ("shop.paid", int(NOW) // WINDOW_SECONDS * WINDOW_SECONDS) in totals_of(observer, "signal")
+
+
+def test_call_of_a_window_that_is_over_here_counts_in_the_oldest_one_left() -> None:
+    observer = TotalsObserver()
+    observer.observe(dispatch(call(), at=NOW - 10 * WINDOW_SECONDS), None)
+    before = totals_of(observer, "receiver")
+    observer.observe(dispatch(call(), at=NOW - 10 * WINDOW_SECONDS), None)
+    after = totals_of(observer, "receiver")
+
+    assert len(before) == len(after) == 2
+    assert after["shop.mail", LIFE].count == 2
+    assert before.keys() & after.keys() == {("shop.mail", LIFE)}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.core.signals import request_finished, request_started
+from django.dispatch import Signal
 from django.test import Client, RequestFactory
 
 from signal_monitor import pipeline
@@ -95,6 +96,44 @@ def test_request_that_is_never_finished_counts_when_the_next_one_begins(client: 
     request_finished.send(sender="a server")
 
     assert count_of("GET (no view)") - before == 2
+
+
+shown = Signal()
+
+
+def serve(**_kwargs: object) -> None:
+    """A receiver for which a request waits."""
+
+
+def clean_up(**_kwargs: object) -> None:
+    """A receiver that runs after the response."""
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("_counted")
+def test_receivers_count_the_calls_that_requests_waited_for() -> None:
+    def view(_request: object) -> object:
+        for _ in range(300):
+            shown.send("view")
+        return _response()
+
+    shown.connect(serve)
+    request_finished.connect(clean_up)
+    try:
+        request_started.send(sender="a server", environ={})
+        SignalMonitorMiddleware(view)(RequestFactory().post("/waits/"))
+        request_finished.send(sender="a server")
+        shown.send("a command")
+    finally:
+        shown.disconnect(serve)
+        request_finished.disconnect(clean_up)
+
+    pipeline.flush()
+    for since in (None, time.time() - 600):
+        rows = {row.key.rpartition(".")[2]: row for row in get_store().totals("receiver", since)}
+        assert (rows["serve"].count, rows["serve"].waited_count) == (301, 300)
+        assert 0 < rows["serve"].waited_ns < rows["serve"].self_ns
+        assert (rows["clean_up"].count, rows["clean_up"].waited_count) == (1, 0)
 
 
 def _response() -> object:

@@ -80,13 +80,13 @@ def test_late_call_makes_its_dispatch_slow_by_its_own_time(store: Store) -> None
 
 
 @pytest.mark.parametrize("since", [None, 0.0])
-def test_totals_leave_processes_out(store: Store, since: float | None) -> None:
+def test_totals_of_some_processes(store: Store, since: float | None) -> None:
     window = LIFE if since is None else int(time.time()) // 60 * 60
     for process_id in ("site", "command"):
         row = Totals("receiver", "mail", window, count=2, request_calls=1, total_ns=5, self_ns=4, receivers_ns=3,
                      waiting_ns=2, other_ns=1)  # fmt: skip
         store.write(Batch(process(id=process_id), totals=[row]))
 
-    (both,), (one,) = store.totals("receiver", since), store.totals("receiver", since, left_out=["command"])
+    (both,), (one,) = store.totals("receiver", since), store.totals("receiver", since, processes=["site"])
     assert (both.count, both.request_calls, both.self_ns, both.receivers_ns) == (4, 2, 8, 6)
     assert (one.count, one.total_ns, one.waiting_ns, one.other_ns) == (2, 5, 2, 1)

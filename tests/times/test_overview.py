@@ -12,7 +12,6 @@ from html import unescape
 import pytest
 from django.test import Client
 
-from signal_monitor.dashboard import processes
 from signal_monitor.dashboard.pages import render_parts, view_of
 from signal_monitor.stores.base import Batch, Store
 from tests.dashboard.conftest import quiet_store
@@ -66,26 +65,30 @@ def test_figures_agree_with_the_lists_they_link_to(start_site: Callable[..., Sit
     assert read(site, "overview/")["failed_calls"] == 2
 
 
-def test_commands_and_request_signals_do_not_lead(start_site: Callable[..., Site]) -> None:
+def test_commands_stand_apart_from_what_people_wait_for(start_site: Callable[..., Site]) -> None:
     site = start_site(env=ENV)
     environment = {**site_environment(site.log_path.parent, debug=True), **ENV}
     subprocess.run([sys.executable, "-c", COMMAND], check=True, cwd=ROOT, env=environment)
     for _ in range(8):
         visit(site, "busy/")
-    assert wait_until(lambda: any(row["name"].endswith(".block") for row in read(site, "overview/")["slowest"]))
+    assert wait_until(lambda: any(row["name"].endswith(".block") for row in read(site, "overview/")["waited_for"]))
 
-    overview = read(site, "overview/")
-    assert overview["left_out_of_lists"] == ["manage.py import_orders"]
-    for card in ("slowest", "most_own_time"):
-        names = [row["name"] for row in overview[card]]
-        assert "__main__.import_order" not in names
-        assert names[0] == "tests.times.shop.block"
-    assert "__main__.import_order" in [row["name"] for row in read(site, "receivers/")["receivers"]]
+    def names(what: str, process: str = "all") -> list[str]:
+        return [row["name"] for row in read(site, f"overview/?process={process}")[what]]
 
-
-def test_command_alone_is_shown() -> None:
-    states = [processes.ProcessState(process(ended_at=1.0), 2.0)]
-    assert processes.one_time(states) == []
+    assert names("waited_for")[0] == "tests.times.shop.block"
+    assert "__main__.import_order" not in names("waited_for")
+    assert names("outside_requests")[0] == "__main__.import_order"
+    assert "__main__.import_order" not in names("outside_requests", "serving")
+    by_title = {row["title"]: row["id"] for row in read(site, "health/")["processes"]}
+    command = by_title["manage.py import_orders"]
+    assert names("waited_for", command) == []
+    assert names("outside_requests", command) == ["__main__.import_order"]
+    assert [row["name"] for row in read(site, f"receivers/?process={command}")["receivers"]] == [
+        "__main__.import_order"
+    ]
+    assert read(site, f"requests/?process={command}")["requests"] == []
+    assert read(site, "requests/?process=serving")["requests"]
 
 
 @pytest.mark.parametrize(("calls", "told"), [(3, "longest of 3"), (19, "longest of 19"), (20, None)])
@@ -93,7 +96,7 @@ def test_few_calls_have_a_longest_one_and_no_p95(quiet_store: Store, calls: int,
     durations = [*([1.0] * (calls - 1)), 40.0]
     quiet_store.write(Batch(process(), totals=totals("shop.receivers.mail", *durations)))
 
-    pages = [render_parts(view_of(page, {})) for page in ("overview", "receivers")]
+    pages = [render_parts(view_of("receivers", {}))]
     subject = render_parts(view_of("receiver", {"name": "shop.receivers.mail"}))
     for html in (*pages, subject.replace("Longest of", "longest of")):
         assert (f"longest of {calls}" in html) == bool(told)

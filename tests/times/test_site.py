@@ -201,4 +201,4 @@ def test_concurrent_requests_tell_waiting_apart(start_site: Callable[..., Site])
     signals = {row["name"]: row for row in read(site, "signals/?sort=waiting")["signals"]}
     started = signals["django.core.signals.request_started"]
     assert started["waiting_ms"] > 10 * started["self_ms"]
-    assert read(site, "overview/")["most_own_time"][0]["name"] == f"{RECEIVERS}.block"
+    assert read(site, "overview/")["waited_for"][0]["name"] == f"{RECEIVERS}.block"

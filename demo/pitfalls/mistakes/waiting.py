@@ -75,8 +75,8 @@ PITFALLS = (
         button="Ask for a report",
         story="Signals are synchronous: send() returns when the last receiver has. One of the two receivers takes "
         "350 ms, and the visitor waits for it.",
-        look_for="render_report is among the slowest receivers, well over the threshold, and takes nearly all of the "
-        "request that you made; count_report, which runs after it, takes no time.",
+        look_for="render_report is the first of the receivers that people wait for, well over the limit, and takes "
+        "nearly all of the request that you made; count_report, which runs after it, takes no time.",
         culprit="demo.pitfalls.receivers.render_report",
         shown_by={"min_ms": "100"},
         fall=request_report,

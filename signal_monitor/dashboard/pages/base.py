@@ -16,6 +16,7 @@ from signal_monitor.dashboard.engine import find_template
 from signal_monitor.dashboard.fields import PageForm, as_text
 from signal_monitor.dashboard.frames import Rendering
 from signal_monitor.dashboard.notices import unreadable_notice
+from signal_monitor.dashboard.processes import processes
 from signal_monitor.dashboard.serializers import Json
 from signal_monitor.errors import errors
 from signal_monitor.records import Dispatch, Request
@@ -36,6 +37,10 @@ UNREADABLE = "unreadable"
 """The name of the part that says how many records are left out."""
 UNFILTERED = {"before", "requests"}
 """Parameters that select a range and not what to look for."""
+
+
+SCOPE_FIELDS = ("period", "process")
+"""Parameters that links keep."""
 
 
 class UnknownPage(LookupError):  # noqa: N818 - an answer, as Http404 is
@@ -109,7 +114,7 @@ class Page(ABC):
         """Everything the template needs, for valid parameters; blocking. Raises NotStored and StoreError."""
         store, limits = get_store(), get_config().slow_limits
         with unreadable_rows() as unreadable:
-            titles = {process.id: process.title for process in store.processes()}
+            states = processes(store)
             fetched = self._fetch_or_say_why(store, params, unreadable)
         return {
             "page": self,
@@ -117,7 +122,9 @@ class Page(ABC):
             "slow_ns": limits.slow_ns,
             "request_slow_ns": get_config().request_slow_ns,
             "has_other_limits": bool(limits.by_pattern),
-            "titles": titles,
+            "titles": {state.process.id: state.process.title for state in states},
+            "states": states,
+            "kept": {name: params[name] for name in SCOPE_FIELDS if params.get(name)},
             "unreadable": len(unreadable),
             **fetched,
         }

@@ -6,9 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from signal_monitor.dashboard.fields import PeriodForm, since
+from signal_monitor.dashboard.fields import PeriodForm
 from signal_monitor.dashboard.formatting import milliseconds
 from signal_monitor.dashboard.pages.base import LIST_ROWS, Context, Page, Params
+from signal_monitor.dashboard.processes import processes
+from signal_monitor.dashboard.scope import Scope
 from signal_monitor.dashboard.serializers import Json, failure_json
 from signal_monitor.dashboard.stacks import is_own, own_frame
 from signal_monitor.records import Dispatch, Failure, Frame, ReceiverCall
@@ -78,8 +80,9 @@ class ErrorsPage(Page):
     parts = ("errors",)
 
     def fetch(self, store: Store, params: Params) -> Context:
-        started = since(params.get("period", "")) or 0.0
-        dispatches = store.dispatches(DispatchFilter(outcome="failed", ended_since=started), LIST_ROWS)
+        scope = Scope.of(params)
+        where = DispatchFilter(outcome="failed", ended_since=scope.since or 0.0, processes=scope.ids(processes(store)))
+        dispatches = store.dispatches(where, LIST_ROWS)
         groups = group_errors(dispatches)
         return {
             "groups": groups,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from signal_monitor.dashboard.fields import PeriodForm, since
+from signal_monitor.dashboard.fields import PeriodForm
 from signal_monitor.dashboard.pages.base import LIST_ROWS, Context, Page, Params
+from signal_monitor.dashboard.processes import processes
+from signal_monitor.dashboard.scope import Scope
 from signal_monitor.dashboard.serializers import Json, finding_json
 from signal_monitor.findings import find
 from signal_monitor.stores.base import Store
@@ -19,7 +21,8 @@ class FindingsPage(Page):
     parts = ("findings",)
 
     def fetch(self, store: Store, params: Params) -> Context:
-        found = find(store, since(params.get("period", "")))
+        scope = Scope.of(params)
+        found = scope.findings(find(store, scope.since), scope.ids(processes(store)))
         return {"findings": found[:LIST_ROWS], "left_out": max(0, len(found) - LIST_ROWS)}
 
     def as_json(self, context: Context) -> Json:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 
 from signal_monitor.dashboard import processes
-from signal_monitor.dashboard.fields import DEFAULT_PERIOD, PERIODS, PeriodForm, since
+from signal_monitor.dashboard.fields import PeriodForm
 from signal_monitor.dashboard.formatting import milliseconds
-from signal_monitor.dashboard.pages.base import Context, Page, Params, largest_first
+from signal_monitor.dashboard.pages.base import Context, Page, Params
 from signal_monitor.dashboard.processes import ProcessState, Running
-from signal_monitor.dashboard.serializers import Json, finding_json, running_json, totals_json, view_json
+from signal_monitor.dashboard.scope import Scope
+from signal_monitor.dashboard.serializers import (
+    Json,
+    finding_json,
+    running_json,
+    totals_json,
+    view_json,
+    wait_json,
+)
 from signal_monitor.dashboard.situation import read_situation
 from signal_monitor.dashboard.verdicts import Situation, Verdict, judge
 from signal_monitor.dashboard.view_times import ViewTimes
+from signal_monitor.dashboard.waiting import NO_WAITS, Waits, read_waits
 from signal_monitor.finding import Finding, Level
 from signal_monitor.findings import find_lately
 from signal_monitor.stores.base import Store, Totals
@@ -28,17 +36,13 @@ SHOWN_LEVELS: tuple[Level, ...] = ("error", "warning")
 
 @dataclass(frozen=True)
 class Overview:
-    """The figures of the overview, from the totals of a period and the state of all processes.
-
-    ``leading`` are the totals that the lists of receivers show: without the ``one_time`` processes of a running site.
-    """
+    """The figures of the overview, from the totals of a period and the state of the processes."""
 
     receivers: Sequence[Totals]
     signals: Sequence[Totals]
-    leading: Sequence[Totals]
-    one_time: Sequence[ProcessState]
     processes: Sequence[ProcessState]
     situation: Situation
+    waits: Waits = NO_WAITS
     found: Sequence[Finding] = ()
 
     @property
@@ -68,20 +72,10 @@ class Overview:
         return (slow or list(self.situation.views))[:VIEW_ROWS]
 
     @property
-    def slowest(self) -> list[Totals]:
-        """Synchronous receivers by p95."""
-        return _leading([row for row in self.leading if row.blocking], attrgetter("high_ns"))
-
-    @property
     def failing(self) -> list[Totals]:
         """Receivers that raised, the last failure first."""
         failing = [row for row in self.receivers if row.failures]
         return sorted(failing, key=lambda row: row.last_failure_at or 0, reverse=True)[:CARD_ROWS]
-
-    @property
-    def busiest(self) -> list[Totals]:
-        """Receivers by own time."""
-        return _leading(self.leading, attrgetter("self_ns"))
 
     @property
     def calls(self) -> int:
@@ -148,12 +142,6 @@ def _of_level(findings: Sequence[Finding], level: Level) -> list[Finding]:
     return [row for row in findings if row.level == level]
 
 
-def _leading(rows: Sequence[Totals], figure: Callable[[Totals], float]) -> list[Totals]:
-    """The first rows by a figure; those that only ran for request signals, and were never slow, come last."""
-    ordered = largest_first(rows, figure)
-    return sorted(ordered, key=lambda row: row.request_calls == row.count and not row.slow)[:CARD_ROWS]
-
-
 class OverviewPage(Page):
     """The first page."""
 
@@ -161,19 +149,22 @@ class OverviewPage(Page):
     route = ""
     title = "Overview"
     form = PeriodForm
-    parts = ("verdict", "running", "findings", "views", "left_out", "slowest", "failing", "busiest", "orphans")
+    parts = ("verdict", "running", "findings", "views", "waits", "failing", "outside", "orphans")
 
     def fetch(self, store: Store, params: Params) -> Context:
-        states = processes.processes(store)
-        started = since(params.get("period", ""))
-        receivers, signals = store.totals("receiver", started), store.totals("signal", started)
-        one_time = processes.one_time(states)
-        ids = [state.process.id for state in one_time]
-        leading = store.totals("receiver", started, left_out=ids) if ids else receivers
-        period = PERIODS[params.get("period") or DEFAULT_PERIOD][0]
-        situation = read_situation(store, states, receivers, started, period)
+        scope, everywhere = Scope.of(params), processes.processes(store)
+        states, ids = scope.states(everywhere), scope.ids(everywhere)
+        receivers = store.totals("receiver", scope.since, processes=ids)
         return {
-            "overview": Overview(receivers, signals, leading, one_time, states, situation, find_lately(store, started))
+            "scope": scope,
+            "overview": Overview(
+                receivers=receivers,
+                signals=store.totals("signal", scope.since, processes=ids),
+                processes=states,
+                situation=read_situation(store, states, receivers, scope, ids),
+                waits=read_waits(store, scope, states, receivers, ids),
+                found=scope.findings(find_lately(store, scope.since), ids),
+            ),
         }
 
     def as_json(self, context: Context) -> Json:
@@ -197,13 +188,12 @@ class OverviewPage(Page):
             "slow_calls": sum(row.slow for row in overview.receivers),
             "failed_calls": sum(row.failures for row in overview.receivers),
             "receivers": len(overview.receivers),
-            "left_out_of_lists": [state.process.title for state in overview.one_time],
             "dropped": overview.dropped,
             "processes": overview.seen,
             "processes_alive": overview.alive,
             "orphans": overview.orphans,
             "running": [running_json(row) for row in overview.running],
-            "slowest": [totals_json(row) for row in overview.slowest],
+            "waited_for": [wait_json(row) for row in overview.waits.in_requests],
+            "outside_requests": [wait_json(row) for row in overview.waits.outside],
             "failing": [totals_json(row) for row in overview.failing],
-            "most_own_time": [totals_json(row) for row in overview.busiest],
         }

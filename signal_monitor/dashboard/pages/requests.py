@@ -15,10 +15,10 @@ from signal_monitor.dashboard.fields import (
     PeriodForm,
     TextField,
     TraceIdField,
-    since,
 )
 from signal_monitor.dashboard.pages.base import TABLE_ROWS, Context, Page, Params, largest_first, shown_json, table
 from signal_monitor.dashboard.processes import processes, running_requests
+from signal_monitor.dashboard.scope import Scope
 from signal_monitor.dashboard.serializers import Json, request_json, runs_json, view_json
 from signal_monitor.dashboard.view_times import read_view_times
 from signal_monitor.records import Request, SubjectKind
@@ -55,21 +55,23 @@ class RequestsPage(Page):
         form.is_valid()
         min_ms = form.cleaned_data.get("min_ms") or 0.0
         before = form.cleaned_data.get("before") or 0.0
-        rows = read_requests(store, params, TABLE_ROWS, slow_ms=min_ms, before=before)
+        scope, states = Scope.of(params), processes(store)
+        ids = scope.ids(states)
+        rows = read_requests(store, params, TABLE_ROWS, slow_ms=min_ms, before=before, ids=ids)
         stored = {row.id for row in rows}
         running = [
             row
-            for row in ([] if before else running_requests(processes(store)))
+            for row in ([] if before else running_requests(scope.states(states)))
             if _is_wanted(row.request, params, min_ms) and row.request.id not in stored
         ]
-        views = read_view_times(store, since(params.get("period", "")), get_config().request_slow_ns)
+        views = read_view_times(store, scope.since, get_config().request_slow_ns, ids)
         return {
             **table(params, rows),
             "running": running,
             "views": views[:VIEW_ROWS],
             "views_left_out": max(0, len(views) - VIEW_ROWS),
-            "tasks": _runs(store, "task", params),
-            "commands": _runs(store, "command", params),
+            "tasks": _runs(store, "task", scope, ids),
+            "commands": _runs(store, "command", scope, ids),
             "has_middleware": MIDDLEWARE in settings.MIDDLEWARE,
         }
 
@@ -85,9 +87,9 @@ class RequestsPage(Page):
         }
 
 
-def _runs(store: Store, kind: SubjectKind, params: Params) -> Sequence[Totals]:
+def _runs(store: Store, kind: SubjectKind, scope: Scope, ids: Sequence[str] | None) -> Sequence[Totals]:
     """The runs of tasks or commands in the period, most time first."""
-    rows = store.totals(kind, since(params.get("period", "")))
+    rows = store.totals(kind, scope.since, processes=ids)
     return largest_first(rows, attrgetter("total_ns"))[:VIEW_ROWS]
 
 
@@ -107,7 +109,13 @@ def _is_of(request: Request, trace_id: str) -> bool:
 
 
 def read_requests(
-    store: Store, params: Params, limit: int, *, slow_ms: float = 0.0, before: float = 0.0
+    store: Store,
+    params: Params,
+    limit: int,
+    *,
+    slow_ms: float = 0.0,
+    before: float = 0.0,
+    ids: Sequence[str] | None = None,
 ) -> list[Request]:
     """The stored requests that match the filter, newest first.
 
@@ -115,5 +123,5 @@ def read_requests(
     """
     path, view, trace_id = (params.get(name, "") for name in ("path", "view", "trace_id"))
     searched = REQUESTS_SEARCHED if trace_id else limit
-    stored = store.requests(searched, path=path, view=view, slow_ms=slow_ms, before=before)
+    stored = store.requests(searched, path=path, view=view, slow_ms=slow_ms, before=before, processes=ids)
     return [request for request in stored if _is_of(request, trace_id)][:limit]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import isinf
 from operator import attrgetter
 from typing import ClassVar
 
@@ -20,10 +20,11 @@ from signal_monitor.dashboard.connected import (
     sent_signals,
     sources,
 )
-from signal_monitor.dashboard.fields import MAX_NAME_LENGTH, PeriodForm, since
+from signal_monitor.dashboard.fields import MAX_NAME_LENGTH, PeriodForm
 from signal_monitor.dashboard.formatting import milliseconds
 from signal_monitor.dashboard.pages.base import TABLE_ROWS, Context, NotStored, Page, Params
-from signal_monitor.dashboard.processes import Running, orphans, processes, running
+from signal_monitor.dashboard.processes import ProcessState, Running, orphans, processes, running
+from signal_monitor.dashboard.scope import Scope
 from signal_monitor.dashboard.senders import SentBy, gone_receivers, senders_of, that_mention
 from signal_monitor.dashboard.serializers import (
     Json,
@@ -33,8 +34,11 @@ from signal_monitor.dashboard.serializers import (
     running_json,
     sent_by_json,
     totals_json,
+    waiter_json,
 )
 from signal_monitor.dashboard.sources import Place, places
+from signal_monitor.dashboard.waiters import Waiter, read_waiters
+from signal_monitor.dashboard.waiting import Span
 from signal_monitor.finding import Finding
 from signal_monitor.findings import find_lately
 from signal_monitor.records import Dispatch, ReceiverCall, SubjectKind
@@ -42,7 +46,6 @@ from signal_monitor.registry.records import DeadReceiver
 from signal_monitor.stores.base import Store, Totals
 from signal_monitor.stores.filters import DispatchFilter
 
-HISTORY_SECONDS = 3600
 LAST_CALLS = 8
 
 LastCall = tuple[Dispatch, ReceiverCall | None]
@@ -56,12 +59,12 @@ class SubjectForm(PeriodForm):
 
 @dataclass(frozen=True)
 class Subject:
-    """A receiver or signal: its totals, its last hour, and its last slow and failed dispatches."""
+    """A receiver or signal: its totals, how they have changed, and its last slow and failed dispatches."""
 
     kind: SubjectKind
     name: str
     totals: Totals
-    history: Sequence[Totals]
+    trend: charts.Trend
     recent: Sequence[Dispatch]
     slow: Sequence[LastCall]
     failed: Sequence[LastCall]
@@ -70,6 +73,8 @@ class Subject:
     orphans: int
     known: bool
     places: Sequence[Place] = ()
+    waiters: Sequence[Waiter] = ()
+    change: float | None = None
     connections: Sequence[ConnectionRow] = ()
     senders: Sequence[SentBy] = ()
     gone: Sequence[DeadReceiver] = ()
@@ -96,7 +101,8 @@ class SubjectPage(Page):
     seconds = 5.0
 
     def fetch(self, store: Store, params: Params) -> Context:
-        subject = read_subject(store, self.kind, params.get("name", ""), since(params.get("period", "")))
+        scope, name = Scope.of(params), params.get("name", "")
+        subject = read_subject(store, self.kind, name, scope)
         if not (
             subject.known or subject.orphans or subject.connections or is_registered(store, self.kind, subject.name)
         ):
@@ -104,13 +110,16 @@ class SubjectPage(Page):
         limit_ns = get_config().slow_limits.limit_ns(subject.name)
         return {
             "kind": self.kind,
+            "scope": scope,
             "subject": subject,
             "limit_ns": limit_ns,
             "places": subject.places,
             "findings": [row for row in find_lately(store) if _is_about(row, subject.name)],
             "histogram": charts.histogram(subject.totals, limit_ns) if subject.totals.buckets else None,
-            "calls_chart": charts.calls_per_minute(subject.history),
-            "p95_chart": charts.p95_per_minute(subject.history, limit_ns),
+            "calls_chart": charts.calls_over_time(subject.trend),
+            "calls_title": f"Calls in each {subject.trend.each}",
+            "p95_title": f"p95 in each {subject.trend.each}, or the longest of under 20 calls",
+            "p95_chart": charts.p95_over_time(subject.trend, limit_ns),
             "last_calls": [
                 ("Last slow calls", "No slow calls recorded.", subject.slow),
                 ("Last failed calls", "No failed calls recorded.", subject.failed),
@@ -123,7 +132,9 @@ class SubjectPage(Page):
             **totals_json(subject.totals),
             "slow_from_ms": milliseconds(context["limit_ns"]),
             "signals" if self.kind == "receiver" else "receivers": subject.relatives,
-            "history": [{"started_at": row.window, **totals_json(row)} for row in subject.history],
+            "history": [{"started_at": row.window, **totals_json(row)} for row in subject.trend.history],
+            "change": None if subject.change is None or isinf(subject.change) else subject.change,
+            "waiters": [waiter_json(row) for row in subject.waiters],
             "findings": [finding_json(row) for row in context["findings"]],
             "connections": [
                 {"signal": row.signal, "receiver": row.connection.receiver, "sender": row.connection.sender}
@@ -171,14 +182,18 @@ def _is_about(finding: Finding, name: str) -> bool:
     return name in {finding.subject, finding.detail.partition(" ")[0]}
 
 
-def read_subject(store: Store, kind: SubjectKind, name: str, since: float | None) -> Subject:
-    """A receiver or signal; its totals start at ``since``."""
-    where = DispatchFilter(exact_receiver=name) if kind == "receiver" else DispatchFilter(exact_signal=name)
-    totals = store.totals(kind, since, name)
+def read_subject(store: Store, kind: SubjectKind, name: str, scope: Scope) -> Subject:
+    """A receiver or signal, in a period and the processes that were chosen."""
+    everywhere, shown = processes(store), sources(store)
+    states, ids = scope.states(everywhere), scope.ids(everywhere)
+    where = DispatchFilter(processes=ids)
+    where = replace(where, exact_receiver=name) if kind == "receiver" else replace(where, exact_signal=name)
+    totals = store.totals(kind, scope.since, name, ids)
+    span = Span.of(scope, states, store.complete_since())
+    history = store.history(kind, name, span.start if span.before is None else span.before, ids)
     recent = store.dispatches(where, TABLE_ROWS)
     slow = store.dispatches(replace(where, slow=True), TABLE_ROWS)
     failed = store.dispatches(replace(where, failed=True), TABLE_ROWS)
-    states, shown = processes(store), sources(store)
     connections = connections_of(sent_signals(store, shown), kind, name)
     is_signal = kind == "signal"
     unheard = [row for row in store.orphan_sends() if row.signal == name] if is_signal else []
@@ -186,7 +201,10 @@ def read_subject(store: Store, kind: SubjectKind, name: str, since: float | None
         kind=kind,
         name=name,
         totals=totals[0] if totals else Totals(kind=kind, key=name),
-        history=store.history(kind, name, time.time() - HISTORY_SECONDS),
+        trend=charts.Trend(
+            [row for row in history if row.window >= span.start], span.start, span.now, _starts(states, span.start)
+        ),
+        change=span.change(history, attrgetter("self_ns")),
         recent=recent,
         slow=_last_calls(slow, kind, name, lambda call: call.severity != "normal"),
         failed=_last_calls(failed, kind, name, attrgetter("failed")),
@@ -199,7 +217,14 @@ def read_subject(store: Store, kind: SubjectKind, name: str, since: float | None
         gone=gone_receivers(shown, name) if is_signal else (),
         unimported=that_mention(not_imported(shown), name) if is_signal else (),
         places=places(_slow_calls(slow, name)) if kind == "receiver" else (),
+        waiters=read_waiters(store, [*recent, *slow, *failed], name) if kind == "receiver" else (),
     )
+
+
+def _starts(states: Iterable[ProcessState], since: float) -> list[tuple[float, str]]:
+    """When processes that serve were started in a period, and their titles."""
+    found = (state.process for state in states if state.process.serves and state.process.count == 1)
+    return sorted((process.started_at, process.title) for process in found if process.started_at >= since)
 
 
 def _slow_calls(dispatches: Iterable[Dispatch], receiver: str) -> list[tuple[float, ReceiverCall]]:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import ClassVar
 
-from signal_monitor.dashboard.fields import ChoiceField, PeriodForm, since
+from signal_monitor.dashboard.fields import ChoiceField, PeriodForm
 from signal_monitor.dashboard.pages.base import LIST_ROWS, Context, Page, Params, largest_first
+from signal_monitor.dashboard.processes import processes
+from signal_monitor.dashboard.scope import Scope
 from signal_monitor.dashboard.serializers import Json, totals_json
 from signal_monitor.records import SubjectKind
 from signal_monitor.stores.base import Store, Totals
@@ -40,7 +42,8 @@ class SubjectsPage(Page):
 
     def fetch(self, store: Store, params: Params) -> Context:
         _label, figure = SORTS[params.get("sort") or DEFAULT_SORT]
-        rows = largest_first(store.totals(self.kind, since(params.get("period", ""))), figure)
+        scope = Scope.of(params)
+        rows = largest_first(store.totals(self.kind, scope.since, processes=scope.ids(processes(store))), figure)
         return {"kind": self.kind, "rows": rows[:LIST_ROWS], "left_out": max(0, len(rows) - LIST_ROWS)}
 
     def as_json(self, context: Context) -> Json:

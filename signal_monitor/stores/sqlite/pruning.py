@@ -6,6 +6,7 @@ import sqlite3
 
 from signal_monitor.stores.base import MAX_REGISTRIES
 from signal_monitor.stores.retention import (
+    FACTS_KEPT_SECONDS,
     PROCESSES_KEPT_SECONDS,
     WINDOWS_KEPT_SECONDS,
     Deletable,
@@ -39,7 +40,7 @@ def prune(connection: sqlite3.Connection, max_bytes: int, now: float) -> None:
 
 def _delete_old(connection: sqlite3.Connection, now: float) -> None:
     connection.execute(statements.DELETE_WINDOWS, (now - WINDOWS_KEPT_SECONDS,))
-    connection.execute("DELETE FROM facts WHERE last_at < ?", (now - WINDOWS_KEPT_SECONDS,))
+    connection.execute("DELETE FROM facts WHERE last_at < ?", (now - FACTS_KEPT_SECONDS,))
     gone = connection.execute(statements.GONE_PROCESSES, (now - PROCESSES_KEPT_SECONDS,)).fetchall()
     connection.executemany("DELETE FROM totals WHERE process = ?", gone)
     connection.executemany("DELETE FROM processes WHERE id = ?", gone)
@@ -52,6 +53,8 @@ def _make_space(connection: sqlite3.Connection, max_bytes: int, target: int, now
         surplus = _count(connection, rows) - protected
         at_once = 1 if rows == "windows" else ROWS_AT_ONCE
         while surplus > 0 and left > 0:
+            if rows == "windows":
+                connection.execute(statements.NOTE_INCOMPLETE)
             connection.execute(*statements.delete_oldest(rows, min(at_once, surplus)))
             if _used_bytes(connection) <= target:
                 return

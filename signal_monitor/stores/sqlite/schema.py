@@ -15,7 +15,10 @@ VERSION = 3
 
 # Payloads have a table of their own, so that filters read narrow rows.
 TABLES = """
-CREATE TABLE state (epoch TEXT NOT NULL, changes INTEGER NOT NULL);
+CREATE TABLE state (
+    epoch TEXT NOT NULL, changes INTEGER NOT NULL, merged INTEGER NOT NULL DEFAULT 0,
+    complete_since REAL NOT NULL DEFAULT 0
+);
 CREATE TABLE dispatches (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, root_id TEXT NOT NULL, signal TEXT NOT NULL, sender TEXT NOT NULL,
     started_at REAL NOT NULL, ended_at REAL NOT NULL, receivers_ns INTEGER NOT NULL, category TEXT NOT NULL,
@@ -33,7 +36,7 @@ CREATE TABLE calls (
     app TEXT NOT NULL, outcome TEXT NOT NULL, PRIMARY KEY (seq, position)
 ) WITHOUT ROWID;
 CREATE TABLE requests (
-    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, view TEXT NOT NULL,
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, view TEXT NOT NULL, process TEXT NOT NULL,
     started_at REAL NOT NULL, duration_ns INTEGER NOT NULL, payload TEXT NOT NULL
 );
 CREATE INDEX requests_by_start ON requests (started_at);
@@ -41,7 +44,8 @@ CREATE TABLE totals (
     process TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, "window" INTEGER NOT NULL, count INTEGER NOT NULL,
     failures INTEGER NOT NULL, slow INTEGER NOT NULL, blocking INTEGER NOT NULL, not_run INTEGER NOT NULL,
     request_calls INTEGER NOT NULL, total_ns INTEGER NOT NULL, self_ns INTEGER NOT NULL, receivers_ns INTEGER NOT NULL,
-    waiting_ns INTEGER NOT NULL, other_ns INTEGER NOT NULL, max_ns INTEGER NOT NULL, buckets TEXT,
+    waiting_ns INTEGER NOT NULL, other_ns INTEGER NOT NULL, waited_ns INTEGER NOT NULL,
+    waited_count INTEGER NOT NULL, seconds INTEGER NOT NULL, max_ns INTEGER NOT NULL, buckets TEXT,
     app TEXT, path TEXT, line INTEGER, last_at REAL,
     last_failure TEXT, last_failure_at REAL, last_failure_dispatch TEXT,
     PRIMARY KEY (kind, "window", key, process)
@@ -94,7 +98,7 @@ def make_tables(connection: sqlite3.Connection) -> None:
             connection.execute(f'DROP TABLE IF EXISTS "{name}"')
         for statement in filter(str.strip, TABLES.split(";")):
             connection.execute(statement)
-        connection.execute("INSERT INTO state VALUES (?, 0)", (uuid.uuid4().hex,))
+        connection.execute("INSERT INTO state (epoch, changes) VALUES (?, 0)", (uuid.uuid4().hex,))
         connection.execute(f"PRAGMA user_version = {FINGERPRINT}")
 
 

@@ -7,17 +7,20 @@ from operator import attrgetter
 from typing import Any, Literal, get_args
 
 from signal_monitor.records import BROWSER_END, Dispatch, Request, SubjectKind
-from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Totals
+from signal_monitor.stores.base import LIFE, Totals
 from signal_monitor.stores.filters import REQUEST_SIGNALS, DispatchFilter, min_ns, outcomes
 from signal_monitor.stores.retention import Deletable, category_of
 from signal_monitor.stores.sqlite.encoding import DamagedError, column, decode_buckets, encode, encode_buckets
 from signal_monitor.stores.sqlite.schema import TOTALS_FIELDS
 from signal_monitor.stores.sqlite.validation import checker_of
+from signal_monitor.stores.windows import LONG_SECONDS
 
 Row = tuple[Any, ...]
 Term = tuple[str, list[Any]]
 """One condition and the values for its question marks."""
 Query = tuple[str, list[Any]]
+Processes = Sequence[str] | None
+"""The ids of the processes to read; all for None."""
 
 # The plus keeps SQLite from reading all windows in the order of the second index, only to avoid a sort.
 Group = Literal["+key", '+"window"']
@@ -26,7 +29,8 @@ BY_WINDOW: Group = '+"window"'
 SUMS = (
     'kind, key, min("window"), sum(count), sum(failures), sum(slow), sum(blocking), sum(not_run), '
     "sum(request_calls), sum(total_ns), sum(self_ns), sum(receivers_ns), sum(waiting_ns), sum(other_ns), "
-    "max(max_ns), group_concat(buckets), max(app), max(path), max(line), max(last_at)"
+    "sum(waited_ns), sum(waited_count), max(seconds), max(max_ns), "
+    "group_concat(buckets), max(app), max(path), max(line), max(last_at)"
 )
 _NAMES = ", ".join(f'"{name}"' for name in TOTALS_FIELDS)
 
@@ -34,7 +38,8 @@ PUT_DISPATCH = "INSERT OR REPLACE INTO dispatches VALUES (?, ?, ?, ?, ?, ?, ?, ?
 PUT_PAYLOAD = "INSERT INTO payloads VALUES (?, ?)"
 PUT_CALL = "INSERT INTO calls VALUES (?, ?, ?, ?, ?)"
 PUT_REQUEST = (
-    "INSERT OR REPLACE INTO requests (id, path, view, started_at, duration_ns, payload) VALUES (?, ?, ?, ?, ?, ?)"
+    "INSERT OR REPLACE INTO requests (id, path, view, process, started_at, duration_ns, payload) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 PUT_PROCESS = "INSERT OR REPLACE INTO processes VALUES (?, ?, ?, ?)"
 PUT_FACT = "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?)"
@@ -80,6 +85,21 @@ DELETE_OLDEST_WINDOW = (
     f"DELETE FROM totals WHERE {_OF_EACH_KIND} "  # noqa: S608 - our own text
     'AND "window" = (SELECT min("window") FROM totals WHERE "window" > 0)'
 )
+NOTE_INCOMPLETE = (
+    'UPDATE state SET complete_since = max(complete_since, coalesce((SELECT min("window") FROM totals '  # noqa: S608 - our own text
+    f'WHERE {_OF_EACH_KIND} AND "window" > 0), 0) + {LONG_SECONDS})'
+)
+_IN_BLOCK = f'{_OF_EACH_KIND} AND "window" >= ? AND "window" < ?'
+BLOCK = (
+    f"SELECT process, {SUMS} FROM totals WHERE {_IN_BLOCK} GROUP BY process, kind, key "  # noqa: S608 - our own text
+    "HAVING max(seconds) < ? OR count(*) > 1 LIMIT ?"
+)
+BLOCK_FAILURES = (
+    "SELECT process, kind, key, last_failure, max(last_failure_at), last_failure_dispatch "  # noqa: S608 - our own text
+    f"FROM totals WHERE {_IN_BLOCK} AND last_failure_at > 0 GROUP BY process, kind, key"
+)
+DELETE_OF_BLOCK = 'DELETE FROM totals WHERE kind = ? AND key = ? AND process = ? AND "window" >= ? AND "window" < ?'
+IS_MERGED = 'SELECT 1 FROM totals WHERE kind = ? AND "window" = ? AND key = ? AND process = ? AND seconds > ?'
 
 _totals_columns = attrgetter(*TOTALS_FIELDS)
 
@@ -114,7 +134,7 @@ def call_rows(seq: int, dispatch: Dispatch) -> list[Row]:
 
 def request_row(request: Request) -> Row:
     """The request as PUT_REQUEST takes it."""
-    names = (column(request.id), column(request.path), column(request.view_key))
+    names = (column(request.id), column(request.path), column(request.view_key), column(request.process))
     return *names, request.started_at, request.duration_ns, encode(request)
 
 
@@ -150,19 +170,19 @@ def delete_oldest(rows: Deletable, limit: int) -> Query:
 
 
 def select_totals(
-    kind: SubjectKind, since: float | None, key: str | None, by: Group, left_out: Sequence[str] = ()
+    kind: SubjectKind, since: float | None, key: str | None, by: Group, processes: Processes = None
 ) -> Query:
     """Totals added up by subject or by window, as ``totals_of`` takes them; SQL is faster than Python here."""
-    text, values = _all_of(_totals_terms(kind, since, key, left_out))
+    text, values = _all_of(_totals_terms(kind, since, key, processes))
     query = f"SELECT {SUMS} FROM {_totals_by(key)} WHERE {text} GROUP BY {by} ORDER BY {by}"  # noqa: S608 - our own text
     return query, values
 
 
 def select_failures(
-    kind: SubjectKind, since: float | None, key: str | None, by: Group, left_out: Sequence[str] = ()
+    kind: SubjectKind, since: float | None, key: str | None, by: Group, processes: Processes = None
 ) -> Query:
     """The newest failure in each of the groups of ``select_totals`` that has one."""
-    text, values = _all_of([*_totals_terms(kind, since, key, left_out), ("last_failure_at > ?", [0])])
+    text, values = _all_of([*_totals_terms(kind, since, key, processes), ("last_failure_at > ?", [0])])
     # With a single max(), SQLite takes the other columns from the row with the maximum.
     query = (
         f"SELECT {by}, last_failure, max(last_failure_at), last_failure_dispatch "  # noqa: S608 - our own text
@@ -200,17 +220,22 @@ def _totals_by(key: str | None) -> str:
     return "totals" if key is None else "totals INDEXED BY totals_by_key"
 
 
-def _totals_terms(kind: SubjectKind, since: float | None, key: str | None, left_out: Sequence[str]) -> list[Term]:
+def _totals_terms(kind: SubjectKind, since: float | None, key: str | None, processes: Processes) -> list[Term]:
     terms: list[Term] = [("kind = ?", [kind])]
     if since is None:
         terms.append(('"window" = ?', [LIFE]))
     else:
-        terms.append(('"window" > ? AND "window" <> ?', [since - WINDOW_SECONDS, LIFE]))
+        # The first condition is for the index: no window is longer.
+        terms.append(('"window" > ? AND "window" <> ? AND "window" + seconds > ?', [since - LONG_SECONDS, LIFE, since]))
     if key is not None:
         terms.append(("key = ?", [column(key)]))
-    if left_out:
-        terms.append((f"process NOT IN ({', '.join('?' * len(left_out))})", list(map(column, left_out))))
-    return terms
+    return [*terms, *_of_processes(processes)]
+
+
+def _of_processes(processes: Processes) -> list[Term]:
+    if processes is None:
+        return []
+    return [(f"process IN ({', '.join('?' * len(processes))})", list(map(column, processes)))]
 
 
 def select_dispatches(where: DispatchFilter, limit: int) -> Query:
@@ -235,7 +260,7 @@ def select_arrivals(where: DispatchFilter, after: int, limit: int) -> Query:
 
 
 def _terms_text(where: DispatchFilter) -> Query:
-    terms = _given(_dispatch_terms(where))
+    terms = [*_given(_dispatch_terms(where)), *_of_processes(where.processes)]
     call_terms = _given(_call_terms(where))
     if call_terms:
         text, values = _all_of(call_terms)
@@ -250,7 +275,9 @@ def count_dispatches(where: DispatchFilter) -> Query:
     return f"SELECT count(*) FROM dispatches WHERE {text}", values  # noqa: S608 - our own text
 
 
-def select_requests(path: str, view: str, slow_ms: float, before: float, limit: int) -> Query:
+def select_requests(
+    path: str, view: str, slow_ms: float, before: float, limit: int, processes: Processes = None
+) -> Query:
     """The payloads of the requests that match, newest first."""
     terms: list[Term] = [
         ("matches(?, CAST(path AS BLOB))", [column(path)]),
@@ -258,7 +285,7 @@ def select_requests(path: str, view: str, slow_ms: float, before: float, limit: 
         ("duration_ns >= ?", [min_ns(slow_ms)]),
         ("started_at < ?", [before]),
     ]
-    text, values = _all_of(_given(terms))
+    text, values = _all_of([*_given(terms), *_of_processes(processes)])
     query = f"SELECT payload FROM requests WHERE {text} ORDER BY started_at DESC, seq DESC LIMIT ?"  # noqa: S608 - our own text
     return query, [*values, limit]
 

@@ -28,6 +28,7 @@ from signal_monitor.stores.sqlite.ended import add_up_ended
 from signal_monitor.stores.sqlite.location import find_path
 from signal_monitor.stores.sqlite.pruning import prune
 from signal_monitor.stores.sqlite.schema import TABLE_NAMES, is_current
+from signal_monitor.stores.sqlite.windows import merge_windows, unmerged
 from signal_monitor.stores.unreadable import note_unreadable
 
 R = TypeVar("R")
@@ -110,10 +111,17 @@ class SqliteStore(Store):
         return _only(self._records(Dispatch, statements.ONE_DISPATCH, (column(dispatch_id),)))
 
     def requests(
-        self, limit: int = 50, *, path: str = "", view: str = "", slow_ms: float = 0.0, before: float = 0.0
+        self,
+        limit: int = 50,
+        *,
+        path: str = "",
+        view: str = "",
+        slow_ms: float = 0.0,
+        before: float = 0.0,
+        processes: Sequence[str] | None = None,
     ) -> list[Request]:
         """Stored requests, newest first."""
-        return self._records(Request, *statements.select_requests(path, view, slow_ms, before, limit))
+        return self._records(Request, *statements.select_requests(path, view, slow_ms, before, limit, processes))
 
     def request(self, request_id: str) -> Request | None:
         """One request, or None if it is not stored."""
@@ -124,14 +132,21 @@ class SqliteStore(Store):
         kind: SubjectKind,
         since: float | None = None,
         key: str | None = None,
-        left_out: Sequence[str] = (),
+        processes: Sequence[str] | None = None,
     ) -> list[Totals]:
         """Totals per subject, since the start of the processes, or over the windows since a time."""
-        return self._totals(kind, since, key, statements.BY_KEY, left_out)
+        return self._totals(kind, since, key, statements.BY_KEY, processes)
 
-    def history(self, kind: SubjectKind, key: str, since: float) -> list[Totals]:
+    def history(
+        self, kind: SubjectKind, key: str, since: float, processes: Sequence[str] | None = None
+    ) -> list[Totals]:
         """One subject's totals window by window, oldest first."""
-        return self._totals(kind, since, key, statements.BY_WINDOW)
+        return self._totals(kind, since, key, statements.BY_WINDOW, processes)
+
+    def complete_since(self) -> float:
+        """The time since which no window was deleted to make space."""
+        (since,) = self._read(lambda row: float(row[0]), "SELECT complete_since FROM state")
+        return since
 
     def _totals(
         self,
@@ -139,12 +154,12 @@ class SqliteStore(Store):
         since: float | None,
         key: str | None,
         by: statements.Group,
-        left_out: Sequence[str] = (),
+        processes: Sequence[str] | None,
     ) -> list[Totals]:
         def read(connection: sqlite3.Connection) -> list[Totals]:
-            failed = connection.execute(*statements.select_failures(kind, since, key, by, left_out))
+            failed = connection.execute(*statements.select_failures(kind, since, key, by, processes))
             failures = {group: columns for group, *columns in failed}
-            rows = connection.execute(*statements.select_totals(kind, since, key, by, left_out))
+            rows = connection.execute(*statements.select_totals(kind, since, key, by, processes))
             found = (_totals(row, failures.get(row[place], ())) for row in rows)
             return [totals for totals in found if totals is not None]
 
@@ -222,11 +237,13 @@ def _write(connection: sqlite3.Connection, batch: Batch, max_bytes: int) -> None
         _amend(connection, end.dispatch_id, partial(_settled, end))
     connection.executemany(statements.PUT_REQUEST, _rows(statements.request_row, batch.requests))
     process_id = column(process.id)
-    connection.executemany(statements.PUT_TOTALS, _rows(partial(statements.totals_row, process_id), batch.totals))
+    totals = unmerged(connection, process_id, batch.totals)
+    connection.executemany(statements.PUT_TOTALS, _rows(partial(statements.totals_row, process_id), totals))
     registries = [batch.registry] if batch.registry is not None else []
     connection.executemany(statements.PUT_REGISTRY, _rows(partial(_registry_row, process_id), registries))
     connection.executemany(statements.PUT_FACT, _rows(partial(_fact_row, process_id), batch.facts))
     add_up_ended(connection, process.seen_at)
+    merge_windows(connection, process.seen_at)
     prune(connection, max_bytes, process.seen_at)
 
 

@@ -13,8 +13,8 @@ from signal_monitor.stores.base import Batch, Store
 from tests.dashboard.drawing import draw, get_json, parts
 from tests.dashboard.examples import (
     ERROR_MARKUP,
+    MS,
     NOTIFY_PARTNER,
-    RESERVE_STOCK,
     SEND_MAIL,
     process,
     running_call,
@@ -22,20 +22,28 @@ from tests.dashboard.examples import (
 )
 
 
-def test_overview_ranks_the_slowest_synchronous_receivers(shop: Store) -> None:
-    shop.write(Batch(process(), totals=totals("shop.tasks.receivers.run_long", 9000, blocking=0)))
+def test_overview_ranks_receivers_by_the_time_that_requests_waited(shop: Store) -> None:
+    rows = [
+        *totals("shop.orders.receivers.charge", 90, waited_ns=90 * MS, waited_count=1),
+        *totals("shop.orders.receivers.notify", 5, waited_ns=5 * MS, waited_count=1),
+        *totals("shop.tasks.receivers.run_long", 9000),
+    ]
+    shop.write(Batch(process(), totals=rows))
 
-    html = draw("overview")
-    card = html[html.index('id="sm-slowest"') : html.index('id="sm-failing"')]
+    html = draw("overview").replace("<wbr>", "")
+    waits = html[html.index('id="sm-waits"') : html.index('id="sm-failing"')]
+    outside = html[html.index('id="sm-outside"') : html.index('id="sm-orphans"')]
 
-    assert "slow from 100 ms" in card
-    assert card.index(SEND_MAIL) < card.index(RESERVE_STOCK)
-    assert "run_long" not in card.replace("<wbr>", "")
+    assert "slow from 100 ms" in waits
+    assert waits.index("receivers.charge") < waits.index("receivers.notify")
+    assert "run_long" not in waits
+    assert "run_long" in outside
+    assert "receivers.charge" not in outside
 
 
 def test_overview_tells_the_last_error_and_links_to_its_dispatch(shop: Store) -> None:
     html = draw("overview")
-    card = html[html.index('id="sm-failing"') : html.index('id="sm-busiest"')]
+    card = html[html.index('id="sm-failing"') : html.index('id="sm-outside"')]
 
     assert f"OutOfStock: {escape(ERROR_MARKUP)}" in card
     assert reverse("signal_monitor:dispatch", kwargs={"dispatch_id": "failed"}) in card
@@ -86,8 +94,9 @@ def test_overview_has_the_cards(shop: Store, client: Client) -> None:
     overview = get_json(client, "overview")
 
     assert overview["slow_from_ms"] == 100
-    assert overview["slowest"][0]["name"] == SEND_MAIL
-    assert overview["slowest"][0]["max_ms"] == 450
+    assert overview["outside_requests"][0]["name"] == SEND_MAIL
+    assert overview["outside_requests"][0]["own_ms"] == 600
+    assert overview["waited_for"] == []
     assert overview["failing"][0]["last_failure_dispatch"] == "failed"
     assert overview["running"][0]["process_gone"] is False
     assert overview["running"][0]["running_ms"] >= 30_000

@@ -26,7 +26,7 @@ from signal_monitor.instrumentation.current import Origin, Record
 from signal_monitor.instrumentation.hooks import DispatchSpans
 from signal_monitor.instrumentation.record_queue import RecordQueue, record_queue
 from signal_monitor.observers.base import BaseObserver
-from signal_monitor.pipeline import Pipeline
+from signal_monitor.pipeline import Pipeline, routine
 from signal_monitor.pipeline.converter import RecordConverter
 from signal_monitor.pipeline.process import ThisProcess, title
 from signal_monitor.pipeline.routine import AT_ONCE
@@ -395,8 +395,9 @@ def test_worker_takes_turns() -> None:
     assert not own._undelivered
 
 
-def test_routine_dispatches_wait_for_others_of_their_kind() -> None:
+def test_routine_dispatches_wait_for_others_of_their_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are not lost meanwhile: what waits is counted, and a flush delivers it."""
+    monkeypatch.setattr(routine, "HOLD_SECONDS", 60.0)
     signal, queue, counter = connected(), RecordQueue(), Counter()
     own = Pipeline(RecordConverter(ThisProcess()), [counter], queue)
     pipeline.flush()

@@ -73,11 +73,13 @@ def _creates() -> Receiver:
     return receiver
 
 
-def _connecting(signal: Signal) -> Receiver:
+def _connecting(signal: Signal, tools: list[Tool]) -> Receiver:
     """A send for which a receiver is made and connected, as in a request."""
 
     def send(sender: type, **named: object) -> object:
         receiver = _does_nothing()
+        for tool in tools:
+            receiver = tool.receiver(receiver)
         signal.connect(receiver, sender=sender)
         try:
             return signal.send(sender, **named)
@@ -111,7 +113,9 @@ class Load:
                 receiver = tool.receiver(receiver)
             self._kept.append(receiver)
             signal.connect(receiver, sender=connected_to)
-        send: Receiver = _connecting(signal) if self.scenario.connects else getattr(signal, self.scenario.method)
+        send: Receiver = (
+            _connecting(signal, self._tools) if self.scenario.connects else getattr(signal, self.scenario.method)
+        )
         for tool in self._tools:
             send = tool.send(send)
         return send

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -82,6 +83,18 @@ def _is_trace_url(value: object) -> bool:
         return False
 
 
+def _is_editor_url(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        return not value or (
+            value.format(path="/a", line=1) != value.format(path="/b", line=1)
+            and urlsplit(value).scheme not in {"", "javascript", "data"}
+        )
+    except (KeyError, IndexError, ValueError):
+        return False
+
+
 BOOLEAN = Rule("True or False", lambda value: isinstance(value, bool))
 BOOLEAN_OR_NONE = Rule("True, False or None", lambda value: value is None or isinstance(value, bool))
 MILLISECONDS = Rule("a number of milliseconds, 0 or more", _is_number)
@@ -98,6 +111,7 @@ SCRUB_PATTERNS = Rule(
     _scrub_problem,
 )
 TRACE_URL = Rule('a URL with {trace_id} and, optionally, {span_id}, or ""', _is_trace_url)
+EDITOR_URL = Rule('a URL with {path} and, optionally, {line}, or ""', _is_editor_url)
 DOTTED_PATH = Rule('a dotted path, or ""', lambda value: isinstance(value, str))
 
 
@@ -196,6 +210,12 @@ class Config:
     )
     TRACE_URL: str = _setting(
         "", TRACE_URL, "Link to a trace, with `{trace_id}` and, optionally, `{span_id}`. Empty means no links."
+    )
+    EDITOR_URL: str = _setting(
+        "",
+        EDITOR_URL,
+        "Link that opens a file in your editor, with `{path}` and, optionally, `{line}`: "
+        '`"vscode://file{path}:{line}"`. Empty means no links.',
     )
     ACCESS: str = _setting(
         "",

@@ -47,6 +47,8 @@ def test_defaults_are_allowed_values() -> None:
         ("SCRUB_PATTERNS", ["x*"], "'x*' matches the empty string"),
         ("TRACE_URL", "http://jaeger/trace", "{trace_id}"),
         ("TRACE_URL", "http://jaeger/{trace}", "{trace_id}"),
+        ("EDITOR_URL", "vscode://file", "{path}"),
+        ("EDITOR_URL", "javascript:alert('{path}')", "{path}"),
         ("ACCESS", len, "dotted path"),
     ],
 )

@@ -155,16 +155,24 @@ def filename(path: str) -> str:
 
 
 PLACE = '<span class="place" title="{}">{}</span>'
+EDITOR_LINK = '<a class="place" href="{}" title="Open {} in the editor">{}</a>'
 
 
 @register.simple_tag
+def place(path: str | None, line: int | None, *, whole: bool = False) -> SafeString:
+    """A file and line, with the whole path in the title, as a link to EDITOR_URL; "" if they are not known."""
+    return _place(path, line, whole, get_config().EDITOR_URL)
+
+
 @lru_cache(maxsize=2048)
-def place(path: str | None, line: int | None) -> SafeString:
-    """A file and line, with the whole path in the title; "" if they are not known."""
+def _place(path: str | None, line: int | None, whole: bool, editor_url: str) -> SafeString:  # noqa: FBT001 - cached
     if not path:
         return SafeString("")
-    shown = f"{filename(path)}:{line}" if line else filename(path)
-    return format_html(PLACE, f"{path}:{line}" if line else path, shown)
+    name = path if whole else filename(path)
+    at, shown = (f"{path}:{line}", f"{name}:{line}") if line else (path, name)
+    if editor_url:
+        return format_html(EDITOR_LINK, editor_url.format(path=quote(path, safe="/:\\"), line=line or 1), at, shown)
+    return format_html(PLACE, at, shown)
 
 
 @register.filter

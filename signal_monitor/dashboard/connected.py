@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from signal_monitor.dashboard.processes import ProcessState, orphans, processes
 from signal_monitor.finding import Finding, from_json
+from signal_monitor.findings.silencing import unsilenced
 from signal_monitor.records import OrphanSends, SubjectKind
 from signal_monitor.registry.records import ANY_SENDER, UNKNOWN_SENDER, Connection, Registry
 from signal_monitor.stores.base import Store, Totals
@@ -212,7 +213,7 @@ def connections_of(rows: Iterable[SignalRow], kind: SubjectKind, name: str) -> l
 def not_imported(shown: Iterable[Source]) -> list[Finding]:
     """What the processes have found of modules with receivers that nobody imports, each once."""
     found = (from_json(text) for source in shown for text in source.registry.findings if NOT_IMPORTED in text)
-    return list({each.id: each for each in found if each is not None and each.name == NOT_IMPORTED}.values())
+    return unsilenced({each.id: each for each in found if each is not None and each.name == NOT_IMPORTED}.values())
 
 
 def is_registered(store: Store, kind: SubjectKind, name: str) -> bool:

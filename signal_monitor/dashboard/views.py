@@ -190,7 +190,7 @@ def show_json(request: HttpRequest, /, page: str, **named: str) -> HttpResponse:
 
 @access_required
 @require_safe
-def show_api(request: HttpRequest, /) -> JsonResponse:
+def show_api(request: HttpRequest, /, *_args: str, **_named: str) -> JsonResponse:
     """What there is as JSON: the page, its address with the name of its argument, and its parameters."""
     base = browser_path(request)
     return JsonResponse(
@@ -274,7 +274,7 @@ def _json_error(status: int, message: str, **more: object) -> JsonResponse:
 
 @access_required
 @require_safe
-def follow(request: HttpRequest, /) -> HttpResponse:
+def follow(request: HttpRequest, /, *_args: str, **_named: str) -> HttpResponse:
     """Give this browser a signed cookie, by which the middleware knows its requests, and show these; or take it away.
 
     It changes nothing on the server.

@@ -87,7 +87,16 @@ def assert_whole(visitor: Visitor, base: str, *, live: bool = True) -> None:
     own = {address for address in named if "/static/" not in address}
     assert own
     assert [address for address in own if not address.startswith(base)] == []
-    assert {address: status for address in _one_of_each(named) if (status := visitor.get(address).status) != 200} == {}
+    assert visitor.get(f"{base}api/").status == 200
+    assert [address for address in _one_of_each(named) if not _leads_to_page(visitor, base, address)] == []
+
+
+def _leads_to_page(visitor: Visitor, base: str, address: str) -> bool:
+    """Whether there is a page or file at an address, or a page below the base to which it redirects."""
+    answer = visitor.get(address)
+    if answer.status == 302 and answer.headers["Location"].startswith(base):
+        answer = visitor.get(answer.headers["Location"])
+    return answer.status == 200
 
 
 def _one_of_each(addresses: set[str]) -> list[str]:

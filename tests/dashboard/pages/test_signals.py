@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from signal_monitor.finding import to_json
 from signal_monitor.findings.rules import NeverImported
@@ -145,7 +146,8 @@ def test_what_is_connected_twice_is_told(client: Client, quiet_store: Store) -> 
     assert "Connected 2 times" in page
 
 
-def test_a_module_that_nobody_imports_is_told(client: Client, quiet_store: Store) -> None:
+def test_a_module_that_nobody_imports_is_told(client: Client, quiet_store: Store, settings: Settings) -> None:
+    settings.SILENCED_SYSTEM_CHECKS = []
     finding = NeverImported().finding("receiver", "shop.lost.book", "`book` is never connected.", advice="Import it.")
     put(quiet_store, "daphne", MAIL, findings=(to_json(finding), '{"name": "never-imported"}', "never-imported"))
     page = client.get("/signals/signals/?show=unimported").content.decode()
@@ -153,6 +155,8 @@ def test_a_module_that_nobody_imports_is_told(client: Client, quiet_store: Store
     assert "<b>mail</b>" not in page
     (told,) = client.get("/signals/api/signals/").json()["not_imported"]
     assert told["subject"] == "shop.lost.book"
+    settings.SILENCED_SYSTEM_CHECKS = [f"signal_monitor.{NeverImported.code}"]
+    assert client.get("/signals/api/signals/").json()["not_imported"] == []
 
 
 def test_signals_that_nobody_hears_and_receivers_that_they_miss(client: Client, quiet_store: Store) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from signal_monitor.finding import Finding
 from signal_monitor.findings.base import RecordRule
 from signal_monitor.findings.evidence import DEBUGGERS
+from signal_monitor.findings.own import is_own
 from signal_monitor.findings.snapshot import Snapshot
 from signal_monitor.findings.wording import named, place
 from signal_monitor.records import Process, RunningCall
@@ -35,7 +36,8 @@ class Hanging(RecordRule):
 
     def _finding(self, snapshot: Snapshot, process: Process, call: RunningCall) -> Finding:
         path, line = _place_of(snapshot, call)
-        last = call.stack[-1] if call.stack else None
+        own = [frame for frame in call.stack if is_own(frame.path)]
+        last = own[-1] if own else call.stack[-1] if call.stack else None
         now = f", now in `{last.function.rpartition('.')[2]}` ({place(last.path, last.line)})" if last else ""
         running_ns = _running_ns(snapshot, call)
         message = f"{named(call.receiver, path, line)} has been running for {running_ns / 1e9:,.0f} s in "

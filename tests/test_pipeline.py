@@ -134,9 +134,8 @@ def test_failing_observer_is_noted_once_and_the_others_go_on(caplog: pytest.LogC
     assert errors.count == before + 3
     assert errors.last is not None
     assert errors.last.startswith("Broken.observe: RuntimeError")
-    assert [record.message.startswith("The signal monitor failed in Broken.observe") for record in caplog.records] == [
-        True
-    ]
+    told = [record for record in caplog.records if "The signal monitor failed in Broken.observe" in record.message]
+    assert len(told) == 1
 
 
 def of_sender(sender: str, expander: RecordConverter) -> list[RunningCall]:

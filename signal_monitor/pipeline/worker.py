@@ -208,9 +208,18 @@ class Pipeline:
             if thread.ident is None:
                 self._end()
             else:
-                thread.join(timeout)
+                self._wait_for(thread, timeout)
                 if thread.is_alive():
                     self._give_up()
+
+    def _wait_for(self, thread: threading.Thread, timeout: float) -> None:
+        """Wait for the end of the worker: ``timeout`` seconds, and up to three times as long while it delivers."""
+        until = time.monotonic() + 2 * timeout
+        waiting = self._waiting()
+        thread.join(timeout)
+        while thread.is_alive() and self._waiting() < waiting and time.monotonic() < until:
+            waiting = self._waiting()
+            thread.join(timeout)
 
     def _give_up(self) -> None:
         """Count and store what the worker could not deliver in time; it is held up in one of the observers."""

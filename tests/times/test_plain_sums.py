@@ -71,8 +71,11 @@ def test_columns_come_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     assert in_columns.receiver_count == 5 * (2 + 3 + 1) + 5
     assert (in_columns.after_count, in_columns.failed_count) == (3, 5)
     for name in in_columns._fields:
-        if name != "receivers":
+        if name not in {"receivers", "waited"}:
             assert getattr(in_columns, name) == pytest.approx(getattr(singly, name), abs=2), name
+    assert in_columns.waited.keys() == singly.waited.keys()
+    for receiver, waited in in_columns.waited.items():
+        assert waited == pytest.approx(singly.waited[receiver], abs=5), receiver
     rows = {row.receiver: row for row in singly.receivers}
     assert len(in_columns.receivers) == len(rows) == 4
     for row in in_columns.receivers:

@@ -141,8 +141,9 @@ def test_rows_of_the_dashboard_link_to_the_trace(browser: Browser, demo_collecto
     request = demo_collector.wait_for(1, name="POST blocking/")[-1]
     link = re.compile(rf"http://localhost:16686/trace/{request.trace_id}\?uiFind=(\w+)")
     assert eventually(lambda: link.search(browser.get("/signals/requests/").text))
-    assert eventually(lambda: link.search(browser.get("/signals/live/").text))
-    linked = set(link.findall(browser.get("/signals/live/").text))
+    row = re.compile(r"/signals/dispatches/[^/]+/")
+    rows = row.findall(browser.get(f"/signals/live/?trace_id={request.trace_id}").text)
+    linked = {span for address in rows for span in link.findall(browser.get(address).text)}
     assert eventually(lambda: linked & {one.span_id for one in demo_collector.spans if one.name.startswith("send ")})
 
 

@@ -54,7 +54,9 @@ class WebSocket:
         self.abandon()
 
     def abandon(self) -> None:
-        """End the connection without a word."""
+        """End the connection without a word; another thread may be reading."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._file.close()
         self._socket.close()
 

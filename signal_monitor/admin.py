@@ -63,7 +63,7 @@ class DashboardAdmin(ModelAdmin):
         """Whether the index lists it."""
         return self.has_view_permission(request)
 
-    def has_view_permission(self, request: HttpRequest, _obj: object = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Whether there is a dashboard, and this person may see it."""
         return bool(_address(request)) and may_view(request)
 

@@ -79,7 +79,7 @@ def _is_trace_url(value: object) -> bool:
         return False
     try:
         return not value or value.format(trace_id="1", span_id="2") != value.format(trace_id="3", span_id="2")
-    except (KeyError, IndexError, ValueError):
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         return False
 
 
@@ -91,7 +91,7 @@ def _is_editor_url(value: object) -> bool:
             value.format(path="/a", line=1) != value.format(path="/b", line=1)
             and urlsplit(value).scheme not in {"", "javascript", "data"}
         )
-    except (KeyError, IndexError, ValueError):
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         return False
 
 

@@ -37,7 +37,7 @@ class Client:
 
     def offer(self, rendering: Rendering) -> None:
         """Put a rendering in the slot, replacing the one there."""
-        if rendering.anew:
+        if rendering.anew or self.after > rendering.last:
             self.after = 0
         if self.is_paused or not self._has_news(rendering):
             self._empty()

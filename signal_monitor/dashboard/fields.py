@@ -36,7 +36,7 @@ LATEST_TIME = 4_102_444_800
 MAX_TEXT_LENGTH = len(EXACT) + MAX_LENGTH
 FILTER_HINT = "Part of a name; * matches anything; = followed by a name matches this name only"
 MAX_NAME_LENGTH = 1000
-BROWSER_ID = re.compile(r"[0-9a-f]{8}\Z")
+BROWSER_ID = re.compile(r"\A[0-9a-f]{8}\Z")
 MAX_CLEANED = 5_000
 # An id, or the version, id, parent and flags of a traceparent; versions after 00 may have more fields, ff is invalid.
 # https://www.w3.org/TR/trace-context/#traceparent-header

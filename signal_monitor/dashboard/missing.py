@@ -89,8 +89,8 @@ def _dispatch(store: Store, wanted: str) -> Missing:
     title = next((state.process.title for state in processes(store) if state.process.id == process_id), None)
     if title is not None:
         why = [
-            f"It belongs to a process that the store knows: {title}. All slow and failed dispatches are stored, and a "
-            "sample of the others (SAMPLE_PER_SECOND).",
+            f"It belongs to a process that the store knows: {title}. Slow and failed dispatches are stored, of those "
+            "that fail alike 20 a second, and a sample of the others (SAMPLE_PER_SECOND).",
             f"Old ones are deleted when the store has {get_config().STORE_MB} MB (STORE_MB).",
         ]
     else:

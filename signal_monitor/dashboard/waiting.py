@@ -67,8 +67,8 @@ class Span:
             return None
         before = sum(figure(row) for row in history if self.before <= row.window < self.start)
         here = sum(figure(row) for row in history if row.window >= self.start)
-        if not before:
-            return NEW if here else None
+        if before <= 0 or here < 0:
+            return NEW if before == 0 and here > 0 else None
         found = here / (self.now - self.start) / (before / (self.start - self.before)) - 1
         return found if abs(found) >= LEAST_CHANGE else None
 
@@ -92,11 +92,15 @@ def read_waits(
     """The receivers of a period; ``states`` and ``ids`` are those of the processes that were chosen."""
     span, unfinished = Span.of(scope, states, store.complete_since()), in_running_requests(states)
 
+    def in_window_ns(row: Totals) -> int:
+        return row.self_ns - row.waited_ns
+
     def outside_ns(row: Totals) -> int:
-        return max(0, row.self_ns - row.waited_ns - unfinished.get(row.key, 0))
+        return max(0, in_window_ns(row) - unfinished.get(row.key, 0))
 
     def waits(rows: Sequence[Totals], figure: Figure, calls: Figure) -> list[Wait]:
-        return [_wait(store, row, figure, calls, span, ids) for row in rows[:ROWS]]
+        windows = in_window_ns if figure is outside_ns else figure
+        return [_wait(store, row, figure, windows, calls, span, ids) for row in rows[:ROWS]]
 
     inside = sorted((row for row in receivers if row.waited_count), key=lambda row: (is_framing(row), -row.waited_ns))
     outside = sorted(
@@ -120,13 +124,16 @@ def in_running_requests(states: Sequence[ProcessState]) -> Mapping[str, int]:
     """The own time of receivers in requests that have not ended: these have not been counted as waited for yet."""
     found: Counter[str] = Counter()
     for state in states:
-        for request in state.process.running_requests:
+        for request in () if state.gone else state.process.running_requests:
             for part in request.receivers:
                 found[part.receiver] += part.self_ns
     return found
 
 
-def _wait(store: Store, row: Totals, figure: Figure, calls: Figure, span: Span, ids: Sequence[str] | None) -> Wait:
+def _wait(
+    store: Store, row: Totals, figure: Figure, windows: Figure, calls: Figure, span: Span, ids: Sequence[str] | None
+) -> Wait:
+    """A row; ``windows`` is the figure of each window, of which those of a call and its request may be two."""
     history = store.history("receiver", row.key, span.start if span.before is None else span.before, ids)
-    now = [(window.window, figure(window)) for window in history if window.window >= span.start]
-    return Wait(row, calls(row), figure(row), span.change(history, figure), sparkline(now, span.start, span.now))
+    now = [(window.window, max(0, windows(window))) for window in history if window.window >= span.start]
+    return Wait(row, calls(row), figure(row), span.change(history, windows), sparkline(now, span.start, span.now))

@@ -73,7 +73,18 @@ def _sites_in(tree: ast.Module, path: Path, name: str) -> Iterator[SendSite]:
         method = call.func
         if isinstance(method, ast.Attribute) and method.attr in METHODS and _last_name(method.value) == name:
             given = [*call.args[:1], *(each.value for each in call.keywords if each.arg == SENDER)]
-            yield SendSite(str(path), call.lineno, _plain_name(given[0]) if given else "")
+            sender = _plain_name(given[0]) if given else ""
+            yield SendSite(str(path), call.lineno, "" if _is_other_name(tree, sender) else sender)
+
+
+def _is_other_name(tree: ast.Module, name: str) -> bool:
+    """Whether a file gives a class this name: by an assignment, or as it imports it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store):
+            return True
+        if isinstance(node, ast.alias) and node.asname == name:
+            return True
+    return False
 
 
 def _last_name(node: ast.AST) -> str:
@@ -87,4 +98,5 @@ def _plain_name(node: ast.expr) -> str:
     if isinstance(node, ast.Constant):
         return "None" if node.value is None else ""
     name = _last_name(node)
-    return name if name[:1].isupper() else ""
+    is_own_attribute = isinstance(node, ast.Attribute) and _last_name(node.value) in {"self", "cls"}
+    return name if name[:1].isupper() and not name.isupper() and not is_own_attribute else ""

@@ -17,8 +17,8 @@ Deletable = Rows | Literal["windows"]
 """Also the windows of the totals, each as a whole."""
 
 DELETED_FIRST: tuple[Rows, ...] = get_args(Rows)
-WINDOWS_KEPT_SECONDS = 12 * 60 * 60
-"""Twice the longest period of the pages, which compare it with the one before."""
+WINDOWS_KEPT_SECONDS = 12 * 60 * 60 + 10 * 60
+"""Twice the longest period of the pages, which compare it with the one before; and the windows in which both begin."""
 FACTS_KEPT_SECONDS = 6 * 60 * 60
 PROCESSES_KEPT_SECONDS = 24 * 60 * 60
 DEFAULT_BYTES = 64 * 1024 * 1024

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -37,7 +37,7 @@ class ManyToManyRead(RecordRule):
     code = "R232"
     name = "many-to-many-read-early"
     title = "Many-to-many rows that are read before they are there"
-    level = "error"
+    level = "warning"
     what = "Forms and serializers save many-to-many fields after the row. When `post_save` is sent, there are none yet."
     remedy = (
         "Do it in a receiver of `m2m_changed`, with the through model of the field as sender and "
@@ -55,8 +55,10 @@ class ManyToManyRead(RecordRule):
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
         found: dict[tuple[str, str], list[Call]] = defaultdict(list)
         rows: dict[tuple[str, str], int] = defaultdict(int)
-        for dispatch in snapshot.dispatches:
-            if dispatch.signal == POST_SAVE and dispatch.arguments is not None and dispatch.arguments.created:
+        created = [row for row in snapshot.dispatches if _is_for_new_row(row)]
+        alike = Counter((row.origin_id, row.sender) for row in created)
+        for dispatch in created:
+            if alike[dispatch.origin_id, dispatch.sender] == 1:  # else the rows may be those of another object
                 for call in dispatch.calls:
                     for early in _early(snapshot, dispatch, call):
                         found[call.receiver, early.field].append((dispatch, call))
@@ -76,6 +78,10 @@ class ManyToManyRead(RecordRule):
         return self.finding("receiver", receiver, message, detail=field, path=last.path, line=last.line, **more)
 
 
+def _is_for_new_row(dispatch: Dispatch) -> bool:
+    return dispatch.signal == POST_SAVE and dispatch.arguments is not None and dispatch.arguments.created is True
+
+
 def _early(snapshot: Snapshot, dispatch: Dispatch, call: ReceiverCall) -> Iterator[Early]:
     """The many-to-many fields that a call has read, and that the request has written outside the dispatch."""
     request = snapshot.request_of(dispatch) if is_own(call.path) else None
@@ -84,9 +90,11 @@ def _early(snapshot: Snapshot, dispatch: Dispatch, call: ReceiverCall) -> Iterat
     if request is None or function is None or model is None:
         return
     read, selected = managers_read(function, "instance", WRITERS), _selected(call.databases)
+    nested = [row for row in snapshot.trees.get(dispatch.root_id, ()) if row.depth > dispatch.depth]
+    calls = [each for row in (dispatch, *nested) for each in row.calls]
     for name, through, target in _many_to_many(model):
         if name in read and not selected.isdisjoint({_table(through), _table(target)}):
-            inside = sum(_written(each.databases, _table(through)) for each in dispatch.calls)
+            inside = sum(_written(each.databases, _table(through)) for each in calls)
             rows = _written(request.databases, _table(through)) - inside
             if rows > 0:
                 yield Early(f"{model.__name__}.{name}", rows)

@@ -8,11 +8,14 @@ from itertools import chain
 
 from signal_monitor.finding import Finding, Level
 from signal_monitor.findings.base import RecordRule
+from signal_monitor.findings.related import meta, model_named
 from signal_monitor.findings.relations import reference_of, relation_of
 from signal_monitor.findings.snapshot import Snapshot
 from signal_monitor.findings.wording import named, of, sent_at, short
 from signal_monitor.records import Frame
 from signal_monitor.registry.records import Connection, RegisteredSignal, Registry
+
+DELETES = frozenset({"django.db.models.signals.pre_delete", "django.db.models.signals.post_delete"})
 
 
 class OtherSender(RecordRule):
@@ -57,6 +60,8 @@ class OtherSender(RecordRule):
     ) -> Iterator[Finding]:
         level: Level = self.level
         relation = relation_of(connection.sender, sender)
+        if relation and _is_sent_for_both(signal.name, connection.sender, sender):
+            return
         if not relation and _is_unheard(snapshot, signal, connection):
             relation, level = reference_of(connection.sender, sender), "warning"
         if not relation:
@@ -80,6 +85,16 @@ class OtherSender(RecordRule):
             count=count,
             processes=(registry.process,),
         )
+
+
+def _is_sent_for_both(signal: str, connected: str, sender: str) -> bool:
+    """Whether one delete sends a signal for both models, since one of them inherits the other's table."""
+    if signal not in DELETES:
+        return False
+    one, other = model_named(connected), model_named(sender)
+    if one is None or other is None:
+        return False
+    return other in meta(one).get_parent_list() or one in meta(other).get_parent_list()
 
 
 def _runs_for_all(signal: RegisteredSignal, connection: Connection) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from signal_monitor.finding import Finding
 from signal_monitor.findings.base import RecordRule
@@ -40,7 +40,7 @@ class UnrelatedSender(RecordRule):
         sent = _sent(snapshot)
         for signal, connected in _connected(snapshot).items():
             if sum(sent.get(signal, {}).values()):
-                candidates = [row for row in connected if row[1].sender not in sent[signal]]
+                candidates = [row for row in connected if not _has_run(snapshot, row[1], sent[signal])]
                 sites = sites_of(signal) if candidates else None
                 if sites and all(site.sender for site in sites):
                     yield from self._found(snapshot, signal, candidates, sites, sum(sent[signal].values()))
@@ -72,6 +72,10 @@ class UnrelatedSender(RecordRule):
             count=count,
             processes=(registry.process,),
         )
+
+
+def _has_run(snapshot: Snapshot, connection: Connection, sent: Mapping[str, int]) -> bool:
+    return connection.sender in sent or connection.receiver in snapshot.receivers
 
 
 def _sent(snapshot: Snapshot) -> dict[str, dict[str, int]]:

@@ -38,7 +38,8 @@ document.addEventListener("htmx:oobBeforeSwap", (event) => {
   event.preventDefault();
   update();
   event.target.dataset.after = fragment.dataset.after;
-  waiting = [...fragment.children, ...waiting].slice(0, MOST);
+  const known = new Set(waiting.map((row) => row.id));
+  waiting = [...[...fragment.children].filter((row) => !known.has(row.id)), ...waiting].slice(0, MOST);
   update();
 });
 

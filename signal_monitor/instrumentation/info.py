@@ -429,6 +429,7 @@ def _count_dead() -> None:
 def reset_orphan_counts() -> None:
     """Start to count anew, as in a forked child."""
     _known.orphans_of_dead.clear()
+    _known.dead.clear()
     for info in known_signals():
         info.orphans = info.orphans_noted = 0
         for sender in list(info.orphan_senders.values()):

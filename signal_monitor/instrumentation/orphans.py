@@ -28,6 +28,12 @@ DJANGO = f"{Path(django.__file__).parent}{sep}"
 _restoring = Lock()
 
 
+def renew_lock() -> None:
+    """Have a lock that nobody holds, in a forked child."""
+    global _restoring
+    _restoring = Lock()
+
+
 @guarded("the sender of a dispatch without receivers", None, in_send=True)
 def note_orphan(info: SignalInfo, sender: object) -> None:
     """Note who has sent a signal that found no receiver, unless enough was seen of it."""
@@ -61,7 +67,10 @@ def note_site(noted: OrphanSender) -> None:
 
 def _innermost(lines: Lines) -> tuple[CodeType, int] | None:
     """The innermost line that is not Django's."""
-    return next((line for line in reversed(lines) if not line[0].co_filename.startswith(DJANGO)), None)
+    for line in reversed(lines):  # no generator: what a signal handler raises while one is closed is lost
+        if not line[0].co_filename.startswith(DJANGO):
+            return line
+    return None
 
 
 def _restore_count(info: SignalInfo) -> None:
@@ -88,6 +97,7 @@ def look_again(info: SignalInfo) -> None:
         # No other thread runs between these two: CPython switches at calls and at jumps back.
         info.orphans += signal_state.orphans
         del signal_state.orphans
-    empty = next((place for place, plan in list(signal_state.plans.items()) if not plan.references), None)
-    if empty is not None:
-        signal_state.plans.pop(empty, None)
+    for place, plan in list(signal_state.plans.items()):
+        if not plan.references:
+            signal_state.plans.pop(place, None)
+            return

@@ -419,6 +419,8 @@ def is_plain(record: Record) -> bool:
     """Whether a dispatch that has ended has nothing but times, and was sent from no receiver call."""
     if record[DETAILS] is not None or record[TIMES] is not None or record[DATABASE] is not None:
         return False
+    if len(record) == FIRST_END:  # no receiver was called
+        return False
     outer, spans = record[OUTER], record[SPANS]
     return type(outer) is Root and outer.outer is None and (spans is None or spans.unreferenced)
 

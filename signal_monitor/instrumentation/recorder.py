@@ -145,9 +145,18 @@ def fail(record: Record, error: BaseException, answered: int) -> None:
         for index in range(ended, count):
             details.outcomes[index] = "not_run"
         if failure is not None and details.failure is failure and _may_be_shared(record, details):
-            info.known_failure = KnownFailure(failed, failure, error, details)
+            _remember(info, failed, failure, error, details)
     except Exception as fault:  # noqa: BLE001 - as a guarded function does, which takes longer
         note_in_send("a failure", fault)
+
+
+def _remember(
+    info: DispatchInfo, index: int, failure: RawFailure, error: BaseException, details: DispatchDetails
+) -> None:
+    """Keep how a receiver has failed; one that is known already keeps its count of those recorded individually."""
+    known: KnownFailure | None = info.known_failure
+    if known is None or known.details is None or known.index != index or not known.is_like(error):
+        info.known_failure = KnownFailure(index, failure, error, details)
 
 
 def _may_be_shared(record: Record, details: DispatchDetails) -> bool:

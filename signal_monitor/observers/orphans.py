@@ -34,6 +34,10 @@ class OrphanObserver(BaseObserver):
         self._stored: dict[tuple[str, str], int] = {}
         self._looked_at = self._repeated_at = 0.0
 
+    def flush(self) -> None:
+        """Store all counts with the next batch."""
+        self._repeated_at = 0.0
+
     def fill(self, batch: Batch) -> None:
         """Store the counts that have changed."""
         if not (self._process.dispatches or Presence.serves_pages):
@@ -53,7 +57,7 @@ class OrphanObserver(BaseObserver):
     def _changed(self, info: SignalInfo, *, repeats: bool) -> list[OrphanSends]:
         found = []
         for sender in list(info.orphan_senders.values()):
-            key, count = (info.name, sender.name), sender.count
+            key, count = (info.name, scrub(sender.name)), sender.count
             known = self._stored.get(key)
             is_due = (
                 count and not sender.name.startswith(HISTORICAL) and (known is None or (repeats and known != count))

@@ -85,8 +85,12 @@ class StoreWriter(BaseObserver):
         # Before its first dispatch has ended, which may hang.
         self._process.serves = self._process.serves or any(_is_served(call.origin_kind) for call in running)
         batch = Batch(process=self._process.describe(running, requests, ended=ended))
-        for source in self._sources:
-            attempt(type(source).__name__, "fill", source.fill, batch)
+        try:
+            for source in self._sources:
+                attempt(type(source).__name__, "fill", source.fill, batch)
+        except BaseException:  # an interruption of the application's
+            self._refused(batch)
+            raise
         now = time.monotonic()
         is_new = _has_records(batch) or bool(running or requests)
         is_due = is_new or self._were_running or now - self._written_at >= HEARTBEAT_SECONDS

@@ -15,6 +15,7 @@ from signal_monitor.errors import guarded
 from signal_monitor.instrumentation.current import current_origin, forget_other_threads
 from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.instrumentation.info import configure_limits, reset_orphan_counts
+from signal_monitor.instrumentation.orphans import renew_lock
 from signal_monitor.instrumentation.plans import forget_plans
 from signal_monitor.instrumentation.record_queue import record_queue
 from signal_monitor.names import Apps
@@ -131,6 +132,7 @@ def _after_fork() -> None:
     forget_other_threads()
     record_queue.clear()
     reset_orphan_counts()
+    renew_lock()
     seed_ids()
     if _Running.pipeline is not None:
         _Running.pipeline.forget()

@@ -472,6 +472,10 @@ class Pipeline:
             amendment, call = self.converter.late(item)
             self._each("amend", lambda observer: observer.amend(amendment, call))
         elif isinstance(item, Origin):
+            if item.kind == "command":  # it is told what the process has spent in receivers so far
+                self._release(self._send_methods.release_all)
+                for group in self._routine.take():
+                    self._aggregate(*group)
             self._each("close", lambda observer: observer.close(item))
 
     @guarded("the worker", None)

@@ -172,7 +172,7 @@ def _place(path: str | None, line: int | None, whole: bool, editor_url: str) -> 
     at, shown = (f"{path}:{line}", f"{name}:{line}") if line else (path, name)
     if editor_url:
         return format_html(EDITOR_LINK, editor_url.format(path=quote(path, safe="/:\\"), line=line or 1), at, shown)
-    return format_html(PLACE, at, shown)
+    return format_html('<span class="place">{}</span>', shown) if at == shown else format_html(PLACE, at, shown)
 
 
 @register.filter

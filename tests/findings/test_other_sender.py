@@ -23,6 +23,12 @@ MODELS = """
 
     class Page(models.Model):
         pass
+
+    class Room(models.Model):
+        pass
+
+    class Suite(Room):
+        beds = models.IntegerField(default=2)
 """
 SIGNALS = """
     from django.dispatch import Signal
@@ -33,9 +39,9 @@ SIGNALS = """
     class Import(Job): ...
 """
 RECEIVERS = """
-    from django.db.models.signals import post_save
+    from django.db.models.signals import post_delete, post_save
     from django.dispatch import receiver
-    from shop.models import Ticket
+    from shop.models import Suite, Ticket
     from shop.signals import Job, archived
 
     @receiver(post_save, sender=Ticket)
@@ -46,6 +52,9 @@ RECEIVERS = """
 
     @receiver(archived, sender=Job)
     def note_job(sender, **kwargs): ...
+
+    @receiver(post_delete, sender=Suite)
+    def close_suite(sender, **kwargs): ...
 """
 VIEWS = """
     from django.http import HttpResponse
@@ -72,6 +81,7 @@ VIEWS = """
         Page.objects.create()
         Reply.objects.create()
         archived.send(Page)
+        Suite.objects.create().delete()  # Django sends it for Room, too
         return HttpResponse()
 """
 GUILTY = {

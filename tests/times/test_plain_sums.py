@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from django.dispatch import Signal
@@ -84,3 +85,23 @@ def test_columns_come_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (row.total_ns, row.self_ns, row.longest_ns) == pytest.approx(
             (same.total_ns, same.self_ns, same.longest_ns), abs=5
         )
+
+
+class Choosy(Signal):
+    """Leaves out all receivers, in a tuple."""
+
+    def _live_receivers(self, sender: object) -> Any:
+        return (), ()
+
+
+def test_dispatches_of_no_receiver_are_counted() -> None:
+    signal = Choosy()
+    signal.connect(quick)
+    origin = RequestOrigin(framed=True)
+    begin_origin(origin)
+    for _ in range(10):
+        signal.send(object)
+    origin.end()
+    sums = add_up(origin)
+    end_origin(origin)
+    assert (sums.dispatch_count, sums.receiver_count) == (10, 0)

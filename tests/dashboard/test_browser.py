@@ -163,7 +163,7 @@ def test_request_shows_its_share_of_signal_time(watched: Watched) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["", "live/", "signals/", "receivers/", "senders/", "requests/", "errors/", "findings/", "health/"],
+    ["", "live/", "signals/", "receivers/", "requests/", "health/"],
     ids=lambda path: path or "overview",
 )
 def test_every_page_is_live_under_traffic_and_empty(watched: Watched, path: str) -> None:

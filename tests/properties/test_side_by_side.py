@@ -37,7 +37,7 @@ pytestmark = pytest.mark.slow
 
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 SETTINGS = settings(
-    max_examples=1200 if THOROUGH else 40,
+    max_examples=1200 if THOROUGH else 30,
     stateful_step_count=25,
     deadline=None,
     derandomize=not THOROUGH,  # the same programs each time, unless more are wanted

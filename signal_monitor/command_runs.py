@@ -41,16 +41,25 @@ class CommandRun(TimedOrigin):
         return self.name
 
 
+class _Ours:
+    """Our method, while it is in place of Django's, and Django's."""
+
+    method: Method | None = None
+    djangos: Method | None = None
+
+
 def count_commands() -> None:
     """Count commands from now on; calling it again changes nothing."""
-    if not hasattr(BaseCommand.run_from_argv, "counts_commands"):
-        BaseCommand.run_from_argv = _counted(BaseCommand.run_from_argv)  # type: ignore[method-assign]
+    if _Ours.method is None:
+        _Ours.djangos = BaseCommand.run_from_argv
+        _Ours.method = BaseCommand.run_from_argv = _counted(BaseCommand.run_from_argv)  # type: ignore[method-assign]
 
 
 def count_no_commands() -> None:
     """Count none any more, unless another tool has wrapped the method since."""
-    if hasattr(BaseCommand.run_from_argv, "counts_commands"):
-        BaseCommand.run_from_argv = BaseCommand.run_from_argv.__wrapped__  # type: ignore[attr-defined,method-assign]
+    # Not by an attribute of ours: functools.wraps copies it to what wraps our method.
+    if _Ours.method is not None and BaseCommand.run_from_argv is _Ours.method:
+        BaseCommand.run_from_argv, _Ours.method = _Ours.djangos, None  # type: ignore[assignment,method-assign]
 
 
 def _counted(original: Method) -> Method:
@@ -64,7 +73,6 @@ def _counted(original: Method) -> Method:
             raise
         _end(run)
 
-    run_from_argv.counts_commands = True  # type: ignore[attr-defined]
     return hidden_from_stacklevel(run_from_argv)  # type: ignore[no-any-return]
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
+import pytest
+from django.core.management.base import BaseCommand
+
+from signal_monitor.command_runs import count_commands, count_no_commands
 from signal_monitor.stores.base import Totals
 from tests.support.projects import Project
 
@@ -52,6 +57,23 @@ def test_runs_of_commands_are_counted_by_name(tmp_path: Path) -> None:
     assert "LookupError" in str(rows["createsuperuser"].last_failure)
     _check_times(rows["createsuperuser"], 4 * 50e6)
     _check_times(rows["shell"], 50e6 + 300 * 1e6)
+
+
+def test_a_tool_that_wraps_the_method_later_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    count_commands()
+    ours = BaseCommand.run_from_argv
+
+    @functools.wraps(ours)
+    def theirs(self: BaseCommand, argv: list[str]) -> None:
+        ours(self, argv)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BaseCommand, "run_from_argv", theirs)
+        count_no_commands()
+        assert BaseCommand.run_from_argv is theirs
+    count_no_commands()
+    assert BaseCommand.run_from_argv is not ours
+    count_commands()
 
 
 def _check_times(row: Totals, least_ns: float) -> None:

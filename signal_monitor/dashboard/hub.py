@@ -184,7 +184,8 @@ class Hub:
             state.is_rendering = False
         if isinstance(rendering, BaseException):
             self._log(rendering)
-            rendering = Rendering({NOTICE: notice(_reason(rendering))}, last=state.after)
+            last = max((client.after for client in state.clients), default=0)  # each viewer keeps its place
+            rendering = Rendering({NOTICE: notice(_reason(rendering))}, last=last)
         else:
             state.seconds = rendering.seconds
             rendering = rendering.with_part(NOTICE, notice(pace(self._round_seconds())))

@@ -235,6 +235,18 @@ async def test_an_unreadable_store_is_told_and_recovers(caplog: pytest.LogCaptur
     assert len([record for record in caplog.records if record.name == "signal_monitor"]) == 1
 
 
+async def test_viewers_keep_their_place_while_the_store_is_unreadable() -> None:
+    def render(_view: View) -> Rendering:
+        raise StoreError("no file")
+
+    hub = Hub(render, ever_new(), interval=SHORT)
+    async with joined(hub, View("live"), View("live")) as (one, other):
+        one.after, other.after = 5, 9
+        await next_frame(one)
+        await next_frame(other)
+        assert (one.after, other.after) == (5, 9)
+
+
 async def test_a_page_that_cannot_be_drawn_does_not_stop_the_others() -> None:
     def render(view: View) -> Rendering:
         return drawn({"overview": "fine"}[view.page])

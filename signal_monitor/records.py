@@ -282,7 +282,7 @@ class Durations:
 class AggregatedCalls:
     """The calls of one receiver in many dispatches; all ended alike and none is slow.
 
-    They are ok, or ``raised`` in dispatches that failed; ``not_run`` counts the dispatches that did not come to it.
+    They are ok, or have failed with ``failure``; ``not_run`` counts the dispatches that did not come to it.
     """
 
     receiver: str
@@ -292,13 +292,15 @@ class AggregatedCalls:
     line: int | None = None
     outcome: Outcome = "ok"
     not_run: int = 0
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
     """Dispatches of one signal and sender that are added up and not recorded individually.
 
-    They are routine or, with a ``failure``, have failed with it in the same call, as others that are recorded.
+    They are routine, or have failed in the same call, as others that are recorded; ``failure`` is what they raised.
+    ``durations`` are without the ``logging_ns`` in which log handlers ran, between receivers.
     Of a signal of Django's models, ``created`` were for new rows, ``existing`` for others, and ``raw`` of both while
     fixtures were loaded.
     """
@@ -312,6 +314,12 @@ class Aggregate:
     existing: int = 0
     raw: int = 0
     failure: Failure | None = None
+    logging_ns: int = 0
+
+    @property
+    def failing(self) -> Failure | None:
+        """What has left the send method, or was swallowed by it."""
+        return self.failure or next((calls.failure for calls in self.calls if calls.failure is not None), None)
 
 
 @dataclass(frozen=True, slots=True)

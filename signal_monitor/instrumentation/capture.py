@@ -11,7 +11,7 @@ import pathlib
 import sys
 import weakref
 from collections.abc import Callable, Sequence
-from time import monotonic
+from time import perf_counter
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
@@ -100,8 +100,16 @@ class DispatchDetails:
         """The same outcomes and failures, to which more can be added."""
         copied = DispatchDetails()
         copied.outcomes, copied.failures = dict(self.outcomes), dict(self.failures)
-        copied.failure, copied.raised = self.failure, self.raised
+        copied.failure, copied.raised, copied.resumed = self.failure, self.raised, dict(self.resumed)
         return copied
+
+    def repeated(self) -> DispatchDetails:
+        """Details of a dispatch that fails alike, and goes on: they share everything but the time at which it does."""
+        repeated = _new_details(DispatchDetails)
+        repeated.outcomes, repeated.failures, repeated.failure = self.outcomes, self.failures, self.failure
+        repeated.raised, repeated.shared = self.raised, self.shared
+        repeated.resumed, repeated.lines, repeated.transactions, repeated.blocked_loop = {}, (), None, None
+        return repeated
 
     def capture(self, info: DispatchInfo) -> None:
         """Capture what only the dispatching thread can see: the stack, an open transaction, an event loop held up."""
@@ -112,32 +120,35 @@ class DispatchDetails:
         running = asyncio._get_running_loop() is not None  # noqa: SLF001 - asyncio's documented C function
         self.blocked_loop = running and not info.method.startswith("a")
         info.capture_from = 0.0 if hooks.captures_all else info.slow_limit
-        info.captured_at = info.signal.captured_at = monotonic()
+        info.captured_at = info.signal.captured_at = perf_counter()
+
+
+_new_details: Callable[[type[DispatchDetails]], DispatchDetails] = object.__new__
 
 
 def may_capture_again(info: DispatchInfo) -> bool:
     """Whether details are captured of a dispatch that is not slow: not of many senders of one signal at once."""
     if info.capture_from or not info.captured_at or hooks.captures_all:
         return True
-    if monotonic() - info.signal.captured_at >= CAPTURE_AGAIN_SECONDS:
+    if perf_counter() - info.signal.captured_at >= CAPTURE_AGAIN_SECONDS:
         return True
-    info.capture_from, info.captured_at = info.slow_limit, monotonic()
+    info.capture_from, info.captured_at = info.slow_limit, perf_counter()
     return False
 
 
-def may_capture_failed(info: DispatchInfo) -> bool:
+def may_capture_failed(info: DispatchInfo, now: float) -> bool:
     """Whether details of a failed dispatch are captured: many a second may fail alike, and it takes a while."""
-    return info.capture_from == 0.0 or monotonic() - info.captured_at >= CAPTURE_AGAIN_SECONDS
+    return info.capture_from == 0.0 or now - info.captured_at >= CAPTURE_AGAIN_SECONDS
 
 
 class KnownFailure:
     """How a receiver has failed the last time: many in a row may fail alike.
 
-    Dispatches of ``send`` that fail alike, in the call at ``index``, share ``details``, which nothing is added to; None
-    where they may not.
+    Dispatches that fail alike, in the call at ``index``, share ``details``, which nothing is added to; None where they
+    may not.
     """
 
-    __slots__ = ("arguments", "details", "failure", "index", "kind")
+    __slots__ = ("arguments", "details", "failure", "index", "instructions", "kind")
 
     def __init__(
         self, index: int, failure: RawFailure, error: BaseException, details: DispatchDetails | None = None
@@ -146,22 +157,28 @@ class KnownFailure:
         self.failure = failure
         self.kind: Callable[[], object] = weakref.ref(type(error))
         self.arguments = (failure.message,) if hooks.keeps_messages else None
+        self.instructions = _instructions_of(_traceback_of(error))
         self.details = details.copy() if details is not None else None
         if self.details is not None:
             self.details.shared = Shared()
 
     def is_like(self, error: BaseException) -> bool:
-        """Whether an exception has this type, message and traceback; of messages, only plain texts are compared."""
+        """Whether an exception has this type, message and origin; of messages, only plain texts are compared."""
         if self.kind() is not type(error):
             return False
         if self.arguments is not None:
             arguments = _arguments_of(error)
             if len(arguments) != 1 or type(arguments[0]) is not str or arguments != self.arguments:
                 return False
-        return _leads_to(_traceback_of(error), self.failure.lines)
+        traceback = _traceback_of(error)
+        for code, instruction in self.instructions:
+            if traceback is None or traceback.tb_lasti != instruction or traceback.tb_frame.f_code is not code:
+                return False
+            traceback = traceback.tb_next
+        return traceback is None
 
 
-_traceback_of = BaseException.__dict__["__traceback__"].__get__
+_traceback_of: Callable[[BaseException], TracebackType | None] = BaseException.__dict__["__traceback__"].__get__
 """The traceback of an exception, whatever its class makes of its attributes."""
 _arguments_of = BaseException.__dict__["args"].__get__
 
@@ -175,17 +192,13 @@ def failure_of(error: BaseException) -> RawFailure:
     return RawFailure(name, message, traceback_lines(_traceback_of(error)))
 
 
-def _leads_to(traceback: TracebackType | None, lines: Lines) -> bool:
-    """Whether a traceback has these lines, and otherwise none but the monitor's own."""
-    at, count = 0, len(lines)
+def _instructions_of(traceback: TracebackType | None) -> tuple[tuple[CodeType, int], ...]:
+    """The code of each frame of a traceback, with the instruction that it had come to."""
+    instructions = []
     while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if at < count and code is lines[at][0] and traceback.tb_lineno == lines[at][1]:
-            at += 1
-        elif not (id(code) in our_codes or _our_paths[code.co_filename]):
-            return False
+        instructions.append((traceback.tb_frame.f_code, traceback.tb_lasti))
         traceback = traceback.tb_next
-    return at == count
+    return tuple(instructions)
 
 
 def _learn_class_name(kind: type[BaseException]) -> str:

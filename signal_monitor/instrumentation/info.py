@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from time import monotonic
+from time import perf_counter
 from types import CodeType, MethodType
 from typing import Any, NamedTuple
 from weakref import ReferenceType, finalize, ref
@@ -156,7 +156,8 @@ class DispatchInfo:
     called one after the other in one thread: the synchronous ones of ``send`` and ``send_robust``. The other calls are
     concurrent. Details of a dispatch that takes ``capture_from`` seconds or more are captured before its sender goes
     on; that is 0 for the first dispatch, then again once a second. ``read_arguments`` reads those of a model's signal.
-    ``known_failure`` is the KnownFailure of ``signal_monitor.instrumentation.capture``, or None.
+    ``known_failures`` has the last failure of each receiver, by its position
+    (``signal_monitor.instrumentation.capture.KnownFailure``).
     """
 
     __slots__ = (
@@ -165,7 +166,7 @@ class DispatchInfo:
         "captured_at",
         "custom",
         "is_robust",
-        "known_failure",
+        "known_failures",
         "method",
         "read_arguments",
         "receivers",
@@ -198,7 +199,7 @@ class DispatchInfo:
         self.slow_limit = min([signal.slow_ns, *(receiver.slow_ns for receiver in receivers)]) / 1e9
         self.capture_from = 0.0
         self.captured_at = 0.0
-        self.known_failure: Any = None
+        self.known_failures: dict[int, Any] = {}
         self.read_arguments = _known.argument_readers.get(signal.name)
 
     def is_async(self, index: int) -> bool:
@@ -212,7 +213,7 @@ class DispatchInfo:
 
     def limit_rate(self, *, captures_all: bool) -> None:
         """Capture details only if none of the signal were captured for a while; for what serves one dispatch."""
-        if not captures_all and monotonic() - self.signal.captured_at < CAPTURE_SECONDS:
+        if not captures_all and perf_counter() - self.signal.captured_at < CAPTURE_SECONDS:
             self.capture_from = self.slow_limit
 
     def reset_rate_limit(self, now: float) -> None:

@@ -1,9 +1,10 @@
 """Find the receivers of a dispatch and its DispatchInfo: from a plan where there is one, otherwise from Django.
 
-A plan has references of its own to a signal's receivers for one class as sender. For a signal with ``use_caching`` it
-replaces the list in Django's own cache, so that Django drops it with every ``connect`` and ``disconnect``. For any
-other signal it is valid while ``receivers`` equals a copy. Without a plan, Django's ``_live_receivers`` is called, and
-the DispatchInfo of the last dispatch is used again if the receivers are the same.
+A plan has references of its own to a signal's receivers for one sender: a class, a string or an instance. For a signal
+with ``use_caching`` it replaces the list in Django's own cache, so that Django drops it with every ``connect`` and
+``disconnect``. For any other signal it is valid while ``receivers`` equals a copy, and the instances of a class share a
+plan if no receiver is connected for a sender. Without a plan, Django's ``_live_receivers`` is called, and the
+DispatchInfo of the last dispatch is used again if the receivers are the same.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class ObservedSignal(Signal):
 
 
 MAX_PLANS = 1_000
+MAX_TEXT = 200
+"""The length of a string that a plan keeps alive."""
 _MAKE_ID = dispatcher._make_id  # type: ignore[attr-defined] # noqa: SLF001 - Django's tests replace it
 
 
@@ -123,6 +126,8 @@ def find_plan(signal: Signal, sender: object, cached: object) -> Plan | None:
         signal_state: SignalState | None = signal.__dict__.get(ATTRIBUTE)
         if signal_state is not None:
             plan: Plan | None = signal_state.plans.get(id(sender))
+            if plan is None:
+                plan = signal_state.plans.get(-id(type(sender)))
             if plan is not None:
                 copied: ReceiversCopy = plan.copied  # type: ignore[assignment]
                 receivers = signal.receivers
@@ -134,9 +139,26 @@ def find_plan(signal: Signal, sender: object, cached: object) -> Plan | None:
                 ):
                     return plan
                 signal_state.plans.pop(id(sender), None)
-    if not issubclass(type(sender), type) and sender is not None and not (type(cached) is list and _is_itself(sender)):
-        return None  # an instance is often made for the occasion: a plan would serve but once
-    return _make_plan(signal, sender, cached)
+                signal_state.plans.pop(-id(type(sender)), None)
+    if issubclass(type(sender), type) or sender is None or _serves_again(signal, sender, cached):
+        return _make_plan(signal, sender, cached)
+    return None
+
+
+def _serves_again(signal: Signal, sender: object, cached: object) -> bool:
+    """Whether a plan for a sender that is no class will serve again: such a one is often made for the occasion."""
+    if type(cached) is list:
+        return _is_itself(sender)
+    signal_state: SignalState | None = signal.__dict__.get(ATTRIBUTE)
+    if signal.use_caching or signal_state is None:
+        return False
+    if type(sender) is str:
+        known: CachedInfos | None = signal_state.info.cached_infos.get(sender)
+        return known is not None and known.text is sender and len(sender) <= MAX_TEXT
+    copied: ReceiversCopy | None = signal_state.copied
+    if copied is not None and not copied.for_any_sender and copied.equals(signal.receivers):
+        return False
+    return not names.is_named_itself(type(sender))
 
 
 def _is_itself(sender: object) -> bool:
@@ -193,6 +215,10 @@ def _keep(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None:  # noqa
         signal_state.copied = copied = copy_of(signal.receivers)
         if copied is None:
             return None
+    is_kept = type(sender) is str or sender is None
+    owner = sender if is_kept or issubclass(type(sender), type) else type(sender)
+    if owner is not sender and not copied.for_any_sender:
+        return None
     key = _MAKE_ID(sender)
     plan = _plan_of([entry[1:] for entry in copied.entries if entry[0][1] in (dispatcher.NONE_ID, key)], info, sender)
     if plan is None:
@@ -200,11 +226,11 @@ def _keep(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None:  # noqa
     plan.copied = copied
     if not plan.references:
         _count_by_sender(plan, info, sender)
-    place, plans = id(sender), signal_state.plans
+    place, plans = id(owner) if owner is sender else -id(owner), signal_state.plans
     while len(plans) >= MAX_PLANS:
         plans.pop(next(iter(plans)), None)
-    if sender is not None:
-        plan.sender = weakref.ref(sender, lambda _: plans.pop(place, None))
+    # A string cannot be referred to weakly. While it lives, nothing else has its id.
+    plan.sender = sender if is_kept else weakref.ref(owner, lambda _: plans.pop(place, None))
     plans[place] = plan
     return plan
 
@@ -234,14 +260,18 @@ def _plan_of(entries: list[Any], info: SignalInfo, sender: Any) -> Plan | None: 
 
 
 class CachedInfos:
-    """The DispatchInfos of receivers that Django has found, and references by which the same ones are recognised."""
+    """The DispatchInfos of receivers that Django has found, and references by which the same ones are recognised.
 
-    __slots__ = ("infos", "references", "sender")
+    ``text`` is the last sender if it was a string.
+    """
+
+    __slots__ = ("infos", "references", "sender", "text")
 
     def __init__(self, infos: DispatchInfos, references: list[Reference], sender: Reference) -> None:
         self.infos = infos
         self.references = references
         self.sender = sender
+        self.text: str | None = None
 
 
 def find_info(
@@ -302,6 +332,8 @@ def dispatch_infos_of(known: SignalInfo, sender: object, receivers: list[Any], s
         and (owner is None or cached_infos.sender() is owner)
         and _are_same(receivers, cached_infos.references)
     ):
+        if type(sender) is str:
+            cached_infos.text = sender
         return cached_infos.infos
     return _cache_infos(
         known, key, owner, DispatchInfos(known, names.sender_name(sender), receivers, sync_count), receivers

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from types import MethodType
 from typing import Any
 
+from django.dispatch import dispatcher
+
 from signal_monitor.names.classes import class_dict, class_mro
 
 Reference = Callable[[], Any]
@@ -22,13 +24,14 @@ class ReceiversCopy:
 
     ``entries`` have weak references of our own. Two references are equal if what they refer to is, so only what is
     compared by identity is copied. ``kinds`` are the types of the references if one is to a bound method: a reference
-    to the method's object would be equal too.
+    to the method's object would be equal too. ``for_any_sender``: no receiver is connected for one sender only.
     """
 
-    __slots__ = ("entries", "kinds")
+    __slots__ = ("entries", "for_any_sender", "kinds")
 
     def __init__(self, entries: list[Any]) -> None:
         self.entries = entries
+        self.for_any_sender = all(entry[0][1] == dispatcher.NONE_ID for entry in entries)
         kinds = _kinds(entries)
         self.kinds = kinds if weakref.WeakMethod in kinds else None
 

@@ -177,10 +177,15 @@ def fails_alike(record: Record, answered: int, known: KnownFailure) -> bool:
     )
 
 
-def end_alike(record: Record, details: DispatchDetails) -> None:
-    """The running call has failed as that of another dispatch, and with it the dispatch, which shares the details."""
-    record.append(perf_counter())
+def fail_last_call(record: Record, details: DispatchDetails, now: float) -> float:
+    """The running call has failed as that of another dispatch, and with it the dispatch, which shares the details.
+
+    Returns how long the dispatch took, in seconds.
+    """
+    record.append(now)
     record[DETAILS] = details
+    seconds: float = now - record[STARTED]
+    return seconds
 
 
 def has_ended(record: Record) -> bool:
@@ -428,7 +433,7 @@ def is_plain(record: Record) -> bool:
 def repeated_failure(record: Record) -> DispatchDetails | None:
     """The details of an outermost dispatch that share others too, and to which nothing else has happened; or None."""
     details: DispatchDetails | None = record[DETAILS]
-    if details is None or details.shared is None or record[LINEAGE] is not None:
+    if details is None or details.shared is None or record[LINEAGE] is not None or record[DATABASE] is not None:
         return None
     return details if is_outermost(record) else None
 
@@ -466,17 +471,28 @@ def mark_aggregated(record: Record) -> DispatchInfo:
 
 
 class Columns(NamedTuple):
-    """The times of several routine dispatches of one DispatchInfo, each column with one entry per dispatch.
+    """The times of several dispatches of one DispatchInfo, each column with one entry per dispatch.
 
-    ``ended`` has one column per receiver.
+    ``begun`` and ``ended`` have one column per receiver. All the dispatches are routine or have failed alike.
     """
 
     spans: Sequence[DispatchSpans | None]
     started: Sequence[float]
+    begun: Sequence[Sequence[float]]
     ended: Sequence[Sequence[float]]
+    finished: Sequence[float]
 
 
 def columns_of(records: Sequence[Record]) -> Columns:
-    """The times of routine dispatches of one DispatchInfo."""
+    """The times of dispatches of one DispatchInfo."""
     columns: list[Any] = list(zip(*records, strict=False))
-    return Columns(columns[SPANS], columns[STARTED], columns[FIRST_END:])
+    started, ended = columns[STARTED], columns[FIRST_END:]
+    begun, finished = [started, *ended[:-1]], ended[-1]
+    details: DispatchDetails | None = records[0][DETAILS]
+    for index in details.resumed if details is not None else ():
+        resumed = [record[DETAILS].resumed[index] for record in records]
+        if index + 1 < len(begun):
+            begun[index + 1] = resumed
+        else:
+            finished = resumed
+    return Columns(columns[SPANS], started, begun, ended, finished)

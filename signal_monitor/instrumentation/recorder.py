@@ -25,11 +25,12 @@ from .record import (
     database_notes_of,
     details_of,
     duration,
-    end_alike,
     end_call,
     end_dispatch,
     end_sequential_call,
+    ended_at,
     ended_sequential_calls,
+    fail_last_call,
     fails_alike,
     has_begun,
     has_concurrent_calls,
@@ -38,6 +39,7 @@ from .record import (
     new_record,
     set_details,
     spans_of,
+    started_at,
 )
 from .record_queue import record_queue
 
@@ -76,33 +78,56 @@ def swallow(record: Record, error: Exception) -> None:
         end_sequential_call(record)
         return
     try:
-        details = _details(record)
         index = ended_sequential_calls(record)
         end_sequential_call(record)
-        known: KnownFailure | None = info.known_failure
-        if known is not None and known.is_like(error):
-            failure = known.failure
-        else:
-            failure = failure_of(error)
-            info.known_failure = KnownFailure(index, failure, error)
+        known: KnownFailure | None = info.known_failures.get(index)
+        if known is not None and not known.is_like(error):
+            known = None
+        if known is not None and known.details is not None and details_of(record) is None:
+            set_details(record, known.details.repeated())
+            return
+        failure = known.failure if known is not None else failure_of(error)
+        details = _details(record)
         details.outcomes[index], details.failures[index] = "swallowed", failure
+        if known is None:
+            shared = details if _may_be_shared(record, details) else None
+            info.known_failures[index] = KnownFailure(index, failure, error, shared)
     except Exception as fault:  # noqa: BLE001 - as a guarded function does, which takes longer
         note_in_send("a swallowed failure", fault)
 
 
 def fail_alike(record: Record, error: BaseException, answered: int, state: ExecutionState) -> bool:
     """Complete and queue a dispatch that fails as the one before it did; False where ``fail`` and ``end`` have to."""
-    info = info_of(record)
-    known: KnownFailure | None = info.known_failure
+    now, info = perf_counter(), info_of(record)
+    known: KnownFailure | None = info.known_failures.get(answered)
     if known is None or known.details is None or state.suppressed or not fails_alike(record, answered, known):
         return False
     try:
-        if not known.is_like(error) or may_capture_failed(info):
+        if not known.is_like(error) or may_capture_failed(info, now):
             return False
-        end_alike(record, known.details)
-        if duration(record) >= info.slow_limit:
-            set_details(record, known.details.copy())
+        if fail_last_call(record, known.details, now) >= info.slow_limit:
             _details(record).capture(info)
+        if state.origin is None or state.origin.submit(record):
+            record_queue.append(record)
+    except Exception as fault:  # noqa: BLE001 - as a guarded function does, which takes longer
+        note_in_send("a failure", fault)
+    return True
+
+
+def end_alike(record: Record, state: ExecutionState) -> bool:
+    """Queue a dispatch in which a receiver has failed as in the one before it; False where ``end`` has to."""
+    details = details_of(record)
+    if details is None or details.shared is None or state.suppressed:
+        return False
+    try:
+        info = info_of(record)
+        ended = ended_at(record)
+        if (
+            ended - started_at(record) >= info.slow_limit
+            or may_capture_failed(info, ended)
+            or database_notes_of(record) is not None
+        ):
+            return False
         if state.origin is None or state.origin.submit(record):
             record_queue.append(record)
     except Exception as fault:  # noqa: BLE001 - as a guarded function does, which takes longer
@@ -112,8 +137,9 @@ def fail_alike(record: Record, error: BaseException, answered: int, state: Execu
 
 def resume(record: Record) -> None:
     """The send method goes on to the next receiver, some time after the last sequential call has ended."""
-    details = _details(record)
-    details.resumed[ended_sequential_calls(record) - 1] = perf_counter()
+    details = details_of(record)
+    if details is not None:
+        details.resumed[ended_sequential_calls(record) - 1] = perf_counter()
 
 
 def fail(record: Record, error: BaseException, answered: int) -> None:
@@ -154,16 +180,16 @@ def _remember(
     info: DispatchInfo, index: int, failure: RawFailure, error: BaseException, details: DispatchDetails
 ) -> None:
     """Keep how a receiver has failed; one that is known already keeps its count of those recorded individually."""
-    known: KnownFailure | None = info.known_failure
-    if known is None or known.details is None or known.index != index or not known.is_like(error):
-        info.known_failure = KnownFailure(index, failure, error, details)
+    known: KnownFailure | None = info.known_failures.get(index)
+    if known is None or known.details is None or not known.is_like(error):
+        info.known_failures[index] = KnownFailure(index, failure, error, details)
 
 
 def _may_be_shared(record: Record, details: DispatchDetails) -> bool:
     """Whether other dispatches may fail in just the same way."""
     info = info_of(record)
-    is_plain = len(details.failures) == 1 and not (has_concurrent_calls(record) or info.custom or info.signal.has_hooks)
-    return is_plain and info.method == "send" and not hooks.captures_all
+    is_plain = info.sequential_count == len(info.receivers) and not (info.custom or info.signal.has_hooks)
+    return is_plain and len(details.failures) == 1 and spans_of(record) is None and not hooks.captures_all
 
 
 def _known_failure(details: DispatchDetails, error: BaseException) -> RawFailure:
@@ -176,9 +202,10 @@ def _known_failure(details: DispatchDetails, error: BaseException) -> RawFailure
 
 
 def _details(record: Record) -> DispatchDetails:
+    """The details of a dispatch, to add to: its own, if it has shared them with others so far."""
     details = details_of(record)
-    if details is None:
-        details = DispatchDetails()
+    if details is None or details.shared is not None:
+        details = DispatchDetails() if details is None else details.copy()
         set_details(record, details)
     return details
 
@@ -210,7 +237,7 @@ def _complete(record: Record, info: DispatchInfo) -> None:
     if (notes := database_notes_of(record)) is not None:
         notes.end()
     if details_of(record) is not None:
-        captures = may_capture_failed(info)
+        captures = may_capture_failed(info, ended_at(record))
     else:
         captures = duration(record) >= info.capture_from and may_capture_again(info)
     if captures or duration(record) >= info.slow_limit:

@@ -21,7 +21,7 @@ from .hooks import hooks
 from .plans import ObservedSignal, Plan, each_noted, find_info, find_plan
 from .record import begin_concurrent_calls
 from .record_queue import record_queue
-from .recorder import count_orphan, end, fail, fail_alike, open_spans, resume, swallow
+from .recorder import count_orphan, end, end_alike, fail, fail_alike, open_spans, resume, swallow
 
 Responses = list[tuple[Any, Any]]
 NO_RECEIVERS = dispatcher.NO_RECEIVERS
@@ -198,6 +198,6 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
         and len(queue) < record_queue.size
     ):
         queue.append(record)
-    else:
+    elif not (failed and end_alike(record, state)):
         end(record, state)
     return responses

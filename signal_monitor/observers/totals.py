@@ -72,7 +72,9 @@ class TotalsObserver(BaseObserver):
         for kind, key in subjects:
             for totals in self._both(kind, key, aggregate.ended_at):
                 _add_all(totals, aggregate.durations, aggregate.ended_at)
-                _note_failures(totals, aggregate)
+                totals.other_ns += aggregate.logging_ns
+                totals.total_ns += aggregate.logging_ns
+                _note_failures(totals, aggregate.failing, aggregate)
         for calls in aggregate.calls:
             for totals in self._both("receiver", calls.receiver, aggregate.ended_at):
                 totals.app, totals.path, totals.line = calls.app, calls.path, calls.line
@@ -80,8 +82,7 @@ class TotalsObserver(BaseObserver):
                 if not calls.durations.count:
                     continue
                 _add_all(totals, calls.durations, aggregate.ended_at)
-                if calls.outcome != "ok":
-                    _note_failures(totals, aggregate)
+                _note_failures(totals, calls.failure, aggregate)
                 totals.request_calls += calls.durations.count * (aggregate.signal in REQUEST_SIGNALS)
                 totals.blocking += calls.durations.count
 
@@ -268,11 +269,11 @@ class _Parts(NamedTuple):
         totals.total_ns += self.self_ns + self.waiting_ns + self.other_ns
 
 
-def _note_failures(totals: Totals, aggregate: Aggregate) -> None:
+def _note_failures(totals: Totals, failure: Failure | None, aggregate: Aggregate) -> None:
     """Count failures of which others are recorded: the last one of these is the dispatch to look at."""
-    if aggregate.failure is not None:
+    if failure is not None:
         totals.failures += aggregate.durations.count
-        totals.last_failure, totals.last_failure_at = aggregate.failure.summary, aggregate.ended_at
+        totals.last_failure, totals.last_failure_at = failure.summary, aggregate.ended_at
 
 
 def _note_failure(totals: Totals, failure: Failure, at: float, dispatch_id: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import sysconfig
 import time
@@ -285,21 +284,28 @@ class RecordConverter:
 
     def aggregate(self, info: DispatchInfo, records: Sequence[Record]) -> Aggregate:
         """Dispatches of one DispatchInfo added up: they are routine, or share the details of their failure."""
-        _, started, ended = columns_of(records)
+        columns = columns_of(records)
         said = [one for one in map(arguments_of, records) if one is not None]
         created = [one.created for one in said]
-        durations = [_durations(begins, ends) for begins, ends in itertools.pairwise([started, *ended])]
-        details = details_of(records[0]) or _NO_DETAILS
+        seconds = [list(map(sub, ended, begun)) for begun, ended in zip(columns.begun, columns.ended, strict=True)]
+        durations, details = list(map(_durations, seconds)), details_of(records[0]) or _NO_DETAILS
+        whole, logging_ns = durations[0], 0
+        if details.resumed:
+            whole = _durations([sum(of_one) for of_one in zip(*seconds, strict=True)])
+            logging_ns = max(0, nanoseconds(sum(columns.finished) - sum(columns.started)) - whole.total_ns)
+        elif len(seconds) > 1:
+            whole = _durations(list(map(sub, columns.finished, columns.started)))
         return Aggregate(
             signal=info.signal.name,
             sender=scrub(info.sender),
-            ended_at=self.wall_clock(ended[-1][-1]),
-            durations=durations[0] if len(durations) == 1 else _durations(started, ended[-1]),
+            ended_at=self.wall_clock(columns.finished[-1]),
+            durations=whole,
             calls=tuple(self._aggregated(info, durations, details, len(records))),
             created=created.count(True),
             existing=created.count(False),
             raw=sum(1 for one in said if one.raw),
             failure=failure(details.failure),
+            logging_ns=logging_ns,
         )
 
     def _aggregated(
@@ -316,6 +322,7 @@ class RecordConverter:
                 receiver.line,
                 details.outcomes.get(index, "ok"),
                 0 if runs else dispatches,
+                failure(details.failures.get(index)),
             )
 
     def late(self, late: LateCall) -> tuple[Amendment, ReceiverCall]:
@@ -458,8 +465,7 @@ def _worst(level: Severity, calls: Iterable[ReceiverCall]) -> Severity:
     return level
 
 
-def _durations(started: Iterable[float], ended: Iterable[float]) -> Durations:
-    seconds = list(map(sub, ended, started))
+def _durations(seconds: Sequence[float]) -> Durations:
     return Durations(
         len(seconds), nanoseconds(sum(seconds)), nanoseconds(max(seconds)), buckets_of(array("d", seconds))
     )

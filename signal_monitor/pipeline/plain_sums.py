@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from operator import sub
 
 from signal_monitor.instrumentation.current import Record
@@ -55,11 +54,11 @@ class PlainSums:
         return sums
 
     def _add(self, info: DispatchInfo, records: Sequence[Record]) -> None:
-        _, started, ended = columns_of(records)
+        columns = columns_of(records)
         self.dispatches += len(records)
-        self.calls += len(records) * len(ended)
-        self.windows.extend(zip(started, ended[-1], strict=True))
-        for receiver, (begins, ends) in zip(info.receivers, pairwise([started, *ended]), strict=False):
+        self.calls += len(records) * len(columns.ended)
+        self.windows.extend(zip(columns.started, columns.finished, strict=True))
+        for receiver, begins, ends in zip(info.receivers, columns.begun, columns.ended, strict=False):
             mine = self.receivers.get(receiver.name)
             if mine is None:
                 mine = self.receivers[receiver.name] = PlainReceiver()

@@ -444,7 +444,7 @@ class Pipeline:
                     details = repeated_failure(item)
                     if details is not None and details.shared is not None and not details.shared.admits(now):
                         mark_aggregated(item)
-                        alike[id(details)].append(item)
+                        alike[id(details.shared)].append(item)
                         continue
                     if not is_outermost(item):
                         give_lineage(item)  # and to those around it, which come later and are not aggregated then
@@ -458,7 +458,7 @@ class Pipeline:
         return [*groups, *((info_of(several[0]), several) for several in alike.values()), *single]
 
     def _aggregate(self, info: DispatchInfo, records: Sequence[Record]) -> None:
-        info.reset_rate_limit(time.monotonic())
+        info.reset_rate_limit(time.perf_counter())
         aggregate = self.converter.aggregate(info, records)
         self._each("aggregate", lambda observer: observer.aggregate(aggregate, records))
 
@@ -496,7 +496,7 @@ class Pipeline:
         give_lineage(record)
         if info_of(record).custom:
             _unshare(record)
-        info_of(record).reset_rate_limit(time.monotonic())
+        info_of(record).reset_rate_limit(time.perf_counter())
         spans = spans_of(record)
         if spans is not None:
             spans.finalize(record, ended.window)

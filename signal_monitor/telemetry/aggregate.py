@@ -270,7 +270,7 @@ class SpanAggregator(Observer):
         for parent, several in dropped.items():
             columns = columns_of(several)
             started_ns = clock.start(min(columns.started))
-            total_ns = nanoseconds(sum(columns.ended[-1]) - sum(columns.started))
+            total_ns = nanoseconds(sum(columns.finished) - sum(columns.started))
             span = self._span_of(parent, Names(info.signal.name, scrub(info.sender), info.method), started_ns)
             span.add(started_ns, len(several), total_ns, len(several) * len(info.receivers), total_ns)
 

@@ -21,7 +21,7 @@ from signal_monitor.instrumentation.record import columns_of, spans_of
 from signal_monitor.pipeline import Observer, stop_before_others_at_exit
 from signal_monitor.pipeline.process import ThisProcess
 from signal_monitor.pipeline.running_calls import count_running
-from signal_monitor.records import Aggregate, Amendment, Dispatch, ReceiverCall
+from signal_monitor.records import Aggregate, Amendment, Dispatch, Failure, ReceiverCall
 
 from .attributes import ERROR, FUNCTION, OUTCOME, SIGNAL
 from .current_span import SUPPRESSED
@@ -93,8 +93,7 @@ class Metrics(Observer):
         instruments = self._ready()
         if instruments is None or spans is SUPPRESSED:
             return
-        error = dispatch.failure.type if dispatch.failure is not None else None
-        attributes = self._dispatches.of(dispatch.signal, error)
+        attributes = self._dispatches.of(dispatch.signal, _type_of(dispatch.failure))
         instruments.dispatches.record(dispatch.duration_ns / 1e9, attributes, _context_of(dispatch, dispatch.span_id))
         for call in dispatch.calls:
             if call.outcome not in {"late", "not_run"}:
@@ -106,14 +105,13 @@ class Metrics(Observer):
         counted = [record for record in records if spans_of(record) is not SUPPRESSED]
         if instruments is None or not counted:
             return
-        _, started, ended = columns_of(counted)
-        error = aggregate.failure.type if aggregate.failure is not None else None
-        record_all(instruments.dispatches, self._dispatches.of(aggregate.signal, error), started, ended[-1])
-        for calls, ends in zip(aggregate.calls, ended, strict=False):  # the last ones may not have run
-            failed = error if calls.outcome != "ok" else None
-            attributes = self._receivers.of(aggregate.signal, calls.receiver, calls.outcome, failed)
-            record_all(instruments.receivers, attributes, started, ends)
-            started = ends
+        columns = columns_of(counted)
+        attributes = self._dispatches.of(aggregate.signal, _type_of(aggregate.failure))
+        record_all(instruments.dispatches, attributes, columns.started, columns.finished)
+        # The last receivers may not have run.
+        for calls, begun, ended in zip(aggregate.calls, columns.begun, columns.ended, strict=False):
+            attributes = self._receivers.of(aggregate.signal, calls.receiver, calls.outcome, _type_of(calls.failure))
+            record_all(instruments.receivers, attributes, begun, ended)
 
     def amend(self, amendment: Amendment, call: ReceiverCall) -> None:
         """Record a late receiver call, now that its time is known."""
@@ -130,8 +128,7 @@ class Metrics(Observer):
         self._ready()
 
     def _record(self, instruments: Instruments, signal: str, call: ReceiverCall, context: Context) -> None:
-        error = call.failure.type if call.failure is not None else None
-        attributes = self._receivers.of(signal, call.receiver, call.outcome, error)
+        attributes = self._receivers.of(signal, call.receiver, call.outcome, _type_of(call.failure))
         instruments.receivers.record(call.duration_ns / 1e9, attributes, context)
 
     def _ready(self) -> Instruments | None:
@@ -175,6 +172,10 @@ class Metrics(Observer):
     def _observe_dropped(self, options: CallbackOptions) -> Iterable[Observation]:
         losses = self.process.losses() if self.enabled else {}
         return [Observation(count, {REASON: reason.replace(" ", "_")}) for reason, count in losses.items()]
+
+
+def _type_of(failure: Failure | None) -> str | None:
+    return failure.type if failure is not None else None
 
 
 def _context_of(dispatch: Dispatch, span_id: str | None) -> Context:

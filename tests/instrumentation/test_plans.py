@@ -36,6 +36,10 @@ def fine(**kwargs: Any) -> str:
     return "fine"
 
 
+def other(**kwargs: Any) -> str:
+    return "other"
+
+
 def failing(**kwargs: Any) -> None:
     raise ValueError("no")
 
@@ -46,6 +50,11 @@ def connected(make: Callable[[], Signal], *receivers: Any) -> Signal:
         signal.connect(receiver)
     signal.send(Sender)
     return signal
+
+
+def other_plans(signal: Any) -> set[int]:
+    """The keys of the plans of a signal that does not cache, without that for the class as sender."""
+    return set(signal._signal_monitor.plans) - {id(Sender)}
 
 
 def plan_of(signal: Signal, sender: object = Sender) -> Plan | None:
@@ -323,9 +332,50 @@ def test_strongly_connected_receiver_without_weak_references_has_none() -> None:
     assert (plan_of(signal), errors.count) == (None, before)
 
 
-@pytest.mark.parametrize("sender", ["a name", Sender()], ids=["string", "instance"])
+class Text(str):
+    """A string that may have code of its own."""
+
+    __slots__ = ()
+
+
+@pytest.mark.parametrize(
+    "sender",
+    ["".join(["long", *"x" * 200]), Text("a name"), sys, fine],
+    ids=["long", "of a subclass", "module", "function"],
+)
 def test_other_senders_have_none(sender: Any) -> None:
-    assert plan_of(connected(Signal, fine), sender) is None
+    signal = connected(Signal, fine)
+    for _ in range(3):
+        assert signal.send(sender) == [(fine, "fine")]
+    assert not other_plans(signal)
+
+
+def test_string_has_a_plan_from_its_second_dispatch_on() -> None:
+    signal = connected(Signal, fine)
+    for number in range(3):
+        assert signal.send(f"made anew {number // 3}") == [(fine, "fine")]
+    assert not other_plans(signal)
+
+    kept = "-".join(["a", "name"])
+    signal.connect(other, sender=kept)
+    for _ in range(3):
+        assert [receiver for receiver, _ in signal.send(kept)] == [fine, other]
+    assert other_plans(signal) == {id(kept)}
+    assert signal.send("-".join(["a", "name"])) == [(fine, "fine")]
+    assert [receiver for receiver, _ in signal.send(kept)] == [fine, other]
+
+
+def test_instances_share_the_plan_of_their_class_where_no_receiver_names_a_sender() -> None:
+    signal = connected(Signal, fine)
+    for _ in range(3):
+        assert signal.send(Sender()) == signal.send(Equal()) == [(fine, "fine")]
+    assert other_plans(signal) == {-id(Sender), -id(Equal)}
+
+    signal.connect(other, sender=(sender := Sender()))
+    for _ in range(3):
+        assert [receiver for receiver, _ in signal.send(sender)] == [fine, other]
+        assert signal.send(Sender()) == [(fine, "fine")]
+    assert -id(Sender) not in other_plans(signal)
 
 
 class Equal:

@@ -123,7 +123,9 @@ def test_routine_dispatches() -> None:
     assert columns_of([record, record]) == (
         (None, None),
         (1.0, 1.0),
+        [(1.0, 1.0), (2.0, 2.0)],
         [(2.0, 2.0), (4.0, 4.0)],
+        (4.0, 4.0),
     )
 
 

@@ -283,6 +283,7 @@ class AggregatedCalls:
     """The calls of one receiver in many dispatches; all ended alike and none is slow.
 
     They are ok, or have failed with ``failure``; ``not_run`` counts the dispatches that did not come to it.
+    ``durations`` are own times, without the ``nested_ns`` of what the calls have sent.
     """
 
     receiver: str
@@ -293,6 +294,7 @@ class AggregatedCalls:
     outcome: Outcome = "ok"
     not_run: int = 0
     failure: Failure | None = None
+    nested_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +302,8 @@ class Aggregate:
     """Dispatches of one signal and sender that are added up and not recorded individually.
 
     They are routine, or have failed in the same call, as others that are recorded; ``failure`` is what they raised.
-    ``durations`` are without the ``logging_ns`` in which log handlers ran, between receivers.
+    ``durations`` are without the ``logging_ns`` in which log handlers ran, between receivers; the ``nested_ns`` in
+    which the receivers' own dispatches ran are part of them.
     Of a signal of Django's models, ``created`` were for new rows, ``existing`` for others, and ``raw`` of both while
     fixtures were loaded.
     """
@@ -315,6 +318,7 @@ class Aggregate:
     raw: int = 0
     failure: Failure | None = None
     logging_ns: int = 0
+    nested_ns: int = 0
 
     @property
     def failing(self) -> Failure | None:

@@ -119,7 +119,8 @@ def observer_in_a_fork(_patch: pytest.MonkeyPatch, _path: Path) -> Sequence[str]
 
 def choice_of_an_observer(_patch: pytest.MonkeyPatch, _path: Path) -> Sequence[str]:
     good = Good()
-    Pipeline(RecordConverter(ThisProcess()), [Faulty(), good], RecordQueue())._without_aggregated([])
+    (queue := RecordQueue()).append(object())
+    Pipeline(RecordConverter(ThisProcess()), [Faulty(), good], queue).flush()
     return ["good" for told in good.told if told == "wanted"]
 
 

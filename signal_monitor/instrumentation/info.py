@@ -168,6 +168,7 @@ class DispatchInfo:
         "is_robust",
         "known_failures",
         "method",
+        "names",
         "read_arguments",
         "receivers",
         "sender",
@@ -199,8 +200,16 @@ class DispatchInfo:
         self.slow_limit = min([signal.slow_ns, *(receiver.slow_ns for receiver in receivers)]) / 1e9
         self.capture_from = 0.0
         self.captured_at = 0.0
+        self.names: frozenset[str] | None = None
         self.known_failures: dict[int, Any] = {}
         self.read_arguments = _known.argument_readers.get(signal.name)
+
+    @property
+    def receiver_names(self) -> frozenset[str]:
+        """The names of the receivers."""
+        if self.names is None:
+            self.names = frozenset([receiver.name for receiver in self.receivers])
+        return self.names
 
     def is_async(self, index: int) -> bool:
         """Whether a receiver is async."""
@@ -209,6 +218,7 @@ class DispatchInfo:
     def add_receiver(self, receiver: object) -> int:
         """Add a receiver that was not known when the dispatch began; returns its position."""
         self.receivers += (receiver_info(receiver),)
+        self.names = None
         return len(self.receivers) - 1
 
     def limit_rate(self, *, captures_all: bool) -> None:

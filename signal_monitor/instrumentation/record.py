@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 from signal_monitor.records import Outcome, Outside
 
-from .capture import DispatchDetails, KnownFailure
+from .capture import DispatchDetails, KnownFailure, Shared
 from .current import Call, LogHandlers, Origin, Place, Record, Root
 from .hooks import DispatchSpans
 from .info import DispatchInfo
@@ -52,7 +52,7 @@ class Lineage(NamedTuple):
 
 
 AGGREGATED = Lineage(-1, -1)
-"""The lineage of a dispatch that was added up with others: it is not delivered itself, and no dispatch is its child."""
+"""The lineage of a dispatch that was added up with others: it is not delivered itself, nor is one that it has sent."""
 
 
 def new_record(info: DispatchInfo, outer: Place, spans: DispatchSpans | None, calls: int) -> Record:
@@ -221,6 +221,12 @@ def duration(record: Record) -> float:
     return ended_at(record) - started_at(record)
 
 
+def duration_of_times(record: Record) -> float:
+    """How long a dispatch took that has only times, in seconds."""
+    seconds: float = record[-1] - record[STARTED]
+    return seconds
+
+
 class CallTimes(NamedTuple):
     """When a receiver call began and ended, in seconds; 0 stands for "not yet"."""
 
@@ -296,11 +302,11 @@ class Ancestor(NamedTuple):
     sent_by: Outside | None = None
 
 
-def ancestors(place: Place, at: float, most: int | None = None) -> list[Ancestor]:
+def ancestors(place: Place, at: float, most: int | None = None, *, with_aggregated: bool = False) -> list[Ancestor]:
     """The receiver calls around what began in a place at a time, innermost first; no more than ``most``.
 
-    Left out are dispatches that had ended by then, and those that another record stands for. This is no generator: an
-    exception of a signal handler that strikes while Python closes one is lost.
+    Left out are dispatches that had ended by then, and those that are not delivered themselves. This is no generator:
+    an exception of a signal handler that strikes while Python closes one is lost.
     """
     outer: Place | None = place
     found: list[Ancestor] = []
@@ -311,13 +317,14 @@ def ancestors(place: Place, at: float, most: int | None = None) -> list[Ancestor
             continue
         if isinstance(outer, list):
             record = outer
-            if not (has_ended(record) and ended_at(record) < at) and record[LINEAGE] is not AGGREGATED:
+            is_left_out = record[LINEAGE] is AGGREGATED and not with_aggregated
+            if not (has_ended(record) and ended_at(record) < at) and not is_left_out:
                 index = _index_at(record, at)
                 found.append(Ancestor(record, index, "send method" if index is None else None))
         else:
             record = outer.record
             ancestor = _ancestor_at(outer, at)
-            if ancestor is not None and record[LINEAGE] is not AGGREGATED:
+            if ancestor is not None and (with_aggregated or record[LINEAGE] is not AGGREGATED):
                 found.append(ancestor)
         outer, at = _place_around(record), started_at(record)
     return found
@@ -340,9 +347,9 @@ def _has_logged(place: LogHandlers, at: float) -> bool:
     return has_ended(place.record) and ended_at(place.record) < at
 
 
-def parent_of(record: Record) -> Ancestor | None:
+def parent_of(record: Record, *, with_aggregated: bool = False) -> Ancestor | None:
     """The receiver call around a dispatch, or None."""
-    found = ancestors(_place_around(record), record[STARTED], 1)
+    found = ancestors(_place_around(record), record[STARTED], 1, with_aggregated=with_aggregated)
     return found[0] if found else None
 
 
@@ -377,6 +384,31 @@ def is_outermost(record: Record) -> bool:
     """Whether a dispatch was sent from no receiver call."""
     outer = record[OUTER]
     return type(outer) is Root and outer.outer is None
+
+
+def outermost_of(record: Record) -> Record | None:
+    """The outermost dispatch around one, if each was sent in the same thread by a receiver of the next."""
+    outer = record[OUTER]
+    while type(outer) is list:
+        if outer[INFO].custom:
+            return None
+        record, outer = outer, outer[OUTER]
+    return record if type(outer) is Root and outer.outer is None else None
+
+
+def sent_in(record: Record) -> tuple[Record, int] | None:
+    """The dispatch in whose sequential call one was sent in the same thread, and the position of that call; or None."""
+    outer = record[OUTER]
+    if type(outer) is not list:
+        return None
+    return outer, _index_at(outer, record[STARTED]) or 0
+
+
+def has_only_times(record: Record) -> bool:
+    """Whether a dispatch that has ended has nothing but times, and no other one refers to it."""
+    if record[TIMES] is not None or len(record) == FIRST_END:
+        return False
+    return record[DETAILS] is record[DATABASE] is record[SPANS] is record[LINEAGE] is None
 
 
 def custom_sends_around(record: Record) -> list[Record]:
@@ -430,12 +462,12 @@ def is_plain(record: Record) -> bool:
     return type(outer) is Root and outer.outer is None and (spans is None or spans.unreferenced)
 
 
-def repeated_failure(record: Record) -> DispatchDetails | None:
-    """The details of an outermost dispatch that share others too, and to which nothing else has happened; or None."""
+def shared_failure(record: Record) -> Shared | None:
+    """What an outermost dispatch shares with those that failed alike, if nothing else has happened to it; or None."""
     details: DispatchDetails | None = record[DETAILS]
-    if details is None or details.shared is None or record[LINEAGE] is not None or record[DATABASE] is not None:
+    if details is None or record[LINEAGE] is not None or record[DATABASE] is not None:
         return None
-    return details if is_outermost(record) else None
+    return details.shared
 
 
 def add_records_around(record: Record, known: set[int]) -> None:

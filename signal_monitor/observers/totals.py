@@ -72,8 +72,9 @@ class TotalsObserver(BaseObserver):
         for kind, key in subjects:
             for totals in self._both(kind, key, aggregate.ended_at):
                 _add_all(totals, aggregate.durations, aggregate.ended_at)
+                totals.self_ns -= aggregate.nested_ns  # it is counted for the dispatches inside this one
                 totals.other_ns += aggregate.logging_ns
-                totals.total_ns += aggregate.logging_ns
+                totals.total_ns += aggregate.logging_ns - aggregate.nested_ns
                 _note_failures(totals, aggregate.failing, aggregate)
         for calls in aggregate.calls:
             for totals in self._both("receiver", calls.receiver, aggregate.ended_at):
@@ -82,6 +83,7 @@ class TotalsObserver(BaseObserver):
                 if not calls.durations.count:
                     continue
                 _add_all(totals, calls.durations, aggregate.ended_at)
+                totals.total_ns += calls.nested_ns
                 _note_failures(totals, calls.failure, aggregate)
                 totals.request_calls += calls.durations.count * (aggregate.signal in REQUEST_SIGNALS)
                 totals.blocking += calls.durations.count

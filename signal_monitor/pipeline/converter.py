@@ -19,7 +19,7 @@ from signal_monitor.histograms import buckets_of
 from signal_monitor.instrumentation.capture import DispatchDetails, stack_lines
 from signal_monitor.instrumentation.current import Call, ExecutionState, Place, Record
 from signal_monitor.instrumentation.hooks import hooks
-from signal_monitor.instrumentation.info import DispatchInfo, Lines, RawFailure, ReceiverInfo
+from signal_monitor.instrumentation.info import Lines, RawFailure, ReceiverInfo
 from signal_monitor.instrumentation.record import (
     CallTimes,
     Lineage,
@@ -62,6 +62,7 @@ from signal_monitor.thresholds import severity
 from .intervals import length, nanoseconds
 from .own_times import CallTime, DispatchTimes, OutsideTimes, OwnTimes
 from .process import ThisProcess
+from .routine import Group
 from .send_methods import Ended
 
 MAX_SKIPPED = 20
@@ -282,37 +283,43 @@ class RecordConverter:
             **(self._slow_stack(_lineage_of(record).number, index, receiver, level) if self._stacks else {}),
         )
 
-    def aggregate(self, info: DispatchInfo, records: Sequence[Record]) -> Aggregate:
+    def aggregate(self, group: Group) -> Aggregate:
         """Dispatches of one DispatchInfo added up: they are routine, or share the details of their failure."""
+        info, records = group.info, group.records
         columns = columns_of(records)
         said = [one for one in map(arguments_of, records) if one is not None]
         created = [one.created for one in said]
         seconds = [list(map(sub, ended, begun)) for begun, ended in zip(columns.begun, columns.ended, strict=True)]
         durations, details = list(map(_durations, seconds)), details_of(records[0]) or _NO_DETAILS
-        whole, logging_ns = durations[0], 0
+        whole, logging_ns, nested_ns = durations[0], 0, []
         if details.resumed:
             whole = _durations([sum(of_one) for of_one in zip(*seconds, strict=True)])
             logging_ns = max(0, nanoseconds(sum(columns.finished) - sum(columns.started)) - whole.total_ns)
         elif len(seconds) > 1:
             whole = _durations(list(map(sub, columns.finished, columns.started)))
+        if group.nested:
+            nested = list(zip(*group.nested, strict=True))
+            nested_ns = [nanoseconds(sum(column)) for column in nested]
+            durations = [_durations(_without(*columns)) for columns in zip(seconds, nested, strict=True)]
         return Aggregate(
             signal=info.signal.name,
             sender=scrub(info.sender),
             ended_at=self.wall_clock(columns.finished[-1]),
             durations=whole,
-            calls=tuple(self._aggregated(info, durations, details, len(records))),
+            calls=tuple(self._aggregated(group, durations, nested_ns, details)),
             created=created.count(True),
             existing=created.count(False),
             raw=sum(1 for one in said if one.raw),
             failure=failure(details.failure),
             logging_ns=logging_ns,
+            nested_ns=sum(nested_ns),
         )
 
     def _aggregated(
-        self, info: DispatchInfo, durations: Sequence[Durations], details: DispatchDetails, dispatches: int
+        self, group: Group, durations: Sequence[Durations], nested_ns: Sequence[int], details: DispatchDetails
     ) -> Iterator[AggregatedCalls]:
         """The calls of each receiver; dispatches that failed have not come to the last ones."""
-        for index, receiver in enumerate(info.receivers):
+        for index, receiver in enumerate(group.info.receivers):
             runs = index < len(durations)
             yield AggregatedCalls(
                 receiver.name,
@@ -321,8 +328,9 @@ class RecordConverter:
                 receiver.path,
                 receiver.line,
                 details.outcomes.get(index, "ok"),
-                0 if runs else dispatches,
+                0 if runs else len(group.records),
                 failure(details.failures.get(index)),
+                nested_ns[index] if nested_ns else 0,
             )
 
     def late(self, late: LateCall) -> tuple[Amendment, ReceiverCall]:
@@ -463,6 +471,11 @@ def _worst(level: Severity, calls: Iterable[ReceiverCall]) -> Severity:
         if call.severity != "normal":
             level = max(level, call.severity, key=SEVERITIES.index)
     return level
+
+
+def _without(seconds: Iterable[float], nested: Iterable[float]) -> list[float]:
+    """The own times of calls, from whole ones and those of what they have sent."""
+    return [max(0.0, whole - part) for whole, part in zip(seconds, nested, strict=True)]
 
 
 def _durations(seconds: Sequence[float]) -> Durations:

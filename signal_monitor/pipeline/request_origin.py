@@ -255,7 +255,7 @@ class _Sums:
 
     def _parent_of(self, record: Record) -> Ancestor | None:
         """The receiver call around a dispatch; None if it is another request's, or its dispatch has not ended."""
-        parent = parent_of(record)
+        parent = parent_of(record, with_aggregated=True)
         return parent if parent is not None and id(parent.record) in self._known else None
 
     def totals(self, left_out: int) -> RequestTotals:

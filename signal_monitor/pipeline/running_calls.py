@@ -16,8 +16,9 @@ from signal_monitor.records import RunningCall, Wait
 
 from .converter import RecordConverter, is_in_thread, stack_of
 from .intervals import nanoseconds
+from .lineages import give_lineage
 from .waits import wait_of
-from .worker import Observer, give_lineage
+from .worker import Observer
 
 CallKey = tuple[int, int]
 Position = tuple[object, int]

@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import _thread
 import contextlib
-import itertools
 import logging
 import sys
 import threading
 import time
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from signal_monitor.errors import attempt, done_for_each, errors, guarded
 from signal_monitor.instrumentation.current import Origin, Record
 from signal_monitor.instrumentation.hooks import DispatchSpans
-from signal_monitor.instrumentation.info import DispatchInfo
 from signal_monitor.instrumentation.record import (
-    Lineage,
-    custom_sends_around,
     info_of,
-    is_outermost,
-    is_routine,
-    lineage_of,
-    mark_aggregated,
-    parent_of,
-    repeated_failure,
-    root_of,
-    set_lineage,
     spans_of,
 )
 from signal_monitor.instrumentation.record_queue import RecordQueue, record_queue
@@ -36,9 +24,11 @@ from signal_monitor.interruptions import is_interruption
 from signal_monitor.records import Aggregate, Amendment, Dispatch, ReceiverCall
 from signal_monitor.settings_watcher import follow_settings
 
-from .chunks import Chunks, weight_of
+from .chunks import Chunks
 from .converter import RecordConverter
-from .routine import RoutineDispatches
+from .grouping import Grouping
+from .lineages import give_lineage, unshare_lineage
+from .routine import Group
 from .send_methods import Ended, SendMethods
 from .suppression import suppressed
 from .threads import NO_THREAD, why_no_threads
@@ -55,7 +45,6 @@ QUIET_SECONDS = 10.0
 EXIT_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 """The time after which a thread that could not be started is tried again."""
-_numbers = itertools.count(1)
 
 logger = logging.getLogger("signal_monitor")
 
@@ -121,7 +110,7 @@ class Pipeline:
         self._stopping = False
         self._ended = False
         self._chunks = Chunks(queue)
-        self._routine = RoutineDispatches()
+        self._grouping = Grouping()
         self._send_methods = SendMethods()
         self._busy_at = self._watched_at = 0.0
 
@@ -237,7 +226,7 @@ class Pipeline:
 
     def _waiting(self) -> int:
         """How many records are queued, or taken from the queue and not delivered."""
-        taken = sum(map(_count, list(self._undelivered))) + len(self._routine)
+        taken = sum(map(_count, list(self._undelivered))) + len(self._grouping)
         return len(self._queue) + taken + len(self._send_methods)
 
     def flush(self) -> None:
@@ -248,7 +237,7 @@ class Pipeline:
         with suppressed(), self._exclusive() as alone:
             if alone:
                 self._deliver_queued(len(self._queue))
-                self._deliver_routine()
+                self._deliver_all(self._grouping.take_all())
                 self._release(self._send_methods.release_all)
                 self._each("flush", lambda observer: observer.flush())
                 self._pass_interruption()
@@ -280,7 +269,7 @@ class Pipeline:
         self._thread = self._running_thread = None
         self._retry_at = self._idle_until = 0.0
         self._undelivered.clear()
-        self._routine.forget()
+        self._grouping.forget()
         self._send_methods.forget()
         self._telling = self._interruption = None
         self._stopping = self._ended = False
@@ -369,17 +358,15 @@ class Pipeline:
     def _end_round(self, *, busy: bool) -> None:
         """Nothing is queued: give what waits to be more or to end as long as it may wait."""
         self._chunks.forget()
+        self._deliver_all(self._grouping.due(all_routine=not busy))
         self._release(self._send_methods.release)
-        if not busy:
-            self._deliver_routine()
 
     def _take_turn(self) -> None:
         """Deliver for TURN_SECONDS: at least one item, or what one chunk has in place of it."""
         self.converter.set_clock()
         turn_ends = time.perf_counter() + TURN_SECONDS
         if not self._undelivered:
-            if self._routine.are_due:
-                self._undelivered.extend(self._routine.take())
+            self._undelivered.extend(self._grouping.due())
             self._take_chunk()
         while self._undelivered:
             self._deliver_next()
@@ -393,9 +380,9 @@ class Pipeline:
         if not self._queue.is_half_full:
             self._wake.wait(REST_SECONDS)
 
-    def _deliver_routine(self) -> None:
-        """Deliver the routine dispatches that wait."""
-        self._undelivered.extend(self._routine.take())
+    def _deliver_all(self, items: Iterable[object]) -> None:
+        """Deliver what was taken from the queue, and some more."""
+        self._undelivered.extend(items)
         self._deliver_taken()
 
     def _deliver_queued(self, count: int) -> None:
@@ -412,7 +399,8 @@ class Pipeline:
         if items:
             self._chunks.adapt(items)
             self._busy_at = time.monotonic()
-            self._undelivered.extend(self._without_aggregated(items))
+            wanted = sum(done_for_each("an observer's choice", lambda observer: observer.wanted(), self.observers))
+            self._undelivered.extend(self._grouping.add(items, wanted))
         return len(items)
 
     def _deliver_taken(self) -> None:
@@ -428,44 +416,15 @@ class Pipeline:
             self.converter.process.drop("interrupted", _count(item))
             raise
 
-    def _without_aggregated(self, items: Sequence[object]) -> list[object]:
-        """What is delivered now: first the dispatches beyond what the observers want that are alike, in groups.
-
-        Routine dispatches without spans wait for more of their kind.
-        """
-        wanted = sum(done_for_each("an observer's choice", lambda observer: observer.wanted(), self.observers))
-        single: list[object] = []
-        routine: defaultdict[DispatchInfo, list[Record]] = defaultdict(list)
-        alike: defaultdict[int, list[Record]] = defaultdict(list)
-        now = time.monotonic()
-        for item in items:
-            if isinstance(item, list):
-                if not is_routine(item):
-                    details = repeated_failure(item)
-                    if details is not None and details.shared is not None and not details.shared.admits(now):
-                        mark_aggregated(item)
-                        alike[id(details.shared)].append(item)
-                        continue
-                    if not is_outermost(item):
-                        give_lineage(item)  # and to those around it, which come later and are not aggregated then
-                elif wanted > 0:
-                    wanted -= weight_of(item)
-                else:
-                    routine[mark_aggregated(item)].append(item)
-                    continue
-            single.append(item)
-        groups = [(info, records) for info, records in routine.items() if not self._routine.hold(info, records)]
-        return [*groups, *((info_of(several[0]), several) for several in alike.values()), *single]
-
-    def _aggregate(self, info: DispatchInfo, records: Sequence[Record]) -> None:
-        info.reset_rate_limit(time.perf_counter())
-        aggregate = self.converter.aggregate(info, records)
-        self._each("aggregate", lambda observer: observer.aggregate(aggregate, records))
+    def _aggregate(self, group: Group) -> None:
+        group.info.reset_rate_limit(time.perf_counter())
+        aggregate = self.converter.aggregate(group)
+        self._each("aggregate", lambda observer: observer.aggregate(aggregate, group.records))
 
     @guarded("the worker", None)
     def _deliver(self, item: object) -> None:
-        if isinstance(item, tuple):
-            self._aggregate(*item)
+        if isinstance(item, Group):
+            self._aggregate(item)
         elif isinstance(item, list):
             self._deliver_record(item)
         elif isinstance(item, LateCall):
@@ -474,8 +433,8 @@ class Pipeline:
         elif isinstance(item, Origin):
             if item.kind == "command":  # it is told what the process has spent in receivers so far
                 self._release(self._send_methods.release_all)
-                for group in self._routine.take():
-                    self._aggregate(*group)
+                for group in self._grouping.take_routine():
+                    self._aggregate(group)
             self._each("close", lambda observer: observer.close(item))
 
     @guarded("the worker", None)
@@ -495,7 +454,7 @@ class Pipeline:
         record = ended.record
         give_lineage(record)
         if info_of(record).custom:
-            _unshare(record)
+            unshare_lineage(record)
         info_of(record).reset_rate_limit(time.perf_counter())
         spans = spans_of(record)
         if spans is not None:
@@ -517,42 +476,4 @@ class Pipeline:
 
 def _count(item: object) -> int:
     """How many records an item to deliver stands for."""
-    return len(item[1]) if isinstance(item, tuple) else int(isinstance(item, list))
-
-
-def give_lineage(record: Record) -> None:
-    """Give a dispatch its lineage, and before it to those around it that have none yet."""
-    chain = []
-    step: Record | None = record
-    while step is not None and lineage_of(step) is None:
-        chain.append(step)
-        parent = parent_of(step)
-        step = parent.record if parent is not None else None
-    for step in reversed(chain):
-        _set_lineage(step)
-
-
-def _set_lineage(record: Record) -> None:
-    """Give a dispatch its lineage: that of the custom send that has made it, if no other dispatch has taken it."""
-    around = custom_sends_around(record)
-    lineage = lineage_of(around[-1]) if around else None
-    if lineage is None or lineage.shared:
-        lineage = _new_lineage(record)
-    set_lineage(record, lineage._replace(base=root_of(record)))
-    for custom in around:
-        set_lineage(custom, lineage._replace(base=root_of(custom), shared=True))
-
-
-def _new_lineage(record: Record) -> Lineage:
-    parent, number = parent_of(record), next(_numbers)
-    around = lineage_of(parent.record) if parent is not None else None
-    if parent is None or around is None:
-        return Lineage(number, number)
-    return Lineage(number, around.root, around.depth + 1, around.number, parent.position, sent_by=parent.sent_by)
-
-
-def _unshare(record: Record) -> None:
-    """Give a custom send a lineage of its own: it is delivered beside the dispatches that it has made."""
-    lineage = lineage_of(record)
-    if lineage is not None and lineage.shared:
-        set_lineage(record, _new_lineage(record)._replace(base=root_of(record)))
+    return len(item.records) if isinstance(item, Group) else int(isinstance(item, list))

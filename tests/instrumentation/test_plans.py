@@ -462,23 +462,6 @@ def test_children_are_their_own_parents() -> None:
     assert all(by_id[item.parent_id or ""].sender == item.sender for item in children)
 
 
-def test_numbers_are_given_before_anything_is_aggregated(monkeypatch: pytest.MonkeyPatch) -> None:
-    inner, outer = connected(Signal, fine), Signal()
-    relay = lambda **kwargs: inner.send(Sender)  # noqa: E731 - kept, since it is connected weakly
-    outer.connect(relay)
-    outer.send(Sender)
-    outer.send(Sender)
-    pipeline.flush()
-    outer.send(Sender)
-    items = record_queue.take(10)
-
-    running = pipeline.current()
-    assert running is not None
-    for observer in running.observers:
-        monkeypatch.setattr(observer, "wanted", lambda: 0)
-    assert running._without_aggregated(items) == items
-
-
 def test_no_trace_is_left_on_signals() -> None:
     signal = connected(Signal, fine)
     before = {"receivers", "lock", "use_caching", "sender_receivers_cache", "_dead_receivers"}

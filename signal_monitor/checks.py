@@ -33,8 +33,8 @@ from signal_monitor.stores.sqlite.location import DIRECTORY, find_path, is_insta
 
 MIDDLEWARE = "signal_monitor.middleware.SignalMonitorMiddleware"
 
-# Apps that may come first: daphne has to, and Django's own apps connect few receivers.
-MAY_PRECEDE = ("daphne", "channels", "django.")
+# Apps that may come first: daphne has to, Django's own apps connect few receivers, and the others none.
+MAY_PRECEDE = ("daphne", "channels", "django.", "django_htmx")
 # Middleware that has to come first: the span of a request is the parent of the spans of its dispatches.
 MAY_SURROUND = ("opentelemetry.",)
 
@@ -44,8 +44,7 @@ SET_ACCESS = "Set it to the dotted path of a function, async or not, that return
 
 APP_ORDER = Problem(
     "W001",
-    "{apps} come before 'signal_monitor' in INSTALLED_APPS. Signals that are sent while these are loaded are not "
-    "observed.",
+    "'signal_monitor' comes after {apps} in INSTALLED_APPS. Signals that are sent before it is loaded are not observed.",
     "Put 'signal_monitor' directly after 'daphne', before your own apps.",
 )
 NO_DAPHNE = Problem(

@@ -80,7 +80,7 @@ def test_apps_before_the_monitor_are_named(settings: Settings) -> None:
     settings.INSTALLED_APPS = ["demo.todos", *(app for app in project_settings.INSTALLED_APPS if app != "demo.todos")]
     (message,) = check_setup(None)
     assert message.id == "signal_monitor.W001"
-    assert message.msg.startswith("demo.todos ")
+    assert message.msg.startswith("'signal_monitor' comes after demo.todos in INSTALLED_APPS")
 
 
 def test_daphne_and_djangos_own_apps_may_come_first(settings: Settings) -> None:

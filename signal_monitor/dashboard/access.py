@@ -25,7 +25,7 @@ from django.views.decorators.cache import never_cache
 
 from signal_monitor.access_rule import allows
 from signal_monitor.conf import get_config
-from signal_monitor.dashboard.engine import render_page
+from signal_monitor.dashboard.engine import missing_part, render_page
 from signal_monitor.dashboard.handshake import Scope, request_of
 from signal_monitor.dashboard.local_clients import is_local
 from signal_monitor.dashboard.login import find_login, has_staff
@@ -141,7 +141,7 @@ def access_required(
 
 def _refuse(request: HttpRequest) -> HttpResponseBase:
     is_navigation = "text/html" in request.headers.get("Accept", "") and "HX-Request" not in request.headers
-    if not is_navigation:
+    if not is_navigation or missing_part():
         # Returned, not raised: Django would log each refusal with a traceback.
         return HttpResponseForbidden(REFUSAL + (LOCAL_HINT if settings.DEBUG else ""), content_type=PLAIN)
     login_url = find_login(request)

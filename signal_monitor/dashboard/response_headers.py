@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponseBase
 from django.templatetags.static import static
 
@@ -38,6 +39,6 @@ def _static_origin() -> list[str]:
     """The origin of the static files if it is another one, such as that of a CDN."""
     try:
         parts = urlsplit(static("signal_monitor/live.js"))
-    except ValueError:  # collectstatic has not been run
+    except (ValueError, ImproperlyConfigured):  # see missing_part() of the pages
         return []
     return [f"{parts.scheme or 'https'}://{parts.netloc}"] if parts.netloc else []

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlencode
 
-from django.apps import apps
 from django.core.handlers.asgi import ASGIRequest
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -26,7 +25,7 @@ from signal_monitor.dashboard.addresses import (
     socket_url,
 )
 from signal_monitor.dashboard.budget import TOLD_FROM_SECONDS, pace, poll_budget
-from signal_monitor.dashboard.engine import render_page
+from signal_monitor.dashboard.engine import PLAIN, missing_part, render_page
 from signal_monitor.dashboard.fields import NOW, PeriodForm
 from signal_monitor.dashboard.frames import Rendering, changed, digests, marker, rows_html
 from signal_monitor.dashboard.markdown import MARKDOWN
@@ -42,8 +41,6 @@ from signal_monitor.stores import get_store
 from signal_monitor.stores.base import StoreError
 from signal_monitor.text import MAX_LINE, cleaned, encodable
 
-PLAIN = "text/plain; charset=utf-8"
-WITHOUT_HTMX = 'The pages of the signal monitor need django-htmx: add "django_htmx" to INSTALLED_APPS.\n'
 NOT_STORED = "The store does not contain this record. It was not sampled, it has been deleted, or it never existed."
 NOT_READABLE = "The store has a record of this id, but it is damaged and cannot be read."
 API_ROUTES = {name: page.route or "overview/" for name, page in PAGES.items()}
@@ -59,8 +56,8 @@ NAVIGATION = [page for page in PAGES.values() if page.section == page.name != "h
 @require_safe
 def show(request: HttpRequest, /, page: str, **named: str) -> HttpResponse:
     """A whole page; its parameters come from the path and the query string."""
-    if not apps.is_installed("django_htmx"):
-        return HttpResponse(WITHOUT_HTMX, status=503, content_type=PLAIN)
+    if text := missing_part():
+        return HttpResponse(text, status=503, content_type=PLAIN)
     shown = get_page(page)
     named = _argument(shown, named)
     given = {**request.GET.dict(), **named}

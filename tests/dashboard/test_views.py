@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -234,6 +235,30 @@ def test_page_without_django_htmx_says_what_to_add(shop: Store, client: Client, 
 
     assert response.status_code == 503
     assert 'add "django_htmx" to INSTALLED_APPS' in response.content.decode()
+
+
+MANIFEST = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"STORAGES": {"staticfiles": {"BACKEND": MANIFEST}}, "DEBUG": False}, "manage.py collectstatic"),
+        ({"STATIC_URL": None}, "STATIC_URL"),
+    ],
+)
+def test_page_without_its_static_files_says_what_to_do(
+    shop: Store, client: Client, settings: Settings, tmp_path: Path, changed: dict[str, Any], told: str
+) -> None:
+    settings.STATIC_ROOT = tmp_path
+    for name, value in changed.items():
+        setattr(settings, name, value)
+
+    for url in ("/signals/", "/signals/requests/unknown/"):
+        response = client.get(url)
+        assert response.status_code == 503
+        assert told in response.content.decode()
+    assert client.get("/signals/api/overview/").status_code == 200
 
 
 @pytest.mark.parametrize("url", ["/signals/api/overview/", "/signals/fragments/overview/"])

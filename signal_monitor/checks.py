@@ -44,7 +44,8 @@ SET_ACCESS = "Set it to the dotted path of a function, async or not, that return
 
 APP_ORDER = Problem(
     "W001",
-    "'signal_monitor' comes after {apps} in INSTALLED_APPS. Signals that are sent before it is loaded are not observed.",
+    "'signal_monitor' comes after {apps} in INSTALLED_APPS. Signals that are sent before it is loaded are not "
+    "observed.",
     "Put 'signal_monitor' directly after 'daphne', before your own apps.",
 )
 NO_DAPHNE = Problem(

@@ -127,22 +127,20 @@ class ReceiverInfo:
     __slots__ = ("line", "module", "name", "owner_ref", "path", "ref", "slow_ns")
 
     def __init__(self, receiver: object, limits: SlowLimits) -> None:
-        self.name = names.shortened(_numbered(receiver))
-        self.module = names.receiver_module(receiver)
-        source = names.receiver_source(receiver)
-        self.path = source.path if source else None
-        self.line = source.line if source else None
+        name, self.module, source = names.describe(receiver)
+        self.name = names.shortened(_numbered(name, receiver))
+        self.path = source.path if source is not None else None
+        self.line = source.line if source is not None else None
         self.slow_ns = limits.limit_ns(self.name)
         self.ref: Callable[[], object] | None = None
         self.owner_ref: Callable[[], object] | None = None
 
 
-def _numbered(receiver: object) -> str:
+def _numbered(name: str, receiver: object) -> str:
     """The name of a receiver, with a number if others have the same name.
 
     What a request or task connects has none: each one of them would add a row.
     """
-    name = names.receiver_name(receiver)
     if current_origin() is not None:
         return name
     return names.numbered(name, _known.numbers_of_receivers.of(name, names.told_apart_by(receiver)))

@@ -53,15 +53,21 @@ UNOBSERVED = DispatchInfo(SignalInfo(_Unobserved, "unobserved", SlowLimits()), "
 
 
 class DispatchInfos:
-    """The DispatchInfo of the same receivers for each method, made when first asked for."""
+    """The DispatchInfo of the same receivers for each method, made when first asked for.
 
-    __slots__ = ("by_method", "receivers", "sender", "signal", "sync_count")
+    ``replaces``: it takes the place of that of other receivers, as where each request connects its own.
+    """
 
-    def __init__(self, signal: SignalInfo, sender: str, receivers: Sequence[Any], sync_count: int) -> None:
+    __slots__ = ("by_method", "receivers", "replaces", "sender", "signal", "sync_count")
+
+    def __init__(
+        self, signal: SignalInfo, sender: str, receivers: Sequence[Any], sync_count: int, *, replaces: bool
+    ) -> None:
         self.signal = signal
         self.sender = sender
         self.receivers = tuple([receiver_info(receiver) for receiver in receivers])
         self.sync_count = sync_count
+        self.replaces = replaces
         self.by_method: dict[Method, DispatchInfo] = {}
 
     def of(self, method: Method) -> DispatchInfo:
@@ -69,6 +75,8 @@ class DispatchInfos:
         info = self.by_method.get(method)
         if info is None:
             made = DispatchInfo(self.signal, self.sender, method, self.receivers, self.sync_count)
+            if self.replaces:
+                made.limit_rate(captures_all=hooks.captures_all)
             info = self.by_method.setdefault(method, made)
         return info
 
@@ -80,16 +88,22 @@ class Plan(list[Any]):
     The plan of a signal that does not cache has no entries, but is valid while ``Signal.receivers`` equals ``copied``.
     """
 
-    __slots__ = ("copied", "references", "send_info", "send_robust_info", "sender")
+    __slots__ = ("copied", "infos", "references", "send_info", "send_robust_info", "sender")
 
     def __init__(self, references: list[Reference], receivers: list[Any], signal: SignalInfo, sender: Any) -> None:  # noqa: ANN401
         super().__init__()
         self.references = references
-        infos = dispatch_infos_of(signal, sender, receivers, len(receivers))
-        self.send_info = infos.of("send")
-        self.send_robust_info = infos.of("send_robust")
+        self.infos = dispatch_infos_of(signal, sender, receivers, len(receivers))
+        self.send_info = self.infos.of("send")
+        self.send_robust_info: DispatchInfo | None = None
         self.copied: ReceiversCopy | None = None
         self.sender: object = None
+
+    def make_send_robust_info(self) -> DispatchInfo:
+        """The DispatchInfo for ``send_robust``, which most signals do without."""
+        self.send_robust_info = info = self.infos.of("send_robust")
+        info.signal = self.send_info.signal  # also where the sends of its sender are counted apart
+        return info
 
 
 class EditedPlan(Plan):
@@ -238,7 +252,7 @@ def _keep(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None:  # noqa
 def _count_by_sender(plan: Plan, info: SignalInfo, sender: object) -> None:
     """Have the sends of a sender without receivers counted apart; they use nothing of a DispatchInfo but that count."""
     counted = orphan_sender(info, sender)
-    plan.send_info.signal = plan.send_robust_info.signal = counted  # type: ignore[assignment]
+    plan.send_info.signal = counted  # type: ignore[assignment]
     if not get_state().suppressed:
         note_site(counted)
 
@@ -335,9 +349,9 @@ def dispatch_infos_of(known: SignalInfo, sender: object, receivers: list[Any], s
         if type(sender) is str:
             cached_infos.text = sender
         return cached_infos.infos
-    return _cache_infos(
-        known, key, owner, DispatchInfos(known, names.sender_name(sender), receivers, sync_count), receivers
-    )
+    replaces = cached_infos is not None
+    infos = DispatchInfos(known, names.sender_name(sender), receivers, sync_count, replaces=replaces)
+    return _cache_infos(known, key, owner, infos, receivers)
 
 
 def _are_same(receivers: Iterable[Any], references: Iterable[Reference]) -> bool:

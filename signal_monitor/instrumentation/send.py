@@ -128,10 +128,10 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
                 plan = find_plan(self, sender, plan)
                 if plan is not None and not plan.references:
                     if not get_state().suppressed:
-                        plan.send_robust_info.signal.orphans += 1
+                        plan.send_info.signal.orphans += 1
                     return []
             if plan is not None:
-                info = plan.send_robust_info
+                info = plan.send_robust_info or plan.make_send_robust_info()
                 receivers = []
                 for reference in plan.references:
                     receiver = reference()

@@ -11,7 +11,16 @@ from .classes import class_name, function_name, shortened
 from .creation import Creation, creation_in
 from .errors import error_message
 from .numbers import Numbers, numbered
-from .receivers import Source, imported_as, receiver_module, receiver_name, receiver_source, told_apart_by, unwrapped
+from .receivers import (
+    Source,
+    describe,
+    imported_as,
+    receiver_module,
+    receiver_name,
+    receiver_source,
+    told_apart_by,
+    unwrapped,
+)
 from .senders import is_named_itself, sender_name
 from .signals import SignalNames
 
@@ -23,6 +32,7 @@ __all__ = [
     "Source",
     "class_name",
     "creation_in",
+    "describe",
     "error_message",
     "function_name",
     "imported_as",

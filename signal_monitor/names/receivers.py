@@ -26,6 +26,7 @@ from .classes import (
 from .values import bound_defaults, captured, configured, partial_method, rebound, value_text
 
 MAX_STEPS = 20
+MAX_KNOWN = 1_000
 MAX_ATTRIBUTES = 50
 LOCALS = "<locals>"
 CELERY_PROXY = "_Proxy__local"
@@ -42,6 +43,53 @@ class Source(NamedTuple):
 
     path: str
     line: int
+
+
+class Description(NamedTuple):
+    """The name of a receiver, the module that defines it, and where; see the functions that find these."""
+
+    name: str
+    module: str
+    source: Source | None
+
+
+class _Known(NamedTuple):
+    """The description of the functions that a ``def`` makes, which have nothing but its code, name and module."""
+
+    code: types.CodeType
+    qualname: str
+    module: str
+    description: Description
+
+
+_known: dict[int, _Known] = {}
+
+
+def describe(receiver: object) -> Description:
+    """All that the functions of this module find out, once for the functions that one ``def`` makes again and again."""
+    if type(receiver) is not types.FunctionType or not _is_bare(receiver):
+        return _describe(receiver)
+    code = receiver.__code__
+    known = _known.get(id(code))
+    if (
+        known is None
+        or known.code is not code
+        or known.qualname is not receiver.__qualname__
+        or known.module is not receiver.__module__
+    ):
+        if len(_known) >= MAX_KNOWN:
+            _known.clear()
+        known = _known[id(code)] = _Known(code, receiver.__qualname__, receiver.__module__, _describe(receiver))
+    return known.description
+
+
+def _describe(receiver: object) -> Description:
+    return Description(receiver_name(receiver), receiver_module(receiver), receiver_source(receiver))
+
+
+def _is_bare(function: types.FunctionType) -> bool:
+    has_values = function.__closure__ or function.__defaults__ or function.__kwdefaults__
+    return not (has_values or function.__dict__)
 
 
 def receiver_name(receiver: object) -> str:

@@ -193,20 +193,26 @@ class Pipeline:
         self._wake.set()
         if thread is threading.current_thread() or (thread is None and self.converter.process.no_worker):
             self._end()  # the worker itself has noticed that the settings have changed
-        elif thread is not None and self._started.wait(timeout):
-            if thread.ident is None:
+        elif thread is not None:
+            if not self._started.wait(timeout) or thread.ident is None:
                 self._end()
-            else:
-                self._wait_for(thread, timeout)
-                if thread.is_alive():
-                    self._give_up()
+                return
+            self._wait_for(thread, timeout)
+            if thread.is_alive():
+                self._give_up()
 
     def _wait_for(self, thread: threading.Thread, timeout: float) -> None:
-        """Wait for the end of the worker: ``timeout`` seconds, and up to three times as long while it delivers."""
+        """Wait for the end of the worker: ``timeout`` seconds, and up to three times as long where that may help.
+
+        It does not if one of the observers is held up, as by a collector that does not answer.
+        """
         until = time.monotonic() + 2 * timeout
         waiting = self._waiting()
         thread.join(timeout)
-        while thread.is_alive() and self._waiting() < waiting and time.monotonic() < until:
+        while thread.is_alive() and time.monotonic() < until:
+            held_up = self._telling
+            if held_up is not None and not held_up.ends_alone and self._waiting() >= waiting:
+                return
             waiting = self._waiting()
             thread.join(timeout)
 

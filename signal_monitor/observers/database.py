@@ -16,7 +16,8 @@ from signal_monitor.database.bulk import NotedOperation, noted_operations
 from signal_monitor.database_records import BulkOperation, RowSignals
 from signal_monitor.instrumentation.current import Record
 from signal_monitor.instrumentation.hooks import DispatchSpans
-from signal_monitor.pipeline.converter import RecordConverter, call_site, frames
+from signal_monitor.pipeline.converter import RecordConverter
+from signal_monitor.pipeline.stacks import call_site, frames
 from signal_monitor.records import Aggregate, Dispatch, Frame
 from signal_monitor.stores.base import Batch, Fact
 

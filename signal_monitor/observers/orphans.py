@@ -6,8 +6,8 @@ import time
 
 from signal_monitor.instrumentation.info import Lines, OrphanSender, SignalInfo, known_signals
 from signal_monitor.instrumentation.orphans import DJANGO, LOOK_SECONDS, look_again
-from signal_monitor.pipeline.converter import call_site, frames
 from signal_monitor.pipeline.process import Presence, ThisProcess
+from signal_monitor.pipeline.stacks import call_site, frames
 from signal_monitor.records import Frame, OrphanSends
 from signal_monitor.scrubbing import scrub
 from signal_monitor.stores.base import Batch

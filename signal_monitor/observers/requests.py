@@ -11,10 +11,10 @@ from signal_monitor.database.summary import NO_WORK, Clock, long_statements, lon
 from signal_monitor.errors import done_for_each
 from signal_monitor.instrumentation.current import Origin
 from signal_monitor.instrumentation.hooks import hooks
-from signal_monitor.pipeline.converter import failure
 from signal_monitor.pipeline.process import ThisProcess
 from signal_monitor.pipeline.request_origin import RequestOrigin, RequestTotals, add_up, running_requests
 from signal_monitor.pipeline.running_calls import NOTABLE_NS
+from signal_monitor.pipeline.stacks import failure
 from signal_monitor.records import Request
 from signal_monitor.scrubbing import scrub
 from signal_monitor.stores.base import Batch

@@ -9,8 +9,8 @@ from typing import NamedTuple, get_args
 from signal_monitor.histograms import bucket_of, merge
 from signal_monitor.instrumentation.current import Origin, Record
 from signal_monitor.instrumentation.hooks import DispatchSpans
-from signal_monitor.pipeline.converter import failure
 from signal_monitor.pipeline.request_origin import RequestOrigin, RequestTotals, TimedOrigin, Waited
+from signal_monitor.pipeline.stacks import failure
 from signal_monitor.records import (
     Aggregate,
     Amendment,

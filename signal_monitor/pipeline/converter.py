@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import sysconfig
 import time
-from array import array
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from operator import sub
+from collections.abc import Iterable, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
 from signal_monitor.database.arguments import arguments_record
 from signal_monitor.database.ends import OpenTransactions
 from signal_monitor.database.summary import NO_WORK, CallSummary, Clock
-from signal_monitor.histograms import buckets_of
-from signal_monitor.instrumentation.capture import DispatchDetails, stack_lines
-from signal_monitor.instrumentation.current import Call, ExecutionState, Place, Record
+from signal_monitor.instrumentation.capture import DispatchDetails
+from signal_monitor.instrumentation.current import ExecutionState, Record
 from signal_monitor.instrumentation.hooks import hooks
-from signal_monitor.instrumentation.info import Lines, RawFailure, ReceiverInfo
+from signal_monitor.instrumentation.info import Lines, ReceiverInfo
 from signal_monitor.instrumentation.record import (
     CallTimes,
     Lineage,
     arguments_of,
     call_times,
-    columns_of,
     database_notes_of,
     details_of,
     ended_at,
@@ -43,68 +37,29 @@ from signal_monitor.names import Apps
 from signal_monitor.records import (
     SEVERITIES,
     Aggregate,
-    AggregatedCalls,
     Amendment,
     Dispatch,
-    Durations,
-    Failure,
-    Frame,
     Outside,
     ReceiverCall,
     RunningCall,
     Severity,
     Wait,
 )
-from signal_monitor.scrubbing import scrub, scrub_message
-from signal_monitor.text import MAX_LENGTH, MAX_LINE, cleaned
+from signal_monitor.scrubbing import scrub
+from signal_monitor.text import cleaned
 from signal_monitor.thresholds import severity
 
+from .aggregation import aggregate_of
 from .intervals import length, nanoseconds
 from .own_times import CallTime, DispatchTimes, OutsideTimes, OwnTimes
 from .process import ThisProcess
 from .routine import Group
 from .send_methods import Ended
+from .stacks import call_site, failure, frames, inside, stack_of
 
 MAX_SKIPPED = 20
 MAX_LATE = 5_000
 MAX_STACKS = 1_000
-STDLIB = f"{sysconfig.get_path('stdlib')}{os.sep}"
-LIBRARIES = (STDLIB, *{f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib")})
-INSTALLED = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
-"""Where packages are installed, also those of the system or of another environment that this one sees."""
-SERVERS = tuple(f"{os.sep}{name}{os.sep}" for name in ("django", "asgiref", "channels", "daphne", "twisted", "uvicorn"))
-
-
-def frames(lines: Lines) -> tuple[Frame, ...]:
-    """The lines of a stack as text."""
-    return tuple(
-        Frame(cleaned(code.co_filename, MAX_LINE), line or 0, cleaned(code.co_qualname)) for code, line in lines
-    )
-
-
-def failure(raw: RawFailure | None) -> Failure | None:
-    """An exception as text, without secrets."""
-    if raw is None:
-        return None
-    message = None if raw.message is None else scrub_message(raw.message, MAX_LENGTH)
-    return Failure(raw.type, message, frames(raw.lines))
-
-
-def call_site(stack: Sequence[Frame]) -> Frame | None:
-    """The innermost line of the application's own code; failing that, of an installed one that is no framework.
-
-    None where only the framework or the server was at work, as around ``request_started``.
-    """
-    files = [frame for frame in reversed(stack) if not frame.path.startswith(("<", STDLIB))]
-    own = next((frame for frame in files if not is_installed(frame.path)), None)
-    if own is not None:
-        return own
-    return next((frame for frame in files if not any(server in frame.path for server in SERVERS)), None)
-
-
-def is_installed(path: str) -> bool:
-    """Whether a file belongs to Python or to an installed package, and not to the project."""
-    return path.startswith(LIBRARIES) or any(name in path for name in INSTALLED)
 
 
 class RecordConverter:
@@ -243,7 +198,7 @@ class RecordConverter:
         wait = self._waits.pop((number, index), None)
         if seen_ns is None or level == "normal":  # slow only by what it has sent
             return {}
-        stack = _inside(frames(lines), receiver)
+        stack = inside(frames(lines), receiver)
         if not stack:
             return {}
         line = call_site(stack) or stack[-1]
@@ -284,54 +239,8 @@ class RecordConverter:
         )
 
     def aggregate(self, group: Group) -> Aggregate:
-        """Dispatches of one DispatchInfo added up: they are routine, or share the details of their failure."""
-        info, records = group.info, group.records
-        columns = columns_of(records)
-        said = [one for one in map(arguments_of, records) if one is not None]
-        created = [one.created for one in said]
-        seconds = [list(map(sub, ended, begun)) for begun, ended in zip(columns.begun, columns.ended, strict=True)]
-        durations, details = list(map(_durations, seconds)), details_of(records[0]) or _NO_DETAILS
-        whole, logging_ns, nested_ns = durations[0], 0, []
-        if details.resumed:
-            whole = _durations([sum(of_one) for of_one in zip(*seconds, strict=True)])
-            logging_ns = max(0, nanoseconds(sum(columns.finished) - sum(columns.started)) - whole.total_ns)
-        elif len(seconds) > 1:
-            whole = _durations(list(map(sub, columns.finished, columns.started)))
-        if group.nested:
-            nested = list(zip(*group.nested, strict=True))
-            nested_ns = [nanoseconds(sum(column)) for column in nested]
-            durations = [_durations(_without(*columns)) for columns in zip(seconds, nested, strict=True)]
-        return Aggregate(
-            signal=info.signal.name,
-            sender=scrub(info.sender),
-            ended_at=self.wall_clock(columns.finished[-1]),
-            durations=whole,
-            calls=tuple(self._aggregated(group, durations, nested_ns, details)),
-            created=created.count(True),
-            existing=created.count(False),
-            raw=sum(1 for one in said if one.raw),
-            failure=failure(details.failure),
-            logging_ns=logging_ns,
-            nested_ns=sum(nested_ns),
-        )
-
-    def _aggregated(
-        self, group: Group, durations: Sequence[Durations], nested_ns: Sequence[int], details: DispatchDetails
-    ) -> Iterator[AggregatedCalls]:
-        """The calls of each receiver; dispatches that failed have not come to the last ones."""
-        for index, receiver in enumerate(group.info.receivers):
-            runs = index < len(durations)
-            yield AggregatedCalls(
-                receiver.name,
-                durations[index] if runs else _NO_DURATIONS,
-                self._apps.of(receiver.module),
-                receiver.path,
-                receiver.line,
-                details.outcomes.get(index, "ok"),
-                0 if runs else len(group.records),
-                failure(details.failures.get(index)),
-                nested_ns[index] if nested_ns else 0,
-            )
+        """Dispatches that are added up."""
+        return aggregate_of(group, self._apps, self.wall_clock)
 
     def late(self, late: LateCall) -> tuple[Amendment, ReceiverCall]:
         """What became of a receiver call after its dispatch had ended, and that call as it is now."""
@@ -422,7 +331,6 @@ class _LateDispatches:
 
 
 _NO_DETAILS = DispatchDetails()
-_NO_DURATIONS = Durations(0, 0, 0, {})
 _NOT_CALLED = CallTime()
 _NO_LINEAGE = Lineage(0, 0)
 
@@ -452,15 +360,6 @@ def _identity(receiver: ReceiverInfo) -> tuple[str, str | None, int | None]:
     return receiver.name, receiver.path, receiver.line
 
 
-def _inside(stack: tuple[Frame, ...], receiver: ReceiverInfo) -> tuple[Frame, ...]:
-    """The part of a stack that is inside a receiver; all of it where its function is not found there."""
-    name = receiver.name.rpartition(".")[2]
-    for place, frame in enumerate(stack):
-        if frame.path == receiver.path and frame.function.rpartition(".")[2] == name:
-            return stack[place:]
-    return stack
-
-
 def _lengths(outside: OutsideTimes) -> dict[Outside, int]:
     return {kind: nanoseconds(length(moments)) for kind, moments in outside.items()} if outside else {}
 
@@ -471,34 +370,3 @@ def _worst(level: Severity, calls: Iterable[ReceiverCall]) -> Severity:
         if call.severity != "normal":
             level = max(level, call.severity, key=SEVERITIES.index)
     return level
-
-
-def _without(seconds: Iterable[float], nested: Iterable[float]) -> list[float]:
-    """The own times of calls, from whole ones and those of what they have sent."""
-    return [max(0.0, whole - part) for whole, part in zip(seconds, nested, strict=True)]
-
-
-def _durations(seconds: Sequence[float]) -> Durations:
-    return Durations(
-        len(seconds), nanoseconds(sum(seconds)), nanoseconds(max(seconds)), buckets_of(array("d", seconds))
-    )
-
-
-def is_in_thread(place: Place) -> bool:
-    """Whether a receiver call runs in its thread now; otherwise its coroutine waits to be resumed."""
-    awaited: Any = place.coroutine if isinstance(place, Call) else None
-    return awaited is None or bool(getattr(awaited, "cr_running", False))
-
-
-def stack_of(place: Place, thread: FrameType | None) -> Lines:
-    """Where a receiver call is: the awaits of its coroutine, or the stack of its thread."""
-    if is_in_thread(place):
-        return stack_lines(thread)
-    awaited: Any = place.coroutine if isinstance(place, Call) else None
-    lines: list[Any] = []
-    while awaited is not None and len(lines) < 30:
-        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
-        if frame is not None:
-            lines.append((frame.f_code, frame.f_lineno))
-        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
-    return tuple(lines)

@@ -14,9 +14,10 @@ from signal_monitor.instrumentation.plans import UNOBSERVED
 from signal_monitor.instrumentation.record import ancestors, call_times, has_ended, info_of
 from signal_monitor.records import RunningCall, Wait
 
-from .converter import RecordConverter, is_in_thread, stack_of
+from .converter import RecordConverter
 from .intervals import nanoseconds
 from .lineages import give_lineage
+from .stacks import is_in_thread, stack_of
 from .waits import wait_of
 from .worker import Observer
 

@@ -21,7 +21,7 @@ from typing import Any
 from signal_monitor.instrumentation.info import Lines
 from signal_monitor.records import Wait
 
-from .converter import INSTALLED, STDLIB, is_installed
+from .stacks import INSTALLED, STDLIB, is_installed
 
 MAX_FRAMES = 30
 MAX_SOURCE = 500

@@ -27,8 +27,8 @@ from signal_monitor.instrumentation.record import (
     spans_of,
     started_at,
 )
-from signal_monitor.pipeline.converter import failure as as_text
 from signal_monitor.pipeline.intervals import Interval, nanoseconds
+from signal_monitor.pipeline.stacks import failure as as_text
 from signal_monitor.pipeline.suppression import unsuppressed
 from signal_monitor.records import Failure
 

@@ -7,9 +7,8 @@ these two signals begin and end the request, so that their receivers belong to i
 from __future__ import annotations
 
 import contextlib
-import logging
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from types import FrameType
 from typing import Any, cast
 
@@ -32,43 +31,17 @@ from .instrumentation.record_queue import record_queue
 from .mounts import is_own_path, is_own_view, remember_urlconf
 from .pipeline import begin_anew_if_forked, work_for_worker
 from .pipeline.process import Presence
-from .pipeline.request_origin import RequestOrigin, RequestTotals, add_up, open_requests
-from .records import BROWSER_END, WAITING, Outside, ReceiverSum
-from .scrubbing import ScrubLogs
+from .pipeline.request_origin import RequestOrigin, add_up, open_requests
+from .records import BROWSER_END
+from .request_texts import log_slow, server_timing
 from .settings_watcher import follow_settings
-from .text import MAX_LINE, CleanLogs, cleaned
+from .text import MAX_LINE, cleaned
 
 PATH = f"{__name__}.SignalMonitorMiddleware"
 STATIC_HANDLERS = {
     f"django.contrib.staticfiles.handlers.{name}" for name in ("StaticFilesHandler", "ASGIStaticFilesHandler")
 }
 NO_ROUTE = "(no route)"
-MAX_ENTRIES = 10
-MAX_BYTES = 1_024
-MS = 1_000_000
-LEAST_OUTSIDE_NS = 100_000
-"""The header leaves out shorter times outside receivers."""
-BLAMED_SHARE = 0.05
-"""The log line names a receiver whose own time is at least this share of the request."""
-MAX_BLAMED = 3
-WAITED_FOR: Mapping[Outside, str] = {"thread": "a thread of sync_to_async", "event loop": "the event loop"}
-NAMES: Mapping[Outside, str] = {
-    "thread": "thread",
-    "event loop": "loop",
-    "send method": "send",
-    "log handlers": "log",
-}
-DESCRIPTIONS: Mapping[Outside, str] = {
-    "thread": "waiting for a thread of sync_to_async",
-    "event loop": "waiting for the event loop",
-    "send method": "send methods themselves",
-    "log handlers": "log handlers of send_robust",
-}
-
-logger = logging.getLogger("signal_monitor.requests")
-logger.addFilter(CleanLogs())
-logger.addFilter(ScrubLogs())
-
 GetResponse = Callable[[HttpRequest], Any]
 
 
@@ -228,7 +201,7 @@ def _answered(request: HttpRequest, response: HttpResponseBase, origin: RequestO
         value = server_timing(totals)
         response.headers["Server-Timing"] = f"{others}, {value}" if others else value
     if slow and settings.DEBUG:
-        _log(origin, totals)
+        log_slow(origin, totals)
 
 
 def _wants_timing(request: HttpRequest, *, enabled: bool | None) -> bool:
@@ -242,81 +215,6 @@ def _wants_timing(request: HttpRequest, *, enabled: bool | None) -> bool:
 def is_staff(user: object) -> bool:
     """Whether a user is staff or, where the user model has no ``is_staff``, a superuser."""
     return bool(getattr(user, "is_staff", getattr(user, "is_superuser", False)))
-
-
-def server_timing(totals: RequestTotals) -> str:
-    """The value of the header, up to MAX_ENTRIES entries and MAX_BYTES bytes.
-
-    First the time in receivers, then what was waited for, then the receivers with the most own time. Durations are
-    milliseconds; descriptions are quoted strings. Source: W3C Server Timing, section 3.
-    """
-    described = f"{_counted(totals.dispatch_count, 'dispatch', 'dispatches')}, {_receivers(totals)}"
-    entries = [_entry("signals", totals.receivers_ns, described)]
-    entries += [
-        _entry(f"signals-{NAMES[kind]}", ns, DESCRIPTIONS[kind])
-        for kind, ns in totals.outside.items()
-        if ns >= LEAST_OUTSIDE_NS
-    ]
-    size = len(", ".join(entries))
-    for number, row in enumerate(totals.receivers[: MAX_ENTRIES - len(entries)], start=1):
-        calls = f" ({row.calls} calls)" if row.calls > 1 else ""
-        entry = _entry(f"receiver-{number}", row.self_ns, f"{row.receiver}{calls}")
-        size += len(entry) + len(", ")
-        if size > MAX_BYTES:
-            break
-        entries.append(entry)
-    return ", ".join(entries)
-
-
-def _counted(number: int, one: str, several: str) -> str:
-    return f"{number} {one if number == 1 else several}"
-
-
-def _receivers(totals: RequestTotals) -> str:
-    return _counted(totals.receiver_count, "receiver call", "receiver calls")
-
-
-def _entry(name: str, duration_ns: int, description: str) -> str:
-    plain = "".join(char if " " <= char <= "~" else "?" for char in description)
-    quoted = plain.replace("\\", "\\\\").replace('"', '\\"')
-    return f'{name};dur={duration_ns / 1e6:.2f};desc="{quoted}"'
-
-
-def _log(origin: RequestOrigin, totals: RequestTotals) -> None:
-    logger.warning(
-        "%s %s took %.0f ms, %.0f ms of it in receivers (%s, %s)%s%s",
-        origin.method,
-        origin.path,
-        origin.duration_ns / 1e6,
-        totals.receivers_ns / 1e6,
-        _counted(totals.dispatch_count, "dispatch", "dispatches"),
-        _receivers(totals),
-        f" and %.0f ms waiting for {_waited_for(totals)}" % (totals.waiting_ns / 1e6) if totals.waiting_ns > MS else "",
-        f"; {_blame(origin, totals)}",
-    )
-
-
-def _waited_for(totals: RequestTotals) -> str:
-    """What signals waited for, longest first."""
-    waited = sorted((ns, kind) for kind, ns in totals.outside.items() if kind in WAITING and ns > MS)
-    return " and ".join(WAITED_FOR[kind] for _, kind in reversed(waited)) or "the event loop"
-
-
-def _blame(origin: RequestOrigin, totals: RequestTotals) -> str:
-    """The receivers that took a share of the request worth naming, or that none did."""
-    least_ns = origin.duration_ns * BLAMED_SHARE
-    blamed = [row for row in totals.receivers if row.self_ns >= least_ns][:MAX_BLAMED]
-    if not blamed and totals.receivers_ns < least_ns:
-        return "signals were not to blame"
-    if not blamed:
-        return f"no receiver took {BLAMED_SHARE:.0%} of it"
-    return "own times: " + ", ".join(map(_own_time, blamed))
-
-
-def _own_time(row: ReceiverSum) -> str:
-    calls = f" in {row.calls} calls" if row.calls > 1 else ""
-    within = f" of {row.total_ns / 1e6:.0f}" if row.total_ns - row.self_ns > MS else ""
-    return f"{row.receiver} {row.self_ns / 1e6:.0f}{within} ms{calls}"
 
 
 def open_request() -> None:

@@ -24,9 +24,10 @@ from signal_monitor import pipeline
 from signal_monitor.instrumentation.current import MAX_PENDING, Root, begin_origin, current_origin, end_origin
 from signal_monitor.instrumentation.info import DispatchInfo, signal_info
 from signal_monitor.instrumentation.record import new_record, set_times
-from signal_monitor.middleware import MAX_BYTES, MAX_ENTRIES, SignalMonitorMiddleware, close_request, server_timing
+from signal_monitor.middleware import SignalMonitorMiddleware, close_request
 from signal_monitor.pipeline.request_origin import RequestOrigin, RequestTotals, add_up
 from signal_monitor.records import ReceiverSum, Request
+from signal_monitor.request_texts import MAX_BYTES, MAX_ENTRIES, server_timing
 from signal_monitor.stores import get_store
 from signal_monitor.stores.filters import DispatchFilter
 from signal_monitor.testing import Capture, capture_dispatches

@@ -200,6 +200,59 @@ def test_stop_ends_the_worker_and_delivers() -> None:
     assert seen == ["ended"]
 
 
+class Busy(BaseObserver):
+    """Hands over what it has when it has waited for the lock of a file, or for a collector."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.in_hand = seconds, 7
+
+    def flush(self) -> None:
+        time.sleep(self.seconds)
+        self.in_hand = 0
+
+
+class BusyStore(Busy):
+    ends_alone = True
+
+
+@pytest.mark.parametrize(
+    ("observer", "left"),
+    [(BusyStore(0.8), None), (BusyStore(30.0), 7), (Busy(30.0), 7)],
+    ids=["store of a busy host", "store that hangs", "collector that hangs"],
+)
+def test_exit_waits_longer_for_the_store_and_counts_what_it_leaves(
+    observer: Busy, left: int | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    process = ThisProcess()
+    own = Pipeline(RecordConverter(process), [observer], RecordQueue())
+    own.start()
+    own.stop(timeout=0.4)
+
+    assert process.dropped.get("not delivered at exit") == left
+    assert [record.args for record in caplog.records] == ([] if left is None else [(type(observer).__name__, left)])
+
+
+END_OF_THE_INTERPRETER = """
+import django; django.setup()
+import builtins, sys
+from django.dispatch import Signal
+def receiver(**kwargs): pass
+signal = Signal()
+signal.connect(receiver)
+signal.send(None)
+import signal_monitor.instrumentation.connect_notes as notes
+kept = [signal, receiver, vars(notes)]
+builtins.at_last = type("AtLast", (), {"__del__": lambda self: (kept[2].clear(), kept.clear())})()
+del signal, receiver, notes
+"""
+
+
+def test_nothing_is_said_when_the_interpreter_ends() -> None:
+    """A worker that still runs keeps signals and receivers alive until the modules have been cleared."""
+    done = run_script(END_OF_THE_INTERPRETER)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 COUNT = """
 import django; django.setup()
 from django.dispatch import Signal

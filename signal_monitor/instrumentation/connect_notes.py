@@ -6,6 +6,7 @@ The number of notes is bounded.
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -127,8 +128,9 @@ class Notes:
     __slots__ = ("by_key", "disconnected", "ref")
 
     def __init__(self, signal: Signal) -> None:
-        key = id(signal)
-        self.ref = ref(signal, lambda _: connecting.by_signal.pop(key, None))
+        # The dictionary itself, as the module's names are None when the interpreter ends.
+        key, by_signal = id(signal), connecting.by_signal
+        self.ref = ref(signal, lambda _: by_signal.pop(key, None))
         self.by_key: dict[Key, Note] = {}
         self.disconnected: set[Key] = set()
 
@@ -267,8 +269,13 @@ def described(sender: object) -> str:
     return names.sender_name(sender)
 
 
-def _died(watch: Watch) -> None:
-    """A receiver is gone; this may run anywhere, in the middle of a garbage collection."""
+def _died(watch: Watch, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+    """A receiver is gone; this may run anywhere, in the middle of a garbage collection.
+
+    When the interpreter ends, nothing is noted, and the names of this module may be None.
+    """
+    if is_finalizing():
+        return
     note, notes = watch.note, watch.notes
     note.watch = None
     note.died_at = time.time()

@@ -34,17 +34,23 @@ OTHER = "(other)"
 class RegistryObserver(BaseObserver):
     """Sees who sends each signal, and stores what is connected when that has changed."""
 
+    fills_last = True
+
     def __init__(self, process: ThisProcess) -> None:
         self._process = process
-        self.forget()
+        self._begin(not_before=0.0)
 
     def forget(self) -> None:
-        """Start again in a forked child, as another process."""
+        """Start again in a forked child, as another process: one that ends soon has what its parent has."""
+        self._begin(not_before=time.monotonic() + AT_MOST_EVERY_SECONDS)
+
+    def _begin(self, *, not_before: float) -> None:
         self._senders: dict[str, dict[str, int]] = {}
         self._stored: Registry | None = None
         self._changes = self._fingerprint = -1
         self._new_senders = self._is_flushing = False
-        self._taken_at = self._looked_at = self._not_before = 0.0
+        self._taken_at = self._looked_at = 0.0
+        self._not_before = not_before
 
     def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:
         """Count the sender."""

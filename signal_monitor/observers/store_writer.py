@@ -11,7 +11,7 @@ from signal_monitor.errors import attempt, done_for_each
 from signal_monitor.instrumentation.current import Record
 from signal_monitor.instrumentation.hooks import DispatchSpans
 from signal_monitor.pipeline.process import Presence, ThisProcess
-from signal_monitor.records import Aggregate, Dispatch, OriginKind, Request, RunningCall
+from signal_monitor.records import Aggregate, Dispatch, OriginKind, Process, Request, RunningCall
 from signal_monitor.stores import store_now
 from signal_monitor.stores.base import Batch, Store, StoreError
 
@@ -43,7 +43,8 @@ class StoreWriter(BaseObserver):
     ) -> None:
         self._process = process
         self._store = store
-        self._sources = sources
+        self._sources = [source for source in sources if not source.fills_last]
+        self._last_sources = [source for source in sources if source.fills_last]
         self._running = running
         self._running_requests = running_requests
         self._were_running = False
@@ -53,11 +54,13 @@ class StoreWriter(BaseObserver):
     def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:
         """Count the dispatch."""
         self._process.dispatches += 1
+        self.in_hand += 1
         self._process.serves = self._process.serves or _is_served(dispatch.origin_kind)
 
     def aggregate(self, aggregate: Aggregate, records: Sequence[Record]) -> None:
         """Count the dispatches."""
         self._process.dispatches += len(records)
+        self.in_hand += len(records)
 
     def tick(self) -> None:
         """Write if it is time and there is anything to write."""
@@ -75,7 +78,7 @@ class StoreWriter(BaseObserver):
     def forget(self) -> None:
         """Start again in a forked child, as another process."""
         self._process.renew()
-        self._written_at = 0.0
+        self._written_at, self.in_hand = 0.0, 0
 
     def _write(self, *, only_new: bool, ended: bool = False) -> None:
         running, requests = (
@@ -84,21 +87,33 @@ class StoreWriter(BaseObserver):
         )
         # Before its first dispatch has ended, which may hang.
         self._process.serves = self._process.serves or any(_is_served(call.origin_kind) for call in running)
-        batch = Batch(process=self._process.describe(running, requests, ended=ended))
-        try:
-            for source in self._sources:
-                attempt(type(source).__name__, "fill", source.fill, batch)
-        except BaseException:  # an interruption of the application's
-            self._refused(batch)
-            raise
+        batch = self._filled(self._sources, self._process.describe(running, requests, ended=ended))
         now = time.monotonic()
         is_new = _has_records(batch) or bool(running or requests)
         is_due = is_new or self._were_running or now - self._written_at >= HEARTBEAT_SECONDS
         is_used = self._process.dispatches or self._process.dropped or running or requests
-        is_idle = not is_used and not Presence.serves_pages
-        if is_idle or (only_new and not is_due):
+        if not is_used and not Presence.serves_pages:
             return
-        self._written_at, self._were_running = now, bool(running or requests)
+        if is_due or not only_new:
+            self._were_running = bool(running or requests)
+            self._store_batch(batch)
+        if self._last_sources:
+            last = self._filled(self._last_sources, batch.process)
+            if _has_records(last):
+                self._store_batch(last)
+
+    def _filled(self, sources: Sequence[BaseObserver], process: Process) -> Batch:
+        batch = Batch(process=process)
+        try:
+            for source in sources:
+                attempt(type(source).__name__, "fill", source.fill, batch)
+        except BaseException:  # an interruption of the application's
+            self._refused(batch)
+            raise
+        return batch
+
+    def _store_batch(self, batch: Batch) -> None:
+        self._written_at = time.monotonic()
         try:
             store_now(self._store).write(batch)
         except StoreError as error:
@@ -107,10 +122,12 @@ class StoreWriter(BaseObserver):
         except Exception:
             self._refused(batch)
             raise
+        else:
+            self.in_hand = 0
 
     def _refused(self, batch: Batch) -> None:
         self._process.drop("store", len(batch.dispatches) + len(batch.amendments) + len(batch.requests))
-        for source in self._sources:
+        for source in (*self._sources, *self._last_sources):
             attempt(type(source).__name__, "refused", source.refused, batch)
 
     def _warn(self, error: StoreError) -> None:

@@ -52,10 +52,13 @@ logger = logging.getLogger("signal_monitor")
 class Observer:
     """Receives finished dispatches, in the worker thread; this one ignores them.
 
-    Observers do not know each other. ``ends_alone`` ones are told of the end though another one holds the worker up.
+    Observers do not know each other. ``ends_alone`` ones are told of the end though another one holds the worker up,
+    and may take longer for it: they are the monitor's own, and wait for nobody outside this host. ``in_hand`` is the
+    number of dispatches that an observer has received and not handed over.
     """
 
     ends_alone = False
+    in_hand = 0
 
     def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:
         """A dispatch has ended."""
@@ -218,14 +221,16 @@ class Pipeline:
 
     def _give_up(self) -> None:
         """Count and store what the worker could not deliver in time; it is held up in one of the observers."""
-        left, held_up = self._waiting(), self._telling
+        held_up = self._telling
+        left = self._waiting() + (held_up.in_hand if held_up is not None else 0)
         self._queue.clear_items()
         self.converter.process.drop("not delivered at exit", left)
-        logger.warning(
-            "The signal monitor gave up waiting for %s at exit; %d records were not delivered.",
-            type(held_up).__name__ if held_up is not None else "its worker",
-            left,
-        )
+        if left or held_up is None or not held_up.ends_alone:
+            logger.warning(
+                "The signal monitor gave up waiting for %s at exit; %d records were not delivered.",
+                type(held_up).__name__ if held_up is not None else "its worker",
+                left,
+            )
         for observer in self.observers:
             if observer is not held_up and observer.ends_alone:
                 attempt(type(observer).__name__, "end", lambda one: one.end(), observer)

@@ -6,9 +6,11 @@ import pytest
 
 from signal_monitor.errors import errors
 from signal_monitor.observers.base import BaseObserver
+from signal_monitor.observers.registry import RegistryObserver
 from signal_monitor.observers.store_writer import StoreWriter
 from signal_monitor.pipeline.process import ThisProcess
 from signal_monitor.records import Request
+from signal_monitor.registry.records import Registry
 from signal_monitor.stores.base import Batch
 from signal_monitor.stores.memory import MemoryStore
 
@@ -37,3 +39,41 @@ def test_what_an_observer_cannot_hand_over_keeps_nothing_else_from_the_store(sou
     assert errors.count == errors_before + 1
     assert errors.last is not None
     assert "Faulty.fill: LookupError" in errors.last
+
+
+class SlowToFill(BaseObserver):
+    """Sees what was stored when it is asked for the rest."""
+
+    fills_last = True
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.store, self.seen = store, 0
+
+    def fill(self, batch: Batch) -> None:
+        self.seen = len(self.store.requests())
+        batch.registry = Registry(batch.process.id, 1.0)
+
+
+def test_what_takes_long_is_stored_after_the_rest() -> None:
+    store, process = MemoryStore(), ThisProcess()
+    slow = SlowToFill(store)
+    writer = StoreWriter(process, store, [slow, Requests()], tuple)
+    process.dispatches = 1
+
+    writer.flush()
+
+    assert slow.seen == 1
+    assert store.registries() == [Registry(process.id, 1.0)]
+
+
+def test_child_that_ends_soon_does_not_take_the_registry() -> None:
+    """Thirty children that end at once would keep each other from storing what they have dispatched."""
+    process = ThisProcess()
+    observer, process.dispatches = RegistryObserver(process), 1
+    batch = Batch(process.describe((), ()))
+    observer.forget()
+
+    observer.flush()
+    observer.fill(batch)
+
+    assert batch.registry is None

@@ -10,6 +10,7 @@ from . import pipeline
 from .instrumentation import instrument, is_instrumented, uninstrument
 from .instrumentation.hooks import DispatchSpans, hooks
 from .instrumentation.plans import forget_plans
+from .instrumentation.record_queue import record_queue
 from .observers.base import BaseObserver
 from .pipeline import Pipeline
 from .pipeline.converter import RecordConverter
@@ -66,6 +67,7 @@ def capture_dispatches() -> Iterator[Capture]:
     forget_plans()  # the details of each dispatch are captured in a block
     with contextlib.ExitStack() as stack:
         stack.callback(setattr, hooks, "captures_all", captured_all)
+        stack.enter_context(record_queue.unlimited())
         if not is_instrumented():
             instrument()
             stack.callback(uninstrument)

@@ -18,6 +18,7 @@ from signal_monitor.instrumentation.record_queue import LEAST_SIZE, MAX_CELLS, Q
 from signal_monitor.observers.totals import MAX_SUBJECTS, OTHER
 from signal_monitor.registry.live import live_signals
 from signal_monitor.stores import get_store
+from signal_monitor.testing import capture_dispatches
 from tests.support.servers import wait_until
 
 signal = Signal()
@@ -187,3 +188,22 @@ def _another() -> Callable[..., None]:
     def another(**_kwargs: Any) -> None: ...
 
     return another
+
+
+def test_capture_keeps_what_the_queue_has_no_room_for() -> None:
+    """A tight loop is faster than the worker."""
+    running = pipeline.current()
+    assert running is not None
+    record_queue.resize(100)
+    try:
+        with capture_dispatches() as outer, running._exclusive():
+            for _ in range(300):
+                signal.send(None)
+            with capture_dispatches() as inner:
+                pass
+            for _ in range(300):
+                signal.send(None)
+        assert (len(outer.dispatches), len(inner.dispatches)) == (600, 0)
+        assert record_queue.capacity == 100
+    finally:
+        record_queue.resize(QUEUE_SIZE)

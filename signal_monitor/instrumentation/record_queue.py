@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 QUEUE_SIZE = 10_000
@@ -42,7 +44,7 @@ class RecordQueue:
     @property
     def is_half_full(self) -> bool:
         """Whether the worker should not wait any longer."""
-        return 2 * len(self.items) >= self.capacity
+        return 2 * len(self.items) >= min(self.capacity, QUEUE_SIZE)
 
     def resize(self, capacity: int) -> None:
         """Have room for so many items."""
@@ -50,8 +52,20 @@ class RecordQueue:
         if self._check is None:
             self.size = capacity
 
+    @contextlib.contextmanager
+    def unlimited(self) -> Iterator[None]:
+        """Drop nothing in a block, however many items wait."""
+        before = self._full_capacity
+        self.resize(sys.maxsize)
+        try:
+            yield
+        finally:
+            self.resize(before)
+
     def make_room_for(self, records: int, cells: int) -> None:
         """Have room for fewer items while records are large: so many of them had so many values."""
+        if self._full_capacity == sys.maxsize:
+            return
         most = MAX_CELLS * records // cells if cells else self._full_capacity
         capacity = min(self._full_capacity, max(LEAST_SIZE, most))
         if capacity != self.capacity:

@@ -15,6 +15,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
+from .interruptions import is_interruption
+
 MAX_REPORTS = 20
 _reported: set[str] = set()
 
@@ -24,7 +26,8 @@ logger = logging.getLogger("signal_monitor")
 def allows(path: str, request: HttpRequest) -> bool:
     """Whether the rule with a dotted path returns ``True`` for a request; blocking.
 
-    An async rule is awaited. A rule that raises lets nobody in; the log says so once.
+    An async rule is awaited. A rule that raises lets nobody in; the log says so once. SystemExit is no exception, as
+    strangers could end the server otherwise.
     """
     try:
         answer = import_string(path)(request)
@@ -33,7 +36,9 @@ def allows(path: str, request: HttpRequest) -> bool:
             answer = _awaited(answer)
     except PermissionDenied:
         return False
-    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever the project's rule raises
+    except (Exception, asyncio.CancelledError, SystemExit, GeneratorExit) as error:  # noqa: BLE001 - whatever it raises
+        if is_interruption(error):
+            raise
         _report(path, f"raised {type(error).__name__}", error)
         return False
     if not isinstance(answer, bool):

@@ -364,6 +364,40 @@ def test_worker_outlives_whatever_an_observer_raises() -> None:
         own.stop()
 
 
+@pytest.mark.parametrize("error", [SystemExit, GeneratorExit, asyncio.CancelledError])
+@pytest.mark.parametrize("what", ["wanted", "observe", "aggregate", "flush"])
+def test_an_observer_that_would_end_the_process_loses_nothing(what: str, error: type[BaseException]) -> None:
+    def leave(*_arguments: object) -> None:
+        raise error
+
+    class Counter(BaseObserver):
+        count = 0
+
+        def wanted(self) -> int:
+            return 5
+
+        def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:
+            self.count += 1
+
+        def aggregate(self, aggregate: Aggregate, records: Sequence[Record]) -> None:
+            self.count += len(records)
+
+    counter, running = Counter(), pipeline.current()
+    assert running is not None
+    leaving = type("Leaving", (BaseObserver,), {what: leave})()
+    pipeline.flush()
+    running.observers = [leaving, *running.observers, counter]
+    try:
+        signal = connected()
+        for _ in range(60):
+            signal.send(sender=None)
+        pipeline.flush()
+    finally:
+        running.remove(leaving)
+        running.remove(counter)
+    assert counter.count == 60
+
+
 def test_flush_inside_a_delivery_does_nothing() -> None:
     class Flushing(BaseObserver):
         def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from signal_monitor.errors import attempt, done_for_each, errors, guarded
+from signal_monitor.errors import attempt, errors, guarded
 from signal_monitor.instrumentation.current import Origin, Record
 from signal_monitor.instrumentation.hooks import DispatchSpans
 from signal_monitor.instrumentation.record import (
@@ -410,7 +410,7 @@ class Pipeline:
         if items:
             self._chunks.adapt(items)
             self._busy_at = time.monotonic()
-            wanted = sum(done_for_each("an observer's choice", lambda observer: observer.wanted(), self.observers))
+            wanted = self._wanted()
             self._undelivered.extend(self._grouping.add(items, wanted))
         return len(items)
 
@@ -426,6 +426,12 @@ class Pipeline:
         except BaseException:
             self.converter.process.drop("interrupted", _count(item))
             raise
+
+    def _wanted(self) -> int:
+        """How many routine dispatches the observers want to receive individually now."""
+        numbers: list[int] = []
+        self._each("wanted", lambda observer: numbers.append(observer.wanted()))
+        return sum(numbers)
 
     def _aggregate(self, group: Group) -> None:
         group.info.reset_rate_limit(time.perf_counter())

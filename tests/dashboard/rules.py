@@ -31,6 +31,10 @@ async def async_raises(_request: HttpRequest) -> bool:
     raise RuntimeError("no answer")
 
 
+async def async_exit(_request: HttpRequest) -> bool:
+    raise SystemExit
+
+
 async def cancelled(_request: HttpRequest) -> bool:
     raise asyncio.CancelledError
 
@@ -138,6 +142,9 @@ REFUSING: dict[str, Callable[..., Any]] = {
     "denied": raises(PermissionDenied()),
     "missing": raises(Http404()),
     "error": raises(ValueError("password=hunter2")),
+    "exit": raises(SystemExit(1)),
+    "async_exit": async_exit,
+    "closed": raises(GeneratorExit()),
     "without_arguments": lambda: True,
     "two_arguments": lambda _request, _view: True,
     "task": lambda request: asyncio.get_running_loop().create_task(async_true(request)),

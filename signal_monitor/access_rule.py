@@ -36,7 +36,7 @@ def allows(path: str, request: HttpRequest) -> bool:
             answer = _awaited(answer)
     except PermissionDenied:
         return False
-    except (Exception, asyncio.CancelledError, SystemExit, GeneratorExit) as error:  # noqa: BLE001 - whatever it raises
+    except (Exception, asyncio.CancelledError, SystemExit, GeneratorExit) as error:
         if is_interruption(error):
             raise
         _report(path, f"raised {type(error).__name__}", error)

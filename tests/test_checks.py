@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from signal_monitor.checks import (
 from signal_monitor.conf import Config
 from signal_monitor.problem import TAG
 from signal_monitor.server_checks import check_asgi_module, check_runserver, check_templates
+from signal_monitor.stores import StoreError, open_store
 from tests.support.servers import ROOT
 
 
@@ -122,6 +123,39 @@ def test_store_that_is_a_symbolic_link_is_refused(settings: Settings, tmp_path: 
     (message,) = check_setup(None)
     assert message.id == "signal_monitor.W007"
     assert "symbolic link" in message.msg
+
+
+def dangling_link(directory: Path) -> Path:
+    (directory / "store.sqlite3").symlink_to(directory / "nowhere")
+    return directory / "store.sqlite3"
+
+
+def in_a_linked_directory(directory: Path) -> Path:
+    (directory / "link").symlink_to(directory, target_is_directory=True)
+    return directory / "link" / "store.sqlite3"
+
+
+def where_all_may_write(directory: Path) -> Path:
+    directory.chmod(0o1777)
+    return directory / "store.sqlite3"
+
+
+def too_long_a_name(directory: Path) -> Path:
+    return directory / ("x" * 300)
+
+
+@pytest.mark.parametrize("place", [dangling_link, in_a_linked_directory, where_all_may_write, too_long_a_name])
+def test_check_of_a_missing_store_says_what_its_use_would(
+    settings: Settings, tmp_path: Path, place: Callable[[Path], Path]
+) -> None:
+    url = f"sqlite:///{place(tmp_path)}"
+    settings.SIGNAL_MONITOR = {"STORE": url}
+
+    (message,) = check_setup(None)
+
+    assert message.id == "signal_monitor.W007"
+    with pytest.raises(StoreError):
+        open_store(url).cursor()
 
 
 def test_trying_a_store_makes_no_file(tmp_path: Path) -> None:

@@ -168,6 +168,22 @@ def test_a_local_client_may_not_look_without_debug() -> None:
         "WL-Proxy-Client-IP",
         "Max-Forwards",
         "X-Scheme",
+        "X-Url-Scheme",
+        "Front-End-Https",
+        "CloudFront-Viewer-Address",
+        "CDN-RequestId",
+        "X-Varnish",
+        "X-Origin-IP",
+        "X-Request-Start",
+        "X-SSL-Client-Verify",
+        "Disguised-Host",
+        "Rndr-Id",
+        "X-Tunnel-Authorization",
+        "Bypass-Tunnel-Reminder",
+        "X-Goog-Authenticated-User-Email",
+        "X-MS-Client-Principal",
+        "X-Auth-Request-Email",
+        "Remote-User",
     ],
 )
 def test_a_client_behind_a_local_proxy_is_not_local(settings: Settings, header: str, value: str) -> None:
@@ -187,7 +203,7 @@ def test_headers_that_browsers_send_are_not_those_of_a_proxy(settings: Settings)
         "HX-Request",
         "X-Requested-With",
     ]
-    names += ["traceparent", "If-None-Match", "Priority", "X-CSRFToken", "Authorization"]
+    names += ["traceparent", "X-Request-ID", "If-None-Match", "Priority", "X-CSRFToken", "Authorization"]
     assert may_view(request_from("127.0.0.1", host="localhost", **dict.fromkeys(names, "1")))
 
 

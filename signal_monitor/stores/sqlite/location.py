@@ -101,6 +101,24 @@ def make_safe(path: Path) -> None:
         ) from error
 
 
+def refuse_place(path: Path) -> None:
+    """Raise StoreError if a missing file cannot be created at a path.
+
+    Nothing is created, and the owner does not count: another user may run what creates it.
+    """
+    parent = next(parent for parent in path.parents if os.path.lexists(parent))
+    if not (parent.is_dir() and _is_writable(parent)):
+        raise StoreError(f"{path} cannot be created: {parent} is not a directory that this user may write to.")
+    try:
+        if parent == path.parent:
+            _refuse_open(parent, parent.lstat())
+        _refuse_open(path, path.lstat())
+    except FileNotFoundError:
+        return
+    except OSError as error:  # the name is too long
+        raise StoreError(f"{path} cannot be created: {error}.") from error
+
+
 def _make_directory(directory: Path) -> None:
     if os.path.lexists(directory):
         return
@@ -124,13 +142,18 @@ def _make_file(path: Path) -> None:
 
 def _refuse_foreign(path: Path) -> None:
     found = path.lstat()
-    if stat.S_ISLNK(found.st_mode):
-        raise StoreError(f"{path} is a symbolic link, which the signal monitor does not follow: remove it, {ADVICE}.")
-    if found.st_uid != os.geteuid():
+    if not stat.S_ISLNK(found.st_mode) and found.st_uid != os.geteuid():
         raise StoreError(
             f"{path} belongs to the user with id {found.st_uid}, this process to {os.geteuid()}: "
             f"run both as one user, remove it, {ADVICE}."
         )
+    _refuse_open(path, found)
+
+
+def _refuse_open(path: Path, found: os.stat_result) -> None:
+    """Raise StoreError for a symbolic link, and for what every user may write to."""
+    if stat.S_ISLNK(found.st_mode):
+        raise StoreError(f"{path} is a symbolic link, which the signal monitor does not follow: remove it, {ADVICE}.")
     if found.st_mode & stat.S_IWOTH:
         remedy = "give the file a directory of its own" if found.st_mode & stat.S_ISVTX else "run chmod o-w on it"
         raise StoreError(

@@ -20,17 +20,28 @@ MAX_RAW = 1_000
 
 _WORD = re.compile(r"[\w-]+")
 _NAME = r"""
-    (?P<dashes>(?<![\w$.-])-{0,2})
+    (?P<dashes>(?:(?<![\w$.-])|(?<=%[0-9A-Fa-f]{2}))-{0,2})
     (?P<name>(?i:(?:api|access|auth|secret|private|signing|encryption|client|license|session|refresh|master|card)[ ])?
         [A-Za-z_$][\w$.-]*+)
     (?:
-        (?P<close>[\\"'\])`]*)\s*(?P<sign>:=|===?|!==?|=>|=|:(?!:)|%3[DdAa])\s*
+        (?P<close>(?:[\\"'\])`]|%22)*)(?:\s+(?:is|was|provided|supplied|given|entered|used))?
+        \s*(?P<sign>:=|===?|!==?|[=-]>|=|:(?!:)|%3[DdAa]|\b(?:NOT\ )?(?:IN|I?LIKE)\b(?=\s*[('"]))\s*
         | (?P<comma>["']\s*,\s*)
         | (?P<space>\s+(?:(?:is|was)\s+)?)
     )
 """
 _NAMED = re.compile(_NAME, re.VERBOSE)
 _TAGGED = re.compile(r"<(?P<name>[A-Za-z_][\w:.-]*+)>(?P<value>[^<]+)")
+_ELEMENT = re.compile(
+    r"""(?P<before><(?P<name>[A-Za-z_][\w:.-]*+(?:[^<>]*?\b(?:name|id|key)=["'][\w.-]+)?)[^<>]*?\b(?:value|content)=)
+    (?P<quote>["'])(?P<value>[^<>]*?)(?P=quote)""",
+    re.VERBOSE,
+)
+_DUPLICATE = re.compile(
+    r"(?P<before>Duplicate entry )(?P<quote>')(?P<value>.*?)'(?= for key '(?P<name>[\w.-]+))", re.DOTALL
+)
+_INSERTED = re.compile(r"\((?P<names>[^()]+)\)(?P<between>\s*(?:OUTPUT[^()]*)?VALUES\s*)(?P<values>\(.*\))", re.DOTALL)
+_LITERAL = re.compile(r"'(?:[^']|'')*'")
 _QUOTED = re.compile(
     r"""(?P<open>[bBrRuUfF]{0,2}(?P<quote>\\+"|\\+'|"|'|`))
     (?P<inner>(?:(?!(?P=quote))(?:\\.|.))*)(?P<end>(?P=quote))?""",
@@ -38,6 +49,9 @@ _QUOTED = re.compile(
 )
 _BRACKETED = re.compile(
     r"(?P<open>[\[({])(?P<inner>(?:[^\[\](){}]|[\[({][^\[\](){}]*[\])}])*)(?P<end>[\])}])?", re.DOTALL
+)
+_CALL = re.compile(
+    r"""(?P<open>)(?P<inner>[A-Za-z_][\w.]*\((?=[bBrRuU]?\\?["'])(?:[^()]|\([^()]*\))*\)?)(?P<end>)""", re.DOTALL
 )
 _LINE = re.compile(r"(?P<open>)(?P<inner>[^\r\n]+)(?P<end>)")
 _DIGITS = re.compile(r"(?P<open>)(?P<inner>\d(?:[ -]?\d){5,})(?P<end>)(?!\w)")
@@ -79,10 +93,14 @@ class Scrubber:
         for pattern in self._extra:
             text = pattern.sub(MASK, text)
         text = without(BEFORE_NAMED, text)
-        if any(sign in text for sign in "=: %"):
+        if any(sign in text for sign in "=: %>\t\n"):
             text = self._without_named(text)
-        if "</" in text:
-            text = _TAGGED.sub(self._untagged, text)
+        if "<" in text:
+            text = _ELEMENT.sub(self._without_value, _TAGGED.sub(self._untagged, text))
+        if "Duplicate entry" in text:
+            text = _DUPLICATE.sub(self._without_value, text)
+        if "VALUES" in text:
+            text = _INSERTED.sub(self._without_values, text)
         return without(AFTER_NAMED, text)
 
     def _certainty(self, name: str) -> Certainty:
@@ -107,18 +125,31 @@ class Scrubber:
             return None
         if match["sign"] is not None:
             is_plain_colon = match["sign"] in {":", "%3A", "%3a"} and not match["close"]
-            if is_plain_colon and level is Certainty.ASSIGNED:
+            if is_plain_colon and level is Certainty.ASSIGNED and not match["name"].lower().startswith("x-"):
                 return None
             if is_plain_colon and level is Certainty.HEADER:
                 return _QUOTED.match(text, place) or _LINE.match(text, place)
-            return _value_at(text, place)
+            return _sure_value(text, place) if match["sign"] == "->" else _value_at(text, place)
         if match["dashes"]:  # an option of a command line, or of a list of its arguments
             after = text[place : place + 1]
             return None if after == "-" else _first(text, place, _QUOTED, _PLAIN)
         if match["comma"]:  # a header as a pair
             is_header = level is Certainty.HEADER or "-" in match["name"]
             return _QUOTED.match(text, place) if is_header else None
-        return None if level is Certainty.ASSIGNED else _first(text, place, _QUOTED, _RANDOM)
+        return None if level is Certainty.ASSIGNED else _sure_value(text, place)
+
+    def _without_value(self, match: re.Match[str]) -> str:
+        """An element or a message without the value that it has for a name."""
+        if self._certainty(re.split(r"[\s\"'=]+", match["name"])[-1]) is Certainty.NONE or not match["value"].strip():
+            return match[0]
+        return f"{match['before']}{match['quote']}{MASK}{match['quote']}"
+
+    def _without_values(self, match: re.Match[str]) -> str:
+        """An INSERT without its texts, if one of its columns has secrets."""
+        if all(self._certainty(name.strip(' "`[]')) is Certainty.NONE for name in match["names"].split(",")):
+            return match[0]
+        values = _LITERAL.sub(f"'{MASK}'", match["values"])
+        return f"({match['names']}){match['between']}{values}"
 
     def _untagged(self, match: re.Match[str]) -> str:
         is_secret = self._certainty(match["name"]) is not Certainty.NONE and bool(match["value"].strip())
@@ -126,7 +157,12 @@ class Scrubber:
 
 
 def _value_at(text: str, place: int) -> re.Match[str] | None:
-    return _first(text, place, _QUOTED, _BRACKETED, _DIGITS, _PLAIN)
+    return _first(text, place, _QUOTED, _BRACKETED, _CALL, _DIGITS, _PLAIN)
+
+
+def _sure_value(text: str, place: int) -> re.Match[str] | None:
+    """What is a value though no sign says so."""
+    return _first(text, place, _QUOTED, _RANDOM, _DIGITS)
 
 
 def _first(text: str, place: int, *patterns: re.Pattern[str]) -> re.Match[str] | None:

@@ -36,7 +36,7 @@ def _card(match: re.Match[str]) -> str:
 BEFORE_NAMED = (
     _form(
         "private",
-        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)",
+        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)",
         flags=re.DOTALL,
     ),
     _form(
@@ -51,7 +51,7 @@ AFTER_NAMED = (
         "bearer basic token jwt apikey",
         r"""\b(?P<scheme>Bearer|Basic|Token|JWT|ApiKey)(?P<space>\s+)
         (?:(?<=[Bb]earer\s)(?!(?:tokens?|auth\w*|scheme|realm|header|credentials?|error|format|required|is|was|in|of)\b)
-        |(?=[A-Za-z]*[\d._~+/=-]))[\w.~+/=-]{6,}""",
+        |(?=[A-Za-z]*[\d._~+/=-]))(?!\w+=["'])[\w.~+/=-]{6,}""",
         rf"\g<scheme>\g<space>{MASK}",
         re.VERBOSE | re.IGNORECASE,
     ),
@@ -60,7 +60,18 @@ AFTER_NAMED = (
     _form("whsec_", r"\bwhsec_[\w+/=]+"),
     _form("sk-", r"\bsk-[\w-]{16,}"),
     _form("gh github_pat_", r"\b(?:gh[pousr]_\w{16,}|github_pat_\w{20,})"),
-    _form("glpat- npm_ pypi- hf_ shpat_ dop_v1_", r"\b(?:glpat-|npm_|pypi-|hf_|shpat_|dop_v1_)[\w-]{16,}"),
+    _form(
+        "glpat- npm_ pypi- hf_ shp dop_v1_ dckr_pat_ sq0 gocspx- lin_api_ figd_ pmak- sbp_ tskey- ntn_ rnd_",
+        r"\b(?:glpat-|npm_|pypi-|hf_|shp(?:at|ca|pa|ss)_|dop_v1_|dckr_pat_|sq0[a-z]{3}-|GOCSPX-|lin_api_|figd_|PMAK-|sbp_"
+        r"|tskey-\w+-|ntn_|rnd_)[\w-]{12,}",
+    ),
+    _form("hvs. hvb. dp.", r"\b(?:hv[sb]\.|dp\.(?:pt|st|ct|sa)\.)[\w.-]{12,}"),
+    _form("key-", r"\b(?:key-[0-9a-z]{32}|AGE-SECRET-KEY-\w+)\b"),
+    _form("1//0", r"\b1//0[\w-]{20,}"),
+    _form("bot", r"\bbot\d{6,}:[\w-]{30,}"),
+    _form("/api/webhooks/", r"(?<=/api/webhooks/)\d+/[\w-]+"),
+    # Of databases: all values of a row, without the names of its columns.
+    _form("failing row contains", r"(?<=Failing row contains \().*(?=\))", flags=re.DOTALL),
     _form("xox xapp-", r"\b(?:xox[a-z]-|xapp-)[\w-]{8,}"),
     _form("hooks.slack.com", r"(?<=hooks\.slack\.com/services/)[\w/]+"),
     _form("akia asia", r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}"),
@@ -83,8 +94,15 @@ AFTER_NAMED = (
     _form(
         "mysql mariadb", r"(?P<before>\b(?:mysql|mariadb)[\w-]*\b[^\r\n]*?[\s\"']-p)[^\s\"',]+", rf"\g<before>{MASK}"
     ),
+    _form(
+        "sshpass redis-cli docker podman helm nerdctl",
+        r"(?P<before>\b(?:sshpass\b[^\r\n]*?[\s\"']-p|redis-cli\b[^\r\n]*?[\s\"']-a|(?:docker|podman|helm|nerdctl)\b[^\r\n]*?\blogin\b[^\r\n]*?[\s\"']-p)[\s\"',=]*)"
+        r"[^\s\"',]+",
+        rf"\g<before>{MASK}",
+    ),
+    _form("pass:", r"(?<![\w-])pass:[^\s\"',]+", f"pass:{MASK}"),
     _form("curl wget http", r"(?P<before>[\s\"'](?:-u|--user)[\"',\s=]+)[^\s\"':]+:[^\s\"',]+", rf"\g<before>{MASK}"),
-    _form("2 3 4 5 6", r"(?<![\w.])[2-6](?:[ -]?\d){12,18}(?!\w)", _card),
+    _form("2 3 4 5 6", r"(?<![\w.])[2-6](?:(?:[ \u00a0-]?\d){12,18}|\d{3}(?:\.\d{4}){3})(?!\w)", _card),
 )
 
 

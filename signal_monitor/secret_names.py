@@ -30,8 +30,8 @@ def words(text: str) -> frozenset[str]:
 
 _CERTAIN = words(
     """
-    apikey cookie cookies credential credentials csrf cvc cvv jwt otp passcode passphrase passwd password passwords
-    passwort pwd secret secrets sessid sessionid ssn token xsrf
+    apikey contrasena cookie cookies credential credentials csrf cvc cvv iban jwt kennwort motdepasse otp passcode
+    passphrase passwd password passwords passwort pwd secret secrets senha sessid sessionid ssn token wachtwoord xsrf
     """
 )
 _HEADERS = frozenset({"authorization", "cookie", "cookies"})

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from django.http import HttpRequest
 from django.http.request import split_domain_port
 
-# Headers that proxies, load balancers, tunnels and login gateways add, which browsers do not: with one of them, the peer
+# Headers that proxies, load balancers, tunnels and login gateways add, and browsers do not: with one of them, the peer
 # is not the client. The words stand anywhere in a name.
 _FORWARDED = re.compile(
     r"""HTTP_(?:
@@ -16,10 +16,10 @@ _FORWARDED = re.compile(
             |HAPROXY|TRAEFIK|LINKERD|L5D|ISTIO|ENVOY|KONG|TYK|NGROK|PAGEKITE|SERVEO|LOCA_LT|OPENSHIFT|HEROKU|KUBERNETES
             |APPENGINE|VERCEL|NETLIFY|RAILWAY|RENDER|RNDR|TAILSCALE|FASTLY|CODESPACE|GITPOD|AZURE|BLUECOAT|SURROGATE).*
         | (?:.*_)?VIA | MAX_FORWARDS | X_REQUEST_START
-        | .*(?:CLIENT|REAL|CONNECTING|REMOTE|ORIGIN|ORIGINAL|ORIGINATING|SOURCE|SRC|USER|PEER)_?(?:IP|ADDR|ADDRESS)(?:V6)?
+        | .*(?:CLIENT|REAL|CONNECTING|REMOTE|ORIGIN(?:AL|ATING)?|SOURCE|SRC|USER|PEER)_?(?:IP|ADDR|ADDRESS)(?:V6)?
         | .*REMOTE_(?:HOST|USER) | .*HOST_OVERRIDE | .*(?:DISGUISED|DEFAULT)_HOST(?:NAME)? | X_SITE_DEPLOYMENT_ID
-        | X_(?:HOST|IP|SCHEME|PROTO|HTTPS|COMING_FROM|CACHE|HW|IINFO) | (?:.*_)?(?:URL_SCHEME|FRONT_END_HTTPS)
-        | X_(?:CLIENT|SSL|EDGE|ORIGINAL|REWRITE|AMZ|AMZN|ARR|CLUSTER|CLOUD|NF|B3|GOOG|MS|AUTH_REQUEST|CONSUMER)_.* | X_SSL
+        | X_(?:HOST|IP|SCHEME|PROTO|HTTPS|SSL|COMING_FROM|CACHE|HW|IINFO) | (?:.*_)?(?:URL_SCHEME|FRONT_END_HTTPS)
+        | X_(?:CLIENT|SSL|EDGE|ORIGINAL|REWRITE|AMZ|AMZN|ARR|CLUSTER|CLOUD|NF|B3|GOOG|MS|AUTH_REQUEST|CONSUMER)_.*
         | (?:SSL_CLIENT|CF|FLY|TRUE_CLIENT|ALI|WL|EAGLEEYE|STACKPATH|REMOTE)_.*
     )""",
     re.VERBOSE,

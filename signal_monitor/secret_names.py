@@ -30,7 +30,7 @@ def words(text: str) -> frozenset[str]:
 
 _CERTAIN = words(
     """
-    apikey contrasena cookie cookies credential credentials csrf cvc cvv iban jwt kennwort motdepasse otp passcode
+    apikey contrasena cookie cookies credential credentials csrf cvc cvv jwt kennwort motdepasse otp passcode
     passphrase passwd password passwords passwort pwd secret secrets senha sessid sessionid ssn token wachtwoord xsrf
     """
 )

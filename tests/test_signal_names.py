@@ -16,7 +16,7 @@ import pytest
 from django.dispatch import Signal
 
 from signal_monitor.instrumentation.info import signal_info
-from signal_monitor.names import SignalNames, search
+from signal_monitor.names import SignalNames, search, signals
 
 HERE = __name__
 EVENTS = {"paid": Signal(), "sent": Signal()}
@@ -247,6 +247,26 @@ def test_search_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     found = search.search(Signal)
     assert time.thread_time() - started < 10 * search.MAX_SECONDS
     assert {len(held.steps) for places in found.values() for held in places} <= set(range(search.MAX_DEPTH + 1))
+
+
+class Thing:
+    """Creates a signal for each of its objects, as a widget or a connection does."""
+
+    def __init__(self) -> None:
+        self.changed = Signal()
+
+
+def test_signals_of_objects_are_not_looked_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that sends waits for the name: fifty milliseconds for each object would be felt."""
+    monkeypatch.setitem(globals(), "WIDE", [[number] for number in range(100_000)])
+    names, searched = SignalNames(Signal), []
+    original = search.search
+    monkeypatch.setattr(signals, "search", lambda *given: searched.append(given) or original(*given))
+
+    for _ in range(200):
+        assert names.find(Thing().changed, HERE) is None
+
+    assert 0 < len(searched) < 60
 
 
 def test_signal_that_died_gives_its_name_to_none() -> None:

@@ -64,6 +64,7 @@ class SignalNames:
         self._seen: frozenset[str] = frozenset()
         self._looks = Allowance(BURST_SECONDS)
         self._searches = Allowance(BURST_OF_SEARCHES)
+        self._searches_of_one = Allowance(BURST_OF_SEARCHES)
 
     def find(self, signal: object, created_in: str = "") -> str | None:
         """The name of a signal; None if no module has it. ``created_in`` is the module that created it, if known."""
@@ -93,8 +94,9 @@ class SignalNames:
             self._held = search(self._cls)
             self._searches.take()
             found = self._known_in_containers(signal)
-        if not found and created_in:
+        if not found and created_in and self._searches_of_one.is_left():
             found = [held for held in search(self._cls, created_in).get(id(signal), ()) if held.ref() is signal]
+            self._searches_of_one.take()
         candidates = [
             (held, _best_of([place for place in held.places if place.module == created_in] or held.places))
             for held in found

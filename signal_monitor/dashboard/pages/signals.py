@@ -120,14 +120,20 @@ def _is_named(row: ConnectionRow, name: str) -> bool:
 
 
 def _first(rows: list[SignalRow], number: int) -> list[SignalRow]:
-    """The first signals that have about so many connections: the project's own, then those with receivers."""
+    """The first signals, with so many connections: the project's own, then those with receivers.
+
+    A signal may have more receivers than all others together: the rest of them is counted.
+    """
     rows.sort(key=lambda row: (not row.connections, row.name.startswith("django."), row.name))
-    left = number
-    for place, row in enumerate(rows):
-        if left <= 0:
-            return rows[:place]
-        left -= max(1, len(row.connections))
-    return rows
+    listed: list[SignalRow] = []
+    for row in rows:
+        if number <= 0:
+            break
+        rest = row.connections[number:]
+        left_out = row.left_out + len(rest)
+        listed.append(replace(row, connections=row.connections[:number], left_out=left_out) if rest else row)
+        number -= max(1, len(row.connections))
+    return listed
 
 
 def _signal_json(row: SignalRow) -> Json:

@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from signal_monitor.dashboard.pages.base import LIST_ROWS
 from signal_monitor.finding import to_json
 from signal_monitor.findings.rules import NeverImported
 from signal_monitor.records import Frame, OrphanSends, Process
@@ -85,6 +86,16 @@ def test_the_calls_and_the_processes(client: Client, site: Store) -> None:
     assert (count["calls"], count["processes"], count["missing_in"]) == (0, ["daphne"], ["celery worker"])
     assert saved["senders"] == {"shop.models.Order": 6}
     assert "only in daphne" in client.get("/signals/signals/").content.decode()
+
+
+def test_a_signal_of_very_many_receivers_is_shown_in_part(client: Client, quiet_store: Store) -> None:
+    put(quiet_store, "daphne", *(replace(COUNT, receiver=f"shop.made.r{number}") for number in range(LIST_ROWS + 40)))
+    (saved, *_others) = client.get("/signals/api/registry/").json()["signals"]
+    assert (len(saved["receivers"]), saved["receivers_left_out"]) == (LIST_ROWS, 40)
+    page = client.get("/signals/signals/").content.decode()
+    assert "40 more receivers are not listed" in page
+    assert "r539" not in page
+    assert receivers(client, "name=r539") == ["shop.made.r539"]
 
 
 def test_workers_of_one_title_are_shown_once(client: Client, quiet_store: Store) -> None:

@@ -10,6 +10,7 @@ import textwrap
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import django
 import pytest
@@ -261,7 +262,12 @@ def test_signals_of_objects_are_not_looked_for_without_end(monkeypatch: pytest.M
     monkeypatch.setitem(globals(), "WIDE", [[number] for number in range(100_000)])
     names, searched = SignalNames(Signal), []
     original = search.search
-    monkeypatch.setattr(signals, "search", lambda *given: searched.append(given) or original(*given))
+
+    def counted(*given: Any) -> Any:
+        searched.append(given)
+        return original(*given)
+
+    monkeypatch.setattr(signals, "search", counted)
 
     for _ in range(200):
         assert names.find(Thing().changed, HERE) is None

@@ -10,6 +10,8 @@ from pathlib import Path
 from django.conf import UserSettingsHolder, global_settings, settings
 
 COMMAND = "django.core.management.commands.test"
+RUNNERS = frozenset({"pytest", "py.test", "unittest", "nose2", "behave", "green", "ward", "trial"})
+"""Programs that run tests, and packages that do so with ``python -m``."""
 
 
 class _Known:
@@ -19,7 +21,7 @@ class _Known:
 
 
 def is_test_run() -> bool:
-    """Whether this process runs tests, or has: by Django's test environment, Django's command, or pytest."""
+    """Whether this process runs tests, or has: by Django's test environment or command, or another runner."""
     if not _Known.is_test_run:
         _Known.is_test_run = _has_test_environment() or _is_pytest() or _is_test_command(sys.argv)
     return _Known.is_test_run
@@ -52,7 +54,8 @@ def _is_test_command(arguments: Sequence[str]) -> bool:
     if COMMAND in sys.modules:
         return True
     program = Path(arguments[0] if arguments else "")
-    if program.name in {"pytest", "py.test"} or program.parts[-2:] == ("pytest", "__main__.py"):
+    name = program.parent.name if program.name == "__main__.py" else program.name
+    if name.rpartition(" ")[2] in RUNNERS:  # unittest calls itself "python -m unittest"
         return True
     return program.name in {"manage.py", "django-admin", "__main__.py"} and list(arguments[1:2]) == ["test"]
 

@@ -34,6 +34,15 @@ if __name__ == "__main__":
     from django.test.utils import get_runner
     sys.exit(get_runner(settings)(parallel=int(sys.argv[1])).run_tests(["."]))
 """,
+    "plain_tests.py": """
+import os, django
+os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
+django.setup()  # and no test environment, as with Django's runner
+import unittest
+from test_0 import signal
+class Some(unittest.TestCase):
+    def test_send(self): signal.send_robust(sender="tests")
+""",
     "conftest.py": """
 import os, django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
@@ -62,6 +71,7 @@ RUNS = {
     "a parallel runner of the project": ["runtests.py", "2"],
     "pytest-django": ["-m", "pytest", "-q", "--ds=settings", "-p", "no:randomly"],
     "pytest": ["-m", "pytest", "-q", "-p", "no:django", "-p", "no:randomly"],
+    "unittest": ["-m", "unittest", "plain_tests"],
     "pytest-xdist": ["-m", "pytest", "-q", "--ds=settings", "-n", "2"],
 }
 

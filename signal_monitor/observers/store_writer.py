@@ -20,6 +20,7 @@ from .base import BaseObserver
 WRITE_SECONDS = 0.25
 HEARTBEAT_SECONDS = 2.0
 WARNING_SECONDS = 60.0
+TRIES_AT_END = 3
 
 T = TypeVar("T")
 logger = logging.getLogger("signal_monitor")
@@ -72,8 +73,11 @@ class StoreWriter(BaseObserver):
         self._write(only_new=False)
 
     def end(self) -> None:
-        """Write for the last time, and mark the process as ended."""
-        self._write(only_new=False, ended=True)
+        """Write for the last time, and mark the process as ended; again if the file is busy, as others end too."""
+        for _ in range(TRIES_AT_END):
+            self._write(only_new=False, ended=True)
+            if not self.in_hand:
+                return
 
     def forget(self) -> None:
         """Start again in a forked child, as another process."""

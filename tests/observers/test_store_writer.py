@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from signal_monitor.errors import errors
 from signal_monitor.observers.base import BaseObserver
 from signal_monitor.observers.registry import RegistryObserver
 from signal_monitor.observers.store_writer import StoreWriter
+from signal_monitor.observers.totals import TotalsObserver
 from signal_monitor.pipeline.process import ThisProcess
-from signal_monitor.records import Request
+from signal_monitor.records import Dispatch, Request
 from signal_monitor.registry.records import Registry
-from signal_monitor.stores.base import Batch
+from signal_monitor.stores.base import Batch, StoreError
 from signal_monitor.stores.memory import MemoryStore
 
 REQUEST = Request(id="r1", method="GET", path="/", started_at=1.0, duration_ns=1)
@@ -77,3 +80,31 @@ def test_child_that_ends_soon_does_not_take_the_registry() -> None:
     observer.fill(batch)
 
     assert batch.registry is None
+
+
+class BusyStore(MemoryStore):
+    """Is locked by others at first."""
+
+    refusals = 3
+
+    def write(self, batch: Batch) -> None:
+        self.refusals -= 1
+        if self.refusals >= 0:
+            raise StoreError("database is locked")
+        super().write(batch)
+
+
+def test_store_that_is_busy_at_the_end_is_asked_again() -> None:
+    store, process, totals = BusyStore(), ThisProcess(), TotalsObserver(None)
+    writer = StoreWriter(process, store, [totals], tuple)
+    for observer in (totals, writer):
+        observer.observe(
+            Dispatch(id="1", root_id="1", signal="s", sender="x", method="send", started_at=time.time(), duration_ns=5),
+            None,
+        )
+
+    writer.flush()
+    writer.end()
+
+    assert [row.count for row in store.totals("signal")] == [1]
+    assert [found.ended_at is not None for found in store.processes()] == [True]

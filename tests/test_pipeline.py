@@ -226,7 +226,7 @@ def test_exit_waits_longer_for_the_store_and_counts_what_it_leaves(
     process = ThisProcess()
     own = Pipeline(RecordConverter(process), [observer], RecordQueue())
     own.start()
-    own.stop(timeout=0.4)
+    own.stop(timeout=0.7)
 
     assert process.dropped.get("not delivered at exit") == left
     assert [record.args for record in caplog.records] == ([] if left is None else [(type(observer).__name__, left)])

@@ -406,12 +406,16 @@ class Pipeline:
 
     def _take_chunk(self) -> int:
         """Take a chunk from the queue, to be delivered; returns how many items it has had."""
+        wanted = self._wanted()
         items = self._queue.take(self._chunks.size)
-        if items:
-            self._chunks.adapt(items)
-            self._busy_at = time.monotonic()
-            wanted = self._wanted()
-            self._undelivered.extend(self._grouping.add(items, wanted))
+        try:
+            if items:
+                self._chunks.adapt(items)
+                self._busy_at = time.monotonic()
+                self._undelivered.extend(self._grouping.add(items, wanted))
+        except BaseException:  # raised in this thread from outside
+            self.converter.process.drop("interrupted", sum(map(_count, items)))
+            raise
         return len(items)
 
     def _deliver_taken(self) -> None:

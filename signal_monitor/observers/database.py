@@ -86,6 +86,7 @@ class DatabaseObserver(BaseObserver):
             function=site.function,
             signals=noted.signals,
             receiver=noted.receiver,
+            around=noted.around,
             calls=1,
             rows=noted.rows,
             first_at=noted.at,

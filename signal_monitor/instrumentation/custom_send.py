@@ -164,6 +164,7 @@ def observed_method(original: FunctionType, name: str) -> Callable[..., Any]:
                 answer = _with_receivers(record, await original(self, *args, **kwargs))
             except BaseException as error:
                 _leave(record, token, error)
+                del record, token  # as in send()
                 raise
             _leave(record, token, None)
             return answer
@@ -177,6 +178,7 @@ def observed_method(original: FunctionType, name: str) -> Callable[..., Any]:
             answer = _with_receivers(record, original(self, *args, **kwargs))
         except BaseException as error:
             _leave(record, token, error)
+            del record, token  # as in send()
             raise
         _leave(record, token, None, is_deferred=inspect.iscoroutine(answer) or inspect.isgenerator(answer))
         return answer

@@ -105,7 +105,8 @@ def _pair(versions: Mapping[str, object]) -> str:
 
 def _said(versions: Mapping[str, object], options: argparse.Namespace) -> str:
     rounds = 1 if options.quick else options.rounds
-    return f"Python {versions['python']}; {versions['platform']}, {versions['cores']} cores; {rounds} round{'s' * (rounds > 1)}."
+    count = "1 round" if rounds == 1 else f"{rounds} rounds"
+    return f"Python {versions['python']}; {versions['platform']}, {versions['cores']} cores; {count}."
 
 
 if __name__ == "__main__":

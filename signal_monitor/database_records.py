@@ -205,14 +205,18 @@ class LongStatement:
         return self.started_at + self.duration_ns / 1e9
 
 
+MAX_AROUND = 20
+"""Receivers around bulk operations of one line that are kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class BulkOperation:
     """Calls of a queryset's ``update``, ``bulk_create``, ``bulk_update`` or ``delete`` from one line of code.
 
     The model has receivers of ``signals``, which these methods do not call; a ``delete`` does send ``pre_delete`` and
     ``post_delete``, and loads all rows for it. ``path`` and ``line`` are the innermost line of the project's own code,
-    and ``function`` is its function. ``receiver`` is the receiver call in which it happened, if any. ``rows`` is the
-    sum over all ``calls``. Migrations are left out.
+    and ``function`` is its function. ``receiver`` is the receiver call in which it happened, if any; ``around`` has
+    this receiver and those around it. ``rows`` is the sum over all ``calls``. Migrations are left out.
     """
 
     model: str
@@ -226,6 +230,7 @@ class BulkOperation:
     rows: int = 0
     first_at: float = 0.0
     last_at: float = 0.0
+    around: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -241,6 +246,7 @@ class BulkOperation:
             rows=self.rows + other.rows,
             first_at=min(self.first_at, other.first_at),
             last_at=max(self.last_at, other.last_at),
+            around=tuple(sorted({*self.around, *other.around})[:MAX_AROUND]),
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from signal_monitor import __version__
 from signal_monitor.cli import connected, timeline
 from signal_monitor.cli.base import failure
 from signal_monitor.cli.doctor import all_findings
@@ -81,7 +82,8 @@ def receiver_failures(receiver: str) -> Json:
     known = timeline.receivers_in_store(store)
     names = matching(receiver, known)
     if not names:
-        raise unknown("receiver that has run", receiver, known, NOTHING_YET)
+        remedy = "`slowest_receivers` lists some of those that have." if known else NOTHING_YET
+        raise unknown("receiver that has run", receiver, known, remedy)
     facts = [timeline.receiver_facts(store, name) for name in names[:MOST_ROWS]]
     return {
         "receivers": [
@@ -138,7 +140,7 @@ def build_server() -> Any:  # noqa: ANN401 - the SDK is optional
     from mcp.server.mcpserver import MCPServer
     from mcp.types import ToolAnnotations
 
-    server = MCPServer("django-signal-monitor", instructions=INSTRUCTIONS, log_level="WARNING")
+    server = MCPServer("django-signal-monitor", version=__version__, instructions=INSTRUCTIONS, log_level="WARNING")
     for tool in TOOLS:
         annotations = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
         server.add_tool(_answering(tool), annotations=annotations)

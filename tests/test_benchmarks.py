@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import command, page, targets
+from benchmarks import command, page, registry, targets
 from benchmarks.children import BenchmarkError, running_children
 from benchmarks.report import Result
 from benchmarks.rounds import Samples, Task
@@ -235,7 +235,14 @@ def test_a_page_with_half_a_marker_is_left_alone(tmp_path: Path) -> None:
     assert path.read_text() == "<!-- bench: pair -->\nold\n"
 
 
-@pytest.mark.parametrize("module", ["overhead", "requests"])
+@pytest.mark.parametrize("module", ["overhead", "requests", "registry"])
 def test_the_commands_say_how_they_are_used(module: str) -> None:
     ended = benchmark(module, "--help")
     assert f"python -m benchmarks.{module}" in ended.stdout
+
+
+def test_registry_measures_every_row(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(registry, "RECEIVERS", (20,))
+    assert registry.main(["--quick"]) == 0
+    printed = capsys.readouterr().out
+    assert all(f"| {title} " in printed for title, _per, _unit in registry.ROWS.values())

@@ -43,7 +43,7 @@ def print_model(label: str, signals: Sequence[LiveSignal], out: Output) -> None:
                 for number, (connection, set_off) in enumerate(runs, 1)
                 for row in (
                     [f"{number}.", *connected.row(connection, signal=True), _typical(set_off)],
-                    *_sent_rows(set_off),
+                    *_sent_rows(set_off, frozenset({connection.name})),
                 )
             ]
             out.table([""] * len(rows[0]), rows, right=(0,), indent=2)
@@ -55,14 +55,19 @@ def _typical(set_off: SetOff | None) -> Cell:
     return Cell(f"{duration(set_off.typical_ns)} itself", "muted")
 
 
-def _sent_rows(set_off: SetOff | None, depth: int = 1) -> Iterator[list[Cell | str]]:
-    """What a receiver was seen to send, and what ran then, as rows below it."""
+def _sent_rows(set_off: SetOff | None, above: frozenset[str], depth: int = 1) -> Iterator[list[Cell | str]]:
+    """What a receiver was seen to send, and what ran then, as rows below it.
+
+    What a receiver sends that is ``above`` itself is not listed again.
+    """
     for sent in set_off.sent if set_off is not None else ():
         yield ["", *_sent_row(sent, depth), "", Cell(_share(sent, set_off), "muted")]
         for inner in sent.receivers:
             where = Cell(place(inner.path, inner.line), "muted")
-            yield ["", "", f"{_indent(depth)}{inner.receiver}", "", where, "", _typical(inner)]
-            yield from _sent_rows(inner, depth + 1)
+            is_again = inner.receiver in above
+            facts = Cell("again, as above", "warn") if is_again else _typical(inner)
+            yield ["", "", f"{_indent(depth)}{inner.receiver}", "", where, "", facts]
+            yield from () if is_again else _sent_rows(inner, above | {inner.receiver}, depth + 1)
 
 
 def _sent_row(sent: Sent, depth: int) -> list[Cell | str]:

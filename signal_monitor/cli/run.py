@@ -133,6 +133,9 @@ def _print(cost: Cost, arguments: Sequence[str], out: Output) -> None:
     if cost.receivers:
         totals_table(cost.receivers, out)
         out.line()
+    if not cost.dispatches:
+        out.line(Cell(f"{arguments[0]} took {duration(cost.duration_ns)}", "bold"), ", and no receiver ran.")
+        return
     part = share(min(1.0, cost.receivers_ns / cost.duration_ns)) if cost.duration_ns else "0 %"
     dispatches = plural(cost.dispatches, "dispatch", "dispatches")
     out.line(

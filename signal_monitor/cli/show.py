@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from signal_monitor.cli import connected, timeline
 from signal_monitor.cli.base import OK, Options, Subcommand
+from signal_monitor.cli.doctor import STYLES, all_findings
 from signal_monitor.cli.names import matching, unknown
 from signal_monitor.cli.output import Cell, Output, Style
 from signal_monitor.cli.places import place
@@ -15,7 +16,9 @@ from signal_monitor.cli.reading import NOTHING_YET, store_to_read, why_nothing_i
 from signal_monitor.cli.totals import totals_table
 from signal_monitor.cli.wording import call_label, own_errors, style_of
 from signal_monitor.dashboard.formatting import age, duration, moment, share
+from signal_monitor.dashboard.serializers import finding_json
 from signal_monitor.dashboard.waterfall import Waterfall, WaterfallRow, request_waterfall, waterfall
+from signal_monitor.finding import Finding
 from signal_monitor.findings.wording import plural
 from signal_monitor.records import Dispatch, Failure, ReceiverCall, Request
 from signal_monitor.stores.base import Store
@@ -166,7 +169,8 @@ def show_receivers(store: Store | None, wanted: str, out: Output) -> None:
     if out.as_json:
         rows = [timeline.receiver_facts_json(store, each) for each in facts] if store is not None else []
         here = [{"signal": each.signal_name, **connected.connection_json(each)} for each in found]
-        out.json({"receivers": rows or [{"name": name} for name in names], "connections": here})
+        told = [finding_json(each) for each in _findings_about(names)]
+        out.json({"receivers": rows or [{"name": name} for name in names], "connections": here, "findings": told})
         return
     for number, name in enumerate(names):
         if number:
@@ -178,8 +182,15 @@ def show_receivers(store: Store | None, wanted: str, out: Output) -> None:
         )
     for each in facts:
         _print_facts(each, out, several=len(facts) > 1)
+    for finding in _findings_about(names):
+        out.line()
+        out.line(Cell(f"{finding.level} {finding.code}", STYLES[finding.level]), f"  {finding.message}")
     if store is None:
         out.line(Cell(why_nothing_is_stored(), "muted"))
+
+
+def _findings_about(names: Sequence[str]) -> list[Finding]:
+    return [finding for finding in all_findings(None) if finding.subject in names]
 
 
 def _print_facts(facts: timeline.ReceiverFacts, out: Output, *, several: bool) -> None:

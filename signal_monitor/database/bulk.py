@@ -25,10 +25,12 @@ from signal_monitor.instrumentation.current import get_state
 from signal_monitor.instrumentation.frames_as_django import hidden_from_stacklevel
 from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.instrumentation.info import Lines
-from signal_monitor.instrumentation.record import call_at, info_of
+from signal_monitor.instrumentation.record import ancestors, call_at, info_of
 
 MAX_NOTED = 1_000
 """Operations that wait for the worker; of more, the oldest are left out."""
+MAX_AROUND = 10
+"""Receiver calls around an operation that are noted, innermost first."""
 OPERATIONS: tuple[BulkOperationName, ...] = ("update", "bulk_create", "bulk_update", "delete")
 _SAVING = {"pre_save": pre_save, "post_save": post_save}
 _DELETING = {"pre_delete": pre_delete, "post_delete": post_delete}
@@ -46,6 +48,7 @@ class NotedOperation(NamedTuple):
     rows: int
     lines: Lines
     receiver: str | None
+    around: tuple[str, ...]
     at: float
 
 
@@ -86,10 +89,11 @@ def _note(model: type[Model], name: BulkOperationName, result: object) -> None:
     rows = _rows(model, result)
     if not signals or not rows:
         return
-    call = call_at(state.top)
+    call, around = call_at(state.top), ancestors(state.top, time.perf_counter(), MAX_AROUND)
     receiver = info_of(call[0]).receivers[call[1]].name if call is not None else None
+    names = tuple(dict.fromkeys(info_of(record).receivers[at].name for record, at, _ in around if at is not None))
     label = model._meta.label  # noqa: SLF001
-    noted_operations.append(NotedOperation(label, name, signals, rows, caller_lines(), receiver, time.time()))
+    noted_operations.append(NotedOperation(label, name, signals, rows, caller_lines(), receiver, names, time.time()))
 
 
 def _with_receivers(signals: Mapping[str, Signal], model: type[Model]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from django.conf import settings
 from .call_sites import parse
 from .files import Reader
 from .own import is_own
+from .unrun import file_of, never_run
 
 MAX_TEXT = 200
 IMPORTERS = re.compile("import|discover|load")
@@ -54,7 +55,7 @@ def module_name(config: AppConfig, path: Path) -> str:
 
 def imported_files() -> set[str]:
     """The files of all modules that are imported, whatever their names."""
-    return {file for name in list(sys.modules) if (file := _file_of(name))}
+    return {file for name in list(sys.modules) if (file := file_of(name))}
 
 
 def connected_in(text: bytes) -> list[tuple[str, int]]:
@@ -136,10 +137,13 @@ class Imports(NamedTuple):
 
 def _imports(path: Path, text: bytes) -> Imports:
     tree = parse(text)
+    unrun = never_run(tree, path) if tree is not None else set()
     modules: set[str] = set()
     paths: set[Path] = set()
     texts: set[str] = set()
     for node in ast.walk(tree) if tree is not None else ():
+        if id(node) in unrun:
+            continue
         if isinstance(node, ast.Import):
             modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level:
@@ -170,13 +174,4 @@ def project_files(reader: Reader) -> tuple[Path, ...]:
 
 def _file_of_setting(name: str) -> str:
     module = settings.SETTINGS_MODULE if name == "settings" else getattr(settings, name, None)
-    return _file_of(str(module))
-
-
-def _file_of(module: str) -> str:
-    """The file of an imported module, without loading one that is lazy."""
-    try:
-        file = object.__getattribute__(sys.modules.get(module), "__dict__").get("__file__")
-    except AttributeError:  # whatever stands for a module there
-        return ""
-    return file if type(file) is str else ""
+    return file_of(str(module))

@@ -46,6 +46,42 @@ def sites_of(signal: str) -> list[SendSite] | None:
     return found
 
 
+def may_send(signal: str) -> bool:
+    """Whether a file of the project that sends a signal of its last name may mean it; True if that is not known.
+
+    It may where the file has the module of the signal, or imports it.
+    """
+    reader, (module, _, name) = Reader(), signal.rpartition(".")
+    try:
+        for path in project_files(reader):
+            text = reader.read(path)
+            if name.encode() in text and ((tree := parse(text)) is None or _may_send(tree, path, module, name)):
+                return True
+    except LimitReachedError:
+        return True
+    return False
+
+
+def _may_send(tree: ast.Module, path: Path, module: str, name: str) -> bool:
+    sends = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+    methods = [node for node in sends if isinstance(node, ast.Attribute) and node.attr in METHODS]
+    if not any(_last_name(method.value) == name for method in methods):
+        return _has_other_names(tree, name)
+    last = module.rpartition(".")[2]
+    if path.stem != last and path.parent.name != last and _defines(tree, name):
+        return False
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    imported = {alias.name.rpartition(".")[2] for node in imports for alias in node.names}
+    imported |= {(node.module or "").rpartition(".")[2] for node in imports if isinstance(node, ast.ImportFrom)}
+    return path.stem == last or path.parent.name == last or bool({last, "*"} & imported)
+
+
+def _defines(tree: ast.Module, name: str) -> bool:
+    """Whether a module gives something of its own this name."""
+    targets = [each for node in tree.body if isinstance(node, ast.Assign) for each in node.targets]
+    return any(isinstance(each, ast.Name) and each.id == name for each in targets)
+
+
 def _has_other_names(tree: ast.Module, name: str) -> bool:
     """Whether a file uses a name for more than to define, import, connect and send it."""
     plain = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in KNOWN}

@@ -27,12 +27,19 @@ Call = tuple[Dispatch, ReceiverCall]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The records of a period, oldest first, and what several rules ask of them."""
+    """The records of a period, oldest first, and what several rules ask of them.
+
+    What is known about processes does not depend on the period: what is connected in them, who has sent what, what was
+    written in bulk, and ``receivers_ever`` and ``signals_ever``, the totals since they were started. A rule about
+    processes reads nothing else, so that it finds the same in every period.
+    """
 
     dispatches: Sequence[Dispatch] = ()
     requests: Sequence[Request] = ()
     receivers: Mapping[str, Totals] = field(default_factory=dict)
     signals: Mapping[str, Totals] = field(default_factory=dict)
+    receivers_ever: Mapping[str, Totals] = field(default_factory=dict)
+    signals_ever: Mapping[str, Totals] = field(default_factory=dict)
     processes: Sequence[Process] = ()
     limits: SlowLimits = field(default_factory=SlowLimits)
     request_slow_ns: int | None = None
@@ -129,18 +136,21 @@ class Snapshot:
 def read(store: Store, since: float | None = None) -> Snapshot:
     """Read what the store holds; from ``since`` on, in seconds since the epoch."""
     config, processes, now = get_config(), store.processes(), time.time()
+    receivers, signals = _totals(store, "receiver", None), _totals(store, "signal", None)
     return Snapshot(
         dispatches=_dispatches(store, since or 0.0),
         requests=_requests(store, since or 0.0),
-        receivers=_totals(store, "receiver", since),
-        signals=_totals(store, "signal", since),
+        receivers=receivers if since is None else _totals(store, "receiver", since),
+        signals=signals if since is None else _totals(store, "signal", since),
+        receivers_ever=receivers,
+        signals_ever=signals,
         processes=processes,
         limits=config.slow_limits,
         request_slow_ns=config.request_slow_ns,
         now=now,
         registries=_registries(store, processes, now),
-        bulk_operations=[row for row in store.bulk_operations() if row.last_at >= (since or 0.0)],
-        orphan_sends=[row for row in store.orphan_sends() if row.last_at >= (since or 0.0)],
+        bulk_operations=store.bulk_operations(),
+        orphan_sends=store.orphan_sends(),
     )
 
 

@@ -56,6 +56,16 @@ def _body(function: Function) -> Iterator[ast.AST]:
         yield from ast.walk(statement)
 
 
+def own_nodes(function: Function) -> Iterator[ast.AST]:
+    """What a function does itself: nothing of the functions and lambdas that it makes."""
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            waiting.extend(ast.iter_child_nodes(node))
+
+
 def is_name(node: ast.AST, name: str) -> bool:
     """Whether an expression is this name."""
     return isinstance(node, ast.Name) and node.id == name

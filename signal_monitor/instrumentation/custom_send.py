@@ -42,6 +42,7 @@ from .frames_as_django import hidden_from_stacklevel
 from .hooks import hooks
 from .info import DispatchInfo, SignalInfo, attached_info
 from .method_search import is_named_send
+from .orphans import note_orphan
 from .record import (
     add_concurrent_call,
     begin_call,
@@ -163,6 +164,7 @@ def observed_method(original: FunctionType, name: str) -> Callable[..., Any]:
                 answer = _with_receivers(record, await original(self, *args, **kwargs))
             except BaseException as error:
                 _leave(record, token, error)
+                del record, token  # as in send()
                 raise
             _leave(record, token, None)
             return answer
@@ -176,6 +178,7 @@ def observed_method(original: FunctionType, name: str) -> Callable[..., Any]:
             answer = _with_receivers(record, original(self, *args, **kwargs))
         except BaseException as error:
             _leave(record, token, error)
+            del record, token  # as in send()
             raise
         _leave(record, token, None, is_deferred=inspect.iscoroutine(answer) or inspect.isgenerator(answer))
         return answer
@@ -237,6 +240,7 @@ def _is_dispatch(record: Record, info: CustomInfo, error: BaseException | None) 
         return True
     if info.asked:
         info.signal.orphans += 1
+        note_orphan(info.signal, info.sender, is_name=True)
         return False
     return info.signal.orphan_count() == info.orphans_before  # otherwise Django's own method has found no receiver
 

@@ -35,8 +35,11 @@ def renew_lock() -> None:
 
 
 @guarded("the sender of a dispatch without receivers", None, in_send=True)
-def note_orphan(info: SignalInfo, sender: object) -> None:
-    """Note who has sent a signal that found no receiver, unless enough was seen of it."""
+def note_orphan(info: SignalInfo, sender: object, *, is_name: bool = False) -> None:
+    """Note who has sent a signal that found no receiver, unless enough was seen of it.
+
+    ``sender`` is the object that was given, or its name (``is_name``).
+    """
     now = monotonic()
     if info.orphans_noted >= FIRST_SENDS:
         _restore_count(info)
@@ -44,14 +47,13 @@ def note_orphan(info: SignalInfo, sender: object) -> None:
             return
     info.orphan_noted_at = now
     info.orphans_noted += 1
-    noted = orphan_sender(info, sender)
+    noted = orphan_sender(info, str(sender) if is_name else names.sender_name(sender))
     noted.noted += 1
     note_site(noted)
 
 
-def orphan_sender(info: SignalInfo, sender: object) -> OrphanSender:
-    """What is known about a sender of a signal; many are one."""
-    name = names.sender_name(sender)
+def orphan_sender(info: SignalInfo, name: str) -> OrphanSender:
+    """What is known about a sender of a signal, by its name; many are one."""
     if name not in info.orphan_senders and len(info.orphan_senders) >= MAX_SENDERS:
         name = OTHER
     return info.orphan_senders.setdefault(name, OrphanSender(name))

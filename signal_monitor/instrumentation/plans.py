@@ -251,7 +251,7 @@ def _keep(signal: Signal, info: SignalInfo, sender: Any) -> Plan | None:  # noqa
 
 def _count_by_sender(plan: Plan, info: SignalInfo, sender: object) -> None:
     """Have the sends of a sender without receivers counted apart; they use nothing of a DispatchInfo but that count."""
-    counted = orphan_sender(info, sender)
+    counted = orphan_sender(info, names.sender_name(sender))
     plan.send_info.signal = counted  # type: ignore[assignment]
     if not get_state().suppressed:
         note_site(counted)

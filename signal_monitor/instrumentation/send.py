@@ -94,6 +94,8 @@ def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
         if not fail_alike(record, error, len(responses), state):
             fail(record, error, len(responses))
             end(record, state)
+        # Debug pages show local variables, and a record has those around it: it would be shown at each level in full.
+        del arguments, info, outer, plan, record, spans, state
         raise
     if (
         now - started < info.capture_from
@@ -188,6 +190,7 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
         state.top = outer
         fail(record, error, len(responses))
         end(record, state)
+        del arguments, info, outer, plan, record, spans, state  # as in send()
         raise
     if (
         now - started < info.capture_from

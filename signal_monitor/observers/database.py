@@ -26,7 +26,14 @@ from .base import BaseObserver
 MAX_FACTS = 500
 """Facts of each kind that a process keeps; the first ones."""
 DJANGO = f"{Path(django.__file__).parent}{os.sep}"
+IN_THREAD = f"{os.sep}asgiref{os.sep}sync.py"
 NOWHERE = Frame("", 0, "")
+
+
+def _in_this_task(stack: Sequence[Frame]) -> Sequence[Frame]:
+    """The frames of what an async method runs in a thread: around them are those of whoever waits there."""
+    inside = next((place for place, frame in enumerate(reversed(stack)) if frame.path.endswith(IN_THREAD)), len(stack))
+    return stack[len(stack) - inside :]
 
 
 class DatabaseObserver(BaseObserver):
@@ -76,7 +83,7 @@ class DatabaseObserver(BaseObserver):
                 self._changed[fact.key] = None
 
     def _add_bulk(self, noted: NotedOperation) -> None:
-        stack = [frame for frame in frames(noted.lines) if not frame.path.startswith(DJANGO)]
+        stack = [frame for frame in _in_this_task(frames(noted.lines)) if not frame.path.startswith(DJANGO)]
         site = call_site(stack) or NOWHERE
         fact = BulkOperation(
             model=noted.model,
@@ -86,6 +93,7 @@ class DatabaseObserver(BaseObserver):
             function=site.function,
             signals=noted.signals,
             receiver=noted.receiver,
+            around=noted.around,
             calls=1,
             rows=noted.rows,
             first_at=noted.at,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from signal_monitor.instrumentation.info import Lines, OrphanSender, SignalInfo, known_signals
 from signal_monitor.instrumentation.orphans import DJANGO, LOOK_SECONDS, look_again
@@ -14,6 +15,8 @@ from signal_monitor.stores.base import Batch
 
 from .base import BaseObserver
 
+Key = tuple[str, str]
+"""The names of a signal and a sender: several signals may have the same."""
 MAX_FACTS = 500
 """Pairs of signal and sender that are stored of a process; the first ones."""
 HISTORICAL = "__fake__."
@@ -23,7 +26,7 @@ REPEAT_SECONDS = 2.0
 
 
 class OrphanObserver(BaseObserver):
-    """Reads what was noted of these sends."""
+    """Reads what was noted of these sends, and adds up the signals of one name."""
 
     def __init__(self, process: ThisProcess) -> None:
         self._process = process
@@ -31,7 +34,9 @@ class OrphanObserver(BaseObserver):
 
     def forget(self) -> None:
         """Begin anew in a forked child."""
-        self._stored: dict[tuple[str, str], int] = {}
+        self._counted: dict[SignalInfo, dict[str, int]] = {}
+        self._facts: dict[Key, OrphanSends] = {}
+        self._stored: dict[Key, int] = {}
         self._looked_at = self._repeated_at = 0.0
 
     def flush(self) -> None:
@@ -44,27 +49,39 @@ class OrphanObserver(BaseObserver):
             return  # nothing is written
         now = time.monotonic()
         repeats, looks = now - self._repeated_at >= REPEAT_SECONDS, now - self._looked_at >= LOOK_SECONDS
-        found: list[OrphanSends] = []
+        before, self._counted = self._counted, {}
         for info in known_signals():
             if info.orphan_senders:
-                found += self._changed(info, repeats=repeats)
+                self._counted[info] = self._add(info, before.get(info, {}))
             if looks:
                 look_again(info)
         self._repeated_at = now if repeats else self._repeated_at
         self._looked_at = now if looks else self._looked_at
-        batch.facts = [*batch.facts, *found]
+        batch.facts = [*batch.facts, *self._changed(repeats=repeats)]
 
-    def _changed(self, info: SignalInfo, *, repeats: bool) -> list[OrphanSends]:
+    def _add(self, info: SignalInfo, before: Mapping[str, int]) -> dict[str, int]:
+        """Add what a signal has sent since ``before`` to what is known of its name; answer its counts."""
+        counts = {name: sender.count for name, sender in list(info.orphan_senders.items())}
+        for name, count in counts.items():
+            more = count - before.get(name, 0)
+            if more and not name.startswith(HISTORICAL):
+                self._add_to_facts(_record(info, info.orphan_senders[name], more))
+        return counts
+
+    def _add_to_facts(self, found: OrphanSends) -> None:
+        key = found.signal, found.sender
+        known = self._facts.get(key)
+        if known is not None or len(self._facts) < MAX_FACTS:
+            self._facts[key] = found if known is None else known.plus(found)
+
+    def _changed(self, *, repeats: bool) -> list[OrphanSends]:
+        """The facts whose counts are to be stored."""
         found = []
-        for sender in list(info.orphan_senders.values()):
-            key, count = (info.name, scrub(sender.name)), sender.count
+        for key, fact in self._facts.items():
             known = self._stored.get(key)
-            is_due = (
-                count and not sender.name.startswith(HISTORICAL) and (known is None or (repeats and known != count))
-            )
-            if is_due and (known is not None or len(self._stored) < MAX_FACTS):
-                self._stored[key] = count
-                found.append(_record(info, sender, count))
+            if known is None or (repeats and known != fact.count):
+                self._stored[key] = fact.count
+                found.append(fact)
         return found
 
     def refused(self, batch: Batch) -> None:

@@ -76,6 +76,11 @@ class RegistryObserver(BaseObserver):
         """Take it with the next batch if anything has changed."""
         self._is_flushing = True
 
+    def end(self) -> None:
+        """Take it for the last time if anything has changed, whatever it costs: short processes are taken once only."""
+        self._is_flushing, self._not_before = True, 0.0
+        self._taken_at -= SENDERS_SECONDS
+
     def fill(self, batch: Batch) -> None:
         """Store the registry if it is another one than before."""
         if not apps.ready or not (self._process.dispatches or Presence.serves_pages):

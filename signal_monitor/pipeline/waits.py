@@ -60,11 +60,14 @@ FUNCTIONS: dict[tuple[str, str], Wait] = {
     ("queues.py", "Queue.join"): "a queue",
     ("tasks.py", "sleep"): "sleep",
 }
-METHODS: dict[str, Wait] = {
-    "acquire": "a lock",
-    **dict.fromkeys(("recv", "recv_into", "recvfrom", "recvmsg"), "a socket"),
+C_FUNCTIONS: dict[str, Wait] = {
+    **dict.fromkeys(("acquire", "__enter__", "flock", "lockf"), "a lock"),
+    **dict.fromkeys(("recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into"), "a socket"),
+    "sendall": "a socket",
+    "sleep": "sleep",
 }
-"""Methods that block, have no frame of their own, and are named so by nothing else."""
+"""Functions written in C that block, by names that nothing else there has: whether they are called as methods or by a
+name that a method was given, such as ``acquire = lock.acquire``."""
 
 
 def wait_of(lines: Lines, innermost: FrameType | None) -> Wait | None:
@@ -95,7 +98,7 @@ def _wait_in(code: CodeType) -> Wait | None:
 def _wait_at(frame: FrameType) -> Wait | None:
     """What the call waits for at which a frame stands: one of a function without a frame."""
     found = _callee(frame.f_code, frame.f_lasti)
-    if found == ENTER:
+    if found == ENTER or (found == "_enter" and frame.f_code.co_name in ENTERS):
         return "a lock"
     *owners, name = found.split(".")
     value = _resolved([*owners, name], frame.f_globals)
@@ -105,11 +108,13 @@ def _wait_at(frame: FrameType) -> Wait | None:
         return "a subprocess"
     if name == "get" and type(_resolved(owners, frame.f_globals)) is SimpleQueue:
         return "a queue"
-    return METHODS.get(name) if owners else None
+    return C_FUNCTIONS.get(name)
 
 
 ENTER = "with"
 """What ``_callee`` returns where a ``with`` enters its context."""
+ENTERS = frozenset({"enter_context", "enter_async_context"})
+"""Functions of ``contextlib`` that do the same."""
 
 
 @lru_cache(maxsize=1024)

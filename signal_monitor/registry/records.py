@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -132,5 +133,18 @@ class Registry:
     findings: tuple[str, ...] = ()
 
     def signal(self, name: str) -> RegisteredSignal | None:
-        """The signal of that name, or None."""
-        return next((signal for signal in self.signals if signal.name == name), None)
+        """The signal of that name, or None; several that have it are one."""
+        same = [signal for signal in self.signals if signal.name == name]
+        if len(same) < 2:
+            return same[0] if same else None
+        return RegisteredSignal(
+            name,
+            tuple(connection for signal in same for connection in signal.connections),
+            sum(signal.left_out for signal in same),
+            dict(sum((Counter(signal.senders) for signal in same), Counter[str]())),
+        )
+
+    def with_own_names(self) -> list[RegisteredSignal]:
+        """The signals whose names no other one has: who has sent one of several is not known."""
+        count = Counter(signal.name for signal in self.signals)
+        return [signal for signal in self.signals if count[signal.name] == 1]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from signal_monitor import __version__
 from tests.cli.manage import Manage
 from tests.support.projects import Project
 
@@ -38,6 +39,8 @@ async def answer(session: Any, name: str, **arguments: Any) -> Any:
 async def test_offers_tools_that_only_read(manage: Manage) -> None:
     async with asked(manage) as session:
         tools = (await session.list_tools()).tools
+        server = session.initialize_result.server_info
+    assert (server.name, server.version) == ("django-signal-monitor", __version__)
     assert {tool.name for tool in tools} == {
         "findings",
         "registry",

@@ -32,9 +32,11 @@ def test_shows_a_receiver_by_the_end_of_its_name(manage: Manage) -> None:
     assert text.startswith("shop.receivers.post_to_ledger\n")
     assert "last failed calls" in text
     assert "KeyError: ledger" in text
+    assert "error R204  `post_to_ledger` (receivers.py:" in text
     data = manage("signals", "show", "post_to_ledger", "--format", "json").data
     assert data["receivers"][0]["failures"] == 3
     assert [row["signal"] for row in data["connections"]] == ["shop.signals.paid"]
+    assert "swallowed" in {finding["name"] for finding in data["findings"]}
 
 
 def test_names_receivers_that_are_like_an_unknown_one(manage: Manage) -> None:

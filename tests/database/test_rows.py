@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
@@ -292,3 +293,14 @@ def test_receivers_that_are_gone_are_no_receivers() -> None:
 
     noted = [fact for fact in get_store().bulk_operations() if fact.model == "auth.User"]
     assert [name for fact in noted for name in fact.signals if name == "pre_save"] == []
+
+
+def test_an_async_operation_is_not_said_to_be_where_somebody_waits_for_it() -> None:
+    """It runs in a thread, in which asgiref may run it on top of other code."""
+
+    async def update() -> None:
+        await Group.objects.aupdate(name="y")
+
+    Group.objects.create(name="x")
+    async_to_sync(update)()
+    assert {fact.path for fact in bulk_operations()} == {""}

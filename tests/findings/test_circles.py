@@ -161,4 +161,7 @@ def test_async_code_that_meets_sync_code_is_found(project: Project) -> None:
         "`broadcast` (receivers.py:45) failed with `RuntimeError` in 1 of 1 calls: it calls `async_to_sync()` on the "
         "event loop, and `view_price` (views.py:31) sends `price_changed` with `send()`."
     )
-    assert "it uses the synchronous ORM in an `async def`" in found["shop.receivers.count_alerts"]
+    assert (
+        "uses the synchronous ORM in an `async def`, and Django sends `post_save`"
+        in found["shop.receivers.count_alerts"]
+    )

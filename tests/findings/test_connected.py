@@ -179,7 +179,7 @@ LOOK_ALIKES = """
 
     def connect_closures():
         for model in (Pizza, Topping):
-            def of_model(sender, **kwargs):
+            def of_model(sender, model=model, **kwargs):
                 return model
             post_save.connect(of_model, sender=model, weak=False)
             KEPT.append(of_model)

@@ -41,6 +41,7 @@ def registry(process_id: str = "web", *signals: RegisteredSignal, **more: Any) -
 
 def found(*registries: Registry, processes: tuple[Process, ...] = (process(),), **more: Any) -> dict[str, str]:
     """The messages by the names of the rules."""
+    more = {f"{name}_ever" if name in {"receivers", "signals"} else name: value for name, value in more.items()}
     snapshot = Snapshot(registries=registries, processes=processes, now=1000.0, **more)
     rows = [finding for rule in RECORD_RULES for finding in rule.check(snapshot)]
     assert len({row.name for row in rows}) == len(rows)

@@ -144,6 +144,54 @@ def test_they_are_stored_with_their_lines() -> None:
     assert [(site.path, site.function) for site in found.sites] == [(__file__, "test_they_are_stored_with_their_lines")]
 
 
+def bound() -> Signal:
+    """A signal that has been the module's ``replaced``, and is named so."""
+    globals()["replaced"] = signal = Signal()
+    assert signal_info(signal).name == f"{__name__}.replaced"
+    return signal
+
+
+def test_signals_of_one_name_are_added_up() -> None:
+    name, signals = f"{__name__}.replaced", [bound(), bound()]
+    for times, signal in enumerate(signals, start=2):
+        for _ in range(times):
+            signal.send(Signals)
+        pipeline.flush()
+    assert stored(name) == {"Signals": 5}
+
+    signals.pop(0)  # what it has sent is not forgotten
+    signals[0].send(Signals)
+    pipeline.flush()
+    assert stored(name) == {"Signals": 6}
+
+
+class Signals: ...
+
+
+class OwnSend(Signal):
+    def send(self, sender: Any, **named: Any) -> Any:
+        return [(one, one(signal=self, sender=sender)) for one in self._live_receivers(sender)[0]]
+
+    def send_twice(self, sender: Any) -> Any:
+        return super().send(sender)
+
+
+@pytest.mark.parametrize("method", ["send", "send_twice"])
+def test_a_send_method_of_a_subclass_names_its_sender(method: str) -> None:
+    signal = OwnSend()
+    for sender in (One, One, Other):
+        getattr(signal, method)(sender)
+    info = signal_info(signal)
+
+    assert (info.orphan_count(), noted(info)) == (3, {"One": 2, "Other": 1})
+    (line, *_) = info.orphan_senders[f"{__name__}.One"].sites
+    assert line[0].co_filename == __file__
+
+
+def stored(signal: str) -> dict[str, int]:
+    return {each.sender.rpartition(".")[2]: each.count for each in get_store().orphan_sends() if each.signal == signal}
+
+
 def test_records_of_several_processes_are_added_up() -> None:
     one = OrphanSends("shop.paid", "shop.Order", 2, last_at=5.0)
     assert one.plus(OrphanSends("shop.paid", "shop.Order", 3, last_at=4.0)) == OrphanSends(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -135,6 +136,22 @@ def test_senders_are_counted() -> None:
     senders = registered().senders
     assert senders[f"{__name__}.Desk"] >= 3
     assert senders["signal_monitor.registry.records.Registry"] >= 1
+
+
+def test_it_is_taken_at_the_end_whatever_it_costs() -> None:
+    paid.connect(receive)
+    paid.send(Desk)
+    deliver()
+    running = pipeline.current()
+    assert running is not None
+    paid.connect(receive_too)
+    with running._exclusive():
+        for observer in running.observers:
+            if isinstance(observer, RegistryObserver):
+                observer._not_before = time.monotonic() + 1000  # it was just taken, and that took long
+                observer.end()
+    pipeline.flush()
+    assert len(registered().connections) == 2
 
 
 def test_a_check_of_the_objects_gives_findings() -> None:

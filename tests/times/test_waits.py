@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import queue
 import socket
 import subprocess
@@ -10,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,19 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from signal_monitor import pipeline
+from signal_monitor.findings.waiting import wait_of
 from signal_monitor.records import ReceiverCall
 from signal_monitor.stores import get_store
 from signal_monitor.stores.filters import DispatchFilter
 from tests.times.test_slow_line import signal_of
 
 SLOW = 0.7
+PHRASES = {
+    "sleep": "sleeping",
+    "a socket": "waiting for the network",
+    "a subprocess": "waiting for another program",
+    "a thread": "waiting for another thread",
+}
 pytestmark = pytest.mark.django_db
 lock = threading.Lock()
 rlock = threading.RLock()
@@ -82,6 +90,24 @@ def in_acquire(**_kwargs: Any) -> None:
         lock.release()
 
 
+def in_acquire_by_a_name(**_kwargs: Any) -> None:
+    with held(lock):
+        acquire = lock.acquire
+        acquire()
+        lock.release()
+
+
+def in_exit_stack(**_kwargs: Any) -> None:
+    with held(lock), ExitStack() as stack:
+        stack.enter_context(lock)
+
+
+def in_process_lock(**_kwargs: Any) -> None:
+    process_lock = multiprocessing.get_context("spawn").Lock()
+    with held(process_lock), process_lock:
+        pass
+
+
 def in_with(**_kwargs: Any) -> None:
     keeper = Keeper()
     with held(keeper.lock), keeper.lock:
@@ -115,7 +141,9 @@ def in_join(**_kwargs: Any) -> None:
 
 
 def in_sleep(**_kwargs: Any) -> None:
-    time.sleep(SLOW)
+    from time import sleep
+
+    sleep(SLOW)
 
 
 def in_recv(**_kwargs: Any) -> None:
@@ -192,6 +220,9 @@ def slow_call(receiver: Any) -> ReceiverCall:
     ("receiver", "wait"),
     [
         (in_acquire, "a lock"),
+        (in_acquire_by_a_name, "a lock"),
+        (in_exit_stack, "a lock"),
+        (in_process_lock, "a lock"),
         (in_with, "a lock"),
         (in_with_rlock, "a lock"),
         (in_condition, "a condition"),
@@ -211,6 +242,7 @@ def test_what_a_slow_call_waits_for(receiver: Any, wait: str) -> None:
     call = slow_call(receiver)
 
     assert call.slow_wait == wait
+    assert wait_of(call) == PHRASES.get(wait, f"waiting for {wait}")  # as findings say it
     assert call.slow_line is not None
     assert Path(call.slow_line.path).name == "test_waits.py"
 

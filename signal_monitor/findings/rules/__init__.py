@@ -23,16 +23,20 @@ from .collected import Collected
 from .connected_again import ConnectedAgain
 from .connected_in_view import ConnectedInView
 from .created import Created
+from .decorated_above import DecoratedAbove
 from .disconnects_nothing import DisconnectsNothing
 from .fast_deletes import FastDeletes
 from .hanging import Hanging
 from .held_transaction import HeldTransaction
 from .hides_errors import HidesErrors
+from .ignores_action import IgnoresAction
 from .init_queries import InitQueries
 from .local_function import LocalFunction
 from .login import Login
+from .loop_variable import LoopVariable
 from .m2m_sender import M2mSender
 from .many_to_many import ManyToManyRead
+from .method_as_function import MethodAsFunction
 from .never_imported import NeverImported
 from .never_sender import NeverSender
 from .not_run import NotRun
@@ -46,12 +50,16 @@ from .raises_into_caller import RaisesIntoCaller
 from .raw import Raw
 from .read_before_set import ReadBeforeSet
 from .recursion import Recursion
+from .related_gone import RelatedGone
+from .responses_as_one import ResponsesAsOne
+from .same_name import SameName
 from .slow_receiver import SlowReceiver
 from .swallowed import Swallowed
 from .through_rows import ThroughRows
 from .uid_taken import UidTaken
 from .unrelated_sender import UnrelatedSender
 from .update_fields import UpdateFields
+from .veto import Veto
 from .wrong_arguments import WrongArguments
 
 __all__ = ["NOTED_RULES", "RECORD_RULES", "REGISTRY_RULES", "RULES", "Hanging", "NeverImported", "NotRun"]
@@ -92,6 +100,9 @@ RECORD_RULES: Sequence[RecordRule] = (
     Bulk(),
     FastDeletes(),
     ManyToManyRead(),
+    IgnoresAction(),
+    SameName(),
+    ResponsesAsOne(),
     *NOTED_RULES,
     ConnectedInView(),
 )
@@ -104,6 +115,11 @@ REGISTRY_RULES: Sequence[RegistryRule] = (
     HidesErrors(),
     ReadBeforeSet(),
     NeverImported(),
+    MethodAsFunction(),
+    DecoratedAbove(),
+    LoopVariable(),
+    RelatedGone(),
+    Veto(),
 )
 RULES: Sequence[Rule] = sorted((*REGISTRY_RULES, *RECORD_RULES), key=lambda rule: (rule.code[0] != "W", rule.code))
 """All rules, in the order of their codes."""

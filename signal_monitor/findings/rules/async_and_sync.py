@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -9,11 +10,18 @@ from signal_monitor.finding import Finding
 from signal_monitor.findings import evidence
 from signal_monitor.findings.base import RecordRule
 from signal_monitor.findings.snapshot import Call, Snapshot
+from signal_monitor.findings.sources import function_at
 from signal_monitor.findings.wording import named_call, of, sent_at, short
 from signal_monitor.records import ReceiverCall
 
 NOT_ASYNC = "django.core.exceptions.SynchronousOnlyOperation"
 ON_LOOP = "You cannot use AsyncToSync in the same thread as an async event loop"
+
+
+IN_ASYNC = (
+    "Make it an ordinary function, or use the async methods of the ORM, such as `await Model.objects.acount()` and "
+    "`await instance.asave()`."
+)
 
 
 class AsyncAndSync(RecordRule):
@@ -47,11 +55,14 @@ class AsyncAndSync(RecordRule):
         share = of(len(calls), snapshot.count(receiver, at_least=len(calls)), "call")
         where = "on the event loop" if dispatch.blocked_loop else "in an `async def`"
         does = "uses the synchronous ORM" if failure and failure.type == NOT_ASYNC else "calls `async_to_sync()`"
-        sender = sent_at(dispatch.call_site) or "the sender"
-        message = f"{named_call(last)} failed with `{kind}` in {share}: it {does} {where}, and {sender} sends "
-        message += f"`{short(dispatch.signal)}` with `{dispatch.method}()`."
+        sender = sent_at(dispatch.call_site)
+        sends = f"{sender or 'the sender'} sends `{short(dispatch.signal)}` with `{dispatch.method}()`"
+        if dispatch.signal.startswith("django."):
+            sends = f"Django sends `{short(dispatch.signal)}`{f' for {sender}' if sender else ''}"
+        message = f"{named_call(last)} failed with `{kind}` in {share}: it {does} {where}, and {sends}."
         more = evidence.of_dispatches(snapshot, [each for each, _call in calls])
-        return self.finding("receiver", receiver, message, path=last.path, line=last.line, **more)
+        advice = IN_ASYNC if isinstance(function_at(last.path, last.line), ast.AsyncFunctionDef) else self.remedy
+        return self.finding("receiver", receiver, message, path=last.path, line=last.line, advice=advice, **more)
 
 
 def _meets(call: ReceiverCall) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -9,7 +10,9 @@ from signal_monitor.database_records import TransactionUse
 from signal_monitor.finding import Finding
 from signal_monitor.findings import evidence
 from signal_monitor.findings.base import RecordRule
+from signal_monitor.findings.own import is_own
 from signal_monitor.findings.snapshot import Call, Snapshot
+from signal_monitor.findings.sources import function_at, own_nodes
 from signal_monitor.findings.wording import listed, named_call, plural
 from signal_monitor.records import ReceiverCall
 
@@ -21,7 +24,7 @@ class BeforeCommit(RecordRule):
 
     code = "R224"
     name = "before-commit"
-    title = "Mail or a task before the commit"
+    title = "Mail, a task or a thread before the commit"
     level = "error"
     what = (
         "Other connections see a row only after the commit. A worker that is quick does not find it; and if the "
@@ -29,8 +32,8 @@ class BeforeCommit(RecordRule):
     )
     remedy = "`transaction.on_commit(lambda: task.delay(pk))`, and the same for `send_mail()`."
     minimum = (
-        "A task that was queued in an open transaction which had written; or mail that was sent in one that was rolled "
-        "back."
+        "A task that was queued, or a `Thread` that was started, in an open transaction which had written; or mail "
+        "that was sent in one that was rolled back."
     )
     innocent = (
         "Autocommit; `transaction.on_commit()`; mail in a transaction that is committed; a task of Django's "
@@ -39,13 +42,31 @@ class BeforeCommit(RecordRule):
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
         found: dict[str, list[Effect]] = defaultdict(list)
+        threads: dict[str, list[Call]] = defaultdict(list)
         for dispatch in snapshot.dispatches:
             for call in dispatch.calls:
                 use = next(filter(None, (_too_early(work.transaction) for work in call.databases)), None)
                 if use is not None and (call.mails or call.tasks):
                     found[call.receiver].append(((dispatch, call), use))
+                elif _starts_thread(call):
+                    threads[call.receiver].append((dispatch, call))
         for receiver, effects in found.items():
             yield self._finding(snapshot, receiver, effects)
+
+        for receiver in threads.keys() - found.keys():
+            yield self._in_thread(snapshot, receiver, threads[receiver])
+
+    def _in_thread(self, snapshot: Snapshot, receiver: str, calls: Sequence[Call]) -> Finding:
+        last = calls[-1][1]
+        message = (
+            f"{named_call(last)} started a thread before the commit in {plural(len(calls), 'call')}: the thread has "
+        )
+        message += "a connection of its own, and may look for the row before it is there."
+        more = evidence.of_dispatches(snapshot, [dispatch for dispatch, _call in calls])
+        advice = "`transaction.on_commit(lambda: Thread(target=…, args=(pk,)).start())`; or a task, which is not lost "
+        advice += "when the process ends."
+        where = {"path": last.path, "line": last.line}
+        return self.finding("receiver", receiver, message, level="warning", advice=advice, **where, **more)
 
     def _finding(self, snapshot: Snapshot, receiver: str, effects: Sequence[Effect]) -> Finding:
         last = effects[-1][0][1]
@@ -63,6 +84,18 @@ class BeforeCommit(RecordRule):
         more = evidence.of_dispatches(snapshot, [dispatch for dispatch, _call in calls])
         level = self.level if rolled_back else "warning"
         return self.finding("receiver", receiver, message, path=last.path, line=last.line, level=level, **more)
+
+
+def _starts_thread(call: ReceiverCall) -> bool:
+    """Whether a call in an open transaction that had written was one of a receiver that starts a thread itself."""
+    if not any(work.transaction is not None and work.transaction.has_written for work in call.databases):
+        return False
+    function = function_at(call.path, call.line) if is_own(call.path) else None
+    return function is not None and any(map(_is_thread, own_nodes(function)))
+
+
+def _is_thread(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "Thread"
 
 
 def _too_early(use: TransactionUse | None) -> TransactionUse | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from signal_monitor.database_records import BulkOperation
 from signal_monitor.finding import Finding
 from signal_monitor.findings.base import RecordRule
+from signal_monitor.findings.call_sites import changed_at, parsed
 from signal_monitor.findings.own import is_own
 from signal_monitor.findings.related import has_label
 from signal_monitor.findings.snapshot import Snapshot
@@ -41,7 +43,7 @@ class Bulk(RecordRule):
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
         for row in snapshot.bulk_operations:
-            if row.operation == "delete" or not row.rows or not is_own(row.path):
+            if row.operation == "delete" or not row.rows or not is_own(row.path) or _is_gone(row):
                 continue
             connections = list(_connected_for(snapshot, row))
             if connections and not _avoids_a_circle(snapshot, row):
@@ -85,8 +87,6 @@ def _connected_for(snapshot: Snapshot, row: BulkOperation) -> Iterator[tuple[str
 
 def _avoids_a_circle(snapshot: Snapshot, row: BulkOperation) -> bool:
     """Whether it was done in a receiver that saving these rows calls, itself or through what another one saves."""
-    if row.receiver is None:
-        return False
     saving = {
         each.receiver
         for registry in snapshot.registries
@@ -95,10 +95,21 @@ def _avoids_a_circle(snapshot: Snapshot, row: BulkOperation) -> bool:
         for each in signal.connections
         if not each.sender or has_label(each.sender, row.model)
     }
-    return row.receiver in saving or any(
-        outer.receiver in saving
-        for dispatch, _call in snapshot.calls.get(row.receiver, ())
-        for _dispatch, outer in snapshot.around(dispatch)
+    return not saving.isdisjoint({row.receiver, *row.around})
+
+
+def _is_gone(row: BulkOperation) -> bool:
+    """Whether the file was changed since, and does something else at that line."""
+    changed = changed_at(row.path)
+    if changed <= row.last_at * 1e9:
+        return False
+    tree = parsed(row.path, changed)
+    called = [node for node in ast.walk(tree) if isinstance(node, ast.Call)] if tree is not None else []
+    return not any(
+        node.lineno <= row.line <= (node.end_lineno or 0)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in {row.operation, f"a{row.operation}"}
+        for node in called
     )
 
 

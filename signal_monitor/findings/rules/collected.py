@@ -34,7 +34,7 @@ class Collected(RecordRule):
             for died in registry.died:
                 if (
                     is_own(died.path)
-                    and died.receiver not in snapshot.receivers
+                    and died.receiver not in snapshot.receivers_ever
                     and _was_sent(snapshot, registry, died)
                 ):
                     yield self._finding(registry, died)
@@ -76,5 +76,5 @@ def _was_sent_later(snapshot: Snapshot, died: DeadReceiver) -> bool:
         for dispatch in snapshot.dispatches
         if dispatch.signal == died.signal and died.sender in {"", dispatch.sender}
     ]
-    totals = snapshot.signals.get(died.signal)
+    totals = snapshot.signals_ever.get(died.signal)
     return max(times) > died.died_at if times else bool(totals and (totals.last_at or 0) > died.died_at)

@@ -11,7 +11,8 @@ from signal_monitor.findings.base import RecordRule
 from signal_monitor.findings.own import is_own
 from signal_monitor.findings.snapshot import Call, Snapshot
 from signal_monitor.findings.sources import arguments, function_at, names_read, passes_on_kwargs
-from signal_monitor.findings.wording import listed, named_call, plural, short
+from signal_monitor.findings.wording import error_of, listed, named_call, plural, short
+from signal_monitor.records import Dispatch, ReceiverCall
 
 from .login import UPDATE_LAST_LOGIN
 
@@ -29,7 +30,8 @@ class Created(RecordRule):
     remedy = "Return unless `created`; or look at `update_fields`."
     minimum = (
         "Mail that was sent, or a task that was queued, for a row that existed already and was saved with "
-        "`update_fields` that the receiver does not name; its source has neither `created` nor `update_fields`."
+        "`update_fields` that the receiver does not name; or an `IntegrityError` of a receiver that inserts for a row "
+        "that existed already. Its source has neither `created` nor `update_fields`."
     )
     innocent = "“Your address was changed”: a receiver that compares, or names the fields that were saved."
 
@@ -43,6 +45,18 @@ class Created(RecordRule):
                         found[call.receiver].append((dispatch, call))
         for receiver, calls in found.items():
             yield self._finding(snapshot, receiver, calls)
+        for receiver, stored in snapshot.calls.items():
+            again = [one for one in stored if inserts_again(*one)]
+            if again and receiver not in found:
+                yield self._inserted(snapshot, receiver, again)
+
+    def _inserted(self, snapshot: Snapshot, receiver: str, calls: Sequence[Call]) -> Finding:
+        dispatch, last = calls[-1]
+        message = f"{named_call(last)} raised {error_of(last)} in {evidence.of_calls(snapshot, receiver, len(calls))}: "
+        message += f"it inserts what belongs to a new `{short(dispatch.sender)}`, and was called for one that existed "
+        message += "already. It does not look at `created`."
+        more = evidence.of_dispatches(snapshot, [each for each, _call in calls])
+        return self.finding("receiver", receiver, message, path=last.path, line=last.line, **more)
 
     def _finding(self, snapshot: Snapshot, receiver: str, calls: Sequence[Call]) -> Finding:
         dispatch, last = calls[-1]
@@ -59,6 +73,15 @@ class Created(RecordRule):
         message += f"row that existed already, {by}. It does not look at `created`."
         more = evidence.of_dispatches(snapshot, [each for each, _call in calls])
         return self.finding("receiver", receiver, message, path=last.path, line=last.line, **more)
+
+
+def inserts_again(dispatch: Dispatch, call: ReceiverCall) -> bool:
+    """Whether a call for a row that existed already has failed because it inserted what was there."""
+    said, failure = dispatch.arguments, call.failure
+    if dispatch.signal != POST_SAVE or said is None or said.created is not False or failure is None:
+        return False
+    is_refused = failure.type.rpartition(".")[2] == "IntegrityError"
+    return is_refused and _does_not_look(call.path, call.line, ())
 
 
 def _sent(mails: int, tasks: int) -> str:

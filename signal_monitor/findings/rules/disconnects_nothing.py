@@ -28,7 +28,7 @@ class DisconnectsNothing(RecordRule):
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
         for registry in snapshot.registries:
             for failed in registry.failed_disconnects:
-                totals = snapshot.receivers.get(failed.receiver)
+                totals = snapshot.receivers_ever.get(failed.receiver)
                 ran = " It has run since." if totals and (totals.last_at or 0) > failed.call.at else ""
                 message = f"`{short(failed.signal)}.disconnect({short(failed.receiver)})` at "
                 message += f"{place(failed.call.path, failed.call.line)} removed nothing"

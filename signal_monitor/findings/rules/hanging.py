@@ -58,7 +58,7 @@ class Hanging(RecordRule):
 
 def _place_of(snapshot: Snapshot, call: RunningCall) -> tuple[str | None, int | None]:
     """Where the receiver is defined; where it is now, if no call of it has ended yet."""
-    totals = snapshot.receivers.get(call.receiver)
+    totals = snapshot.receivers_ever.get(call.receiver)
     if totals is not None and totals.path:
         return totals.path, totals.line
     name = call.receiver.rpartition(".")[2]

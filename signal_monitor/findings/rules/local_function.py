@@ -18,6 +18,7 @@ from signal_monitor.findings.connected import LiveConnection, LiveSignal, connec
 from signal_monitor.findings.wording import named, short
 
 LOCALS = "<locals>"
+LAMBDA = "<lambda>"
 CACHE = type(functools.lru_cache(lambda: None))
 
 
@@ -33,7 +34,7 @@ class LocalFunction(RegistryRule):
         "check keeps this function alive. Without `DEBUG` it is gone as soon as the function around it returns."
     )
     remedy = "Move it to the top level of its module, or connect it with `weak=False`."
-    minimum = "The connection is weak, the function is local, and nothing but that cache refers to it."
+    minimum = "The connection is weak, the function is local or a lambda, and nothing but that cache refers to it."
     innocent = "A local function that a registry, an attribute or a global keeps."
 
     def check(self, signals: Sequence[LiveSignal]) -> Iterator[Finding]:
@@ -75,7 +76,7 @@ class _Probe:
 
 
 def _is_local(receiver: object) -> bool:
-    return type(receiver) is FunctionType and LOCALS in receiver.__qualname__
+    return type(receiver) is FunctionType and (LOCALS in receiver.__qualname__ or receiver.__qualname__ == LAMBDA)
 
 
 def _keys() -> list[object]:

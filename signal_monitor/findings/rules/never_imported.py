@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,6 +13,7 @@ from django.conf import settings
 
 from signal_monitor.finding import Finding
 from signal_monitor.findings.base import RegistryRule
+from signal_monitor.findings.call_sites import parse
 from signal_monitor.findings.connected import LiveSignal
 from signal_monitor.findings.files import LimitReachedError, Reader
 from signal_monitor.findings.modules import (
@@ -21,6 +24,7 @@ from signal_monitor.findings.modules import (
     module_name,
     own_apps,
 )
+from signal_monitor.findings.unrun import CONFIG, Method, unused_methods
 from signal_monitor.findings.wording import listed, named, plural
 
 Receivers = list[tuple[str, int]]
@@ -37,7 +41,9 @@ class NeverImported(RegistryRule):
     remedy = "Import the module in `ready()` of the app's `AppConfig`."
     minimum = (
         "A file of one of the project's apps that would connect receivers, is not imported once the URLs are, and that "
-        "no other file of the project names. Projects with more than 2,000 files or 20 MB of them are not searched."
+        "no other file of the project names in code that runs: not under `TYPE_CHECKING`, nor in an `AppConfig` that "
+        "is not in use or a method that Django does not call. Projects with more than 2,000 files or 20 MB of them are "
+        "not searched."
     )
     innocent = "Tests, commands, `celery.py`, and modules that are imported only if another app is installed."
 
@@ -53,16 +59,35 @@ class NeverImported(RegistryRule):
             _Large.known = True
             return
         for config, path, receivers in found:
-            yield self._finding(config, path, receivers)
+            yield self._finding(config, path, receivers, _unused_import(config, path))
 
-    def _finding(self, config: AppConfig, path: Path, receivers: Receivers) -> Finding:
+    def _finding(self, config: AppConfig, path: Path, receivers: Receivers, unused: Method | None) -> Finding:
         (name, line), module = receivers[0], module_name(config, path)
         names = listed([f"`{each}`" for each, _line in receivers])
         message = f"{named(name, str(path), line)} is never connected: nobody imports `{module}`, which has "
         message += f"{plural(len(receivers), 'receiver')}: {names}."
         advice = f"In `ready()` of `{type(config).__name__}`: `import {module}`."
+        if type(config) is AppConfig:
+            advice = (
+                f"Write an `AppConfig` whose `ready()` has `import {module}`, the only one in `{config.name}.apps`, or "
+            )
+            advice += "name it in `INSTALLED_APPS`."
+        if unused is not None:
+            message += f" `{unused.name}()` would, and Django does not call it: "
+            message += f"it uses `{type(config).__name__}` for `{config.name}`, and calls `ready()`."
         where = {"path": str(path), "line": line}
         return self.finding("receiver", f"{module}.{name}", message, detail=module, advice=advice, **where)
+
+
+def _unused_import(config: AppConfig, path: Path) -> Method | None:
+    """A method of an AppConfig beside a file that imports it, and that Django does not call."""
+    for file in sorted(Path(config.path).glob("*.py")):
+        text = file.read_bytes()
+        tree = parse(text) if CONFIG.encode() in text and path.stem.encode() in text else None
+        for unused in unused_methods(tree, file) if tree is not None else ():
+            if re.search(rf"import .*\b{re.escape(path.stem)}\b", ast.unparse(unused.method)):
+                return unused
+    return None
 
 
 class _Large:

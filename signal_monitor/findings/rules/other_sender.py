@@ -40,7 +40,7 @@ class OtherSender(RecordRule):
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
         for registry in snapshot.registries:
-            for signal in registry.signals:
+            for signal in registry.with_own_names():
                 senders = Counter(signal.senders)
                 senders.update({row.sender: row.count for row in snapshot.orphan_senders.get(signal.name, ())})
                 connected = {each.sender for each in signal.connections if not each.dead}
@@ -111,4 +111,4 @@ def _site(snapshot: Snapshot, signal: str, sender: str) -> Frame | None:
 
 def _is_unheard(snapshot: Snapshot, signal: RegisteredSignal, connection: Connection) -> bool:
     """Whether no receiver has ever heard a signal of the project, and this one has never run."""
-    return not (signal.senders or signal.name.startswith("django.") or connection.receiver in snapshot.receivers)
+    return not (signal.senders or signal.name.startswith("django.") or connection.receiver in snapshot.receivers_ever)

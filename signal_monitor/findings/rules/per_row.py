@@ -13,6 +13,8 @@ from signal_monitor.findings.snapshot import Snapshot
 from signal_monitor.findings.wording import ms, named, number_of_ms, of_request, plural
 from signal_monitor.records import ReceiverSum, Request
 
+from .recursion import RECURSION_ERROR
+
 LEAST_CALLS = 50
 LEAST_SHARE = 0.05
 LEAST_NS = 20_000_000
@@ -38,6 +40,8 @@ class PerRow(RecordRule):
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
         found: dict[str, list[Found]] = defaultdict(list)
         for request in snapshot.requests:
+            if request.failure is not None and request.failure.type == RECURSION_ERROR:
+                continue  # a circle, which has a rule of its own
             for row in request.receivers:
                 if _is_many(request, row) and not is_django(row.receiver):
                     found[row.receiver].append((request, row))

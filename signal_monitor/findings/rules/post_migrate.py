@@ -14,6 +14,8 @@ from signal_monitor.findings.sources import function_at, names_read, passes_on_k
 from signal_monitor.findings.wording import ms, named_call, plural
 from signal_monitor.records import ReceiverCall
 
+from .ignores_action import inserted
+
 SIGNALS = ("django.db.models.signals.post_migrate", "django.db.models.signals.pre_migrate")
 TELLS_APPS_APART = {"sender", "app_config", "using", "plan", "apps"}
 LEAST_RUNS = 3
@@ -31,7 +33,10 @@ class PostMigrate(RecordRule):
         "Connect it in `ready()` of its app with `post_migrate.connect(…, sender=self)`, and return early when `plan` "
         "is empty."
     )
-    minimum = "Three calls in one process that take 100 ms or more, and a body that does not look at what differs."
+    minimum = (
+        "Three calls in one process that take 100 ms or more, or that each inserted rows, and a body that does not "
+        "look at what differs."
+    )
     innocent = "A receiver that uses `sender`, `app_config`, `apps`, `using` or `plan`, as Django's own do."
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
@@ -43,7 +48,9 @@ class PostMigrate(RecordRule):
                 if dispatch.signal in SIGNALS:
                     by_process[dispatch.process].append((dispatch, call))
             runs = max(by_process.values(), key=_total_ns, default=[])
-            if len(runs) >= LEAST_RUNS and _total_ns(runs) >= LEAST_NS and not _looks_at_app(runs[0][1]):
+            inserting = [row for row in runs if inserted(row[1])]
+            is_notable = _total_ns(runs) >= LEAST_NS or len(inserting) >= LEAST_RUNS
+            if len(runs) >= LEAST_RUNS and is_notable and not _looks_at_app(runs[0][1]):
                 yield self._finding(snapshot, receiver, runs)
 
     def _finding(self, snapshot: Snapshot, receiver: str, runs: Sequence[Call]) -> Finding:
@@ -52,6 +59,8 @@ class PostMigrate(RecordRule):
         command = f"`{process.title}`" if process else "process"
         message = f"{named_call(last)} ran {plural(len(runs), 'time')} in one {command}, once for each app, and took "
         message += f"{ms(_total_ns(runs))} of it."
+        inserting = [call for _dispatch, call in runs if inserted(call)]
+        message += f" {len(inserting)} of these calls inserted rows." if len(inserting) >= LEAST_RUNS else ""
         more = evidence.of_dispatches(snapshot, [each for each, _call in runs])
         return self.finding("receiver", receiver, message, path=last.path, line=last.line, **more)
 

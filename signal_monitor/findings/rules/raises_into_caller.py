@@ -13,6 +13,10 @@ from signal_monitor.findings.snapshot import Call, Snapshot
 from signal_monitor.findings.wording import error_of, named_call, of, of_request, plural, sent_at
 from signal_monitor.records import Dispatch, ReceiverCall, Request
 
+from .created import inserts_again
+from .recursion import is_in_circle
+from .wrong_arguments import arguments_of
+
 BROKEN_BEFORE = "An error occurred in the current transaction."
 """How the message of Django begins for a query in a transaction that was broken before."""
 
@@ -69,6 +73,8 @@ def _has_ended(request: Request, dispatch: Dispatch, call: ReceiverCall, snapsho
         return False
     if (failure.message or "").startswith(BROKEN_BEFORE):
         return False  # another one has broken the transaction
+    if arguments_of(call) or inserts_again(dispatch, call) or is_in_circle(snapshot, dispatch, call):
+        return False  # other rules say what is wrong
     return not any(
         inner_call.failure is not None and inner_call.failure.type == failure.type
         for inner in snapshot.sent_by(dispatch, call)

@@ -30,7 +30,10 @@ class ReadBeforeSet(RegistryRule):
     what = "Receivers run in the order in which they were connected, which is the order of imports."
     remedy = "Write one receiver that calls both functions, in the right order."
     minimum = "Two of the project's receivers of `pre_save` for one model, by their source."
-    innocent = "A receiver that wants the old value. Reading the source cannot tell, so that it stays a hint."
+    innocent = (
+        "A receiver that wants the old value. Reading the source cannot tell, and nothing cheap can at run time, so "
+        "that it stays a hint."
+    )
 
     def check(self, signals: Sequence[LiveSignal]) -> Iterator[Finding]:
         for signal in signals:

@@ -15,6 +15,10 @@ from signal_monitor.findings.wording import listed, named, plural, sent_at, shor
 from signal_monitor.records import Dispatch, ReceiverCall
 
 LEAST_ROUNDS = 3
+RECURSION_ERROR = "RecursionError"
+ALONE = (
+    "Write with `Model.objects.filter(pk=instance.pk).update(…)`, which sends nothing, or set the field in `pre_save`."
+)
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,32 @@ class Recursion(RecordRule):
             f"one save{f' by {sender}' if sender else ''} became {plural(worst.dispatches, 'dispatch', 'dispatches')} "
         )
         message = f"{whom}: {began}of the same senders, {worst.deepest.depth + 1} deep. {_path(worst.steps)}."
+        is_endless = any(map(_has_overflowed, circles))
+        message += " It ended in a `RecursionError`." if is_endless else ""
         dispatches = [circle.deepest for circle in circles]
         more = evidence.of_dispatches(snapshot, dispatches, cost_ns=_cost(snapshot, circles))
         return self.finding(
-            "receiver", names[0], message, detail=" ".join(names), path=first.path, line=first.line, **more
+            "receiver",
+            names[0],
+            message,
+            detail=" ".join(names),
+            path=first.path,
+            line=first.line,
+            level="error" if is_endless else self.level,
+            advice=self.remedy if len(names) > 1 else ALONE,
+            **more,
         )
+
+
+def is_in_circle(snapshot: Snapshot, dispatch: Dispatch, call: ReceiverCall) -> bool:
+    """Whether a circle of receivers has ended in the RecursionError of a call."""
+    if call.failure is None or call.failure.type != RECURSION_ERROR:
+        return False
+    return _circle_in(snapshot, snapshot.trees.get(dispatch.root_id, ())) is not None
+
+
+def _has_overflowed(circle: Circle) -> bool:
+    return any(call.failure is not None and call.failure.type == RECURSION_ERROR for _dispatch, call in circle.steps)
 
 
 def _path(steps: Sequence[Call]) -> str:

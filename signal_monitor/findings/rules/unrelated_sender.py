@@ -75,7 +75,7 @@ class UnrelatedSender(RecordRule):
 
 
 def _has_run(snapshot: Snapshot, connection: Connection, sent: Mapping[str, int]) -> bool:
-    return connection.sender in sent or connection.receiver in snapshot.receivers
+    return connection.sender in sent or connection.receiver in snapshot.receivers_ever
 
 
 def _sent(snapshot: Snapshot) -> dict[str, dict[str, int]]:
@@ -97,7 +97,7 @@ def _connected(snapshot: Snapshot) -> dict[str, Connected]:
     """The project's receivers with a known class as sender, by the signals that are the project's own; once each."""
     found: dict[str, dict[tuple[str, str], tuple[Registry, Connection]]] = defaultdict(dict)
     for registry in snapshot.registries:
-        for signal in registry.signals:
+        for signal in registry.with_own_names():
             for each in signal.connections:
                 is_known = each.sender and each.sender != UNKNOWN_SENDER and not each.dead and not each.pending
                 if is_known and is_own(each.path) and not signal.name.startswith("django."):
@@ -108,9 +108,10 @@ def _connected(snapshot: Snapshot) -> dict[str, Connected]:
 def _is_told(snapshot: Snapshot, signal: str, connection: Connection) -> bool:
     """Whether R217 names what has sent the signal in vain, since it refers to what the receiver is connected for."""
     senders = [row.sender for row in snapshot.orphan_senders.get(signal, ())]
-    return any(
-        relation_of(connection.sender, each) or reference_of(connection.sender, each) for each in senders
-    ) and not snapshot.receivers.get(connection.receiver)
+    return (
+        any(relation_of(connection.sender, each) or reference_of(connection.sender, each) for each in senders)
+        and connection.receiver not in snapshot.receivers_ever
+    )
 
 
 def _is_related(connected: str, name: str) -> bool:

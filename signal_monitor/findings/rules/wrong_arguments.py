@@ -9,12 +9,14 @@ from collections.abc import Iterator, Sequence
 from signal_monitor.finding import Finding
 from signal_monitor.findings import evidence
 from signal_monitor.findings.base import RecordRule
+from signal_monitor.findings.own import is_own
 from signal_monitor.findings.snapshot import Call, Snapshot
 from signal_monitor.findings.wording import listed, named_call, of, sent_at, short
 from signal_monitor.records import ReceiverCall
 
 MISSING = re.compile(r"\(\) missing \d+ required (?:positional|keyword-only) arguments?: (?P<names>.*)")
 UNEXPECTED = re.compile(r"\(\) got an unexpected keyword argument (?P<names>'.*?')")
+OWNERS = ("self", "cls")
 QUOTED = re.compile(r"'(\w+)'")
 
 
@@ -37,7 +39,8 @@ class WrongArguments(RecordRule):
         found: dict[str, list[Call]] = defaultdict(list)
         for dispatch in snapshot.dispatches:
             for call in dispatch.calls:
-                if arguments_of(call):
+                names = arguments_of(call)
+                if names and not (names[0] in OWNERS and is_own(call.path)):  # W113 knows that without running
                     found[call.receiver].append((dispatch, call))
         for receiver, calls in found.items():
             yield self._finding(snapshot, receiver, calls)

@@ -164,7 +164,7 @@ _decoders: Mapping[type, Decoder] = {
         arguments=_optional(_record(ModelArguments, update_fields=_optional(_several(_text)))),
     ),
     Request: _request,
-    BulkOperation: _record(BulkOperation, signals=_several(_text)),
+    BulkOperation: _record(BulkOperation, signals=_several(_text), around=_several(_text)),
     RowSignals: _record(RowSignals),
     OrphanSends: _record(OrphanSends, sites=_frames),
     Process: _record(

@@ -215,6 +215,7 @@ def notes(row: ConnectionRow) -> str:
         ("held strongly", not connection.weak),
         (f"dispatch_uid “{connection.dispatch_uid}”", connection.dispatch_uid),
         (where, row.missing),
+        (f"sent by {row.missed_by}, which is another sender", row.missed_by),
     )
     return " · ".join(text for text, holds in said if holds)
 
@@ -283,6 +284,13 @@ def trace_link(record: Dispatch | Request, call: ReceiverCall | None = None) -> 
     worst_id = worst_span(record) if span_id == record.span_id else None
     url = trace_url(record.trace_id, span_id, worst_id)
     return format_html(TRACE_LINK, url, _what_ran(record, call), stamp(record.started_at)) if url else ""
+
+
+@register.simple_tag
+def trace_of(records: Mapping[str, Dispatch | Request] | None, key: str) -> str:
+    """A link to the trace of the record of a key; "" without a trace."""
+    record = records.get(key) if records else None
+    return trace_link(record) if record is not None else ""
 
 
 @register.filter

@@ -14,6 +14,7 @@ from signal_monitor.findings.base import RegistryRule
 from signal_monitor.findings.connected import LiveSignal
 from signal_monitor.findings.files import LimitReachedError, Reader
 from signal_monitor.findings.modules import (
+    Unconnected,
     connected_in,
     files_of,
     imported_files,
@@ -23,7 +24,7 @@ from signal_monitor.findings.modules import (
 )
 from signal_monitor.findings.wording import listed, named, plural
 
-Receivers = list[tuple[str, int]]
+Receivers = list[Unconnected]
 
 
 class NeverImported(RegistryRule):
@@ -56,12 +57,13 @@ class NeverImported(RegistryRule):
             yield self._finding(config, path, receivers)
 
     def _finding(self, config: AppConfig, path: Path, receivers: Receivers) -> Finding:
-        (name, line), module = receivers[0], module_name(config, path)
-        names = listed([f"`{each}`" for each, _line in receivers])
+        (name, line, _signals), module = receivers[0], module_name(config, path)
+        names = listed([f"`{each}`" for each, *_more in receivers])
         message = f"{named(name, str(path), line)} is never connected: nobody imports `{module}`, which has "
         message += f"{plural(len(receivers), 'receiver')}: {names}."
         advice = f"In `ready()` of `{type(config).__name__}`: `import {module}`."
-        where = {"path": str(path), "line": line}
+        signals = tuple(dict.fromkeys(signal for row in receivers for signal in row.signals))
+        where = {"path": str(path), "line": line, "signals": signals}
         return self.finding("receiver", f"{module}.{name}", message, detail=module, advice=advice, **where)
 
 

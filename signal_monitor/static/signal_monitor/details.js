@@ -1,5 +1,5 @@
 /*
- * Keeps an open <details> with an id open when a frame replaces its part of the page, and copies the text behind a link.
+ * Keeps a <details> with an id open or closed when a frame replaces its part of the page, and copies the text behind a link.
  */
 
 document.addEventListener("click", async (event) => {
@@ -16,7 +16,7 @@ document.addEventListener("click", async (event) => {
 
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
   const { target, fragment } = event.detail;
-  for (const { id } of target.querySelectorAll("details[open][id]")) {
-    fragment.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
+  for (const { id, open } of target.querySelectorAll("details[id]")) {
+    fragment.querySelector(`#${CSS.escape(id)}`)?.toggleAttribute("open", open);
   }
 });

@@ -12,7 +12,7 @@ const rows = () => document.getElementById("sm-rows");
 function isHeld(list) {
   const selection = getSelection();
   if (!selection.isCollapsed && selection.containsNode(list, true)) return true;
-  return document.querySelector("#sm-rows:hover, #sm-new:hover, #sm-rows :focus") || list.getBoundingClientRect().top < 0;
+  return document.querySelector("#sm-rows:is(:hover, :focus-within), #sm-new:hover") || list.getBoundingClientRect().top < 0;
 }
 
 function put(list) {
@@ -33,11 +33,11 @@ function update() {
 }
 
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
-  const { fragment } = event.detail;
-  if (event.target.id !== "sm-rows") return;
+  const { fragment, target } = event.detail;
+  if (target.id !== "sm-rows") return;
   event.preventDefault();
   update();
-  event.target.dataset.after = fragment.dataset.after;
+  target.dataset.after = fragment.dataset.after;
   const known = new Set(waiting.map((row) => row.id));
   waiting = [...[...fragment.children].filter((row) => !known.has(row.id)), ...waiting].slice(0, MOST);
   update();
@@ -58,10 +58,10 @@ const further = (url) => (rows() ? `${url}&after=${rows().dataset.after}` : url)
 
 htmx.createWebSocket = (url) => new WebSocket(further(url));
 
-document.addEventListener("htmx:configRequest", (event) => {
-  if (!event.target.matches("[data-live]")) return;
-  event.detail.path = further(event.detail.path);
-  event.detail.parameters.have = document.getElementById("sm-frame").dataset.have ?? "";
+document.addEventListener("htmx:configRequest", ({ target, detail }) => {
+  if (!target.matches("[data-live]")) return;
+  detail.path = further(detail.path);
+  detail.parameters.have = document.getElementById("sm-frame").dataset.have ?? "";
 });
 
 // Typing on in a field makes no further entry of the history.

@@ -1,7 +1,4 @@
-/*
- * Keys: "/" moves to the search, "g" and a letter opens a tab, "j" and "k" move between the rows of a page, "?" lists them.
- * "p" pauses. A person who does not want them adds ?keys=off once; ?keys=on brings them back.
- */
+/* The keys that #sm-keys lists. ?keys=off switches them off, ?keys=on brings them back. */
 
 const SWITCH = "signal-monitor-keys";
 const WAIT_MS = 1500;
@@ -41,8 +38,7 @@ const ACTIONS = {
 
 if (isOn()) {
   document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
-    if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest?.("input, select") || event.ctrlKey || event.metaKey || event.altKey) return;
     const isSecond = Date.now() < goesUntil;
     goesUntil = 0;
     const act = isSecond ? () => go(event.key) : ACTIONS[event.key];

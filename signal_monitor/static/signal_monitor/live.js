@@ -1,17 +1,14 @@
-/*
- * Updates a page over htmx's websocket extension, or by polling; [data-live] has the addresses. Elements of a frame replace
- * those of the same id, but not while they have the focus, unless on a clicked link, or a part of the selection.
- */
+/* Updates a page by htmx's websockets or by polling. Elements of a frame replace those of the same id, unless in use. */
 
 const POLL_MS = 2000;
-const FAILURES_BEFORE_POLLING = 2;
-// The server sends a frame every 5 s: without one, the socket is dead.
+const MOST_FAILURES = 2;
+// The server sends a frame every 5 s.
 const SILENT_MS = 12_000;
-// If no websocket ever opened, there are probably none here: the session's next pages poll at once.
+// If no websocket ever opened, the session's next pages poll at once.
 const NO_SOCKETS = "signal-monitor-no-sockets";
-const TRY_SOCKETS_AGAIN_MS = 5 * 60 * 1000;
+const SOCKETS_REST_MS = 5 * 60 * 1000;
 const ENDED = { 4403: "denied", 4404: "gone" };
-// The extension itself reconnects after 1006, 1011, 1012 and 1013.
+// The extension itself reconnects after others.
 const RECONNECT_CODES = [1000, 1001, 4408, 4503];
 const RECONNECT_MS = 1000;
 const TEXT = {
@@ -23,7 +20,6 @@ const TEXT = {
   denied: "Not allowed",
   gone: "Not available",
 };
-const MOVING = ["live", "held", "polling"];
 
 const status = document.querySelector("[data-live-status]");
 const button = document.querySelector("[data-live-pause]");
@@ -45,7 +41,7 @@ function onLive(name, handle) {
 
 function show(next = state) {
   state = next;
-  const shown = paused && MOVING.includes(state) ? "paused" : state;
+  const shown = paused && ["live", "held", "polling"].includes(state) ? "paused" : state;
   document.body.classList.toggle("stale", shown === "reconnecting");
   const text = TEXT[shown] ?? `As of ${heardAt.toLocaleTimeString("en-GB", { timeZone: status.dataset.zone })}`;
   status.dataset.state = shown;
@@ -58,7 +54,7 @@ const say = (message) => socket?.sendImmediately(JSON.stringify(message));
 
 function acknowledge(message, shown) {
   const frame = /data-frame="(\d+)"/.exec(message.slice(-120));
-  if (frame) say({ ack: Number(frame[1]), shown });
+  if (frame) say({ ack: +frame[1], shown });
 }
 
 function isInUse(element) {
@@ -115,7 +111,8 @@ function closed(code, wrapper) {
   if (ENDED[code]) return show(ENDED[code]);
   if (RECONNECT_CODES.includes(code)) setTimeout(() => root() && wrapper.reconnect(), RECONNECT_MS * (1 + Math.random()));
   failures = opened ? 0 : failures + 1;
-  if (failures >= FAILURES_BEFORE_POLLING) {
+  opened = false;
+  if (failures >= MOST_FAILURES) {
     if (!openedEver) failedAt(Date.now());
     startPolling();
   }
@@ -125,12 +122,10 @@ function closed(code, wrapper) {
 // The extension connects after this, if it finds the attribute.
 onLive("htmx:beforeProcessNode", ({ target }) => {
   const sinceFailure = Math.abs(Date.now() - failedAt());
-  if (target.hasAttribute("hx-get") && sinceFailure < TRY_SOCKETS_AGAIN_MS) target.removeAttribute("ws-connect");
+  if (target.hasAttribute("hx-get") && sinceFailure < SOCKETS_REST_MS) target.removeAttribute("ws-connect");
 });
 
 onLive("htmx:afterProcessNode", ({ target }) => target.hasAttribute("ws-connect") || startPolling());
-
-onLive("htmx:wsConnecting", () => (opened = false));
 
 onLive("htmx:wsOpen", ({ detail }) => {
   socket = detail.socketWrapper;
@@ -173,9 +168,9 @@ document.addEventListener("htmx:oobBeforeSwap", (event) => {
 
 onLive("htmx:beforeSwap", (event) => begin() || event.preventDefault());
 
-onLive("htmx:afterOnLoad", (event) => {
+onLive("htmx:afterOnLoad", ({ detail }) => {
   delivering = false;
-  if (!pollTimer || !event.detail.successful) return;
+  if (!pollTimer || !detail.successful) return;
   heardAt = new Date();
   show(heldBack ? "held" : "polling");
 });

@@ -1,7 +1,4 @@
-/*
- * The list of Live: new rows come first, but wait behind #sm-new while the pointer, the focus or the selection is in the list,
- * or its beginning out of sight. A socket or a poll goes on from the number in data-after.
- */
+/* The list of Live: new rows come first, but wait behind #sm-new while somebody reads. Frames go on from data-after. */
 
 const MOST = 200;
 let waiting = [];
@@ -37,6 +34,7 @@ document.addEventListener("htmx:oobBeforeSwap", (event) => {
   if (target.id !== "sm-rows") return;
   event.preventDefault();
   update();
+  if (+fragment.dataset.after < +target.dataset.after) target.replaceChildren(); // emptied
   target.dataset.after = fragment.dataset.after;
   const known = new Set(waiting.map((row) => row.id));
   waiting = [...[...fragment.children].filter((row) => !known.has(row.id)), ...waiting].slice(0, MOST);
@@ -44,11 +42,11 @@ document.addEventListener("htmx:oobBeforeSwap", (event) => {
 });
 
 for (const name of ["pointerover", "scroll", "selectionchange", "focusout"]) {
-  document.addEventListener(name, () => waiting.length && setTimeout(update), { passive: true });
+  document.addEventListener(name, () => waiting.length && setTimeout(update));
 }
 
 document.addEventListener("click", ({ target }) => {
-  if (!target.closest?.("#sm-new")) return;
+  if (!target.closest("#sm-new")) return;
   put(rows());
   update();
   scrollTo(0, 0);
@@ -70,4 +68,3 @@ document.addEventListener("htmx:beforeHistoryUpdate", ({ detail }) => {
   if (field && field === typedIn) detail.history.type = "replace";
   typedIn = field;
 });
-document.addEventListener("focusout", () => (typedIn = 0));

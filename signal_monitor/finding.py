@@ -13,6 +13,7 @@ Level = Literal["error", "warning", "hint"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 """The levels, the worst first: an error loses something, a warning costs time, and a hint may be meant."""
 ID_LENGTH = 12
+SEVERAL = ("dispatches", "requests", "processes", "signals")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,9 @@ class Finding:
     ``path`` and ``line`` are where to look. ``cost_ns`` is the time that people have waited for it, as far as it is
     known. ``first_seen`` and ``last_seen`` are in seconds since the epoch, None if it is known without running.
     ``count`` is how often it was seen, ``dispatches`` and ``requests`` are the ids of a few that show it.
-    ``processes`` are the ids of the processes that it was seen in, a few.
+    ``processes`` are the ids of the processes that it was seen in, a few. ``signals`` are those whose sends find no
+    receiver because of it; their last names, where only the source tells. ``news_at`` is when it was last shown by what
+    has happened, or else when a process first found it.
     """
 
     code: str
@@ -47,6 +50,8 @@ class Finding:
     dispatches: tuple[str, ...] = ()
     requests: tuple[str, ...] = ()
     processes: tuple[str, ...] = ()
+    signals: tuple[str, ...] = ()
+    news_at: float = 0.0
 
     @property
     def id(self) -> str:
@@ -74,7 +79,7 @@ def from_json(text: str) -> Finding | None:
     """The finding of a text that ``to_json`` returned; None for that of another version."""
     try:
         values = json.loads(text)
-        several = {name: tuple(map(str, values[name])) for name in ("dispatches", "requests", "processes")}
+        several = {name: tuple(map(str, values[name])) for name in SEVERAL}
         return Finding(**{**values, **several})
     except (ValueError, TypeError, LookupError):
         return None

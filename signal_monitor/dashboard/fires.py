@@ -56,6 +56,11 @@ class SetOff:
     line: int | None = None
 
     @property
+    def has_any(self) -> bool:
+        """Whether anything is known that it sets off."""
+        return bool(self.sent or self.on_commit or self.tasks or self.mails)
+
+    @property
     def typical_ns(self) -> int | None:
         """The median of its own times, without what it sent; None if it never ran."""
         return self.totals.p50_ns if self.totals and self.totals.count else None

@@ -69,6 +69,11 @@ class _ViewState:
         return min((client.after for client in self.clients if client.is_ready), default=0)
 
     @property
+    def newest(self) -> int:
+        """The number of the newest row that any viewer has."""
+        return max((client.after for client in self.clients), default=0)
+
+    @property
     def has_newcomer(self) -> bool:
         """Whether a viewer has seen no frame yet."""
         return any(client.has_nothing for client in self.clients)
@@ -178,8 +183,11 @@ class Hub:
         state.cursor, state.rendered_at = self._seen_cursor, asyncio.get_running_loop().time()
         state.is_rendering = True
         try:
-            asked = replace(view, after=state.after)
-            rendering, state.cost = await self._spending(threads, partial(self._render, asked))
+            rendering, state.cost = await self._rendering(threads, replace(view, after=state.after))
+            if isinstance(rendering, Rendering) and rendering.last < state.newest and not rendering.anew:
+                # The store was emptied, which a viewer who had few rows does not show.
+                rendering, more = await self._rendering(threads, replace(view, after=state.newest))
+                state.cost += more
         finally:
             state.is_rendering = False
         if isinstance(rendering, BaseException):
@@ -191,6 +199,9 @@ class Hub:
             rendering = rendering.with_part(NOTICE, notice(pace(self._round_seconds())))
         for client in state.clients:
             client.offer(rendering)
+
+    async def _rendering(self, threads: ThreadPoolExecutor, view: View) -> tuple[Rendering | BaseException, float]:
+        return await self._spending(threads, partial(self._render, view))
 
     def _round_seconds(self) -> float:
         """How long it takes to render every view once."""

@@ -56,10 +56,12 @@ def _own_time(call: ReceiverCall) -> int:
 
 
 def _tags(dispatch: Dispatch) -> SafeString:
-    """How it ended and whether it was slow, unless all was well."""
+    """How it ended and whether it was slow, unless all was well; how deep it was nested."""
     tags = [] if dispatch.outcome == "ok" else [(f"outcome-{dispatch.outcome}", dispatch.outcome.replace("_", " "))]
     if dispatch.severity != "normal":
         tags.append((dispatch.severity, dispatch.severity))
+    if dispatch.depth:
+        tags.append(("nested", f"depth {dispatch.depth}"))
     return format_html_join(" ", TAG, tags)
 
 

@@ -146,7 +146,7 @@ def request_hangs(situation: Situation) -> Verdict | None:
     )
     link = Link("receiver", longest.receiver, who)
     at = f", at {longest.place}" if longest.place else ""
-    return Verdict("hangs", heading, (f"{longest.request} waits for ", link, f"{at}."))
+    return Verdict("hangs", heading, (f"{longest.request} waits for ", link, f"{at}. Give the call a timeout."))
 
 
 def part_is_unknown(situation: Situation) -> Verdict | None:

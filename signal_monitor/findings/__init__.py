@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from signal_monitor.finding import Finding
 
-from .engine import find, find_lately
+from .engine import find, find_lately, newest_first
 
-__all__ = ["Finding", "find", "find_lately"]
+__all__ = ["Finding", "find", "find_lately", "newest_first"]

@@ -22,7 +22,7 @@ from .silencing import unsilenced
 from .snapshot import Snapshot, read
 
 REST_RATIO = 20
-"""A page that shows findings beside other things looks again after so many times the time that the last look took."""
+"""A page that shows findings beside other things rests for so many times the processor time of the last look."""
 REREAD_SECONDS = 60
 """A store that has not changed is read again when the period has moved on by so much."""
 
@@ -64,12 +64,12 @@ def _find(store: Store, since: float | None, *, lately: bool) -> list[Finding]:
         is_near = _last.key[: len(place)] == place and abs(_last.key[-1] - key[-1]) <= PERIODS_NEAR
         rests = lately and is_near and time.monotonic() < _last.rested_at
         if _last.key != key and not rests:
-            began = time.monotonic()
+            began = time.thread_time()
             with unreadable_rows() as _last.unreadable:
                 snapshot = read(store, since)
-            _last.findings, _last.key = ranked(unmended(merged(_all(snapshot)), snapshot)), key
-            now = time.monotonic()
-            _last.rested_at = now + (now - began) * REST_RATIO
+            found = [_dated(row, snapshot) for row in merged(_all(snapshot))]
+            _last.findings, _last.key = ranked(unmended(found, snapshot)), key
+            _last.rested_at = time.monotonic() + (time.thread_time() - began) * REST_RATIO
         found, unreadable = _last.findings, _last.unreadable
     note_again(unreadable)
     return unsilenced(found)
@@ -85,9 +85,10 @@ def _of_registries(snapshot: Snapshot) -> Iterator[Finding]:
     """What each process has found among its own connections."""
     for registry in snapshot.registries:
         process = snapshot.process_by_id.get(registry.process)
-        first = process.started_at if process else registry.taken_at
+        started_at = process.started_at if process else registry.taken_at
         for finding in done_for_each("a stored finding", from_json, registry.findings):
             if finding is not None:
+                first = finding.first_seen or started_at
                 yield replace(finding, first_seen=first, last_seen=registry.taken_at, processes=(registry.process,))
 
 
@@ -116,6 +117,24 @@ def _joined(one: Finding, other: Finding) -> Finding:
         requests=_few((*newer.requests, *older.requests)),
         processes=_few((*newer.processes, *older.processes)),
     )
+
+
+def _dated(finding: Finding, snapshot: Snapshot) -> Finding:
+    """The same, with the time of its news."""
+    if finding.dispatches or finding.requests:
+        return replace(finding, news_at=finding.last_seen or 0.0)
+    unheard = [row.last_at for row in snapshot.orphan_sends if _is_one_of(row.signal, finding.signals)]
+    return replace(finding, news_at=max(unheard, default=finding.first_seen or 0.0))
+
+
+def _is_one_of(signal: str, names: Iterable[str]) -> bool:
+    """Whether a name of a signal, or the last part of it, is among others."""
+    return any(signal == name or signal.endswith(f".{name}") for name in names)
+
+
+def newest_first(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings by the time of their news."""
+    return sorted(findings, key=lambda row: -row.news_at)
 
 
 def _few(ids: Iterable[str]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,19 +58,42 @@ def imported_files() -> set[str]:
     return {file for name in list(sys.modules) if (file := file_of(name))}
 
 
-def connected_in(text: bytes) -> list[tuple[str, int]]:
-    """The functions that a file would connect to signals when it is imported, with their lines."""
+class Unconnected(NamedTuple):
+    """A function that a file would connect, its line, and the last names of the signals."""
+
+    name: str
+    line: int
+    signals: tuple[str, ...] = ()
+
+
+def connected_in(text: bytes) -> list[Unconnected]:
+    """The functions that a file would connect to signals when it is imported."""
     tree = parse(text) if b"receiver" in text or b".connect(" in text else None
     if tree is None:
         return []
     decorators, signals = _names_of(tree)
     found = [
-        (node.name, node.lineno)
+        Unconnected(node.name, node.lineno, tuple(name for call in calls for name in _last_names(call.args[:1])))
         for node in tree.body
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and any(isinstance(each, ast.Call) and _is_receiver(each.func, decorators) for each in node.decorator_list)
+        and (calls := [each for each in _calls(node.decorator_list) if _is_receiver(each.func, decorators)])
     ]
     return [*found, *(row for node in tree.body for row in _connected_by(node, signals))]
+
+
+def _calls(expressions: Iterable[ast.expr]) -> list[ast.Call]:
+    return [each for each in expressions if isinstance(each, ast.Call)]
+
+
+def _last_names(expressions: Iterable[ast.expr]) -> Iterator[str]:
+    """The last names of signals: of one, or of several in a list or tuple."""
+    for each in expressions:
+        if isinstance(each, ast.Name):
+            yield each.id
+        elif isinstance(each, ast.Attribute):
+            yield each.attr
+        elif isinstance(each, ast.List | ast.Tuple):
+            yield from _last_names(each.elts)
 
 
 def _names_of(tree: ast.Module) -> tuple[set[str], set[str]]:
@@ -92,12 +115,12 @@ def _is_receiver(function: ast.expr, decorators: set[str]) -> bool:
     return ast.unparse(function) in {"django.dispatch.receiver", "dispatch.receiver"}
 
 
-def _connected_by(node: ast.stmt, signals: set[str]) -> Iterator[tuple[str, int]]:
+def _connected_by(node: ast.stmt, signals: set[str]) -> Iterator[Unconnected]:
     call = node.value if isinstance(node, ast.Expr) else None
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute) or call.func.attr != "connect":
         return
     if isinstance(call.func.value, ast.Name) and call.func.value.id in signals and call.args:
-        yield ast.unparse(call.args[0]), node.lineno
+        yield Unconnected(ast.unparse(call.args[0]), node.lineno, (call.func.value.id,))
 
 
 def mentioned(modules: Mapping[Path, str], reader: Reader) -> set[Path]:

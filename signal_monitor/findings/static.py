@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from signal_monitor.errors import guarded
 from signal_monitor.finding import Finding, to_json
@@ -10,6 +12,8 @@ from signal_monitor.finding import Finding, to_json
 from .base import RegistryRule
 from .connected import LiveSignal, live_signals
 from .rules import REGISTRY_RULES
+
+_found_at: dict[str, float] = {}
 
 
 def findings_here(*, certain: bool = False) -> list[Finding]:
@@ -25,8 +29,12 @@ def findings_among(signals: Sequence[LiveSignal], *, certain: bool = False) -> l
 
 
 def check_registry(signals: Sequence[LiveSignal]) -> list[str]:
-    """The same as JSON, for the registry that a process stores."""
-    return [to_json(finding) for finding in findings_among(signals)]
+    """The same as JSON, for the registry that a process stores, with the time when it was first found here."""
+    found = findings_among(signals)
+    known, now = dict(_found_at), time.time()
+    _found_at.clear()  # what is gone and comes back is news
+    _found_at.update({finding.id: known.get(finding.id, now) for finding in found})
+    return [to_json(replace(finding, first_seen=_found_at[finding.id])) for finding in found]
 
 
 @guarded("a rule of the findings", [])

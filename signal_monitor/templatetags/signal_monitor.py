@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
@@ -27,6 +27,7 @@ from signal_monitor.dashboard.pages import PAGES
 from signal_monitor.dashboard.pages.base import Page, PartNode
 from signal_monitor.dashboard.scope import Menu, menu
 from signal_monitor.dashboard.stacks import own_frame
+from signal_monitor.dashboard.time_spent import Part
 from signal_monitor.dashboard.view_times import ViewTimes
 from signal_monitor.records import Dispatch, Frame, Outside, ReceiverCall, ReceiverSum, Request
 from signal_monitor.registry.records import Connection
@@ -215,6 +216,7 @@ def notes(row: ConnectionRow) -> str:
         ("held strongly", not connection.weak),
         (f"dispatch_uid “{connection.dispatch_uid}”", connection.dispatch_uid),
         (where, row.missing),
+        (f"sent by {row.missed_by}, which is another sender", row.missed_by),
     )
     return " · ".join(text for text, holds in said if holds)
 
@@ -283,6 +285,13 @@ def trace_link(record: Dispatch | Request, call: ReceiverCall | None = None) -> 
     worst_id = worst_span(record) if span_id == record.span_id else None
     url = trace_url(record.trace_id, span_id, worst_id)
     return format_html(TRACE_LINK, url, _what_ran(record, call), stamp(record.started_at)) if url else ""
+
+
+@register.simple_tag
+def trace_of(records: Mapping[str, Dispatch | Request] | None, key: str) -> str:
+    """A link to the trace of the record of a key; "" without a trace."""
+    record = records.get(key) if records else None
+    return trace_link(record) if record is not None else ""
 
 
 @register.filter
@@ -385,6 +394,16 @@ def stackbar(
     text = "{}: receivers {}, waiting {}, the rest {}".format(label, *told)
     said = format_html(' role="img" aria-label="{}"', text) if label else SafeString(' aria-hidden="true"')
     return format_html('<svg class="stackbar" height="{}"{}>{}</svg>', height, said, SafeString("".join(bars)))
+
+
+@register.simple_tag
+def time_bar(parts: Iterable[Part]) -> SafeString:
+    """A bar of the parts of a receiver's time; its key says the same in words."""
+    bars, at = [], 0.0
+    for part in parts:
+        bars.append(format_html(BAR, _class(part.kind), f"{100 * at:.2f}", f"{100 * part.share:.2f}", 10))
+        at += part.share
+    return format_html('<svg class="stackbar" height="10" aria-hidden="true">{}</svg>', SafeString("".join(bars)))
 
 
 def _class(name: str) -> SafeString:
@@ -493,7 +512,13 @@ def was_doing(call: ReceiverCall) -> str:
     """What a slow call did at its line: "was waiting for a lock"; "was" where that is not known."""
     if call.slow_wait is None:
         return "was"
-    return "was sleeping" if call.slow_wait == "sleep" else f"was waiting for {call.slow_wait}"
+    return f"was {wait_words(call.slow_wait)}"
+
+
+@register.filter
+def wait_words(wait: str) -> str:
+    """What waits, in words: "sleeping", "waiting for a lock"."""
+    return "sleeping" if wait == "sleep" else f"waiting for {wait}"
 
 
 @register.filter

@@ -123,6 +123,17 @@ def test_hung_receiver_is_on_the_page_while_it_hangs(watched: Watched) -> None:
     page.wait_for_selector("#sm-running.nothing", state="attached")
 
 
+def test_error_stays_closed_when_it_happens_again(watched: Watched) -> None:
+    get(watched.site, "/send/?fail")
+    page = watched.open("/signals/errors/")
+    page.wait_for_selector(".errors details[open]")
+    page.locator(".errors summary").first.click()
+    page.click("h1")  # what has the focus waits
+    get(watched.site, "/send/?fail")
+    page.wait_for_selector(".errors .price >> text=2")
+    assert page.locator(".errors details[open]").count() == 0
+
+
 def test_pause_holds_the_page_still_and_resume_catches_up(watched: Watched) -> None:
     page = watched.open("/signals/live/")
     page.click("[data-live-pause]")

@@ -1,4 +1,4 @@
-"""The share of a core that live pages may take, however many different ones are open."""
+"""What pages may take: the share of a core of live ones, however many are open, and the bytes of styles and scripts."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from urllib.request import urlopen
 import pytest
 from django.test import Client
 
+import signal_monitor
 from signal_monitor.dashboard import views
 from signal_monitor.dashboard.budget import BURST_SECONDS, SHARE, Budget, pace
 from signal_monitor.dashboard.client import Client as Viewer
@@ -41,6 +42,12 @@ class Renderer:
         self.seconds += spent
         self.views.append(view)
         return Rendering({"main": f"<p>{len(self.views)}</p>"})
+
+
+@pytest.mark.parametrize(("kind", "most"), [("css", 24_500), ("js", 12_000)])
+def test_styles_and_scripts_are_small(kind: str, most: int) -> None:
+    folder = Path(signal_monitor.__file__).parent / "static" / "signal_monitor"
+    assert sum(path.stat().st_size for path in folder.glob(f"*.{kind}")) <= most
 
 
 async def _view(client: Viewer, frames: list[str]) -> None:

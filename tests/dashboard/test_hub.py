@@ -312,6 +312,18 @@ async def test_rows_come_again_after_the_store_was_emptied() -> None:
         assert "<li>new</li>" in await next_frame(client)
 
 
+async def test_all_rows_come_again_though_another_viewer_had_few() -> None:
+    def render(view: View) -> Rendering:
+        anew = view.after > 3
+        return Rendering(
+            {}, [(number, f"<li>{number}</li>") for number in (3, 2, 1) if anew or number > view.after], 3, anew
+        )
+
+    views = View("live", after=1_000), View("live", after=2)
+    async with joined(Hub(render, ever_new(), interval=SHORT), *views) as (client, _other):
+        assert "<li>3</li><li>2</li><li>1</li>" in await next_frame(client)
+
+
 async def test_a_page_says_how_often_it_is_drawn_but_a_newcomer_does_not_wait() -> None:
     drawings = itertools.count()
 

@@ -57,7 +57,7 @@ def test_request_that_hangs() -> None:
     assert judged(QUICK, hanging=[call]) == (
         "hangs",
         "A request hangs: wait_for_supplier has been running for 14 s",
-        "POST /orders/ waits for wait_for_supplier, at shop/supplier.py:36.",
+        "POST /orders/ waits for wait_for_supplier, at shop/supplier.py:36. Give the call a timeout.",
     )
 
 
@@ -76,7 +76,7 @@ def test_two_requests_hang() -> None:
     calls = [HangingCall("a.wait", 5e9, "GET /a/"), HangingCall("b.wait_longer", 65e9, "GET /b/")]
     assert judged(hanging=calls)[1:] == (
         "2 requests hang: wait_longer has been running for 1 min 5 s",
-        "GET /b/ waits for wait_longer.",
+        "GET /b/ waits for wait_longer. Give the call a timeout.",
     )
 
 

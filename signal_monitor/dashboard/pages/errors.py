@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,12 @@ class ErrorGroup:
         failure = self.calls[0][1].failure
         assert failure is not None  # noqa: S101 - only calls with one are grouped
         return failure
+
+    @property
+    def key(self) -> str:
+        """What stays the same when it happens again."""
+        text = f"{self.receiver} {self.failure.type} {self.failure.traceback[-1:]}"
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
     @property
     def swallowed(self) -> int:

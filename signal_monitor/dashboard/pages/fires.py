@@ -9,16 +9,16 @@ from django import forms
 from django.db.models import Model
 
 from signal_monitor import names
-from signal_monitor.dashboard.connected import ConnectionRow, SignalRow, sent_signals, sources
+from signal_monitor.dashboard.connected import SignalRow, sent_signals, sources
 from signal_monitor.dashboard.fields import MAX_NAME_LENGTH, ChoiceField, PageForm
-from signal_monitor.dashboard.fires import SeenCalls, SetOff, seen_json, typical_json
+from signal_monitor.dashboard.fired import Fired, FiredSignal, fired
+from signal_monitor.dashboard.fires import SeenCalls, seen_json, typical_json
 from signal_monitor.dashboard.models import ASKED, all_labels, model_labelled, model_labels
 from signal_monitor.dashboard.pages.base import Context, Page, Params
 from signal_monitor.dashboard.pages.signals import connection_json
 from signal_monitor.dashboard.serializers import Json, frames_json
 from signal_monitor.dashboard.similar import similar
 from signal_monitor.instrumentation.info import signal_info
-from signal_monitor.records import Frame
 from signal_monitor.registry.model_steps import ACTIONS, Action, Send, model_steps, options_of
 from signal_monitor.scrubbing import scrub
 from signal_monitor.stores.base import Store
@@ -51,27 +51,6 @@ class FiresForm(PageForm):
 
     model = ModelField()
     action = ChoiceField([(action, ASKED[action]) for action in ACTIONS])
-
-
-@dataclass(frozen=True)
-class Fired:
-    """A receiver that runs, and what it was seen to set off."""
-
-    row: ConnectionRow
-    set_off: SetOff
-
-
-@dataclass(frozen=True)
-class FiredSignal:
-    """A signal that is sent, with the receivers that run for this sender.
-
-    ``sites`` are lines that send it, of what is not sent by Django.
-    """
-
-    signal: str
-    sender: str
-    receivers: Sequence[Fired]
-    sites: Sequence[Frame] = ()
 
 
 @dataclass(frozen=True)
@@ -145,12 +124,7 @@ class _Reader:
 
     def _fired(self, signal: str, sender: str) -> list[Fired]:
         row = self._rows.get(signal)
-        connections = row.connections if row is not None else []
-        return [
-            Fired(each, self._seen.of(each.connection.receiver, signal, sender))
-            for each in connections
-            if each.runs_for(sender)
-        ]
+        return fired(self._seen, row.connections if row is not None else [], signal, sender)
 
     def also_sent(self, model: type[Model]) -> list[FiredSignal]:
         """Other signals that were sent with the model as sender, by code that is not Django's."""

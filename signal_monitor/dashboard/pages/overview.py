@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from signal_monitor.conf import get_config
 from signal_monitor.dashboard import processes
 from signal_monitor.dashboard.fields import PeriodForm
 from signal_monitor.dashboard.formatting import milliseconds
@@ -23,15 +24,16 @@ from signal_monitor.dashboard.situation import read_situation
 from signal_monitor.dashboard.verdicts import Situation, Verdict, judge
 from signal_monitor.dashboard.view_times import ViewTimes
 from signal_monitor.dashboard.waiting import NO_WAITS, Waits, read_waits
-from signal_monitor.finding import Finding, Level
-from signal_monitor.findings import find_lately
+from signal_monitor.finding import Finding
+from signal_monitor.findings import find_lately, newest_first
+from signal_monitor.records import Dispatch, Request
 from signal_monitor.stores.base import Store, Totals
 
 CARD_ROWS = 8
 VIEW_ROWS = 8
-FINDING_ROWS = 3
-"""Findings of a level on this page."""
-SHOWN_LEVELS: tuple[Level, ...] = ("error", "warning")
+FINDING_ROWS = 5
+NEWEST_ROWS = 2
+"""Of these rows, the ones for what has happened last."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,13 @@ class Overview:
     situation: Situation
     waits: Waits = NO_WAITS
     found: Sequence[Finding] = ()
+    traces: Mapping[str, Dispatch | Request] = field(default_factory=dict)
 
     @property
     def findings(self) -> Sequence[Finding]:
-        """The first errors and the first warnings: what people lose, and what they wait for."""
-        return [row for level in SHOWN_LEVELS for row in _of_level(self.found, level)[:FINDING_ROWS]]
+        """The worst ones, and of the others those with the latest news."""
+        worst, others = self.found[: FINDING_ROWS - NEWEST_ROWS], self.found[FINDING_ROWS - NEWEST_ROWS :]
+        return [*worst, *newest_first(others)[:NEWEST_ROWS]]
 
     @property
     def findings_count(self) -> int:
@@ -138,8 +142,18 @@ class Overview:
         return processes.alive(self.processes)
 
 
-def _of_level(findings: Sequence[Finding], level: Level) -> list[Finding]:
-    return [row for row in findings if row.level == level]
+def _traced(store: Store, findings: Sequence[Finding]) -> dict[str, Dispatch | Request]:
+    """The last dispatch or request that shows each finding, where traces can be opened."""
+    if not get_config().TRACE_URL:
+        return {}
+    found = {row.id: _last_record(store, row) for row in findings}
+    return {key: record for key, record in found.items() if record is not None and record.span_id is not None}
+
+
+def _last_record(store: Store, finding: Finding) -> Dispatch | Request | None:
+    if finding.requests:
+        return store.request(finding.requests[0])
+    return store.dispatch(finding.dispatches[0]) if finding.dispatches else None
 
 
 class OverviewPage(Page):
@@ -155,17 +169,15 @@ class OverviewPage(Page):
         scope, everywhere = Scope.of(params), processes.processes(store)
         states, ids = scope.states(everywhere), scope.ids(everywhere)
         receivers = store.totals("receiver", scope.since, processes=ids)
-        return {
-            "scope": scope,
-            "overview": Overview(
-                receivers=receivers,
-                signals=store.totals("signal", scope.since, processes=ids),
-                processes=states,
-                situation=read_situation(store, states, receivers, scope, ids),
-                waits=read_waits(store, scope, states, receivers, ids),
-                found=scope.findings(find_lately(store, scope.since), ids),
-            ),
-        }
+        overview = Overview(
+            receivers=receivers,
+            signals=store.totals("signal", scope.since, processes=ids),
+            processes=states,
+            situation=read_situation(store, states, receivers, scope, ids),
+            waits=read_waits(store, scope, states, receivers, ids),
+            found=scope.findings(find_lately(store, scope.since), ids),
+        )
+        return {"scope": scope, "overview": replace(overview, traces=_traced(store, overview.findings))}
 
     def as_json(self, context: Context) -> Json:
         overview: Overview = context["overview"]

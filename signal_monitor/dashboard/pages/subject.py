@@ -21,6 +21,8 @@ from signal_monitor.dashboard.connected import (
     sources,
 )
 from signal_monitor.dashboard.fields import MAX_NAME_LENGTH, PeriodForm
+from signal_monitor.dashboard.fired import FiredSignal, fired_by
+from signal_monitor.dashboard.fires import set_off_json
 from signal_monitor.dashboard.formatting import milliseconds
 from signal_monitor.dashboard.pages.base import TABLE_ROWS, Context, NotStored, Page, Params
 from signal_monitor.dashboard.processes import ProcessState, Running, orphans, processes, running
@@ -37,6 +39,7 @@ from signal_monitor.dashboard.serializers import (
     waiter_json,
 )
 from signal_monitor.dashboard.sources import Place, places
+from signal_monitor.dashboard.time_spent import TimeSpent, read_time_spent
 from signal_monitor.dashboard.waiters import Waiter, read_waiters
 from signal_monitor.dashboard.waiting import Span
 from signal_monitor.finding import Finding
@@ -47,6 +50,8 @@ from signal_monitor.stores.base import Store, Totals
 from signal_monitor.stores.filters import DispatchFilter
 
 LAST_CALLS = 8
+
+NO_TIME = TimeSpent()
 
 LastCall = tuple[Dispatch, ReceiverCall | None]
 
@@ -74,6 +79,8 @@ class Subject:
     known: bool
     places: Sequence[Place] = ()
     waiters: Sequence[Waiter] = ()
+    spent: TimeSpent = NO_TIME
+    fired: Sequence[FiredSignal] = ()
     change: float | None = None
     connections: Sequence[ConnectionRow] = ()
     senders: Sequence[SentBy] = ()
@@ -141,6 +148,7 @@ class SubjectPage(Page):
                 for row in subject.connections
             ],
             "slow_at": [place_json(place) for place in subject.places],
+            "time_spent": _time_spent_json(subject.spent),
             "running": [running_json(row) for row in subject.running],
             "last_slow": [dispatch_json(dispatch) for dispatch, _call in subject.slow],
             "last_failed": [dispatch_json(dispatch) for dispatch, _call in subject.failed],
@@ -161,6 +169,10 @@ class SignalPage(SubjectPage):
         return {
             **super().as_json(context),
             "orphans": subject.orphans,
+            "sets_off": [
+                {"sender": row.sender, "receivers": [set_off_json(each.set_off) for each in row.receivers]}
+                for row in subject.fired
+            ],
             "senders": [sent_by_json(row) for row in subject.senders],
             "gone": [asdict(row) for row in subject.gone],
             "not_imported": [finding_json(row) for row in subject.unimported],
@@ -175,6 +187,21 @@ class ReceiverPage(SubjectPage):
     title = "Receiver"
     section = "receivers"
     kind = "receiver"
+
+
+def _time_spent_json(spent: TimeSpent) -> Json | None:
+    """Where a receiver's time goes, and what it sets off; None for signals."""
+    if not spent.calls:
+        return None
+    return {
+        "stored_calls": spent.calls,
+        "total_ms": milliseconds(spent.total_ns),
+        "queries_ms": None if spent.query_ns is None else milliseconds(spent.query_ns),
+        "sent_in_turn_ms": milliseconds(spent.sent_ns),
+        "itself_ms": milliseconds(spent.itself_ns),
+        "seen_waiting_for": dict(spent.waits),
+        "sets_off": [set_off_json(row) for row in spent.sets_off],
+    }
 
 
 def _is_about(finding: Finding, name: str) -> bool:
@@ -197,6 +224,7 @@ def read_subject(store: Store, kind: SubjectKind, name: str, scope: Scope) -> Su
     connections = connections_of(sent_signals(store, shown), kind, name)
     is_signal = kind == "signal"
     unheard = [row for row in store.orphan_sends() if row.signal == name] if is_signal else []
+    stored = [*recent, *slow, *failed]
     return Subject(
         kind=kind,
         name=name,
@@ -208,16 +236,18 @@ def read_subject(store: Store, kind: SubjectKind, name: str, scope: Scope) -> Su
         recent=recent,
         slow=_last_calls(slow, kind, name, lambda call: call.severity != "normal"),
         failed=_last_calls(failed, kind, name, attrgetter("failed")),
-        relatives=_relatives(kind, [*recent, *slow, *failed]),
+        relatives=_relatives(kind, stored),
         running=[row for row in running(states) if getattr(row.call, kind) == name],
         orphans=orphans(states).get(name, 0) if kind == "signal" else 0,
         known=bool(totals or recent or store.totals(kind, None, name)),
         connections=connections,
-        senders=senders_of(store, [*recent, *slow, *failed], unheard, connections) if is_signal else (),
+        senders=senders_of(store, stored, unheard, connections) if is_signal else (),
         gone=gone_receivers(shown, name) if is_signal else (),
         unimported=that_mention(not_imported(shown), name) if is_signal else (),
         places=places(_slow_calls(slow, name)) if kind == "receiver" else (),
-        waiters=read_waiters(store, [*recent, *slow, *failed], name) if kind == "receiver" else (),
+        waiters=() if is_signal else read_waiters(store, stored, name),
+        spent=NO_TIME if is_signal else read_time_spent(store, stored, name),
+        fired=fired_by(store, name, connections, dict.fromkeys(row.sender for row in stored)) if is_signal else (),
     )
 
 

@@ -56,6 +56,7 @@ class Collected(RecordRule):
             last_seen=registry.taken_at,
             count=died.count,
             processes=(registry.process,),
+            signals=(died.signal,),
         )
 
 

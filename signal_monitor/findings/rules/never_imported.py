@@ -17,6 +17,7 @@ from signal_monitor.findings.call_sites import parse
 from signal_monitor.findings.connected import LiveSignal
 from signal_monitor.findings.files import LimitReachedError, Reader
 from signal_monitor.findings.modules import (
+    Unconnected,
     connected_in,
     files_of,
     imported_files,
@@ -27,7 +28,7 @@ from signal_monitor.findings.modules import (
 from signal_monitor.findings.unrun import CONFIG, Method, unused_methods
 from signal_monitor.findings.wording import listed, named, plural
 
-Receivers = list[tuple[str, int]]
+Receivers = list[Unconnected]
 
 
 class NeverImported(RegistryRule):
@@ -62,8 +63,8 @@ class NeverImported(RegistryRule):
             yield self._finding(config, path, receivers, _unused_import(config, path))
 
     def _finding(self, config: AppConfig, path: Path, receivers: Receivers, unused: Method | None) -> Finding:
-        (name, line), module = receivers[0], module_name(config, path)
-        names = listed([f"`{each}`" for each, _line in receivers])
+        (name, line, _signals), module = receivers[0], module_name(config, path)
+        names = listed([f"`{each}`" for each, *_more in receivers])
         message = f"{named(name, str(path), line)} is never connected: nobody imports `{module}`, which has "
         message += f"{plural(len(receivers), 'receiver')}: {names}."
         advice = f"In `ready()` of `{type(config).__name__}`: `import {module}`."
@@ -75,7 +76,8 @@ class NeverImported(RegistryRule):
         if unused is not None:
             message += f" `{unused.name}()` would, and Django does not call it: "
             message += f"it uses `{type(config).__name__}` for `{config.name}`, and calls `ready()`."
-        where = {"path": str(path), "line": line}
+        signals = tuple(dict.fromkeys(signal for row in receivers for signal in row.signals))
+        where = {"path": str(path), "line": line, "signals": signals}
         return self.finding("receiver", f"{module}.{name}", message, detail=module, advice=advice, **where)
 
 

@@ -84,6 +84,7 @@ class OtherSender(RecordRule):
             first_seen=registry.taken_at,
             count=count,
             processes=(registry.process,),
+            signals=(signal.name,),
         )
 
 

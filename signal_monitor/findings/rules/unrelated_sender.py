@@ -71,6 +71,7 @@ class UnrelatedSender(RecordRule):
             last_seen=registry.taken_at,
             count=count,
             processes=(registry.process,),
+            signals=(signal,),
         )
 
 

@@ -1,9 +1,7 @@
-/*
- * Keeps an open <details> with an id open when a frame replaces its part of the page, and copies the text behind a link.
- */
+/* Keeps a <details> open or closed when a frame replaces it, and copies the text behind a link. */
 
 document.addEventListener("click", async (event) => {
-  const link = event.target.closest?.("a[data-copy]");
+  const link = event.target.closest("a[data-copy]");
   if (!link || !navigator.clipboard) return; // the link opens the text
   event.preventDefault();
   try {
@@ -16,7 +14,7 @@ document.addEventListener("click", async (event) => {
 
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
   const { target, fragment } = event.detail;
-  for (const { id } of target.querySelectorAll("details[open][id]")) {
-    fragment.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
+  for (const { id, open } of target.querySelectorAll("details[id]")) {
+    fragment.querySelector(`[id="${id}"]`)?.toggleAttribute("open", open);
   }
 });

@@ -1,7 +1,4 @@
-/*
- * Keys: "/" moves to the search, "g" and a letter opens a tab, "j" and "k" move between the rows of a page, "?" lists them.
- * "p" pauses. A person who does not want them adds ?keys=off once; ?keys=on brings them back.
- */
+/* The keys that #sm-keys lists. ?keys=off switches them off, ?keys=on brings them back. */
 
 const SWITCH = "signal-monitor-keys";
 const WAIT_MS = 1500;
@@ -19,44 +16,29 @@ function isOn() {
   }
 }
 
-function firstOfEachRow() {
-  const rows = new Map();
-  for (const element of document.querySelectorAll(ROWS)) {
-    const row = element.closest("tr, li");
-    if (!rows.has(row)) rows.set(row, element);
-  }
-  return [...rows.values()];
-}
-
 function move(step) {
-  const rows = firstOfEachRow();
-  const at = rows.findIndex((element) => element.closest("tr, li")?.contains(document.activeElement));
-  rows[at < 0 ? (step > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, at + step))]?.focus();
+  const rows = [...new Set(Array.from(document.querySelectorAll(ROWS), (element) => element.closest("tr, li")))];
+  const at = rows.findIndex((row) => row.contains(document.activeElement));
+  const last = rows.length - 1;
+  const to = at < 0 && step < 0 ? last : Math.min(last, Math.max(0, at + step));
+  rows[to]?.querySelector("a, summary").focus();
 }
 
-function help() {
-  const dialog = document.getElementById("sm-keys");
-  if (dialog?.open) dialog.close();
-  else dialog?.showModal();
-}
-
-function go(letter) {
-  document.querySelector(`.tabs a[data-key="${CSS.escape(letter)}"]`)?.click();
-}
+const dialog = document.getElementById("sm-keys");
+const go = (letter) => document.querySelector(`.tabs a[data-key="${CSS.escape(letter)}"]`)?.click();
 
 const ACTIONS = {
-  "/": () => document.getElementById("sm-search")?.focus(),
-  "?": help,
+  "/": () => document.getElementById("sm-search").focus(),
+  "?": () => (dialog.open ? dialog.close() : dialog.showModal()),
   g: () => (goesUntil = Date.now() + WAIT_MS),
   j: () => move(1),
   k: () => move(-1),
-  p: () => document.querySelector("[data-live-pause]")?.click(),
+  p: () => document.querySelector("[data-live-pause]").click(),
 };
 
 if (isOn()) {
   document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
-    if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest?.("input, select") || event.ctrlKey || event.metaKey || event.altKey) return;
     const isSecond = Date.now() < goesUntil;
     goesUntil = 0;
     const act = isSecond ? () => go(event.key) : ACTIONS[event.key];

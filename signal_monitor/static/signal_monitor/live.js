@@ -1,17 +1,14 @@
-/*
- * Updates a page over htmx's websocket extension, or by polling; [data-live] has the addresses. Elements of a frame replace
- * those of the same id, but not while they have the focus, unless on a clicked link, or a part of the selection.
- */
+/* Updates a page by htmx's websockets or by polling. Elements of a frame replace those of the same id, unless in use. */
 
 const POLL_MS = 2000;
-const FAILURES_BEFORE_POLLING = 2;
-// The server sends a frame every 5 s: without one, the socket is dead.
+const MOST_FAILURES = 2;
+// The server sends a frame every 5 s.
 const SILENT_MS = 12_000;
-// If no websocket ever opened, there are probably none here: the session's next pages poll at once.
+// If no websocket ever opened, the session's next pages poll at once.
 const NO_SOCKETS = "signal-monitor-no-sockets";
-const TRY_SOCKETS_AGAIN_MS = 5 * 60 * 1000;
+const SOCKETS_REST_MS = 5 * 60 * 1000;
 const ENDED = { 4403: "denied", 4404: "gone" };
-// The extension itself reconnects after 1006, 1011, 1012 and 1013.
+// The extension itself reconnects after others.
 const RECONNECT_CODES = [1000, 1001, 4408, 4503];
 const RECONNECT_MS = 1000;
 const TEXT = {
@@ -23,18 +20,15 @@ const TEXT = {
   denied: "Not allowed",
   gone: "Not available",
 };
-const MOVING = ["live", "held", "polling"];
 
-let socket = null; // htmx's wrapper of the socket while it is open
-let opened = false;
-let openedEver = false;
+const status = document.querySelector("[data-live-status]");
+const button = document.querySelector("[data-live-pause]");
+let socket; // htmx's wrapper of the socket while it is open
+let opened, openedEver, delivering, heldBack, pollTimer, silence;
+let paused = false;
 let failures = 0;
 let state = "connecting";
-let paused = false;
-let delivering = false;
-let heldBack = false;
 let heardAt = new Date();
-let pollTimer, silence;
 
 const root = () => document.querySelector("[data-live]");
 const isIdle = () => paused || document.hidden;
@@ -47,13 +41,9 @@ function onLive(name, handle) {
 
 function show(next = state) {
   state = next;
-  const shown = paused && MOVING.includes(state) ? "paused" : state;
+  const shown = paused && ["live", "held", "polling"].includes(state) ? "paused" : state;
   document.body.classList.toggle("stale", shown === "reconnecting");
-  const status = document.querySelector("[data-live-status]");
-  const button = document.querySelector("[data-live-pause]");
-  if (!status || !button) return;
-  const timeZone = status.dataset.zone;
-  const text = TEXT[shown] ?? `As of ${heardAt.toLocaleTimeString("en-GB", { timeZone })}`;
+  const text = TEXT[shown] ?? `As of ${heardAt.toLocaleTimeString("en-GB", { timeZone: status.dataset.zone })}`;
   status.dataset.state = shown;
   if (status.textContent !== text) status.textContent = text;
   button.ariaPressed = paused;
@@ -64,14 +54,14 @@ const say = (message) => socket?.sendImmediately(JSON.stringify(message));
 
 function acknowledge(message, shown) {
   const frame = /data-frame="(\d+)"/.exec(message.slice(-120));
-  if (frame) say({ ack: Number(frame[1]), shown });
+  if (frame) say({ ack: +frame[1], shown });
 }
 
 function isInUse(element) {
-  const active = element.contains(document.activeElement) && document.activeElement;
-  if (active && !active.matches("a:not(:focus-visible)")) return true;
   const selection = getSelection();
-  return !selection.isCollapsed && selection.containsNode(element, true);
+  if (!selection.isCollapsed && selection.containsNode(element, true)) return true;
+  const active = document.activeElement;
+  return element.contains(active) && !active.matches("a:not(:focus-visible)");
 }
 
 function poll() {
@@ -86,20 +76,12 @@ function startPolling() {
 
 const stopPolling = () => (pollTimer = clearInterval(pollTimer));
 
-function remember(failedAt) {
+// Without storage, each page tries a socket.
+function failedAt(...time) {
   try {
-    sessionStorage.setItem(NO_SOCKETS, failedAt);
-  } catch {
-    // Without storage, each page tries a socket.
-  }
-}
-
-function hasNoSockets() {
-  try {
-    return Math.abs(Date.now() - sessionStorage.getItem(NO_SOCKETS)) < TRY_SOCKETS_AGAIN_MS;
-  } catch {
-    return false;
-  }
+    if (time.length) sessionStorage.setItem(NO_SOCKETS, time[0]);
+    return sessionStorage.getItem(NO_SOCKETS);
+  } catch {}
 }
 
 function idleChanged() {
@@ -107,6 +89,12 @@ function idleChanged() {
   if (socket) watch(socket);
   if (pollTimer) poll();
   show();
+}
+
+// A frame has come: says whether it is shown.
+function begin() {
+  heldBack = false;
+  return (delivering = !isIdle());
 }
 
 function watch(wrapper) {
@@ -123,29 +111,27 @@ function closed(code, wrapper) {
   if (ENDED[code]) return show(ENDED[code]);
   if (RECONNECT_CODES.includes(code)) setTimeout(() => root() && wrapper.reconnect(), RECONNECT_MS * (1 + Math.random()));
   failures = opened ? 0 : failures + 1;
-  if (failures >= FAILURES_BEFORE_POLLING) {
-    if (!openedEver) remember(Date.now());
+  opened = false;
+  if (failures >= MOST_FAILURES) {
+    if (!openedEver) failedAt(Date.now());
     startPolling();
   }
   if (!pollTimer && state !== "denied") show("reconnecting");
 }
 
 // The extension connects after this, if it finds the attribute.
-onLive("htmx:beforeProcessNode", (event) => {
-  if (event.target.hasAttribute("hx-get") && hasNoSockets()) event.target.removeAttribute("ws-connect");
+onLive("htmx:beforeProcessNode", ({ target }) => {
+  const sinceFailure = Math.abs(Date.now() - failedAt());
+  if (target.hasAttribute("hx-get") && sinceFailure < SOCKETS_REST_MS) target.removeAttribute("ws-connect");
 });
 
-onLive("htmx:afterProcessNode", (event) => {
-  if (!event.target.hasAttribute("ws-connect")) startPolling();
-});
+onLive("htmx:afterProcessNode", ({ target }) => target.hasAttribute("ws-connect") || startPolling());
 
-onLive("htmx:wsConnecting", () => (opened = false));
-
-onLive("htmx:wsOpen", (event) => {
-  socket = event.detail.socketWrapper;
+onLive("htmx:wsOpen", ({ detail }) => {
+  socket = detail.socketWrapper;
   opened = openedEver = true;
   failures = 0;
-  remember(0);
+  failedAt(0);
   stopPolling();
   heardAt = new Date();
   watch(socket);
@@ -153,68 +139,58 @@ onLive("htmx:wsOpen", (event) => {
   if (isIdle()) say({ paused: true });
 });
 
-onLive("htmx:wsClose", (event) => {
+onLive("htmx:wsClose", ({ detail }) => {
   socket = null;
-  closed(event.detail.event.code, event.detail.socketWrapper);
+  closed(detail.event.code, detail.socketWrapper);
 });
 
 onLive("htmx:wsBeforeMessage", (event) => {
   heardAt = new Date();
   watch(event.detail.socketWrapper);
-  delivering = !isIdle();
-  heldBack = false;
-  if (delivering) return;
+  if (begin()) return;
   event.preventDefault();
   acknowledge(event.detail.message, false);
 });
 
-onLive("htmx:wsAfterMessage", (event) => {
+onLive("htmx:wsAfterMessage", ({ detail }) => {
   delivering = false;
-  acknowledge(event.detail.message, !heldBack);
+  acknowledge(detail.message, !heldBack);
   show(heldBack ? "held" : "live");
 });
 
 // Only frames wait, not what the reader asked for.
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
-  if (!delivering || event.target.id === "sm-rows") return;
-  if (!(event.target.id === "sm-frame" ? heldBack : isInUse(event.target))) return;
+  const { target } = event;
+  if (!delivering || target.id === "sm-rows" || !(target.id === "sm-frame" ? heldBack : isInUse(target))) return;
   event.preventDefault();
   heldBack = true;
 });
 
-onLive("htmx:beforeSwap", (event) => {
-  if (isIdle()) event.preventDefault();
-  delivering = !isIdle();
-  heldBack = false;
-});
+onLive("htmx:beforeSwap", (event) => begin() || event.preventDefault());
 
-onLive("htmx:afterOnLoad", (event) => {
+onLive("htmx:afterOnLoad", ({ detail }) => {
   delivering = false;
-  if (!pollTimer || !event.detail.successful) return;
+  if (!pollTimer || !detail.successful) return;
   heardAt = new Date();
   show(heldBack ? "held" : "polling");
 });
 
 // If polls fail as well, missing websocket support is not the cause.
-onLive("htmx:responseError", (event) => {
-  remember(0);
-  const denied = [401, 403].includes(event.detail.xhr.status);
+function pollFailed({ detail }) {
+  failedAt(0);
+  const denied = [401, 403].includes(detail.xhr.status);
   if (denied) stopPolling();
   show(denied ? "denied" : "reconnecting");
-});
+}
 
-onLive("htmx:sendError", () => {
-  remember(0);
-  show("reconnecting");
-});
+onLive("htmx:responseError", pollFailed);
+onLive("htmx:sendError", pollFailed);
 
 document.addEventListener("visibilitychange", idleChanged);
 
-document.addEventListener("click", (event) => {
-  if (event.target.closest?.("[data-live-pause]")) {
-    paused = !paused;
-    idleChanged();
-  }
+button.addEventListener("click", () => {
+  paused = !paused;
+  idleChanged();
 });
 
 show();

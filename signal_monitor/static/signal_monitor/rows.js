@@ -1,7 +1,4 @@
-/*
- * The list of Live: new rows come first, but wait behind #sm-new while the pointer, the focus or the selection is in the list,
- * or its beginning out of sight. A socket or a poll goes on from the number in data-after.
- */
+/* The list of Live: new rows come first, but wait behind #sm-new while somebody reads. Frames go on from data-after. */
 
 const MOST = 200;
 let waiting = [];
@@ -12,7 +9,7 @@ const rows = () => document.getElementById("sm-rows");
 function isHeld(list) {
   const selection = getSelection();
   if (!selection.isCollapsed && selection.containsNode(list, true)) return true;
-  return document.querySelector("#sm-rows:hover, #sm-new:hover, #sm-rows :focus") || list.getBoundingClientRect().top < 0;
+  return document.querySelector("#sm-rows:is(:hover, :focus-within), #sm-new:hover") || list.getBoundingClientRect().top < 0;
 }
 
 function put(list) {
@@ -33,22 +30,23 @@ function update() {
 }
 
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
-  const { fragment } = event.detail;
-  if (event.target.id !== "sm-rows") return;
+  const { fragment, target } = event.detail;
+  if (target.id !== "sm-rows") return;
   event.preventDefault();
   update();
-  event.target.dataset.after = fragment.dataset.after;
+  if (+fragment.dataset.after < +target.dataset.after) target.replaceChildren(); // emptied
+  target.dataset.after = fragment.dataset.after;
   const known = new Set(waiting.map((row) => row.id));
   waiting = [...[...fragment.children].filter((row) => !known.has(row.id)), ...waiting].slice(0, MOST);
   update();
 });
 
 for (const name of ["pointerover", "scroll", "selectionchange", "focusout"]) {
-  document.addEventListener(name, () => waiting.length && setTimeout(update), { passive: true });
+  document.addEventListener(name, () => waiting.length && setTimeout(update));
 }
 
 document.addEventListener("click", ({ target }) => {
-  if (!target.closest?.("#sm-new")) return;
+  if (!target.closest("#sm-new")) return;
   put(rows());
   update();
   scrollTo(0, 0);
@@ -58,10 +56,10 @@ const further = (url) => (rows() ? `${url}&after=${rows().dataset.after}` : url)
 
 htmx.createWebSocket = (url) => new WebSocket(further(url));
 
-document.addEventListener("htmx:configRequest", (event) => {
-  if (!event.target.matches("[data-live]")) return;
-  event.detail.path = further(event.detail.path);
-  event.detail.parameters.have = document.getElementById("sm-frame").dataset.have ?? "";
+document.addEventListener("htmx:configRequest", ({ target, detail }) => {
+  if (!target.matches("[data-live]")) return;
+  detail.path = further(detail.path);
+  detail.parameters.have = document.getElementById("sm-frame").dataset.have ?? "";
 });
 
 // Typing on in a field makes no further entry of the history.
@@ -70,4 +68,3 @@ document.addEventListener("htmx:beforeHistoryUpdate", ({ detail }) => {
   if (field && field === typedIn) detail.history.type = "replace";
   typedIn = field;
 });
-document.addEventListener("focusout", () => (typedIn = 0));

@@ -1,4 +1,4 @@
-/* Keeps the chosen period and processes for this tab: links of the dashboard and a plain entry to it get them. */
+/* Keeps the chosen period and processes for this tab. */
 
 const KEY = "signal-monitor-scope";
 const base = document.querySelector(".brand")?.pathname;
@@ -14,7 +14,7 @@ try {
     else if (kept) location.replace(withKept(location));
   }
 } catch {
-  // Storage is disabled: the address alone keeps it.
+  // Without storage, the address alone keeps it.
 }
 
 function keep({ target }) {

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from signal_monitor.dashboard.time_spent import time_spent
 from signal_monitor.database_records import DatabaseWork, TransactionUse
 from signal_monitor.records import Dispatch, Frame, OrphanSends, Process, ReceiverCall
 from signal_monitor.registry.records import ConnectCall, Connection, RegisteredSignal, Registry
@@ -131,3 +132,25 @@ def test_a_model_without_relations_and_one_that_does_not_exist(client: Client, s
 def test_the_list_of_addresses_has_it(client: Client, quiet_store: Store) -> None:
     pages = {row["page"]: row for row in client.get("/signals/api/").json()["pages"]}
     assert pages["fires"]["parameters"] == ["model", "action"]
+
+
+def test_the_signal_and_the_receiver_say_what_they_set_off(client: Client, site: Store) -> None:
+    signal = client.get(f"/signals/api/signals/{SAVED}/").json()
+    receiver = client.get(f"/signals/api/receivers/{GREET}/").json()["time_spent"]
+    html = client.get(f"/signals/signals/{SAVED}/").text
+
+    (sender,) = signal["sets_off"]
+    assert [row["receiver"] for row in sender["receivers"]] == [AUDIT, GREET]
+    assert sender["receivers"][1]["sends"] == receiver["sets_off"][0]["sends"]
+    assert [row["receiver"] for row in receiver["sets_off"][0]["sends"][0]["receivers"]] == [INDEX]
+    assert (receiver["total_ms"], receiver["sent_in_turn_ms"], receiver["itself_ms"]) == (10.0, 3.0, 7.0)
+    assert "What it sets off" in html
+
+
+def test_time_of_calls_inside_calls_counts_once() -> None:
+    outer = ReceiverCall(GREET, 0, duration_ns=10 * MS, nested_ns=6 * MS, repeated_ns=4 * MS, query_ns=MS)
+    inner = ReceiverCall(GREET, 0, duration_ns=4 * MS, query_ns=MS, slow_wait="sleep")
+    spent = time_spent([outer, inner])
+    assert (spent.total_ns, spent.sent_ns, spent.query_ns, spent.itself_ns) == (10 * MS, 2 * MS, 2 * MS, 6 * MS)
+    assert [part.label for part in spent.parts] == ["Itself", "Its queries", "What it sends in turn"]
+    assert spent.waits == [("sleep", 1)]

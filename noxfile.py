@@ -34,6 +34,7 @@ def install(session: nox.Session, group: str, *requirements: str) -> None:
 def tests(session: nox.Session, django: str) -> None:
     """Run the tests."""
     install(session, "test", f"Django~={django}.0")
+    session.run("python", "-m", "compileall", "-q", "benchmarks", "demo", "signal_monitor", "tests")
     session.run("python", "-m", "pytest", "-n", "auto", "--maxprocesses", "4", *session.posargs, env=DEVELOPMENT_MODE)
 
 

@@ -14,9 +14,19 @@ from signal_monitor.records import SubjectKind
 from signal_monitor.settings_watcher import follow_settings
 from signal_monitor.stores import get_store
 from tests.support.collector import otlp_collector
-from tests.support.servers import chromium, prepared_database, redis_server, site, start_site
+from tests.support.servers import chromium, redis_server
+from tests.support.sites import kept_sites, prepared_database, shared_site, site, start_site
 
-__all__ = ["chromium", "otlp_collector", "prepared_database", "redis_server", "site", "start_site"]
+__all__ = [
+    "chromium",
+    "kept_sites",
+    "otlp_collector",
+    "prepared_database",
+    "redis_server",
+    "shared_site",
+    "site",
+    "start_site",
+]
 
 
 def follow(*, setting: str, **_kwargs: Any) -> None:

@@ -19,9 +19,9 @@ PARTS = ("outside_signals_ms", "receivers_ms", "waiting_ms", "other_ms")
 
 
 @pytest.fixture(params=["asgi", "wsgi"])
-def sampled(request: pytest.FixtureRequest, start_site: Callable[..., Site]) -> Site:
+def sampled(request: pytest.FixtureRequest, shared_site: Callable[..., Site]) -> Site:
     """A site that stores no routine request."""
-    site = start_site(env=ENV, wsgi=request.param == "wsgi")
+    site = shared_site(env=ENV, wsgi=request.param == "wsgi")
     site.may_log_tracebacks = True
     return site
 
@@ -100,8 +100,8 @@ def test_unknown_methods_are_one_view(sampled: Site) -> None:
     assert not [name for name in views(sampled) if "ODD" in name]
 
 
-def test_visitor_that_goes_away_counts_for_its_view(start_site: Callable[..., Site]) -> None:
-    site = start_site(env=ENV)
+def test_visitor_that_goes_away_counts_for_its_view(shared_site: Callable[..., Site]) -> None:
+    site = shared_site(env=ENV)
     with pytest.raises((TimeoutError, urllib.error.URLError)):
         visit(site, "asleep/?seconds=3", timeout=0.5)
 

@@ -25,7 +25,7 @@ def plain(environ: dict[str, str]) -> Outcomes:
     return _outcomes("plain", environ)
 
 
-@pytest.mark.parametrize("mode", ["bare", "app"])
+@pytest.mark.parametrize("mode", [pytest.param("bare", marks=pytest.mark.matrix), "app"])
 def test_time_limits_are_not_lost(environ: dict[str, str], plain: Outcomes, mode: Mode) -> None:
     observed = _outcomes(mode, environ)
 

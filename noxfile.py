@@ -7,7 +7,7 @@ import nox
 nox.options.default_venv_backend = "venv"
 nox.options.sessions = ["tests", "lint", "types", "imports"]
 
-DEVELOPMENT_MODE = {"PYTHONDEVMODE": "1"}
+DEVELOPMENT_MODE = {"PYTHONDEVMODE": "1", "PYTHONASYNCIODEBUG": "1"}  # the second for the servers that tests start
 PAIRS = [
     nox.param("3.11", "5.2", id="py3.11-django5.2"),
     nox.param("3.12", "5.2", id="py3.12-django5.2"),

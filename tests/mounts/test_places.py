@@ -14,6 +14,7 @@ import pytest
 
 from tests.dashboard.websocket import Refused
 from tests.mounts.visitor import Visitor, assert_records_the_site_only, assert_whole
+from tests.support.matrix import with_more
 from tests.support.proxy import running_proxy
 from tests.support.servers import Site, running_site, unavailable
 
@@ -59,6 +60,8 @@ PLACES = [
     f"/intern/{quote('überwachung')}/",
     "/acme/of/12/",
     "/de/Suchen/",
+]
+OTHER_PLACES = [
     "/deep/er/signals/",
     "/watch/",
     "/observe/",
@@ -67,7 +70,6 @@ PLACES = [
     "/de/signals/",
     "/en/Search/",
 ]
-OTHER_PLACES = PLACES[3:]  # of kinds that the first ones stand for
 
 
 @pytest.mark.parametrize(
@@ -110,7 +112,7 @@ def test_other_sockets_are_the_projects(serve: Serve) -> None:
 
 @pytest.mark.parametrize(
     "place",
-    ["signals/of/the/shop/", pytest.param("", marks=pytest.mark.matrix)],
+    with_more(["signals/of/the/shop/"], [""]),
     ids=["below", "at the root"],
 )
 @pytest.mark.parametrize(
@@ -153,7 +155,7 @@ def test_pages_under_wsgi_below_a_prefix(serve: Serve, setting: str) -> None:
 def test_page_that_a_middleware_answers_is_not_recorded(serve: Serve) -> None:
     """Polling goes on while the site is down."""
     visitor = Visitor(serve("urls_everywhere").url)
-    for base in PLACES:
+    for base in PLACES + OTHER_PLACES[:5]:
         assert visitor.get(f"{base}fragments/live/", X_Maintenance="yes").status == 503
     assert visitor.get("/send/").status == 200
 

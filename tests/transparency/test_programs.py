@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.matrix import with_more
+
 from .processes import Outcomes, run_program, run_shared
 from .scenario import Mode, Scenario, group_of, scenarios_of
 
@@ -18,7 +20,7 @@ MODULES = sorted(path.stem for path in (Path(__file__).parent / "programs").glob
 GROUPS = [(module, group) for module in MODULES for group in dict.fromkeys(map(group_of, scenarios_of(module)))]
 
 # The whole app, in a trace, has all that the others have.
-MODES = [pytest.param("bare", marks=pytest.mark.matrix), pytest.param("app", marks=pytest.mark.matrix), "traced"]
+MODES = with_more(["traced"], ["bare", "app"])
 Run = Callable[[str, Mode], Outcomes]
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from tests.support.matrix import with_more
 from tests.support.servers import ROOT
-from tests.telemetry.exporting_program import DISPATCHES_PER_REQUEST, RECEIVERS, REQUESTS
+from tests.telemetry.exporting_program import DISPATCHES_PER_REQUEST, REQUESTS, SPANS
 from tests.telemetry.faulty_collector import FAULTS, SILENT
 
 pytestmark = pytest.mark.slow
@@ -36,7 +36,6 @@ ENVIRONMENT = {
     "OTEL_BSP_SCHEDULE_DELAY": "100",
 }
 DISPATCHES = REQUESTS * DISPATCHES_PER_REQUEST
-SPANS = REQUESTS * (1 + DISPATCHES_PER_REQUEST * (1 + 1 + RECEIVERS))  # with the application's: requests and queries
 
 # As which failure the SDK counts a batch; None where it takes it for delivered.
 COUNTED_AS = {

@@ -13,7 +13,9 @@ ARGS ?=
 demo: $(VENV)/.demo
 	@exec $(BIN)/python manage.py demo $(ARGS)
 
+# Tests start hundreds of processes: none is to compile the project again where PYTHONDONTWRITEBYTECODE is set.
 test: $(VENV)/.test
+	@$(BIN)/python -m compileall -q benchmarks demo signal_monitor tests
 	PYTHONDEVMODE=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 $(ARGS)
 
 lint: $(VENV)/.lint

@@ -7,7 +7,7 @@ import nox
 nox.options.default_venv_backend = "venv"
 nox.options.sessions = ["tests", "lint", "types", "imports"]
 
-DEVELOPMENT_MODE = {"PYTHONDEVMODE": "1"}
+DEVELOPMENT_MODE = {"PYTHONDEVMODE": "1", "PYTHONASYNCIODEBUG": "1"}  # the second for the servers that tests start
 PAIRS = [
     nox.param("3.11", "5.2", id="py3.11-django5.2"),
     nox.param("3.12", "5.2", id="py3.12-django5.2"),
@@ -32,9 +32,11 @@ def install(session: nox.Session, group: str, *requirements: str) -> None:
 @nox.session
 @nox.parametrize(["python", "django"], PAIRS)
 def tests(session: nox.Session, django: str) -> None:
-    """Run the tests."""
+    """Run the tests, those of the matrix too."""
     install(session, "test", f"Django~={django}.0")
-    session.run("python", "-m", "pytest", "-n", "auto", "--maxprocesses", "4", *session.posargs, env=DEVELOPMENT_MODE)
+    session.run("python", "-m", "compileall", "-q", "benchmarks", "demo", "signal_monitor", "tests")
+    options = ["-m", "not peer", "-n", "auto", "--maxprocesses", "4", *session.posargs]
+    session.run("python", "-m", "pytest", *options, env=DEVELOPMENT_MODE)
 
 
 @nox.session

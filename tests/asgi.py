@@ -8,10 +8,12 @@ import os
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 
 from signal_monitor.asgi import get_asgi_application
+from tests.support.anew import asgi_that_begins_anew
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 
-application = ASGIStaticFilesHandler(get_asgi_application())  # type: ignore[arg-type]  # any application will do
+monitored = get_asgi_application()
+application = asgi_that_begins_anew(ASGIStaticFilesHandler(monitored))  # type: ignore[arg-type]  # any application will do
 
 # Django logs a swallowed failure with its traceback; those that the tests ask for are no faults of the site.
 logging.getLogger("django.dispatch").setLevel(logging.CRITICAL)

@@ -14,9 +14,19 @@ from signal_monitor.records import SubjectKind
 from signal_monitor.settings_watcher import follow_settings
 from signal_monitor.stores import get_store
 from tests.support.collector import otlp_collector
-from tests.support.servers import chromium, prepared_database, redis_server, site, start_site
+from tests.support.servers import chromium, redis_server
+from tests.support.sites import kept_sites, prepared_database, shared_site, site, start_site
 
-__all__ = ["chromium", "otlp_collector", "prepared_database", "redis_server", "site", "start_site"]
+__all__ = [
+    "chromium",
+    "kept_sites",
+    "otlp_collector",
+    "prepared_database",
+    "redis_server",
+    "shared_site",
+    "site",
+    "start_site",
+]
 
 
 def follow(*, setting: str, **_kwargs: Any) -> None:
@@ -41,7 +51,33 @@ def _pipeline_as_started() -> None:
         restart()
 
 
+WITH_DEMO = {
+    f"demo/tests/test_{name}.py"
+    for name in (
+        *("application", "blocking", "blocking_browser", "marketing", "movies", "pitfalls_found", "pitfalls_served"),
+        *("story_browser", "traces", "traffic"),
+    )
+}
+"""The modules that use a running demo, or its worker."""
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run slow modules first: the last one to begin decides how long all of them take."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    items.sort(key=lambda item: (_module(item.nodeid) not in WITH_DEMO, item.get_closest_marker("slow") is None))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give a module to one process, and all that use the demo to the same one, so that it is started once."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # pytest-xdist has no types
+        def _split_scope(self, nodeid: str) -> str:
+            module = _module(nodeid)
+            return "demo" if module in WITH_DEMO else module
+
+    return Scheduling(config, log)
+
+
+def _module(nodeid: str) -> str:
+    return nodeid.partition("::")[0]

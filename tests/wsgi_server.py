@@ -29,9 +29,11 @@ def main() -> None:
     """Serve on a port that the system chooses, until SIGTERM."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     application = StaticFilesHandler(get_wsgi_application())
+    from tests.support.anew import wsgi_that_begins_anew  # Django has to be set up
+
     # Django logs a swallowed failure with its traceback; those that the tests ask for are no faults of the site.
     logging.getLogger("django.dispatch").setLevel(logging.CRITICAL)
-    with make_server("127.0.0.1", 0, application, ThreadingServer, QuietHandler) as server:
+    with make_server("127.0.0.1", 0, wsgi_that_begins_anew(application), ThreadingServer, QuietHandler) as server:
         # The line by which tests.support.servers learns the port: daphne's own.
         sys.stdout.write(f"Listening on TCP address 127.0.0.1:{server.server_port}\n")
         sys.stdout.flush()

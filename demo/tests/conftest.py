@@ -73,15 +73,15 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
         yield start_demo
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def _demo_collector() -> Iterator[OTLPCollector]:
     with running_collector() as collector:
         yield collector
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory, _demo_collector: OTLPCollector) -> Iterator[Demo]:
-    """A running demo without traffic, which all tests of a process share."""
+    """A running demo without traffic, which tests share; the modules that use it run one after the other."""
     endpoints = {
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": _demo_collector.http_endpoint,
         "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": _demo_collector.http_metrics_endpoint,
@@ -105,9 +105,9 @@ def browser(demo: Demo) -> Browser:
     return Browser(demo.wait_for_url())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    """A Celery worker, which all tests of a process share."""
+    """A Celery worker, which tests share."""
     running = Worker(tmp_path_factory.mktemp("worker"))
     yield running
     running.end()

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from tests.support.servers import WITHOUT_DEVELOPMENT_MODE
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 90.0
 """How long a test waits for what a busy machine does late."""
@@ -32,6 +34,7 @@ def demo_environ(directory: Path) -> dict[str, str]:
     """An environment with a database, a store and a broker of the test's own."""
     return {
         **{name: value for name, value in os.environ.items() if name != "CELERY_BROKER_URL"},
+        **WITHOUT_DEVELOPMENT_MODE,
         "DJANGO_SETTINGS_MODULE": "demo.settings",
         "DEMO_DATABASE": str(directory / "db.sqlite3"),
         "DEMO_STORE": f"sqlite:///{directory / 'signals' / 'store.sqlite3'}",

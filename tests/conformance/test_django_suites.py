@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from tests.support.matrix import with_more
 from tests.support.servers import unavailable
 
 from .compare import complaints, differences, rerun
@@ -32,7 +33,7 @@ def plain(suite: Suite) -> Run:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("path", ["plans", "no-plans"])
+@pytest.mark.parametrize("path", with_more(["plans"], ["no-plans"]))
 def test_tests_of_django_do_not_see_the_monitor(suite: Suite, plain: Run, path: Mode) -> None:
     instrumented = suite.run(APPS, path)
     verdict = rerun(differences(plain, instrumented), suite.run_alone, path)

@@ -203,8 +203,8 @@ def test_content_security_policy_is_strict(site: Site) -> None:
     assert "unsafe" not in policy
 
 
-def test_polling_under_plain_wsgi(chromium: Browser, start_site: Callable[..., Site]) -> None:
-    site = start_site(wsgi=True)
+def test_polling_under_plain_wsgi(chromium: Browser, shared_site: Callable[..., Site]) -> None:
+    site = shared_site(wsgi=True)
     page = chromium.new_page()
     sockets: list[str] = []
     page.on("websocket", lambda socket: sockets.append(socket.url))
@@ -251,8 +251,8 @@ def test_page_without_its_static_files_says_so(chromium: Browser, site: Site) ->
     page.close()
 
 
-def test_anonymous_clients_get_neither_page_nor_socket(chromium: Browser, start_site: Callable[..., Site]) -> None:
-    site = start_site(debug=False)
+def test_anonymous_clients_get_neither_page_nor_socket(chromium: Browser, shared_site: Callable[..., Site]) -> None:
+    site = shared_site(debug=False)
     page = chromium.new_page()
     page.goto(f"{site.url}/signals/live/")
     assert "/signals/" not in urlsplit(page.url).path
@@ -269,8 +269,8 @@ def test_anonymous_clients_get_neither_page_nor_socket(chromium: Browser, start_
     page.close()
 
 
-def test_staff_gets_in_without_debug(chromium: Browser, start_site: Callable[..., Site]) -> None:
-    site = start_site(debug=False)
+def test_staff_gets_in_without_debug(chromium: Browser, shared_site: Callable[..., Site]) -> None:
+    site = shared_site(debug=False)
     page = chromium.new_page()
     page.goto(f"{site.url}/signals/live/")
     page.fill("[name=username]", STAFF_NAME)

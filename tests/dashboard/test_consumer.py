@@ -217,9 +217,9 @@ def test_a_refused_socket_logs_why_once(start_site: Callable[..., Site]) -> None
     assert all("proxy_set_header Host" in text and "CSRF_TRUSTED_ORIGINS" in text for text in told[:2])
 
 
-def test_a_name_that_an_attacker_points_at_this_machine_gets_nothing(start_site: Callable[..., Site]) -> None:
+def test_a_name_that_an_attacker_points_at_this_machine_gets_nothing(shared_site: Callable[..., Site]) -> None:
     """With DEBUG, and all hosts allowed, a page of the attacker's could otherwise read everything."""
-    site = start_site(env={"DJANGO_SETTINGS_MODULE": "tests.dashboard.any_host_settings"})
+    site = shared_site(env={"DJANGO_SETTINGS_MODULE": "tests.dashboard.any_host_settings"})
     evil = f"evil.example:{urlsplit(site.url).port}"
     with pytest.raises(Refused, match="403"):
         WebSocket(f"{site.url}/signals/ws/?page=overview", host=evil, origin=f"http://{evil}")
@@ -229,9 +229,9 @@ def test_a_name_that_an_attacker_points_at_this_machine_gets_nothing(start_site:
         viewer.receive_frame()
 
 
-def test_an_origin_that_the_project_trusts_gets_a_socket(start_site: Callable[..., Site]) -> None:
+def test_an_origin_that_the_project_trusts_gets_a_socket(shared_site: Callable[..., Site]) -> None:
     """The browser's address and that of the site differ, as behind a proxy that sends its upstream's name."""
-    site = start_site(env={"DJANGO_SETTINGS_MODULE": "tests.dashboard.any_host_settings"})
+    site = shared_site(env={"DJANGO_SETTINGS_MODULE": "tests.dashboard.any_host_settings"})
     for origin in ("https://monitor.example", "http://monitor.example:8080", "https://a.wild.example"):
         with WebSocket(f"{site.url}/signals/ws/?page=overview", origin=origin) as viewer:
             viewer.receive_frame()

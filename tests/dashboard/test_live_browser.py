@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -131,9 +131,8 @@ def test_filter_keeps_its_form_and_makes_one_entry_of_the_history(page: Page, si
     page.wait_for_url("**signal=order_placed")
 
 
-def test_dead_socket_looks_dead_and_lives_again(page: Page, start_site: Callable[..., Site]) -> None:
+def test_dead_socket_looks_dead_and_lives_again(page: Page, site: Site) -> None:
     """The process is stopped: nobody closes the socket."""
-    site = start_site()
     open_live(page, site)
     site.process.send_signal(signal.SIGSTOP)
     try:

@@ -174,11 +174,7 @@ def shop(project: Project) -> Project:
     if django.VERSION >= (6, 1):
         more = 'MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}'
     project.write(more, models=MODELS, signals=SIGNALS, receivers=RECEIVERS, views=VIEWS)
-    project.run(ROWS)
-    store = project.store
-    store.clear()
-    store.close()
-    return project
+    return project.prepare(ROWS)
 
 
 def test_one_query_for_each_row_is_found_and_a_join_is_not(project: Project) -> None:

@@ -188,11 +188,9 @@ def shop(project: Project, *, archive: bool = False) -> Project:
         f'DATABASES["archive"] = {{"ENGINE": "django.db.backends.sqlite3", "NAME": r"{project.root}/archive"}}'
     )
     project.write("\n".join(lines if archive else lines[:1]), models=MODELS, receivers=RECEIVERS, views=VIEWS)
-    project.run('call_command("migrate", run_syncdb=True, verbosity=0, database="archive")' if archive else "")
-    store = project.store
-    store.clear()
-    store.close()
-    return project
+    return project.prepare(
+        'call_command("migrate", run_syncdb=True, verbosity=0, database="archive")' if archive else ""
+    )
 
 
 def test_rows_that_were_written_in_bulk_are_a_hint(project: Project) -> None:
@@ -265,10 +263,7 @@ def test_mail_at_a_login_for_a_user_who_is_not_new_is_found(project: Project) ->
 
 
 def test_mail_at_logins_only_is_for_no_new_user(project: Project) -> None:
-    shop(project).run("from django.contrib.auth.models import User\nUser.objects.create_user('ada')")
-    store = project.store
-    store.clear()
-    store.close()
+    shop(project).prepare("from django.contrib.auth.models import User\nUser.objects.create_user('ada')")
     project.run("for _ in range(3): get('/view_login/')")
     (finding,) = project.findings().values()
     assert finding.message.startswith(

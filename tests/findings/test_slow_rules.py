@@ -124,16 +124,11 @@ def shop(project: Project, flush: float = 0) -> Project:
     return project
 
 
-def quiet(project: Project) -> None:
-    """Start the database once, and forget what that showed."""
-    project.run("")
-    store = project.store
-    store.clear()
-    store.close()
+ADA = "from django.contrib.auth.models import User\nUser.objects.create(username='ada')"
 
 
 def test_receivers_that_are_slow_together_are_found(project: Project) -> None:
-    quiet(shop(project))
+    shop(project)
     project.run("for _ in range(2): get('/view_chain/')")
     (finding,) = project.findings().values()
     assert finding.message.startswith("8 receivers of `chained` from `int` take ")
@@ -142,7 +137,7 @@ def test_receivers_that_are_slow_together_are_found(project: Project) -> None:
 
 
 def test_a_send_that_blocks_the_loop_is_found_and_asend_is_not(project: Project) -> None:
-    quiet(shop(project))
+    shop(project)
     act = """
         import asyncio
         from django.test import AsyncClient
@@ -158,7 +153,7 @@ def test_a_send_that_blocks_the_loop_is_found_and_asend_is_not(project: Project)
 
 
 def test_asend_lets_others_work(project: Project) -> None:
-    quiet(shop(project))
+    shop(project)
     act = """
         import asyncio
         from django.test import AsyncClient
@@ -171,7 +166,7 @@ def test_asend_lets_others_work(project: Project) -> None:
 
 
 def test_work_after_the_response_is_found(project: Project) -> None:
-    quiet(shop(project, flush=0.12))
+    shop(project, flush=0.12)
     project.run("for _ in range(3): get('/view_quick/')")
     (finding,) = project.findings().values()
     assert finding.message.startswith("`flush_statistics` (receivers.py:34) keeps a thread of the server busy for ")
@@ -186,7 +181,7 @@ def test_post_migrate_without_a_sender_is_found_unless_it_looks_at_the_app(proje
 
 
 def test_a_receiver_that_runs_for_every_row_is_found_and_a_quick_one_is_not(project: Project) -> None:
-    quiet(shop(project))
+    shop(project)
     project.run("get('/view_count/'); get('/view_quick/')")
     (finding,) = project.findings().values()
     assert finding.message.startswith("`add_up` (receivers.py:26) takes ")
@@ -195,11 +190,7 @@ def test_a_receiver_that_runs_for_every_row_is_found_and_a_quick_one_is_not(proj
 
 
 def test_what_runs_at_every_login_is_found_and_not_where_the_user_is_edited(project: Project) -> None:
-    quiet(shop(project))
-    project.run("from django.contrib.auth.models import User\nUser.objects.create(username='ada')")
-    store = project.store
-    store.clear()
-    store.close()
+    shop(project).prepare(ADA)
     project.run("get('/view_login/')")
     (finding,) = project.findings().values()
     assert finding.name == "login-saves-user"
@@ -210,11 +201,7 @@ def test_what_runs_at_every_login_is_found_and_not_where_the_user_is_edited(proj
 
 
 def test_a_slow_receiver_at_a_login_of_which_it_takes_little_is_a_slow_receiver(project: Project) -> None:
-    quiet(shop(project))
-    project.run("from django.contrib.auth.models import User\nUser.objects.create(username='ada')")
-    store = project.store
-    store.clear()
-    store.close()
+    shop(project).prepare(ADA)
     project.run("get('/view_long_login/'); get('/view_long_login/')")
     (finding,) = project.findings().values()
     assert (finding.name, finding.level) == ("slow-receiver", "warning")
@@ -225,7 +212,7 @@ def test_a_slow_receiver_at_a_login_of_which_it_takes_little_is_a_slow_receiver(
 
 
 def test_an_async_receiver_under_a_plain_send_is_a_hint(project: Project) -> None:
-    quiet(shop(project))
+    shop(project)
     project.run("get('/view_await/')")
     (finding,) = project.findings().values()
     assert (finding.name, finding.level) == ("async-under-send", "hint")

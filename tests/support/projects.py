@@ -15,14 +15,18 @@ from signal_monitor.stores import Store, open_store
 from tests.support.servers import ROOT
 
 RUN = """
-import os, sys
+import os, shutil, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
 import django
 django.setup()
 from django.core.management import call_command
 from django.db import connection
+from signal_monitor.instrumentation import suppress
 if "auth_user" not in connection.introspection.table_names():
-    call_command("migrate", run_syncdb=True, verbosity=0)
+    with suppress():
+        call_command("migrate", run_syncdb=True, verbosity=0)
+    connection.close()
+    shutil.copy("db.sqlite3", "migrated")
 from django.test import Client
 def get(path, client=Client(raise_request_exception=False)):
     return client.get(path)
@@ -66,6 +70,9 @@ from django.urls import path
 urlpatterns = [path(name + "/", view, name=name) for name, view in vars(views).items() if name.startswith("view_")]
 """
 
+_databases: dict[tuple[str, ...], dict[str, bytes]] = {}
+"""Databases by the models and receivers that they were made with: migrations take longer than most tests."""
+
 
 @dataclass
 class Project:
@@ -98,7 +105,39 @@ class Project:
     def run(self, act: str, *, fails: bool = False) -> str:
         """Run lines in a new process; ``get("/path/")`` is there. Answers what it printed."""
         (self.root / "act.py").write_text(f"from run import *\n{textwrap.dedent(act)}", encoding="utf-8")
-        return self.command("run.py", fails=fails)
+        known = (self.root / "db.sqlite3").exists() or self._take_databases(*self._texts)
+        printed = self.command("run.py", fails=fails)
+        if not known and (migrated := self.root / "migrated").exists():
+            _databases[self._texts] = {"db.sqlite3": migrated.read_bytes()}
+        return printed
+
+    def prepare(self, act: str) -> Project:
+        """Run lines that make rows, once for all projects with the same models and receivers; nothing is recorded."""
+        if not self._take_databases(*self._texts, act):
+            self.run(act)
+            self.forget()
+            made = {path.name: path.read_bytes() for path in self.root.iterdir() if _is_database(path)}
+            _databases[*self._texts, act] = made
+        return self
+
+    def forget(self) -> None:
+        """Empty the store."""
+        store = self.store
+        store.clear()
+        store.close()
+
+    @property
+    def _texts(self) -> tuple[str, ...]:
+        """What decides which tables and rows there are."""
+        settings = (self.root / "settings.py").read_text(encoding="utf-8").replace(str(self.root), "")
+        modules = [path for path in sorted((self.root / "shop").glob("*.py")) if path.stem not in {"urls", "views"}]
+        return settings, *(path.read_text(encoding="utf-8") for path in modules)
+
+    def _take_databases(self, *key: str) -> bool:
+        known = _databases.get(key, {})
+        for name, content in known.items():
+            (self.root / name).write_bytes(content)
+        return bool(known)
 
     def command(self, *arguments: str, fails: bool = False) -> str:
         """Run Python with these arguments in the project."""
@@ -136,3 +175,7 @@ class Project:
         printed = self.command("-c", FIND)
         found: dict[str, str] = json.loads(printed.rpartition("FOUND ")[2])
         return found
+
+
+def _is_database(path: Path) -> bool:
+    return path.is_file() and path.name != "store.sqlite3" and path.read_bytes().startswith(b"SQLite format 3")

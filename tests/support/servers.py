@@ -11,10 +11,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.request import urlopen
 
 import pytest
 
@@ -35,14 +36,6 @@ CHROMIUM_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PREPARE_DATABASE = f"""
-import django
-django.setup()
-from django.contrib.auth import get_user_model
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
-get_user_model().objects.create_superuser({STAFF_NAME!r}, "", {STAFF_PASSWORD!r})
-"""
 
 
 def unavailable(reason: str) -> None:
@@ -63,11 +56,12 @@ def find_program(*names: str, package: str) -> str:
 
 def wait_until(condition: Callable[[], bool], timeout: float = PATIENCE_SECONDS) -> bool:
     """Whether the condition became true in time."""
-    deadline = time.monotonic() + timeout
+    deadline, pause = time.monotonic() + timeout, 0.02
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(1.3 * pause, 0.2)  # most conditions ask a site, which takes processor time from others
     return True
 
 
@@ -79,11 +73,12 @@ class Site:
     log_path: Path
     url: str = ""
     may_log_tracebacks: bool = False
+    log_start: int = 0
 
     @property
     def log(self) -> str:
-        """All that the site has printed."""
-        return self.log_path.read_text(errors="replace")
+        """All that the site has printed since it began, or began anew."""
+        return self.log_path.read_bytes()[self.log_start :].decode(errors="replace")
 
     @property
     def tracebacks(self) -> list[str]:
@@ -93,6 +88,16 @@ class Site:
         """
         entries = re.split(r"^(?=\d{4}-\d\d-\d\d )", self.log, flags=re.MULTILINE)
         return [entry for entry in entries if "Traceback" in entry and "RequestAborted" not in entry]
+
+    def assert_no_traceback(self) -> None:
+        """AssertionError if the log has a traceback that the test has not asked for."""
+        assert self.may_log_tracebacks or not self.tracebacks, f"the site's log has a traceback:\n{self.log}"
+
+    def begin_anew(self) -> None:
+        """Forget what the site has recorded and logged, for the next test (see tests.support.anew)."""
+        with urlopen(f"{self.url}/begin-anew/", timeout=PATIENCE_SECONDS):  # noqa: S310 - our own site
+            self.may_log_tracebacks = False
+            self.log_start = self.log_path.stat().st_size
 
     def wait_until_listening(self) -> None:
         """Learn the port; AssertionError with the log when the site does not come up."""
@@ -124,10 +129,15 @@ SERVERS = {
 }
 
 
+WITHOUT_DEVELOPMENT_MODE = {"PYTHONDEVMODE": "", "PYTHONWARNINGS": "default", "PYTHONFAULTHANDLER": "1"}
+"""What servers have of Python's development mode: asyncio's own, which doubles what a request takes, is left to nox."""
+
+
 def site_environment(directory: Path, *, debug: bool) -> dict[str, str]:
     """What makes the database and the store the site's own (see tests.settings)."""
     return {
         **os.environ,
+        **WITHOUT_DEVELOPMENT_MODE,
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
@@ -168,36 +178,7 @@ def running_site(
             yield site
         finally:
             site.stop()
-    assert site.may_log_tracebacks or not site.tracebacks, f"the site's log has a traceback:\n{site.log}"
-
-
-@pytest.fixture(scope="session")
-def prepared_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database with one active superuser, STAFF_NAME; sites get copies of it."""
-    directory = tmp_path_factory.mktemp("prepared")
-    subprocess.run(
-        [sys.executable, "-c", PREPARE_DATABASE], check=True, cwd=ROOT, env=site_environment(directory, debug=False)
-    )
-    return directory / "db.sqlite3"
-
-
-@pytest.fixture
-def start_site(prepared_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
-    """Start sites that live until the test ends: ``start_site(application=…, debug=…, env={…})``."""
-    with ExitStack() as stack:
-
-        def start(application: str = "tests.asgi:application", *, debug: bool = True, **options: Any) -> Site:
-            directory = tmp_path_factory.mktemp("site")
-            shutil.copy(prepared_database, directory)
-            return stack.enter_context(running_site(directory, application, debug=debug, **options))
-
-        yield start
-
-
-@pytest.fixture
-def site(start_site: Callable[..., Site]) -> Site:
-    """A site with DEBUG on, a database and a store of its own."""
-    return start_site()
+    site.assert_no_traceback()
 
 
 @pytest.fixture(scope="module")

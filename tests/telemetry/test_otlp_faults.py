@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.matrix import with_more
 from tests.support.servers import ROOT
-from tests.telemetry.exporting_program import DISPATCHES_PER_REQUEST, RECEIVERS, REQUESTS
+from tests.telemetry.exporting_program import DISPATCHES_PER_REQUEST, REQUESTS, SPANS
 from tests.telemetry.faulty_collector import FAULTS, SILENT
 
 pytestmark = pytest.mark.slow
@@ -35,7 +36,6 @@ ENVIRONMENT = {
     "OTEL_BSP_SCHEDULE_DELAY": "100",
 }
 DISPATCHES = REQUESTS * DISPATCHES_PER_REQUEST
-SPANS = REQUESTS * (1 + DISPATCHES_PER_REQUEST * (1 + 1 + RECEIVERS))  # with the application's: requests and queries
 
 # As which failure the SDK counts a batch; None where it takes it for delivered.
 COUNTED_AS = {
@@ -58,7 +58,11 @@ COUNTED_AS = {
     ("grpc", "no gRPC"): "UNAVAILABLE",
     ("grpc", "hanging up"): "UNAVAILABLE",
 }
-EVERY_FAULT = pytest.mark.parametrize(("protocol", "fault"), list(COUNTED_AS))
+MORE = [("http", "400"), ("http", "429"), ("http", "closing mid-body")]
+MORE += [("grpc", "exhausted"), ("grpc", "unimplemented"), ("grpc", "hanging up")]
+EVERY_FAULT = pytest.mark.parametrize(
+    ("protocol", "fault"), with_more([case for case in COUNTED_AS if case not in MORE], MORE)
+)
 
 
 @dataclass(frozen=True)
@@ -140,10 +144,12 @@ def environment(endpoint: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def result() -> Iterator[Result]:
+def result(request: pytest.FixtureRequest) -> Iterator[Result]:
     """Answers the run with a fault, once it is over; all of them are started together, for they mostly wait."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        cases = [(*case, MONITORED) for case in COUNTED_AS]
+        wanted = [vars(item)["callspec"].params for item in request.session.items if "callspec" in vars(item)]
+        faults = {(params.get("protocol"), params.get("fault")) for params in wanted}
+        cases = [(*case, MONITORED) for case in COUNTED_AS if case in faults]
         cases += [(protocol, "slow", UNCOUNTED) for protocol in FAULTS]
         runs = {case: pool.submit(run_program, *case) for case in cases}
         yield lambda protocol, fault, variant=MONITORED: runs[protocol, fault, variant].result()

@@ -49,8 +49,8 @@ def followed(site: Site, label: str) -> tuple[int, int, str]:
     return int(found[2]), rows, link
 
 
-def test_figures_agree_with_the_lists_they_link_to(start_site: Callable[..., Site]) -> None:
-    site = start_site(env=ENV)
+def test_figures_agree_with_the_lists_they_link_to(shared_site: Callable[..., Site]) -> None:
+    site = shared_site(env=ENV)
     for query in ("send/?ms=150", "send/?ms=120&fail", "asend/?fail", "nested/", "send/"):
         visit(site, query)
     assert wait_until(lambda: len(read(site, "requests/")["requests"]) == 5)
@@ -65,8 +65,8 @@ def test_figures_agree_with_the_lists_they_link_to(start_site: Callable[..., Sit
     assert read(site, "overview/")["failed_calls"] == 2
 
 
-def test_commands_stand_apart_from_what_people_wait_for(start_site: Callable[..., Site]) -> None:
-    site = start_site(env=ENV)
+def test_commands_stand_apart_from_what_people_wait_for(shared_site: Callable[..., Site]) -> None:
+    site = shared_site(env=ENV)
     environment = {**site_environment(site.log_path.parent, debug=True), **ENV}
     subprocess.run([sys.executable, "-c", COMMAND], check=True, cwd=ROOT, env=environment)
     for _ in range(8):

@@ -23,8 +23,8 @@ MS = 1_000_000
 
 
 @pytest.fixture(params=["asgi", "wsgi"])
-def shop(request: pytest.FixtureRequest, start_site: Callable[..., Site]) -> Site:
-    site = start_site(env=ENV, wsgi=request.param == "wsgi")
+def shop(request: pytest.FixtureRequest, shared_site: Callable[..., Site]) -> Site:
+    site = shared_site(env=ENV, wsgi=request.param == "wsgi")
     site.may_log_tracebacks = True
     return site
 
@@ -182,8 +182,8 @@ def test_running_request_is_shown_as_running(shop: Site) -> None:
     assert wait_until(lambda: not running())
 
 
-def test_concurrent_requests_tell_waiting_apart(start_site: Callable[..., Site]) -> None:
-    site = start_site(env=ENV)
+def test_concurrent_requests_tell_waiting_apart(shared_site: Callable[..., Site]) -> None:
+    site = shared_site(env=ENV)
     with ThreadPoolExecutor(25) as visitors:
         list(visitors.map(lambda _: visit(site, "busy/"), range(25)))
     found: list[Json] = []

@@ -19,7 +19,7 @@ def make_plain_python(home: Path) -> dict[str, str]:
     packages = home / "lib" / stdlib.name / "site-packages"
     packages.mkdir(parents=True)
     for path in stdlib.iterdir():
-        if path.name not in {"site-packages", "__pycache__"}:
+        if path.name != "site-packages":
             (packages.parent / path.name).symlink_to(path)
     for directory in map(Path, sys.path):
         if directory.name == "site-packages":

@@ -1,4 +1,4 @@
-"""The processes that run scenarios: one per module and mode, all modes of a module at once."""
+"""The processes that run scenarios: one per module and mode."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from tests.support.servers import ROOT
 
 from .scenario import Mode, scenarios_of
 
-MODES: tuple[Mode, ...] = ("plain", "bare", "app", "traced")
 Outcomes = dict[str, Any]
 
 
@@ -48,16 +46,13 @@ def environment(**environ: str) -> dict[str, str]:
     )
 
 
-def run_module(module: str, directory: Path) -> dict[str, Outcomes]:
-    """The outcomes of a module by mode; pytest's worker processes share them by a file."""
-    with (directory / f"{module}.json").open("a+") as shared:
+def run_shared(module: str, mode: Mode, directory: Path) -> Outcomes:
+    """The outcomes of a module in a mode; pytest's worker processes share them by a file."""
+    with (directory / f"{module}-{mode}.json").open("a+") as shared:
         fcntl.flock(shared, fcntl.LOCK_EX)
         shared.seek(0)
         if written := shared.read():
             return json.loads(written)  # type: ignore[no-any-return]
-        with ThreadPoolExecutor(len(MODES)) as pool:
-            outcomes: dict[str, Outcomes] = dict(
-                zip(MODES, pool.map(lambda mode: run_program(mode, module), MODES), strict=True)
-            )
+        outcomes = run_program(mode, module)
         shared.write(json.dumps(outcomes))
     return outcomes

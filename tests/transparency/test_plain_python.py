@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from tests.support.matrix import with_more
+
 from .plain_python import executable, make_plain_python
 from .processes import Outcomes, environment, run_program
 from .scenario import Mode
@@ -25,7 +27,7 @@ def plain(environ: dict[str, str]) -> Outcomes:
     return _outcomes("plain", environ)
 
 
-@pytest.mark.parametrize("mode", ["bare", "app"])
+@pytest.mark.parametrize("mode", with_more(["app"], ["bare"]))
 def test_time_limits_are_not_lost(environ: dict[str, str], plain: Outcomes, mode: Mode) -> None:
     observed = _outcomes(mode, environ)
 

@@ -11,26 +11,32 @@ from typing import Any
 
 import pytest
 
-from .processes import MODES, run_module, run_program
+from tests.support.matrix import with_more
+
+from .processes import Outcomes, run_program, run_shared
 from .scenario import Mode, Scenario, group_of, scenarios_of
 
 MODULES = sorted(path.stem for path in (Path(__file__).parent / "programs").glob("[a-z]*.py"))
 GROUPS = [(module, group) for module in MODULES for group in dict.fromkeys(map(group_of, scenarios_of(module)))]
 
+# The whole app, in a trace, has all that the others have.
+MODES = with_more(["traced"], ["bare", "app"])
+Run = Callable[[str, Mode], Outcomes]
+
 
 @pytest.fixture(scope="session")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Any]]:
-    """Runs a module of scenarios, once for the session; answers the outcomes by mode and name."""
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Runs a module of scenarios in a mode, once for the session; answers the outcomes by name."""
     base = tmp_path_factory.getbasetemp()
     directory = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    return functools.cache(functools.partial(run_module, directory=directory))
+    return functools.cache(functools.partial(run_shared, directory=directory))
 
 
-@pytest.mark.parametrize("mode", MODES[1:])
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("module", "group"), GROUPS, ids=lambda value: value)
-def test_outcomes_are_the_same(module: str, group: str, mode: Mode, outcomes: Callable[[str], dict[str, Any]]) -> None:
+def test_outcomes_are_the_same(module: str, group: str, mode: Mode, run: Run) -> None:
     rows = {name: item for name, item in scenarios_of(module).items() if group_of(name) == group}
-    plain, observed = (outcomes(module)[each] for each in ("plain", mode))
+    plain, observed = run(module, "plain"), run(module, mode)
 
     assert [plain[name]["failed"] for name in rows if "failed" in plain[name]] == []
     different = [name for name in rows if is_different(rows[name], plain[name], observed[name])]

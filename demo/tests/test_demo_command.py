@@ -57,9 +57,20 @@ def test_demo_serves_site_with_traffic_and_a_worker_until_sigterm(start: Callabl
     assert not any(map(is_alive, [site, worker, traffic, *in_worker]))
 
 
-def test_demo_fails_when_its_worker_dies(start: Callable[..., Demo]) -> None:
+def test_what_receivers_write_is_on_a_page_and_the_demo_fails_when_its_worker_dies(start: Callable[..., Demo]) -> None:
     demo = start("--no-traffic")
-    demo.wait_for_url()
+    browser = Browser(demo.wait_for_url())
+    browser.get("/todos/")
+    page = browser.post("/todos/add/", {"title": "Read the log"}).text
+    browser.post(f"/todos/{max(map(int, re.findall('/todos/([0-9]+)/done/', page)))}/done/")
+    browser.get("/movies/")
+    browser.post("/movies/", {"text": "casablanca", "how": "background"})
+    assert eventually(lambda: "[Django] New search term: casablanca" in browser.get("/log/").text)
+    page = browser.get("/log/").text
+    assert "Done: Read the log" in page
+    assert "admin@example.org" in page
+    assert "Request: POST" not in page
+    assert "Request: POST" in browser.get("/log/?requests").text
     _, worker = demo.children()
     os.kill(worker, signal.SIGKILL)
     assert demo.process.wait(PATIENCE_SECONDS) == 1
@@ -77,10 +88,15 @@ def test_killed_demo_leaves_no_process(start: Callable[..., Demo]) -> None:
     assert eventually(lambda: not any(map(is_alive, processes)))
 
 
-def test_demo_without_debug_has_its_css(start: Callable[..., Demo]) -> None:
-    url = start("--no-traffic", "--no-worker", DEMO_DEBUG="0").wait_for_url()
+def test_demo_without_debug_has_its_css_and_stops_on_ctrl_c(start: Callable[..., Demo]) -> None:
+    demo = start("--no-traffic", "--no-worker", DEMO_DEBUG="0")
+    url = demo.wait_for_url()
     assert "--accent" in fetch(f"{url}static/demo/site.css")
     assert fetch(f"{url}static/signal_monitor/signal_monitor.css")
+    (site,) = demo.children()
+    assert demo.end(signal.SIGINT) == 0
+    assert not is_alive(site)
+    assert "Traceback" not in demo.output
 
 
 def test_children_that_do_not_end_are_killed_together(tmp_path: Path) -> None:
@@ -93,30 +109,6 @@ def test_children_that_do_not_end_are_killed_together(tmp_path: Path) -> None:
     assert [child.returncode for child in running] == [-signal.SIGKILL] * 4
     # One after the other, they would have four times as long.
     assert time.monotonic() - started < 3 * GRACE_SECONDS
-
-
-def test_what_receivers_write_is_on_a_page(start: Callable[..., Demo]) -> None:
-    browser = Browser(start("--no-traffic").wait_for_url())
-    browser.get("/todos/")
-    page = browser.post("/todos/add/", {"title": "Read the log"}).text
-    browser.post(f"/todos/{max(map(int, re.findall('/todos/([0-9]+)/done/', page)))}/done/")
-    browser.get("/movies/")
-    browser.post("/movies/", {"text": "casablanca", "how": "background"})
-    assert eventually(lambda: "[Django] New search term: casablanca" in browser.get("/log/").text)
-    page = browser.get("/log/").text
-    assert "Done: Read the log" in page
-    assert "admin@example.org" in page
-    assert "Request: POST" not in page
-    assert "Request: POST" in browser.get("/log/?requests").text
-
-
-def test_demo_stops_on_ctrl_c(start: Callable[..., Demo]) -> None:
-    demo = start("--no-traffic", "--no-worker")
-    demo.wait_for_url()
-    (site,) = demo.children()
-    assert demo.end(signal.SIGINT) == 0
-    assert not is_alive(site)
-    assert "Traceback" not in demo.output
 
 
 def test_demo_fails_when_a_child_dies(start: Callable[..., Demo]) -> None:

@@ -31,7 +31,7 @@ _NAME = r"""
     )
 """
 _NAMED = re.compile(_NAME, re.VERBOSE)
-_TAGGED = re.compile(r"<(?P<name>[A-Za-z_][\w:.-]*+)>(?P<value>[^<]+)")
+_TAGGED = re.compile(r"<(?P<name>[A-Za-z_][\w:.-]*+)>(?P<value>[^<]+(?=</)|(?!/)[^<]+)")  # not the route <str:token>/
 _ELEMENT = re.compile(
     r"""(?P<before><(?P<name>[A-Za-z_][\w:.-]*+(?:[^<>]*?\b(?:name|id|key)=["'][\w.-]+)?)[^<>]*?\b(?:value|content)=)
     (?P<quote>["'])(?P<value>[^<>]*?)(?P=quote)""",

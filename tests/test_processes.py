@@ -18,7 +18,7 @@ from django.dispatch import Signal
 from signal_monitor import pipeline
 from signal_monitor.errors import errors
 from signal_monitor.instrumentation.hooks import DispatchSpans
-from signal_monitor.instrumentation.record_queue import RecordQueue
+from signal_monitor.instrumentation.record_queue import RecordQueue, record_queue
 from signal_monitor.observers.base import BaseObserver
 from signal_monitor.pipeline import Pipeline, worker
 from signal_monitor.pipeline.converter import RecordConverter
@@ -207,7 +207,9 @@ def test_observer_that_raises_whatever_it_likes_loses_nothing(error: type[BaseEx
     try:
         for _ in range(800):
             leaving.send(sender="leaving")
-        assert wait_until(lambda: len([item for item in seen if item.sender == "leaving"]) == 800)
+        assert wait_until(lambda: len([item for item in seen if item.sender == "leaving"]) == 800), (
+            len(seen), len(record_queue), running.converter.process.dropped
+        )  # fmt: skip
     finally:
         for function in undo:
             function()

@@ -260,14 +260,17 @@ class Thing:
 def test_signals_of_objects_are_not_looked_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread that sends waits for the name: fifty milliseconds for each object would be felt."""
     monkeypatch.setitem(globals(), "WIDE", [[number] for number in range(100_000)])
-    names, searched = SignalNames(Signal), []
-    original = search.search
+    original, searched, now = search.search, [], 0.0
 
     def counted(*given: Any) -> Any:
+        nonlocal now
         searched.append(given)
+        now += 0.025
         return original(*given)
 
     monkeypatch.setattr(signals, "search", counted)
+    monkeypatch.setattr(signals, "monotonic", lambda: now)
+    names = SignalNames(Signal)
 
     for _ in range(200):
         assert names.find(Thing().changed, HERE) is None

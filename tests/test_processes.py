@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -267,9 +268,19 @@ def test_worker_that_is_struck_again_and_again_delivers_or_counts(tmp_path: Path
     assert run(script, tmp_path) == "True True"
 
 
-def test_worker_is_woken_when_the_queue_is_half_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "IDLE_SECONDS", PATIENCE_SECONDS * 2)
-    monkeypatch.setattr(worker, "BUSY_SECONDS", PATIENCE_SECONDS * 2)
+@pytest.fixture
+def long_rests() -> Iterator[None]:
+    """Let workers rest for longer than a test waits; that of the tests' own pipeline is woken afterwards."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker, "IDLE_SECONDS", PATIENCE_SECONDS * 2)
+        patch.setattr(worker, "BUSY_SECONDS", PATIENCE_SECONDS * 2)
+        yield
+    if (running := pipeline.current()) is not None:
+        running._wake.set()
+
+
+@pytest.mark.usefixtures("long_rests")
+def test_worker_is_woken_when_the_queue_is_half_full() -> None:
     queue, rested = RecordQueue(capacity=10), threading.Event()
 
     class Resting(BaseObserver):
@@ -393,8 +404,8 @@ def test_first_dispatch_that_hangs_is_shown_as_running(tmp_path: Path) -> None:
         if not child:
             threading.Thread(target=way, daemon=True).start()
             deadline = time.monotonic() + 60
-            while time.monotonic() < deadline and not running(): time.sleep(0.05)
-            print(*running(), flush=True)
+            while time.monotonic() < deadline and not (found := running()): time.sleep(0.05)
+            print(*found, flush=True)
             os._exit(0)
         return child
     for child in [child_of(way) for way in ways]: os.waitpid(child, 0)

@@ -248,6 +248,8 @@ class Pipeline:
         with suppressed(), self._exclusive() as alone:
             if alone:
                 self._deliver_queued(len(self._queue))
+                if not len(self._queue):
+                    self._chunks.forget()
                 self._deliver_all(self._grouping.take_all())
                 self._release(self._send_methods.release_all)
                 self._each("flush", lambda observer: observer.flush())

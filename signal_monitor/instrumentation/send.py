@@ -18,7 +18,7 @@ from .asend import call_async, call_async_robust
 from .current import LogHandlers, current_state, get_state
 from .django_versions import DJANGOS_LIVE_RECEIVERS
 from .hooks import hooks
-from .plans import ObservedSignal, Plan, each_noted, find_info, find_plan
+from .plans import UNOBSERVED, ObservedSignal, Plan, each_noted, find_info, find_plan
 from .record import begin_concurrent_calls
 from .record_queue import record_queue
 from .recorder import count_orphan, end, end_alike, fail, fail_alike, open_spans, resume, swallow
@@ -70,6 +70,8 @@ def send(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
     state = get_state()
     if state.thread != get_ident():
         state = current_state()
+        if state.suppressed:
+            info = UNOBSERVED
     spans = None if hooks.trace_context() is state.untraced else open_spans(info, state)
     outer = state.top
     responses: Responses = []
@@ -152,6 +154,8 @@ def send_robust(self: ObservedSignal, sender: Any, **named: Any) -> Responses:
     state = get_state()
     if state.thread != get_ident():
         state = current_state()
+        if state.suppressed:
+            info = UNOBSERVED
     spans = None if hooks.trace_context() is state.untraced else open_spans(info, state)
     outer = state.top
     responses: Responses = []

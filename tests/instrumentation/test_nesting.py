@@ -12,10 +12,15 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.dispatch import Signal
 
-from signal_monitor import suppress
+from signal_monitor import pipeline, suppress
 from signal_monitor.middleware import close_request, open_request
 from signal_monitor.records import Dispatch
+from signal_monitor.stores import get_store
 from signal_monitor.testing import Capture
+
+
+class Planned:
+    """A sender."""
 
 
 def parents(captured: Capture) -> dict[str, tuple[str, int | None, int]]:
@@ -160,6 +165,28 @@ def test_suppress_holds_for_all_that_is_dispatched_inside(captured: Capture) -> 
     inner.send(sender="seen")
 
     assert [record.sender for record in captured.dispatches] == ["seen"]
+
+
+@pytest.mark.parametrize("use_caching", [False, True])
+@pytest.mark.parametrize("method", ["send", "send_robust"])
+def test_suppress_holds_for_senders_that_have_a_plan(method: str, *, use_caching: bool) -> None:
+    inner, outer = Signal(use_caching=use_caching), Signal(use_caching=use_caching)
+    inner.connect(quiet := lambda **kwargs: None)
+    outer.connect(nested := lambda **kwargs: inner.send(Planned))
+
+    def dispatched(times: int) -> int:
+        for _ in range(times):
+            getattr(outer, method)(Planned)
+        pipeline.flush()
+        return sum(row.count for row in get_store().totals("sender", key=f"{__name__}.Planned"))
+
+    known = dispatched(10)
+    with suppress():
+        getattr(outer, method)(Planned)
+        getattr(outer, method)(Planned)
+    assert dispatched(10) == known + 20
+    assert quiet
+    assert nested
 
 
 def test_suppressed_receiver_leaves_its_dispatch_observed(captured: Capture) -> None:

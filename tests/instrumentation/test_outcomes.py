@@ -227,13 +227,14 @@ def test_orphans_are_counted_not_recorded(captured: Capture) -> None:
     assert captured.dispatches == []
 
 
-def test_call_site_of_the_first_the_slow_and_the_failed(captured: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hooks, "captures_all", False)
-    signal = signal_with(fine)
-    for _ in range(2):
-        signal.send(sender=None)
-    signal.connect(failing)
-    signal.send_robust(sender=None)
+def test_call_site_of_the_first_the_slow_and_the_failed(captured: Capture) -> None:
+    with pytest.MonkeyPatch.context() as patch:  # undone before the capture ends, which sets it, too
+        patch.setattr(hooks, "captures_all", False)
+        signal = signal_with(fine)
+        for _ in range(2):
+            signal.send(sender=None)
+        signal.connect(failing)
+        signal.send_robust(sender=None)
 
     first, second, failed = captured.dispatches
     assert first.call_site is not None

@@ -7,13 +7,20 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from signal_monitor.records import METHODS, Frame
+from signal_monitor.records import METHODS, Dispatch, Frame
 
 MAX_BYTES = 2_000_000
 
 
-def is_bare(frame: Frame | None) -> bool:
+def send_site(dispatch: Dispatch) -> Frame | None:
+    """The line of the project that has called the send method; None if the code that it called did, as a library's."""
+    site = dispatch.call_site
+    return site if site is not None and dispatch.stack and dispatch.stack[-1] == site else None
+
+
+def is_bare(dispatch: Dispatch) -> bool:
     """Whether a send is a statement of its own, so that nothing looks at its responses; False if that is not known."""
+    frame = send_site(dispatch)
     if frame is None:
         return False
     found = [bare for first, last, bare in _sends(frame.path, changed_at(frame.path)) if first <= frame.line <= last]

@@ -176,7 +176,7 @@ def assert_found(printed: str, wanted: list[list[str]]) -> None:
 
 SIGNALS = """
     from django.dispatch import Signal
-    may_delete, ok, paid = Signal(), Signal(), Signal()
+    mailed, may_delete, ok, paid = Signal(), Signal(), Signal(), Signal()
 """
 RUNNING = """
     import threading
@@ -184,7 +184,7 @@ RUNNING = """
     from django.db.models.signals import m2m_changed, post_migrate, post_save
     from django.dispatch import receiver
     from shop.models import *
-    from shop.signals import may_delete, ok, paid
+    from shop.signals import mailed, may_delete, ok, paid
 
     @receiver(m2m_changed, sender=Pizza.toppings.through)
     def bad_action(sender, **kwargs):
@@ -222,8 +222,14 @@ RUNNING = """
 
     @receiver(paid)
     def bad_never(sender, **kwargs): ...
+
+    @receiver(mailed)
+    def good_answer(sender, **kwargs):
+        raise ValueError("looked at")
 """
 VIEWS = """
+    import sys
+    from pathlib import Path
     from django.db import transaction
     from django.dispatch import Signal
     from django.http import HttpResponse
@@ -231,6 +237,14 @@ VIEWS = """
     from shop.signals import may_delete, ok
 
     paid = Signal()
+    sys.path.append(str(Path(__file__).parents[1] / "site-packages"))
+    from mailer import Mailer
+
+    def view_library(request):
+        if not Mailer.send():
+            return HttpResponse()
+        Mailer.send_robust()
+        return HttpResponse()
 
     def view_all(request):
         pizza, salad, topping = Pizza.objects.create(), Salad.objects.create(), Topping.objects.create()
@@ -248,6 +262,14 @@ VIEWS = """
     def view_again(request):
         Product.objects.create().save()
         return HttpResponse()
+"""
+LIBRARY = """
+    from shop.signals import mailed
+
+    class Mailer:
+        def send():
+            return [response for receiver, response in mailed.send_robust(None)]
+        send = send_robust = staticmethod(send)
 """
 FIND = """
 import json, django
@@ -268,13 +290,15 @@ RUN = [
         "`bad_action` (receivers.py:9) made 2 writes in 2 calls of one request or process, some of them before the",
     ],
     ["R235", "`bad_never` (receivers.py:43) never runs: it is connected to `shop.signals.paid`, which nothing sends. "],
-    ["R236", "views.py:16 takes the responses of `may_delete.send()` for a single one: they are a list of 1 pair"],
+    ["R236", "views.py:26 takes the responses of `may_delete.send()` for a single one: they are a list of 1 pair"],
 ]
 
 
 def test_what_runs_wrongly_and_what_looks_alike(project: Project) -> None:
     project.write(models=MODELS, signals=SIGNALS, receivers=RUNNING, views=VIEWS)
-    project.run("call_command('migrate', verbosity=0); get('/view_all/'); get('/view_again/')")
+    (project.root / "site-packages").mkdir()
+    (project.root / "site-packages" / "mailer.py").write_text(textwrap.dedent(LIBRARY), encoding="utf-8")
+    project.run("call_command('migrate', verbosity=0); get('/view_all/'); get('/view_again/'); get('/view_library/')")
     assert_found(project.command("-c", FIND), RUN)
 
 

@@ -58,7 +58,7 @@ class RaisesIntoCaller(RecordRule):
         sender = sent_at(dispatch.call_site)
         message = f"{named_call(last)} raised {error_of(last)} in {share}, and {plural(len(requests), 'request')} "
         message += f"ended with an error of the server, such as {of_request(request)}."
-        advice = f"It is sent by {sender}. {self.remedy}" if sender and is_bare(dispatch.call_site) else self.remedy
+        advice = f"It is sent by {sender}. {self.remedy}" if sender and is_bare(dispatch) else self.remedy
         cost_ns = sum(row.duration_ns for row in requests.values())
         more = evidence.of_dispatches(snapshot, [each for each, _call in calls], cost_ns=cost_ns)
         return self.finding("receiver", receiver, message, path=last.path, line=last.line, advice=advice, **more)

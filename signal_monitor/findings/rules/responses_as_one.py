@@ -10,7 +10,7 @@ from functools import lru_cache
 from signal_monitor.finding import Finding
 from signal_monitor.findings import evidence
 from signal_monitor.findings.base import RecordRule
-from signal_monitor.findings.call_sites import changed_at, parsed
+from signal_monitor.findings.call_sites import changed_at, parsed, send_site
 from signal_monitor.findings.own import is_own
 from signal_monitor.findings.snapshot import Snapshot
 from signal_monitor.findings.wording import place, plural, short
@@ -34,12 +34,15 @@ class ResponsesAsOne(RecordRule):
         "A dispatch whose call is the condition of an `if` or `while`, follows `not`, or is compared with `True`, "
         "`False`, `None`, a number or a text."
     )
-    innocent = "Responses that are looped over, unpacked, measured with `len()` or compared with a list."
+    innocent = (
+        "Responses that are looped over, unpacked, measured with `len()` or compared with a list; what a method of "
+        "a library returns that is called `send()`, too, and sends a signal."
+    )
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
         found: dict[Place, list[Dispatch]] = defaultdict(list)
         for dispatch in snapshot.dispatches:
-            site = dispatch.call_site
+            site = send_site(dispatch)
             if site is not None and is_own(site.path) and dispatch.calls and not dispatch.signal.startswith("django."):
                 tests = _tests(site.path, changed_at(site.path))
                 if any(first <= site.line <= last for first, last in tests):

@@ -96,8 +96,7 @@ def _where(slow: Sequence[Call]) -> str:
 
 
 def _advice(slow: Sequence[Call]) -> str:
-    sites = [dispatch.call_site for dispatch, _call in slow]
-    unused = all(site is not None and is_bare(site) for site in sites)
+    unused = all(is_bare(dispatch) for dispatch, _call in slow)
     start = "The sender does not use its response: " if unused else ""
     queue = "queue the work with `transaction.on_commit(lambda: task.delay(…))`"
     wait = next(filter(None, (wait_of(call) for _dispatch, call in reversed(slow))), "")

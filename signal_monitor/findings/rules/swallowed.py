@@ -35,7 +35,7 @@ class Swallowed(RecordRule):
         found: dict[str, list[Call]] = defaultdict(list)
         for dispatch in snapshot.dispatches:
             failed = [call for call in dispatch.calls if call.outcome == "swallowed"]
-            if failed and is_bare(dispatch.call_site):
+            if failed and is_bare(dispatch):
                 for call in failed:
                     found[call.receiver].append((dispatch, call))
         for receiver, calls in found.items():

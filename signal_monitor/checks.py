@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from django.apps import apps
@@ -99,9 +100,10 @@ NO_ACCESS_RULE = Problem(
 )
 STORE_NOT_SHARED = Problem(
     "W012",
-    "{directory} belongs to another user, so this process uses {path}. The dashboard of one does not show the "
-    "dispatches of the other.",
-    "Run all processes of the project as one user, or name a file that all of them can write to: "
+    "{directory} {reason}, so this process uses {path}. Its dashboard does not show the dispatches of processes that "
+    "use {directory}.",
+    "If it is not a directory, remove it. Otherwise run all processes of the project as one user, or name a file that "
+    "all of them can write to: "
     'SIGNAL_MONITOR["STORE"] = "sqlite:////absolute/path".',
 )
 ACCESS_REPLACED = Problem(
@@ -262,7 +264,15 @@ def check_store_is_shared() -> Iterator[CheckMessage]:
     if is_installed(directory):
         return
     if get_config().STORE == "sqlite" and directory.exists() and find_path("sqlite").parent != directory:
-        yield STORE_NOT_SHARED.message(directory=directory, path=find_path("sqlite"))
+        yield STORE_NOT_SHARED.message(
+            directory=directory, reason=_why_not_writable(directory), path=find_path("sqlite")
+        )
+
+
+def _why_not_writable(directory: Path) -> str:
+    if not directory.is_dir():
+        return "is not a directory"
+    return "cannot be written to" if directory.stat().st_uid == os.geteuid() else "belongs to another user"
 
 
 def _try_store(store: str) -> None:

@@ -401,17 +401,37 @@ def test_check_deploy_prints_who_else_may_look() -> None:
     assert "(signal_monitor.W013) SIGNAL_MONITOR['ACCESS'] is 'tests.dashboard.rules.chosen'" in result.stderr
 
 
-def test_store_of_another_user_is_told(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def a_directory_of_another_user(place: Path) -> None:
+    place.mkdir()
+    os.chown(place, os.geteuid() + 1, -1)  # noqa: PTH - pathlib has names only
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        pytest.param(
+            a_directory_of_another_user,
+            "belongs to another user",
+            marks=pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away"),
+        ),
+        (Path.mkdir, "cannot be written to"),
+        (Path.touch, "is not a directory"),
+    ],
+    ids=["other user", "read-only", "file"],
+)
+def test_store_that_is_not_shared_is_told_with_the_reason(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None], reason: str
+) -> None:
     (tmp_path / "manage.py").touch()
-    (tmp_path / ".signal_monitor").mkdir()
     settings.BASE_DIR = tmp_path
     monkeypatch.setattr(checks_module, "get_config", Config)
     assert list(check_store_is_shared()) == []
 
+    make(tmp_path / ".signal_monitor")
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # as root, everything may be written to
     (message,) = check_store_is_shared()
     assert message.id == "signal_monitor.W012"
-    assert str(tmp_path / ".signal_monitor") in message.msg
+    assert f"{tmp_path / '.signal_monitor'} {reason}" in message.msg
 
 
 def test_every_problem_has_an_id_of_its_own() -> None:

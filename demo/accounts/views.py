@@ -30,7 +30,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
     if signed_up_before := _just_signed_up(request):
         login(request, signed_up_before)
         return redirect("accounts:profile")
-    return render(request, "accounts/sign_up.html", {"form": form}, status=422 if form.is_bound else 200)
+    return render(request, "accounts/sign_up.html", {"form": form})
 
 
 def _just_signed_up(request: HttpRequest) -> User | None:
@@ -51,4 +51,4 @@ def profile(request: HttpRequest) -> HttpResponse:
         messages.success(request, "Profile saved.")
         return redirect("accounts:profile")
     context = {"form": form, "events": LoginEvent.objects.filter(user_id=mine.user_id)[:EVENTS_SHOWN]}
-    return render(request, "accounts/profile.html", context, status=422 if form.is_bound else 200)
+    return render(request, "accounts/profile.html", context)

@@ -25,7 +25,7 @@ def index(request: HttpRequest) -> HttpResponse:
             return redirect("admissions:cohort", slug=saved.slug)
     cohorts = Cohort.objects.annotate(size=Count("cohort_users"))[:SHOWN]
     context = {"form": form, "cohorts": cohorts}
-    return render(request, "admissions/index.html", context, status=422 if form.is_bound else 200)
+    return render(request, "admissions/index.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -45,7 +45,7 @@ def cohort(request: HttpRequest, slug: str) -> HttpResponse:
         "student_form": StudentForm(shown),
         "rows": [(student, StatusForm(instance=student, auto_id=False)) for student in students],
     }
-    return render(request, "admissions/cohort.html", context, status=422 if form.is_bound else 200)
+    return render(request, "admissions/cohort.html", context)
 
 
 @require_POST

@@ -25,7 +25,7 @@ def invite(request: HttpRequest) -> HttpResponse:
     """Invite someone."""
     form = InvitationForm(request.POST)
     if not form.is_valid():
-        return _render_invitations(request, form, status=422)
+        return _render_invitations(request, form)
     try:
         messages.success(request, f"Invited: {form.save()}")
     except IntegrityError:  # another request has invited the same person meanwhile
@@ -45,6 +45,6 @@ def accept(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("authenticate:index")
 
 
-def _render_invitations(request: HttpRequest, form: InvitationForm, status: int = 200) -> HttpResponse:
+def _render_invitations(request: HttpRequest, form: InvitationForm) -> HttpResponse:
     profiles = ProfileAcademy.objects.select_related("user")[:SHOWN]
-    return render(request, "authenticate/index.html", {"form": form, "profiles": profiles}, status=status)
+    return render(request, "authenticate/index.html", {"form": form, "profiles": profiles})

@@ -26,4 +26,4 @@ def index(request: HttpRequest) -> HttpResponse:
         "tags": Tag.objects.select_related("cohort")[:SHOWN],
         "tasks": CohortTask.objects.select_related("cohort_user__user", "cohort_user__cohort")[:SHOWN],
     }
-    return render(request, "marketing/index.html", context, status=422 if form.is_bound else 200)
+    return render(request, "marketing/index.html", context)

@@ -74,4 +74,4 @@ def close_omdb_client(sender: type, **_kwargs: object) -> None:
     """Close the OMDb client if the request opened one, and log its number of queries."""
     questions = omdb.close()
     if questions is not None:
-        logger.info("OMDb was asked %d times", questions)
+        logger.info("OMDb was asked %d %s", questions, "time" if questions == 1 else "times")

@@ -37,7 +37,7 @@ def search(request: HttpRequest) -> HttpResponse:
         "recent": SearchTerm.objects.all()[:RECENT],
         "genres": Genre.objects.filter(movie_count__gt=0),
     }
-    return render(request, "movies/search.html", context, status=422 if form.is_bound else 200)
+    return render(request, "movies/search.html", context)
 
 
 @require_safe

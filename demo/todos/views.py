@@ -26,7 +26,7 @@ def add(request: HttpRequest) -> HttpResponse:
     """Add a todo to the list."""
     form = TodoForm(request.POST, instance=Todo(owner=request.user if request.user.is_authenticated else None))
     if not form.is_valid():
-        return _render_list(request, form, status=422)
+        return _render_list(request, form)
     messages.success(request, f"Added: {form.save()}")
     return redirect("todos:index")
 
@@ -59,7 +59,7 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("todos:index")
 
 
-def _render_list(request: HttpRequest, form: TodoForm, status: int = 200) -> HttpResponse:
+def _render_list(request: HttpRequest, form: TodoForm) -> HttpResponse:
     todos = Todo.objects.of(request.user)
     context = {
         "form": form,
@@ -67,4 +67,4 @@ def _render_list(request: HttpRequest, form: TodoForm, status: int = 200) -> Htt
         "count": todos.count(),
         "open_count": todos.filter(status=Todo.Status.OPEN).count(),
     }
-    return render(request, "todos/index.html", context, status=status)
+    return render(request, "todos/index.html", context)

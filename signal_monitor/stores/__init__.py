@@ -8,6 +8,7 @@ import os
 import threading
 
 from signal_monitor.conf import get_config
+from signal_monitor.pipeline import stop_before_others_at_exit
 from signal_monitor.running_tests import keeps_to_itself
 from signal_monitor.stores.base import Store, StoreError
 from signal_monitor.stores.memory import MemoryStore
@@ -64,7 +65,7 @@ def _close_all() -> None:
         store.close()
 
 
-# The pipeline registers after this import, and so writes at exit before the store is closed.
 atexit.register(forget_store)
+stop_before_others_at_exit()  # the pipeline writes at exit, before the store is closed
 with contextlib.suppress(AttributeError):  # not on every platform
     os.register_at_fork(after_in_child=_unlock_in_child)

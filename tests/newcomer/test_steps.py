@@ -72,6 +72,11 @@ def test_check_has_nothing_to_say(asgi_project: NewProject, wsgi_project: NewPro
     assert "no issues (3 silenced)" in wsgi_project.manage("check")
 
 
+def test_command_leaves_nothing_open(wsgi_project: NewProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDEVMODE", "1")
+    assert "ResourceWarning" not in wsgi_project.manage("migrate")
+
+
 ASGI_SERVERS = [
     ("manage.py", "runserver", "--noreload", "127.0.0.1:PORT"),
     ("-m", "daphne", "-b", "127.0.0.1", "-p", "PORT", ASGI),

@@ -6,11 +6,12 @@ from django.contrib import messages
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from demo.admissions.forms import CohortForm, StatusForm, StudentForm
 from demo.admissions.models import Cohort, CohortUser
 from demo.admissions.serializers import CohortSerializer
+from demo.home.methods import post_or_page
 
 SHOWN = 30
 
@@ -48,7 +49,7 @@ def cohort(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "admissions/cohort.html", context)
 
 
-@require_POST
+@post_or_page("admissions:index")
 def add_student(request: HttpRequest, slug: str) -> HttpResponse:
     """Add a user to a cohort."""
     joined = get_object_or_404(Cohort, slug=slug)
@@ -64,7 +65,7 @@ def add_student(request: HttpRequest, slug: str) -> HttpResponse:
     return redirect("admissions:cohort", slug=slug)
 
 
-@require_POST
+@post_or_page("admissions:index")
 def set_status(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Change the educational status of a student."""
     student = get_object_or_404(CohortUser.objects.select_related("user", "cohort"), cohort__slug=slug, pk=pk)

@@ -7,11 +7,12 @@ import os
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 
 from demo.application.models import FinishedTask
 from demo.application.tasks import do_some_task
+from demo.home.methods import post_or_page
 
 SHOWN = 12
 
@@ -23,7 +24,7 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, "application/index.html", context)
 
 
-@require_POST
+@post_or_page("application:index")
 def queue(request: HttpRequest) -> HttpResponse:
     """Queue the task, and do not wait for it."""
     try:

@@ -6,10 +6,11 @@ from django.contrib import messages
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from demo.authenticate.forms import InvitationForm
 from demo.authenticate.models import ProfileAcademy
+from demo.home.methods import post_or_page
 
 SHOWN = 20
 
@@ -20,7 +21,7 @@ def index(request: HttpRequest) -> HttpResponse:
     return _render_invitations(request, InvitationForm())
 
 
-@require_POST
+@post_or_page("authenticate:index")
 def invite(request: HttpRequest) -> HttpResponse:
     """Invite someone."""
     form = InvitationForm(request.POST)
@@ -33,7 +34,7 @@ def invite(request: HttpRequest) -> HttpResponse:
     return redirect("authenticate:index")
 
 
-@require_POST
+@post_or_page("authenticate:index")
 def accept(request: HttpRequest, pk: int) -> HttpResponse:
     """Accept an invitation, as the link in a mail would."""
     profile = ProfileAcademy.objects.select_related("user").filter(pk=pk).first()

@@ -10,12 +10,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 
 from demo.blocking.chores import CHORE_SECONDS, CHORES
 from demo.blocking.models import Publication
 from demo.blocking.signals import article_published, article_queued
+from demo.home.methods import post_or_page
 
 SIGNALS = {Publication.How.SIGNAL: article_published, Publication.How.TASKS: article_queued}
 REFRESH_SECONDS = 1
@@ -45,7 +46,7 @@ def index(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@require_POST
+@post_or_page("blocking:index")
 def publish(request: HttpRequest, how: str) -> HttpResponse:
     """Publish an article, and measure how long the sender of the signal waits."""
     if how not in Publication.How:

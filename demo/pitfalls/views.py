@@ -9,8 +9,9 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
+from demo.home.methods import post_or_page
 from demo.pitfalls.catalogue import FAMILIES, PITFALLS
 from demo.pitfalls.models import Press
 from demo.pitfalls.pitfall import Pitfall
@@ -35,7 +36,7 @@ def _row(pitfall: Pitfall, press: Press | None) -> dict[str, object]:
     }
 
 
-@require_POST
+@post_or_page("pitfalls:index")
 def press(request: HttpRequest, slug: str) -> HttpResponse:
     """Make one of the mistakes."""
     pitfall = _find(slug)
@@ -43,7 +44,7 @@ def press(request: HttpRequest, slug: str) -> HttpResponse:
     return _keep(request, pitfall, waited_ms, what_happened)
 
 
-@require_POST
+@post_or_page("pitfalls:index")
 async def press_on_loop(request: HttpRequest, slug: str) -> HttpResponse:
     """Make a mistake on the thread of the event loop: this calls sync code in an async view."""
     pitfall = _find(slug)
@@ -51,7 +52,7 @@ async def press_on_loop(request: HttpRequest, slug: str) -> HttpResponse:
     return await sync_to_async(_keep)(request, pitfall, waited_ms, what_happened)
 
 
-@require_POST
+@post_or_page("pitfalls:index")
 def let_go(request: HttpRequest) -> HttpResponse:
     """End the call."""
     supplier.let_go()

@@ -71,6 +71,33 @@ def test_page_has_the_policy(client: Client, member: User, path: str) -> None:
     assert client.get(path).headers[HEADER] == POLICY
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/accounts/logout/",
+        "/todos/add/",
+        "/todos/1/delete/",
+        "/todos/1/done/",
+        "/academy/invitations/invite/",
+        "/academy/invitations/1/accept/",
+        "/academy/cohorts/evening/students/",
+        "/academy/cohorts/evening/students/1/",
+        "/tasks/queue/",
+        "/blocking/tasks/",
+        "/pitfalls/hangs/",
+        "/pitfalls/hangs/let-go/",
+        "/pitfalls/blocks-the-event-loop/",
+    ],
+)
+@pytest.mark.django_db
+def test_address_of_a_button_leads_to_its_page(client: Client, path: str) -> None:
+    """The address bar has it after a wrong form, and the history, too."""
+    response = client.get(path, follow=True)
+    assert response.status_code == 200
+    assert [status for _, status in response.redirect_chain] == [302]
+    assert path.startswith(response.redirect_chain[0][0])
+
+
 async def test_page_has_the_policy_under_asgi(async_client: AsyncClient) -> None:
     response = await async_client.get("/")
     assert response.headers[HEADER] == POLICY

@@ -5,8 +5,9 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
+from demo.home.methods import post_or_page
 from demo.todos.forms import TodoForm
 from demo.todos.models import Todo
 
@@ -21,7 +22,7 @@ def index(request: HttpRequest) -> HttpResponse:
     return _render_list(request, TodoForm())
 
 
-@require_POST
+@post_or_page("todos:index")
 def add(request: HttpRequest) -> HttpResponse:
     """Add a todo to the list."""
     form = TodoForm(request.POST, instance=Todo(owner=request.user if request.user.is_authenticated else None))
@@ -31,7 +32,7 @@ def add(request: HttpRequest) -> HttpResponse:
     return redirect("todos:index")
 
 
-@require_POST
+@post_or_page("todos:index")
 def mark(request: HttpRequest, pk: int, how: str) -> HttpResponse:
     """Mark a todo complete, done or undone; complete ones cannot be changed."""
     if how not in MARKS:
@@ -47,7 +48,7 @@ def mark(request: HttpRequest, pk: int, how: str) -> HttpResponse:
     return redirect("todos:index")
 
 
-@require_POST
+@post_or_page("todos:index")
 def delete(request: HttpRequest, pk: int) -> HttpResponse:
     """Delete a todo."""
     todo = Todo.objects.of(request.user).filter(pk=pk).first()

@@ -99,5 +99,6 @@ def advice() -> str:
     if missing:
         return f"Under ASGI, Django's requests are traced only with one more package: pip install {missing[0]}{pin}"
     return (
-        "The instrumentation of Django is installed. Start the process with opentelemetry-instrument, or instrument it."
+        "The instrumentation of Django is installed. Start the process with opentelemetry-instrument, or instrument it "
+        "before the application is made: later, Django has read MIDDLEWARE already."
     )

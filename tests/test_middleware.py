@@ -25,8 +25,9 @@ from signal_monitor.instrumentation.current import MAX_PENDING, Root, begin_orig
 from signal_monitor.instrumentation.info import DispatchInfo, signal_info
 from signal_monitor.instrumentation.record import new_record, set_times
 from signal_monitor.middleware import SignalMonitorMiddleware, close_request
+from signal_monitor.pipeline.receiver_calls import ReceiverCalls
 from signal_monitor.pipeline.request_origin import RequestOrigin, RequestTotals, add_up
-from signal_monitor.records import ReceiverSum, Request
+from signal_monitor.records import Request
 from signal_monitor.request_texts import MAX_BYTES, MAX_ENTRIES, server_timing
 from signal_monitor.stores import get_store
 from signal_monitor.stores.filters import DispatchFilter
@@ -313,8 +314,9 @@ def test_server_timing_can_be_switched(client: Client, settings: Settings) -> No
 
 
 def test_server_timing_is_short_and_quoted() -> None:
-    rows = [ReceiverSum(f'shop.receivers.{"x" * 60}."quoted\\{number}é\n"', 2, 1, 5_000_000) for number in range(40)]
-    value = server_timing(RequestTotals(1, {"thread": 1}, 3, 40, 0, 0, 0, 0, 0, 3, rows))
+    names = [f'shop.receivers.{"x" * 60}."quoted\\{number}é\n"' for number in range(40)]
+    calls = {name: ReceiverCalls(2, 0.005, 0.005) for name in names}
+    value = server_timing(RequestTotals(1, {"thread": 1}, 3, 40, 0, 0, 0, 0, 0, 3, calls))
 
     entries = ENTRY.findall(value)
     assert 1 < len(entries) <= MAX_ENTRIES

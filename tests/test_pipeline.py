@@ -489,10 +489,10 @@ def test_routine_dispatches_wait_for_others_of_their_kind(monkeypatch: pytest.Mo
     pipeline.flush()
     pipeline.stop()  # its worker would take them
     try:
-        for _ in range(3 * AT_ONCE):
+        while len(queue) < 3 * AT_ONCE:
             signal.send(sender=None)
-        for record in record_queue.take(10_000):
-            queue.append(record)
+            for record in record_queue.take(1):
+                queue.append(record)
         while len(queue):
             own._take_turn()
 

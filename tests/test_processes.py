@@ -272,8 +272,7 @@ def test_worker_that_is_struck_again_and_again_delivers_or_counts(tmp_path: Path
 def long_rests() -> Iterator[None]:
     """Let workers rest for longer than a test waits; that of the tests' own pipeline is woken afterwards."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(worker, "IDLE_SECONDS", PATIENCE_SECONDS * 2)
-        patch.setattr(worker, "BUSY_SECONDS", PATIENCE_SECONDS * 2)
+        patch.setattr(worker, "PAUSE_SECONDS", PATIENCE_SECONDS * 2)
         yield
     if (running := pipeline.current()) is not None:
         running._wake.set()

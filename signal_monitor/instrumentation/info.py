@@ -320,11 +320,8 @@ def attached_info(signal: Any) -> SignalInfo:  # noqa: ANN401 - a signal, or wha
     signal_state: SignalState | None = getattr(signal, ATTRIBUTE, None)
     if signal_state is not None and signal_state.info.ref() is signal:  # else copied from another
         return signal_state.info
-    kind = type(signal)
-    if not issubclass(kind, Signal) or _is_pickled(kind):
-        return signal_info(signal)
-    info = signal_info(signal)
-    if not info.has_hooks:
+    info, kind = signal_info(signal), type(signal)
+    if not info.has_hooks and issubclass(kind, Signal) and not _is_pickled(kind):
         signal_state = SignalState(info)
         object.__setattr__(signal, ATTRIBUTE, signal_state)  # whatever a subclass allows
         info.signal_state = ref(signal_state)

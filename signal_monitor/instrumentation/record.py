@@ -19,6 +19,7 @@ The slots, in their order:
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -500,6 +501,14 @@ def mark_aggregated(record: Record) -> DispatchInfo:
     record[LINEAGE] = AGGREGATED
     info: DispatchInfo = record[INFO]
     return info
+
+
+def by_info(records: Sequence[Record]) -> dict[DispatchInfo, list[Record]]:
+    """Dispatches by their DispatchInfo."""
+    found: defaultdict[DispatchInfo, list[Record]] = defaultdict(list)
+    for record in records:
+        found[record[INFO]].append(record)
+    return found
 
 
 class Columns(NamedTuple):

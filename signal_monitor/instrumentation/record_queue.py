@@ -44,7 +44,12 @@ class RecordQueue:
     @property
     def is_half_full(self) -> bool:
         """Whether the worker should not wait any longer."""
-        return 2 * len(self.items) >= min(self.capacity, QUEUE_SIZE)
+        return self.fullness == 1
+
+    @property
+    def fullness(self) -> float:
+        """How much is queued: 0 for nothing, 1 where the queue is half full."""
+        return min(1.0, 2 * len(self.items) / min(self.capacity, QUEUE_SIZE))
 
     def resize(self, capacity: int) -> None:
         """Have room for so many items."""

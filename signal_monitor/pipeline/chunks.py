@@ -27,7 +27,9 @@ class Chunks:
 
     def adapt(self, items: Sequence[object]) -> None:
         """Follow the size of the records that were taken last."""
-        cells = sum(_cells_of(item) for item in items if isinstance(item, list))
+        records = [item for item in items if isinstance(item, list)]
+        failures = [len(details.failures) for details in map(details_of, records) if details is not None]
+        cells = sum(map(len, records)) + sum(failures) * CELLS_OF_FAILURE
         self._queue.make_room_for(len(items), cells)
         self.size = max(LEAST_CHUNK, min(CHUNK, CELLS_OF_CHUNK * len(items) // max(1, cells)))
 
@@ -39,8 +41,3 @@ class Chunks:
 def weight_of(record: Record) -> int:
     """How many of the dispatches that observers want one counts for: one of very many receivers counts for several."""
     return 1 + len(record) // CELLS_OF_ONE
-
-
-def _cells_of(record: Record) -> int:
-    details = details_of(record)
-    return len(record) + (len(details.failures) * CELLS_OF_FAILURE if details is not None else 0)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from signal_monitor.records import ReceiverSum
 
 from .intervals import Intervals, length, nanoseconds, union
 from .own_times import CallTime
-from .plain_sums import PlainReceiver
 
 
 @dataclass(slots=True)
@@ -30,12 +30,15 @@ class ReceiverCalls:
         self.queries += count
         self.query_seconds += seconds
 
-    def add_plain(self, sums: PlainReceiver) -> None:
-        self.calls += sums.calls
-        self.slow += sums.slow
-        self.seconds += sums.seconds
-        self.own_seconds += sums.seconds
-        self.longest = max(self.longest, sums.longest)
+    def add_plain(self, seconds: Sequence[float], slow_ns: int) -> None:
+        """Add sequential calls that took so many seconds each; no other call is part of them."""
+        spent, longest = sum(seconds), max(seconds)
+        self.calls += len(seconds)
+        self.seconds += spent
+        self.own_seconds += spent
+        self.longest = max(self.longest, longest)
+        if nanoseconds(longest) >= slow_ns:
+            self.slow += sum(1 for one in seconds if nanoseconds(one) >= slow_ns)
 
     def add(self, call: CallTime, *, slow_ns: int, failed: bool) -> None:
         self.calls += 1
@@ -51,12 +54,16 @@ class ReceiverCalls:
             # What was sent in its thread is not among the moments.
             self.own_seconds -= max(0.0, length(call.own) - call.own_seconds)
 
+    @property
+    def self_ns(self) -> int:
+        return max(0, nanoseconds(self.own_seconds + (length(union(self.own)) if self.own else 0.0)))
+
     def row(self, receiver: str) -> ReceiverSum:
         return ReceiverSum(
             receiver=receiver,
             calls=self.calls,
-            total_ns=nanoseconds(self.seconds + length(union(self.running))),
-            self_ns=max(0, nanoseconds(self.own_seconds + length(union(self.own)))),
+            total_ns=nanoseconds(self.seconds + (length(union(self.running)) if self.running else 0.0)),
+            self_ns=self.self_ns,
             longest_ns=nanoseconds(self.longest),
             slow=self.slow,
             failed=self.failed,

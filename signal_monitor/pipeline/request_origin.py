@@ -5,7 +5,10 @@ from __future__ import annotations
 import itertools
 import random
 import time
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from operator import sub
 from time import perf_counter
 from types import MappingProxyType
 from typing import NamedTuple
@@ -16,7 +19,9 @@ from signal_monitor.instrumentation.current import Origin, Record
 from signal_monitor.instrumentation.info import RawFailure
 from signal_monitor.instrumentation.record import (
     Ancestor,
+    by_info,
     call_times,
+    columns_of,
     database_notes_of,
     details_of,
     info_of,
@@ -25,9 +30,9 @@ from signal_monitor.instrumentation.record import (
 )
 from signal_monitor.records import OriginKind, Outside, ReceiverSum, SubjectKind, has_failed, view_key, waiting_ns
 
+from .divided import Divided
 from .intervals import Intervals, length, moments_from, moments_until, nanoseconds
 from .own_times import DispatchTimes, OwnTimes, outside_of
-from .plain_sums import PlainSums, divided
 from .receiver_calls import ReceiverCalls
 from .send_methods import Ended, SendMethods
 
@@ -150,7 +155,7 @@ class Waited(NamedTuple):
 
 
 class RequestTotals(NamedTuple):
-    """The dispatches of a request added up; ``receivers`` has the most own time first. See ``records.Request``."""
+    """The dispatches of a request added up; see ``records.Request``."""
 
     signal_ns: int
     outside: Mapping[Outside, int]
@@ -162,9 +167,15 @@ class RequestTotals(NamedTuple):
     after_receivers: int
     after_ns: int
     summed_count: int
-    receivers: list[ReceiverSum]
+    calls: Mapping[str, ReceiverCalls]
     worst_span_id: str | None = None
     waited: Mapping[str, Waited] = MappingProxyType({})
+
+    @property
+    def receivers(self) -> list[ReceiverSum]:
+        """The sums of each receiver, the most own time first; most requests are not looked at so closely."""
+        rows = [calls.row(name) for name, calls in self.calls.items()]
+        return sorted(rows, key=lambda row: (-row.self_ns, row.receiver))
 
     @property
     def receivers_ns(self) -> int:
@@ -185,46 +196,52 @@ def add_up(origin: TimedOrigin) -> RequestTotals:
     records = list(origin.records)
     left_out = origin.dispatch_count - len(records)
     answered = max(0, origin.answered_count - left_out) if origin.ended else len(records)
-    plain, others = divided(records)
-    after = {id(record) for record in records[answered:]}
-    summed, methods = _Sums(origin, set(map(id, others))), SendMethods()
-    for is_after, part in ((False, [one for one in plain if id(one) not in after]),
-                           (True, [one for one in plain if id(one) in after])):  # fmt: skip
-        summed.add_plain(PlainSums.of(part), is_after=is_after)
-    for ended in itertools.chain(*map(methods.add, others), methods.release_all()):
-        summed.add(ended, is_after=id(ended.record) in after)
+    divided = Divided.of(records, answered)
+    summed = _Sums(origin)
+    summed.add_plain(divided.plain, is_after=False)
+    summed.add_plain(divided.plain_after, is_after=True)
+    if divided.others:
+        summed.add_others(divided.others, {id(record) for record in records[answered:]})
     return summed.totals(left_out)
 
 
 class _Sums:
     """Adds up dispatches, in the order of their ends."""
 
-    def __init__(self, origin: TimedOrigin, known: set[int]) -> None:
+    def __init__(self, origin: TimedOrigin) -> None:
         self._ended = origin.ended or perf_counter()
-        self._known = known
+        self._known: set[int] = set()
         self._times = OwnTimes()
         self._outermost: list[DispatchTimes] = []
         self._plain: Intervals = []
-        self._receivers: dict[str, ReceiverCalls] = {}
-        self._after: dict[str, ReceiverCalls] = {}
+        self._receivers: defaultdict[str, ReceiverCalls] = defaultdict(ReceiverCalls)
+        self._after: defaultdict[str, ReceiverCalls] = defaultdict(ReceiverCalls)
         self._counts = [0, 0]
         self._calls = [0, 0]
         self._failed = 0
         self._worst: tuple[bool, float] = (False, -1.0)
         self._worst_span_id: str | None = None
 
-    def add_plain(self, sums: PlainSums, *, is_after: bool) -> None:
+    def add_plain(self, records: Sequence[Record], *, is_after: bool) -> None:
         """Add plain dispatches."""
-        self._counts[is_after] += sums.dispatches
-        self._calls[is_after] += sums.calls
-        self._plain += sums.windows
-        for name, added in sums.receivers.items():
-            self._receivers.setdefault(name, ReceiverCalls()).add_plain(added)
-            if is_after:
-                self._after.setdefault(name, ReceiverCalls()).add_plain(added)
+        self._counts[is_after] += len(records)
+        for info, several in by_info(records).items():
+            columns = columns_of(several)
+            self._calls[is_after] += len(several) * len(columns.ended)
+            self._plain += zip(columns.started, columns.finished, strict=True)
+            for receiver, begun, ended in zip(info.receivers, columns.begun, columns.ended, strict=False):
+                seconds = list(map(sub, ended, begun))
+                self._receivers[receiver.name].add_plain(seconds, receiver.slow_ns)
+                if is_after:
+                    self._after[receiver.name].add_plain(seconds, receiver.slow_ns)
 
-    def add(self, ended: Ended, *, is_after: bool) -> None:
-        """Add a dispatch."""
+    def add_others(self, records: Sequence[Record], after: AbstractSet[int]) -> None:
+        """Add dispatches that are not plain; those whose ``id()`` is in ``after`` ended after the response."""
+        self._known, methods = set(map(id, records)), SendMethods()
+        for ended in itertools.chain(*map(methods.add, records), methods.release_all()):
+            self._add(ended, is_after=id(ended.record) in after)
+
+    def _add(self, ended: Ended, *, is_after: bool) -> None:
         record = ended.record
         parent, read = self._parent_of(record), call_times(record)
         parent_key = id(parent.record) if parent is not None else None
@@ -238,12 +255,11 @@ class _Sums:
         queries = _queries_by_call(record)
         for index, (receiver, call) in enumerate(zip(info_of(record).receivers, times.calls, strict=False)):
             if call is not None and read[index].ended:
-                mine = self._receivers.setdefault(receiver.name, ReceiverCalls())
+                mine = self._receivers[receiver.name]
                 mine.add(call, slow_ns=receiver.slow_ns, failed=index in failures)
                 mine.add_queries(*queries.get(index, (0, 0.0)))
                 if is_after:
-                    after = self._after.setdefault(receiver.name, ReceiverCalls())
-                    after.add(call, slow_ns=receiver.slow_ns, failed=False)
+                    self._after[receiver.name].add(call, slow_ns=receiver.slow_ns, failed=False)
                 self._compare(record, index, (index in failures, call.own_seconds))
 
     def _compare(self, record: Record, index: int, badness: tuple[bool, float]) -> None:
@@ -263,33 +279,30 @@ class _Sums:
         moments = [*self._plain, *((one.started, one.ended) for one in self._outermost)]
         windows = moments_until(moments, self._ended)
         outside = outside_of(self._outermost, windows, self._plain)
-        rows = [sums.row(name) for name, sums in self._receivers.items()]
         return RequestTotals(
             signal_ns=nanoseconds(length(windows)),
             outside={kind: nanoseconds(length(waited)) for kind, waited in outside.items()},
             dispatch_count=left_out + sum(self._counts),
             receiver_count=sum(self._calls),
             failed_count=self._failed,
-            slow_count=sum(row.slow for row in rows),
+            slow_count=sum([calls.slow for calls in self._receivers.values()]),
             after_count=self._counts[True],
             after_receivers=self._calls[True],
             after_ns=nanoseconds(length(moments_from(moments, self._ended))),
             summed_count=sum(self._counts),
-            receivers=sorted(rows, key=lambda row: (-row.self_ns, row.receiver)),
+            calls=self._receivers,
             worst_span_id=self._worst_span_id,
-            waited=self._waited(rows),
+            waited=dict(self._waited()),
         )
 
-    def _waited(self, rows: Iterable[ReceiverSum]) -> dict[str, Waited]:
+    def _waited(self) -> Iterator[tuple[str, Waited]]:
         """What the request waited for: all but the calls after the response."""
-        after = {name: sums.row(name) for name, sums in self._after.items()}
-        none = ReceiverSum("", 0, 0, 0)
-        waited = {}
-        for row in rows:
-            late = after.get(row.receiver, none)
-            if row.calls > late.calls:
-                waited[row.receiver] = Waited(row.calls - late.calls, max(0, row.self_ns - late.self_ns))
-        return waited
+        for name, calls in self._receivers.items():
+            late = self._after.get(name)
+            if late is None:
+                yield name, Waited(calls.calls, calls.self_ns)
+            elif calls.calls > late.calls:
+                yield name, Waited(calls.calls - late.calls, max(0, calls.self_ns - late.self_ns))
 
 
 def _queries_by_call(record: Record) -> Mapping[int, tuple[int, float]]:

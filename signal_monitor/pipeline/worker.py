@@ -33,12 +33,14 @@ from .send_methods import Ended, SendMethods
 from .suppression import suppressed
 from .threads import NO_THREAD, why_no_threads
 
-BUSY_SECONDS = 0.1
-IDLE_SECONDS = 0.25
+PAUSE_SECONDS = 0.25
 ROUND_SECONDS = 0.25
-TURN_SECONDS = 0.0005
-REST_SECONDS = 0.004
-"""While the queue is not half full, the worker rests so long after each turn: no request waits for a whole round."""
+TURN_SECONDS = 0.001
+REST_SECONDS = 0.02
+"""The worker rests so long after each turn, less the more is queued, and not at all while the queue is half full.
+
+Both cost requests something: that a turn lasts, and that there is one, as the threads then share the processors.
+"""
 WATCH_SECONDS = 0.05
 QUIET_SECONDS = 10.0
 """The time without a dispatch after which the worker watches only as often as it works."""
@@ -310,10 +312,9 @@ class Pipeline:
 
     def _rounds(self) -> None:
         while not self._stopping:
-            busy = self._work()
+            self._work()
             follow_settings(wait=False)
-            left = len(self._queue) or self._undelivered
-            self._pause(REST_SECONDS if left else BUSY_SECONDS if busy else IDLE_SECONDS)
+            self._pause(self._rest_seconds if len(self._queue) or self._undelivered else PAUSE_SECONDS)
             if not self._stopping:
                 self._wake.clear()
 
@@ -342,20 +343,18 @@ class Pipeline:
             with suppressed():
                 self._each("end", lambda observer: observer.end())
 
-    def _work(self) -> bool:
-        """One round of the worker; whether there was anything to do. Nothing ends the worker but stop()."""
+    def _work(self) -> None:
+        """One round of the worker. Nothing ends the worker but stop()."""
         try:
-            busy = self._drain()
+            self._drain()
             with self._exclusive():
                 self._each("tick", lambda observer: observer.tick())
                 self._queue.check_next()
         except BaseException as error:  # noqa: BLE001 - a SystemExit of an exporter must not end the observation
             errors.note("the worker", error)
-            return True
-        return busy
 
-    def _drain(self) -> bool:
-        """Deliver what is queued, in turns, for ROUND_SECONDS or a little more; whether there was anything."""
+    def _drain(self) -> None:
+        """Deliver what is queued, in turns, for ROUND_SECONDS or a little more."""
         deadline = time.monotonic() + ROUND_SECONDS
         busy = False
         while time.monotonic() < deadline:
@@ -366,7 +365,6 @@ class Pipeline:
                 busy = True
                 self._take_turn()
             self._rest()
-        return busy
 
     def _end_round(self, *, busy: bool) -> None:
         """Nothing is queued: give what waits to be more or to end as long as it may wait."""
@@ -390,8 +388,13 @@ class Pipeline:
         """Leave the processor to the dispatching threads, unless the queue fills, or the worker is to end."""
         if time.monotonic() - self._watched_at >= WATCH_SECONDS:
             self._watch()
-        if not self._queue.is_half_full:
-            self._wake.wait(REST_SECONDS)
+        if (seconds := self._rest_seconds) > 0:
+            self._wake.wait(seconds)
+
+    @property
+    def _rest_seconds(self) -> float:
+        """How long to rest after a turn."""
+        return REST_SECONDS * (1 - self._queue.fullness)
 
     def _deliver_all(self, items: Iterable[object]) -> None:
         """Deliver what was taken from the queue, and some more."""

@@ -9,7 +9,7 @@ import pytest
 from django.dispatch import Signal
 
 from signal_monitor.instrumentation.current import Record, begin_origin, end_origin
-from signal_monitor.pipeline import request_origin
+from signal_monitor.pipeline.divided import Divided
 from signal_monitor.pipeline.request_origin import RequestOrigin, add_up
 from signal_monitor.testing import capture_dispatches
 
@@ -62,17 +62,17 @@ def test_columns_come_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
         origin = request()
     in_columns = add_up(origin)
 
-    def one_by_one(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
-        return [], list(records)
+    def one_by_one(records: Sequence[Record], _answered: int) -> Divided:
+        return Divided([], [], records)
 
-    monkeypatch.setattr(request_origin, "divided", one_by_one)
+    monkeypatch.setattr(Divided, "of", one_by_one)
     singly = add_up(origin)
 
     assert in_columns.dispatch_count == 5 * 4 + 3
     assert in_columns.receiver_count == 5 * (2 + 3 + 1) + 5
     assert (in_columns.after_count, in_columns.failed_count) == (3, 5)
     for name in in_columns._fields:
-        if name not in {"receivers", "waited"}:
+        if name not in {"calls", "waited"}:
             assert getattr(in_columns, name) == pytest.approx(getattr(singly, name), abs=2), name
     assert in_columns.waited.keys() == singly.waited.keys()
     for receiver, waited in in_columns.waited.items():

@@ -1,0 +1,34 @@
+"""The plain dispatches of a request, which are added up in columns, and the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from signal_monitor.instrumentation.current import Record
+from signal_monitor.instrumentation.record import add_records_around, is_plain
+
+
+class Divided(NamedTuple):
+    """The dispatches of a request: the plain ones, those of them that ended after the response, and the others.
+
+    Plain ones have times and nothing else, and sent nothing: a dispatch in which another was sent is not plain.
+    """
+
+    plain: Sequence[Record]
+    plain_after: Sequence[Record]
+    others: Sequence[Record]
+
+    @classmethod
+    def of(cls, records: Sequence[Record], answered: int) -> Divided:
+        """Divide dispatches, of which the first ``answered`` ended before the response."""
+        others = [record for record in records if not is_plain(record)]
+        if not others:
+            return cls(records[:answered], records[answered:], [])
+        kept = {id(record) for record in others}
+        for record in others:
+            add_records_around(record, kept)
+        before, after = (
+            [record for record in part if id(record) not in kept] for part in (records[:answered], records[answered:])
+        )
+        return cls(before, after, [record for record in records if id(record) in kept])

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from signal_monitor import checks, conf
 from signal_monitor.conf import Config
-from signal_monitor.findings.base import Rule
+from signal_monitor.findings.base import Rule, sketched
 from signal_monitor.findings.rules import RULES
 from signal_monitor.telemetry import docs_reference as reference
 
@@ -129,7 +129,8 @@ def explained() -> str:
 
 def _explained(rule: Rule) -> str:
     head = f"### {rule.code}\n\n**{rule.title}** ({code(rule.name)}, {rule.level})."
-    return f"{head} {rule.what}\n\n*What to do:* {rule.remedy}"
+    sketch = "\n".join(("```diff", sketched(rule.sketch), "```"))
+    return f"{head} {rule.what}\n\n*What to do:* {rule.remedy}\n\n{sketch}"
 
 
 TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {

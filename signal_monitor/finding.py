@@ -12,6 +12,21 @@ from signal_monitor.records import SubjectKind
 Level = Literal["error", "warning", "hint"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 """The levels, the worst first: an error loses something, a warning costs time, and a hint may be meant."""
+Kind = Literal[
+    "Slow",
+    "Hangs",
+    "Queries",
+    "Raised",
+    "Swallowed",
+    "Too early",
+    "Too late",
+    "Lost",
+    "Wrong",
+    "Too often",
+    "Twice",
+    "Never runs",
+]
+"""What is wrong, in one or two words."""
 ID_LENGTH = 12
 SEVERAL = ("dispatches", "requests", "processes", "signals")
 
@@ -20,9 +35,10 @@ SEVERAL = ("dispatches", "requests", "processes", "signals")
 class Finding:
     """One mistake in one place.
 
-    ``code`` and ``name`` are those of its rule, ``title`` says what kind of mistake it is. ``message`` is the sentence
-    with names and numbers, ``why`` what it means for the project, ``advice`` the remedy. ``subject`` is the name of a
-    receiver, signal or sender; ``detail`` tells findings of one rule about one subject apart, such as a call site.
+    ``code`` and ``name`` are those of its rule, ``title`` says what kind of mistake it is, ``kind`` says it in a word.
+    ``message`` is the sentence with names and numbers, ``why`` what it means for the project, ``advice`` the remedy,
+    and ``sketch`` the same as the lines of a diff. ``subject`` is the name of a receiver, signal or sender; ``detail``
+    tells findings of one rule about one subject apart, such as a call site.
     ``path`` and ``line`` are where to look. ``cost_ns`` is the time that people have waited for it, as far as it is
     known. ``first_seen`` and ``last_seen`` are in seconds since the epoch, None if it is known without running.
     ``count`` is how often it was seen, ``dispatches`` and ``requests`` are the ids of a few that show it.
@@ -40,6 +56,8 @@ class Finding:
     message: str
     why: str
     advice: str
+    sketch: str = ""
+    kind: Kind = "Wrong"
     detail: str = ""
     path: str | None = None
     line: int | None = None

@@ -25,6 +25,7 @@ from signal_monitor.findings.wording import plural
 from signal_monitor.stores import get_store
 
 STYLES: dict[Level, Style] = {"error": "bad", "warning": "warn", "hint": "muted"}
+SKETCH_STYLES: dict[str, Style] = {"+": "good", "-": "bad"}
 NEVER = "never"
 
 
@@ -95,6 +96,8 @@ def print_finding(finding: Finding, out: Output) -> None:
         out.line("  ", line)
     for line in finding.advice.splitlines():
         out.line("  ", line)
+    for line in finding.sketch.splitlines():
+        out.line("    ", Cell(line, SKETCH_STYLES.get(line[0], "")))
     for line in _evidence(finding):
         out.line("  ", Cell(line, "muted"))
 

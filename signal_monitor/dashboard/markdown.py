@@ -26,10 +26,10 @@ def code(text: object) -> str:
     return f"{fence}{pad}{line}{pad}{fence}"
 
 
-def block(text: str) -> str:
+def block(text: str, language: str = "") -> str:
     """Text in a code block."""
     fence = "`" * max(3, 1 + max(map(len, BACKTICKS.findall(text)), default=0))
-    return f"{fence}\n{text}\n{fence}"
+    return f"{fence}{language}\n{text}\n{fence}"
 
 
 def plain(text: str) -> str:
@@ -143,6 +143,7 @@ def finding_markdown(context: Mapping[str, Any], address: str) -> str:
         plain(finding.message),
         plain(finding.why),
         f"**What to do:** {plain(finding.advice)}",
+        block(finding.sketch, "diff") if finding.sketch else "",
         _facts(facts),
     )
 

@@ -42,8 +42,19 @@ REQUEST_FIELDS = (
     *("after_count", "after_receivers", "summed_count", "receivers_left_out", "mails", "tasks"),
 )
 FINDING_FIELDS = (
-    *("id", "code", "name", "title", "level", "subject_kind", "subject", "detail", "message", "why", "advice", "path"),
-    *("line", "first_seen", "last_seen", "count", "dispatches", "requests", "processes", "silenced_by"),
+    *("id", "code", "name", "title", "kind", "level", "subject_kind", "subject", "detail", "message", "why", "advice"),
+    *(
+        "sketch",
+        "path",
+        "line",
+        "first_seen",
+        "last_seen",
+        "count",
+        "dispatches",
+        "requests",
+        "processes",
+        "silenced_by",
+    ),
 )
 TOTALS_FIELDS = (
     *("count", "failures", "slow", "blocking", "not_run", "app", "path", "line", "last_at"),

@@ -131,6 +131,16 @@ def marked(text: str) -> SafeString:
     )
 
 
+SKETCH_TAGS = {"+": "ins", "-": "del"}
+
+
+@register.filter
+def sketched(text: str) -> SafeString:
+    """The lines of a sketch, what is added and deleted marked."""
+    lines = ((SKETCH_TAGS.get(line[:1], "span"), line) for line in text.splitlines())
+    return format_html_join("", "<{}>{}\n</{}>", ((tag, line, tag) for tag, line in lines))
+
+
 @register.filter
 def stamp(at: float) -> str:
     """A row's time, with its date if that is not today."""

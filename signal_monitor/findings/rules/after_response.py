@@ -20,11 +20,18 @@ class AfterResponse(RecordRule):
     code = "R209"
     name = "after-response"
     title = "Slow work after the response"
+    kind = "Slow"
     what = (
         "The time is not in the duration of the request, in `Server-Timing` or in the log line. It occupies a thread "
         "of the server, and the next visitors may have to wait for one."
     )
     remedy = "Do it in a task, or collect what is to be done and let a timer do it."
+    sketch = (
+        " @receiver(request_finished)",
+        " def {receiver}(sender, **kwargs):",
+        "-    write_statistics()  # a server thread waits for it",
+        "+    write_statistics_later.delay()",
+    )
     minimum = "Two slow calls of a receiver of `request_finished`, or one of twice the limit."
     innocent = "Django's `close_old_connections` and `reset_queries`, and quick receivers."
 

@@ -23,8 +23,14 @@ class AlikeSelects(RecordRule):
     code = "R220"
     name = "alike-queries"
     title = "One query for each row"
+    kind = "Queries"
     what = "Each of these queries asks for one row that a single query could have brought along with the others."
     remedy = "`select_related()` or `prefetch_related()` in the receiver's queryset, or one query with `pk__in=…`."
+    sketch = (
+        "-for member in Member.objects.all():",
+        '+for member in Member.objects.select_related("course"):',
+        "     names.append(member.course.name)",
+    )
     minimum = "Ten alike `SELECT`s in one receiver call."
     innocent = "`INSERT`s in batches, savepoints, and up to nine rows."
 

@@ -30,11 +30,21 @@ class AsyncAndSync(RecordRule):
     code = "R208"
     name = "async-and-sync"
     title = "Async and sync code meet in a receiver"
+    kind = "Raised"
     level = "error"
     what = "It fails only under an ASGI server or in async views; tests and `runserver` without one do not show it."
     remedy = (
         "Where the signal is sent: `await signal.asend(…)`, so that synchronous receivers run in a thread. In an "
         "`async def` receiver, use the async methods of the ORM, such as `acount()`."
+    )
+    sketch = (
+        " async def view(request):",
+        "-    signal.send(sender=Order)",
+        "+    await signal.asend(sender=Order)",
+        " ",
+        " async def {receiver}(sender, **kwargs):",
+        "-    return Order.objects.count()",
+        "+    return await Order.objects.acount()",
     )
     minimum = "One `SynchronousOnlyOperation`, or asgiref's `RuntimeError` about `AsyncToSync`, out of a receiver."
     innocent = "`async_to_sync()` in a receiver that runs in a thread."

@@ -22,9 +22,15 @@ class AsyncUnderSend(RecordRule):
     code = "R216"
     name = "async-under-send"
     title = "An async receiver under a plain send"
+    kind = "Slow"
     level = "hint"
     what = "A plain `send()` runs an async receiver with `async_to_sync()`, and waits for it. Async gains nothing here."
     remedy = "Make the receiver an ordinary function; or send with `await signal.asend(…)` from async code."
+    sketch = (
+        "-async def {receiver}(sender, **kwargs):",
+        "+def {receiver}(sender, **kwargs):",
+        "     ...",
+    )
     minimum = (
         "Five dispatches, all with `send()` by the project's own code, around which Django spends five times as long."
     )

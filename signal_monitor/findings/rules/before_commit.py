@@ -25,12 +25,18 @@ class BeforeCommit(RecordRule):
     code = "R224"
     name = "before-commit"
     title = "Mail, a task or a thread before the commit"
+    kind = "Too early"
     level = "error"
     what = (
         "Other connections see a row only after the commit. A worker that is quick does not find it; and if the "
         "transaction is rolled back, the mail is sent and the task is queued for a row that does not exist."
     )
     remedy = "`transaction.on_commit(lambda: task.delay(pk))`, and the same for `send_mail()`."
+    sketch = (
+        " def {receiver}(sender, instance, **kwargs):",
+        "-    send_receipt.delay(instance.pk)",
+        "+    transaction.on_commit(lambda: send_receipt.delay(instance.pk))",
+    )
     minimum = (
         "A task that was queued, or a `Thread` that was started, in an open transaction which had written; or mail "
         "that was sent in one that was rolled back."

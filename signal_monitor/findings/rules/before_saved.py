@@ -21,10 +21,17 @@ class BeforeSaved(RecordRule):
     code = "R225"
     name = "sent-before-saved"
     title = "A signal that is sent before the row is saved"
+    kind = "Too early"
     level = "error"
     what = "`save()` sends the signal and writes the row afterwards. Receivers look for a row that is not there yet."
     remedy = (
         "Call `super().save(…)` first and send the signal after it, with `transaction.on_commit()` if others need it."
+    )
+    sketch = (
+        " def save(self, **kwargs):",
+        "-    signal.send(sender=type(self), instance=self)",
+        "     super().save(**kwargs)",
+        "+    signal.send(sender=type(self), instance=self)",
     )
     minimum = (
         "A receiver that raised `DoesNotExist` of the sender, while the sender's own `save()` had sent the signal in a "

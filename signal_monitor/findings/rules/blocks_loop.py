@@ -22,9 +22,15 @@ class BlocksLoop(RecordRule):
     code = "R207"
     name = "blocks-event-loop"
     title = "A plain send that blocks the event loop"
+    kind = "Slow"
     level = "error"
     what = "While receivers run on the thread of the event loop, the server answers nobody: no page and no websocket."
     remedy = "`await signal.asend(…)`: it runs synchronous receivers in a thread. Or send from synchronous code."
+    sketch = (
+        " async def view(request):",
+        "-    signal.send(sender=Order)",
+        "+    await signal.asend(sender=Order)",
+    )
     minimum = "One `send()` or `send_robust()` that took 100 ms or more on the thread of a running event loop."
     innocent = "Receivers that take a few milliseconds there."
 

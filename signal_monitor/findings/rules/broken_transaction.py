@@ -19,6 +19,7 @@ class BrokenTransaction(RecordRule):
     code = "R222"
     name = "broken-transaction"
     title = "A database error that is caught inside a transaction"
+    kind = "Raised"
     level = "error"
     what = (
         "After an error, the transaction can only be rolled back. The receiver counts as successful, and the next "
@@ -28,6 +29,14 @@ class BrokenTransaction(RecordRule):
     remedy = (
         "Put `with transaction.atomic():` around the statement that may fail, inside the `try`; or use "
         "`get_or_create()` or `bulk_create(…, ignore_conflicts=True)`."
+    )
+    sketch = (
+        " try:",
+        "-    Seat.objects.create(number=1)",
+        "+    with transaction.atomic():",
+        "+        Seat.objects.create(number=1)",
+        " except IntegrityError:",
+        "     pass",
     )
     minimum = "One call that ended without an exception and left the transaction of the sender with `needs_rollback`."
     innocent = "The same `try` with its own `atomic()` inside; no transaction around it."

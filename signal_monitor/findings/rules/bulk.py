@@ -26,6 +26,7 @@ class Bulk(RecordRule):
     code = "R230"
     name = "bulk-operation"
     title = "Rows that were written without their signals"
+    kind = "Never runs"
     level = "hint"
     what = (
         "This is how Django works: `update()`, `bulk_create()` and `bulk_update()` do not call `save()`, and "
@@ -34,6 +35,11 @@ class Bulk(RecordRule):
     remedy = (
         "Do the receiver's work for the whole set after the call, or call its function; or save the rows one by one if "
         "they are few."
+    )
+    sketch = (
+        ' Product.objects.filter(season="winter").update(price=5)',
+        '+for product in Product.objects.filter(season="winter"):',
+        "+    {receiver}(Product, instance=product)  # or its work, once for all of them",
     )
     minimum = "One call in the project's own code, of a model for which one of the project's receivers is connected."
     innocent = (

@@ -25,10 +25,20 @@ class Chain(RecordRule):
     code = "R202"
     name = "slow-together"
     title = "Receivers that are slow together"
+    kind = "Slow"
     what = "No single receiver stands out, and people wait for the sum: receivers run one after the other."
     remedy = (
         "Find out which of them the response needs. Do the work of the others in one task, queued with "
         "`transaction.on_commit()`."
+    )
+    sketch = (
+        "+@shared_task",
+        "+def afterwards(pk): ...  # what the response does not need",
+        "+",
+        "-def index(sender, instance, **kwargs): ...",
+        "-def resize(sender, instance, **kwargs): ...",
+        "+def queue(sender, instance, **kwargs):",
+        "+    transaction.on_commit(lambda: afterwards.delay(instance.pk))",
     )
     minimum = (
         "Two dispatches that are slow and take 25 % of a request, with three receivers or more, none of them slow."

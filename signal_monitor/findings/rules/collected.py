@@ -18,12 +18,18 @@ class Collected(RecordRule):
     code = "R219"
     name = "collected"
     title = "A receiver that was lost to its weak reference"
+    kind = "Never runs"
     level = "error"
     what = (
         "`connect()` holds receivers weakly. A local function, a lambda, a partial or the method of a temporary object "
         "is gone when nothing else refers to it, and no error says so."
     )
     remedy = "Connect a function of the module, keep the object, or connect with `weak=False`."
+    sketch = (
+        "-signal.connect(Bell().{receiver})",
+        "+bell = Bell()  # of the module, so that it is kept",
+        "+signal.connect(bell.{receiver})",
+    )
     minimum = (
         "A receiver of the project's own that was never called before it was gone, and whose signal is sent later."
     )

@@ -18,11 +18,16 @@ class ConnectedAgain(RegistryRule):
     code = "W107"
     name = "imported-twice"
     title = "A receiver that is connected twice, because its file is imported under two names"
+    kind = "Twice"
     level = "error"
     what = "Each import makes functions of its own, and `connect()` cannot know that they are the same. Both run."
     remedy = (
         "Import the module under one name everywhere, and keep only one of the two directories on `sys.path`. A "
         "`dispatch_uid` keeps the second one out meanwhile."
+    )
+    sketch = (
+        "-from receivers import {receiver}",
+        "+from shop.receivers import {receiver}  # the full name everywhere",
     )
     minimum = (
         "Two receivers of one signal and sender whose functions have the same file and line, and were made by modules "

@@ -21,9 +21,19 @@ class ConnectedInView(RecordRule):
     code = "W112"
     name = "connected-in-view"
     title = "connect() that adds one more receiver each time"
+    kind = "Too often"
     level = "error"
     what = "Each dispatch calls all of them, and what they refer to is never freed. Memory and durations grow."
     remedy = "Connect once, when the module is imported, with a function of the module."
+    sketch = (
+        "+@receiver(signal)",
+        "+def {receiver}(sender, **kwargs): ...",
+        "+",
+        " def view(request):",
+        "-    def {receiver}(sender, **kwargs): ...",
+        "-    signal.connect({receiver}, weak=False)",
+        '     return render(request, "page.html")',
+    )
     minimum = "Three connections with the same sender, file and line, all made with `weak=False` after the start."
     innocent = "A factory that connects closures at the start; a temporary receiver that is held weakly and goes away."
 

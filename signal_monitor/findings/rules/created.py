@@ -25,9 +25,17 @@ class Created(RecordRule):
     code = "R226"
     name = "ignores-created"
     title = "A receiver that does not look at created"
+    kind = "Too often"
     level = "error"
     what = "`post_save` is sent for every save, not only for new rows. Logging in saves the user."
     remedy = "Return unless `created`; or look at `update_fields`."
+    sketch = (
+        "-def {receiver}(sender, instance, **kwargs):",
+        "+def {receiver}(sender, instance, created, **kwargs):",
+        "+    if not created:",
+        "+        return",
+        "     ...",
+    )
     minimum = (
         "Mail that was sent, or a task that was queued, for a row that existed already and was saved with "
         "`update_fields` that the receiver does not name; or an `IntegrityError` of a receiver that inserts for a row "

@@ -27,6 +27,12 @@ class DecoratedAbove(RegistryRule):
         "stands above it is not part of what runs."
     )
     remedy = "Put `@receiver` on top, above all other decorators."
+    sketch = (
+        "-@only_once",
+        " @receiver(signal)",
+        "+@only_once",
+        " def {receiver}(sender, **kwargs): ...",
+    )
     minimum = (
         "A function of the project's own that is connected, while its name in the module is another object, and a "
         "decorator stands above `@receiver`."

@@ -20,6 +20,14 @@ class DisconnectsNothing(RecordRule):
     level = "error"
     what = "Sender and `dispatch_uid` are part of what `disconnect()` looks for. The receiver goes on to run."
     remedy = "Give `disconnect()` the arguments that `connect()` had, and connect again in a `finally`."
+    sketch = (
+        "-signal.disconnect({receiver})",
+        '+signal.disconnect({receiver}, sender=Invoice, dispatch_uid="invoice_saved")',
+        "+try:",
+        "     import_rows()",
+        "+finally:",
+        '+    signal.connect({receiver}, sender=Invoice, dispatch_uid="invoice_saved")',
+    )
     minimum = "One `disconnect()` that returned `False` while the same function was connected to the signal otherwise."
     innocent = (
         "A `disconnect()` of a receiver that is not connected any more, also if it is connected for another sender."

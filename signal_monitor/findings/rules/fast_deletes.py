@@ -26,11 +26,17 @@ class FastDeletes(RecordRule):
     code = "R231"
     name = "turns-fast-deletes-off"
     title = "A receiver that turns fast deletes off"
+    kind = "Queries"
     what = (
         "Without a receiver of `pre_delete` and `post_delete`, Django deletes the rows of a model that nothing depends "
         "on with one query. With one, it loads them all, and sends the signal for each."
     )
     remedy = "Connect the receiver with the models that it is for, and with no others."
+    sketch = (
+        "-@receiver(post_delete)",
+        "+@receiver(post_delete, sender=Order)",
+        " def {receiver}(sender, instance, **kwargs): ...",
+    )
     minimum = "A `delete()` of 100 rows or more of a model without cascades and parents, which loaded them for it."
     innocent = (
         "Models with cascades, which never had a fast delete to lose, such as those of many-to-many fields; a few rows."

@@ -21,9 +21,15 @@ class Hanging(RecordRule):
     code = "R213"
     name = "hanging"
     title = "A receiver that hangs"
+    kind = "Hangs"
     level = "error"
     what = "Whoever sent the signal waits until it ends, and a thread of the server or worker is occupied as long."
     remedy = "Give every call to another service a timeout. What may take long belongs into a task with a time limit."
+    sketch = (
+        " def {receiver}(sender, **kwargs):",
+        "-    requests.get(URL)",
+        "+    requests.get(URL, timeout=5)",
+    )
     minimum = "A call that has run for 10 s in a process that serves requests or tasks, and still runs."
     innocent = "A command that works for long; a breakpoint."
 

@@ -25,11 +25,17 @@ class HeldTransaction(RecordRule):
     code = "R223"
     name = "held-transaction"
     title = "A transaction that is held open by a slow receiver"
+    kind = "Slow"
     what = "Rows that a transaction has written stay locked until it ends; with SQLite, the whole file. Others wait."
     remedy = (
         "Do the slow work after the commit: `transaction.on_commit(…)`, and in a task. Or call the other "
         "service before "
         "the first row is written."
+    )
+    sketch = (
+        " def {receiver}(sender, instance, **kwargs):",
+        "-    ask_bank(instance)",
+        "+    transaction.on_commit(lambda: ask_bank_later.delay(instance.pk))",
     )
     minimum = "A slow call, most of it outside the database, in an open transaction that had written before."
     innocent = "No open transaction, or none that has written; a receiver that is slow because of its own queries."

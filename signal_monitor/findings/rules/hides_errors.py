@@ -26,8 +26,17 @@ class HidesErrors(RegistryRule):
     code = "W108"
     name = "hides-errors"
     title = "A receiver that hides its own errors"
+    kind = "Swallowed"
     what = "Nobody sees an error in it: not the sender, not the log, and its calls count as successful."
     remedy = "Catch what you expect, such as `ObjectDoesNotExist`, and log the rest with `logger.exception(…)`."
+    sketch = (
+        " def {receiver}(sender, instance, **kwargs):",
+        "     try:",
+        "         instance.newsletter.subscribe()",
+        "-    except Exception:",
+        "+    except Newsletter.DoesNotExist:",
+        "         pass",
+    )
     minimum = (
         "A `try` around the body of one of the project's receivers, or `contextlib.suppress()`, that takes every "
         "exception, where no handler logs, raises or uses one."

@@ -24,11 +24,18 @@ class IgnoresAction(RecordRule):
     code = "R234"
     name = "ignores-action"
     title = "A receiver of m2m_changed that does not look at action"
+    kind = "Too often"
     what = (
         "`m2m_changed` is sent two times for each change: before it, with `action` such as `pre_add`, and after it, "
         "with `post_add`. What the receiver does is done twice."
     )
     remedy = '`if action != "post_add": return`, or the actions that it is for.'
+    sketch = (
+        " def {receiver}(sender, instance, action, **kwargs):",
+        '+    if action != "post_add":',
+        "+        return",
+        "     ...",
+    )
     minimum = (
         "Two calls in one request or process that inserted rows, sent mail or queued a task, of a receiver whose "
         "source does not have `action`."

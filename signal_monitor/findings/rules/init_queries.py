@@ -23,8 +23,18 @@ class InitQueries(RecordRule):
     code = "R221"
     name = "init-queries"
     title = "A query for every row that is loaded"
+    kind = "Queries"
     what = "Django sends `post_init` for each model instance that it makes, also for each row of a queryset."
     remedy = "Do the work when it is needed (`cached_property`), or `select_related()` in the queryset."
+    sketch = (
+        "-@receiver(post_init, sender=Book)",
+        "-def {receiver}(sender, instance, **kwargs):",
+        "-    instance.shelf_name = instance.shelf.name",
+        " class Book(models.Model):",
+        "+    @cached_property",
+        "+    def shelf_name(self):",
+        "+        return self.shelf.name",
+    )
     minimum = "Ten queries in one request by a receiver of `pre_init` or `post_init`."
     innocent = "Receivers that make no query: Django's `ImageField`, and trackers that copy `instance.__dict__`."
 

@@ -28,12 +28,21 @@ class LocalFunction(RegistryRule):
     code = "W106"
     name = "local-function"
     title = "A local function that only DEBUG keeps alive"
+    kind = "Never runs"
     level = "error"
     what = (
         "`connect()` holds receivers weakly. With `DEBUG`, it also checks their signatures, and the cache of that "
         "check keeps this function alive. Without `DEBUG` it is gone as soon as the function around it returns."
     )
     remedy = "Move it to the top level of its module, or connect it with `weak=False`."
+    sketch = (
+        "+def {receiver}(sender, **kwargs): ...",
+        "+",
+        " class ShopConfig(AppConfig):",
+        "     def ready(self):",
+        "-        def {receiver}(sender, **kwargs): ...",
+        "         signal.connect({receiver})",
+    )
     minimum = "The connection is weak, the function is local or a lambda, and nothing but that cache refers to it."
     innocent = "A local function that a registry, an attribute or a global keeps."
 

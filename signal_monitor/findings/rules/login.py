@@ -23,6 +23,7 @@ class Login(RecordRule):
     code = "R212"
     name = "login-saves-user"
     title = "Logging in runs what is meant for saved users"
+    kind = "Slow"
     what = (
         "Django's `update_last_login` saves the user at every login, which sends `post_save`. Whatever is connected to "
         "saved users, and to what these receivers save, runs too."
@@ -30,6 +31,12 @@ class Login(RecordRule):
     remedy = (
         'Return early when `update_fields == {"last_login"}`, or save the profile only where it is changed. Do what '
         "takes long in a task."
+    )
+    sketch = (
+        " def {receiver}(sender, instance, update_fields, **kwargs):",
+        '+    if update_fields == {"last_login"}:',
+        "+        return",
+        "     instance.profile.save()",
     )
     minimum = "One login of which a receiver under `update_last_login` took 20 % and 50 ms or more."
     innocent = "The same receivers on the page where people edit their profile."

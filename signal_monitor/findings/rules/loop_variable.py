@@ -27,6 +27,12 @@ class LoopVariable(RegistryRule):
         "Give it the value when it is made: as a default (`def receiver(sender, model=model, **kwargs)`), by a "
         "function around it, or with `functools.partial(notify, line.pk)` for `on_commit()`."
     )
+    sketch = (
+        " for model in (Order, Invoice):",
+        "-    def {receiver}(sender, **kwargs):",
+        "+    def {receiver}(sender, model=model, **kwargs):",
+        "         note(model)",
+    )
     minimum = (
         "A loop in the project's own code that connects a function or lambda two times or more, or in a receiver one "
         "that gives a lambda to `on_commit()`, which reads the loop's variable and does not take it as an argument."

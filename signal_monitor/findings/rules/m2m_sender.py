@@ -20,12 +20,18 @@ class M2mSender(RegistryRule):
     code = "W101"
     name = "m2m-sender"
     title = "m2m_changed is connected to a model, not to a through model"
+    kind = "Never runs"
     level = "error"
     what = (
         "`m2m_changed` is sent by the through model of a field, never by the models that it connects. `add()` and "
         "`set()` do not even send it when nobody listens to the through model."
     )
     remedy = "Connect it with the through model of the field as sender, such as `sender=Pizza.toppings.through`."
+    sketch = (
+        "-@receiver(m2m_changed, sender=Pizza)",
+        "+@receiver(m2m_changed, sender=Pizza.toppings.through)",
+        " def {receiver}(sender, instance, action, **kwargs): ...",
+    )
     minimum = "The sender is a model, and no field has it as its through model."
     innocent = "A through model, made by Django or by the project; no sender."
 

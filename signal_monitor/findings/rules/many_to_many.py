@@ -37,11 +37,21 @@ class ManyToManyRead(RecordRule):
     code = "R232"
     name = "many-to-many-read-early"
     title = "Many-to-many rows that are read before they are there"
+    kind = "Too early"
     level = "warning"
     what = "Forms and serializers save many-to-many fields after the row. When `post_save` is sent, there are none yet."
     remedy = (
         "Do it in a receiver of `m2m_changed`, with the through model of the field as sender and "
         '`action == "post_add"`; or call it from the view, after `form.save_m2m()`.'
+    )
+    sketch = (
+        "-@receiver(post_save, sender=Pizza)",
+        "-def {receiver}(sender, instance, **kwargs):",
+        "-    count(instance.toppings.all())",
+        "+@receiver(m2m_changed, sender=Pizza.toppings.through)",
+        "+def {receiver}(sender, instance, action, **kwargs):",
+        '+    if action == "post_add":',
+        "+        count(instance.toppings.all())",
     )
     minimum = (
         "One call for a new row in which a receiver queried a many-to-many field of `instance`, by its source, while "

@@ -29,6 +29,15 @@ class MethodAsFunction(RegistryRule):
         "Move it out of the class, or write `@staticmethod` above `@receiver` and leave out `self`; or connect the "
         "method of an object that is kept: `signal.connect(handlers.on_saved)`."
     )
+    sketch = (
+        " class Handlers:",
+        "-    @receiver(signal)",
+        "-    def {receiver}(self, sender, **kwargs): ...",
+        "+    def {receiver}(self, sender, **kwargs): ...",
+        "+",
+        "+handlers = Handlers()  # of the module, so that it is kept",
+        "+signal.connect(handlers.{receiver})",
+    )
     minimum = "A function of a class in the project's own code whose first argument is `self` or `cls`."
     innocent = "Methods of objects and of classes; static methods."
 

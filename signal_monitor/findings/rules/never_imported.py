@@ -37,9 +37,17 @@ class NeverImported(RegistryRule):
     code = "W111"
     name = "never-imported"
     title = "A module with receivers that nobody imports"
+    kind = "Never runs"
     level = "error"
     what = "`@receiver` connects a function when its module is imported, and nobody imports this one."
     remedy = "Import the module in `ready()` of the app's `AppConfig`."
+    sketch = (
+        " class ShopConfig(AppConfig):",
+        '     name = "shop"',
+        "+",
+        "+    def ready(self):",
+        "+        from shop import receivers",
+    )
     minimum = (
         "A file of one of the project's apps that would connect receivers, is not imported once the URLs are, and that "
         "no other file of the project names in code that runs: not under `TYPE_CHECKING`, nor in an `AppConfig` that "

@@ -39,9 +39,14 @@ class NeverSender(RegistryRule):
     code = "W103"
     name = "sender-never-sends"
     title = "A receiver with a sender that never sends"
+    kind = "Never runs"
     level = "error"
     what = "A receiver runs only if the signal is sent with the very object that it is connected with as sender."
     remedy = "Connect it with the class that sends, once for each class; or without a sender, and look at it inside."
+    sketch = (
+        '-signal.connect({receiver}, sender="shop.Order")',
+        "+signal.connect({receiver}, sender=Order)  # the class that sends, not its name, a list or an instance",
+    )
     minimum = (
         "An abstract or swapped model, a list, or an instance as the sender of Django's signals; a list as that of any "
         "signal; the label of a model as that of a signal that does not take labels."

@@ -20,6 +20,7 @@ class NotRun(RecordRule):
     code = "R205"
     name = "receivers-not-run"
     title = "Receivers that did not run after a failing one"
+    kind = "Raised"
     level = "error"
     what = (
         "An exception ends a plain `send()`. Receivers that come later in the order of `connect()` are not called, and "
@@ -28,6 +29,12 @@ class NotRun(RecordRule):
     remedy = (
         "Catch in the receiver what it can expect. Where receivers do not depend on each other, send with "
         "`send_robust()` and log the exceptions among its responses."
+    )
+    sketch = (
+        "-signal.send(sender=Order)",
+        "+for receiver, response in signal.send_robust(sender=Order):",
+        "+    if isinstance(response, Exception):",
+        '+        logger.error("%r failed", receiver, exc_info=response)',
     )
     minimum = "One dispatch in which a receiver raised and a later one did not run."
     innocent = "A receiver of a signal that comes before something (`pre_…`) and refuses it by raising."

@@ -27,6 +27,12 @@ class OtherDatabase(RecordRule):
     level = "error"
     what = "The transaction of one database says nothing about the other: one can be rolled back, and the other stays."
     remedy = "Take `using` and write with `Model.objects.using(using)` and `transaction.on_commit(…, using=using)`."
+    sketch = (
+        "-def {receiver}(sender, instance, **kwargs):",
+        "-    Trail.objects.create(text=instance.name)",
+        "+def {receiver}(sender, instance, using, **kwargs):",
+        "+    Trail.objects.using(using).create(text=instance.name)",
+    )
     minimum = "One call with `using` of one database that wrote to another one, to which no router sends these rows."
     innocent = "A router that sends the written model to a database of its own, always."
 

@@ -23,9 +23,17 @@ class OtherProcess(RecordRule):
     code = "R218"
     name = "connected-elsewhere-only"
     title = "A receiver that is connected in one kind of process only"
+    kind = "Never runs"
     level = "error"
     what = "A module is imported in some processes and not in others, so that the same code does different things."
     remedy = "Import the module in `ready()` of the app's `AppConfig`: every process runs that."
+    sketch = (
+        " class ShopConfig(AppConfig):",
+        '     name = "shop"',
+        "+",
+        "+    def ready(self):  # runs in every process",
+        "+        from shop import receivers",
+    )
     minimum = (
         "A process that sent the signal for the sender of a receiver which is connected in another one and not in it."
     )

@@ -24,12 +24,21 @@ class OtherSender(RecordRule):
     code = "R217"
     name = "other-sender"
     title = "A receiver that a related sender passes by"
+    kind = "Never runs"
     level = "error"
     what = "Senders are compared by identity: a proxy, a subclass or an instance of a class is another sender."
     remedy = (
         "Connect the receiver for each of them (`for model in (…): signal.connect(receiver, "
         "sender=model)`), or without "
         "a sender and with `if issubclass(sender, …)`. Where the project sends an instance, send its class."
+    )
+    sketch = (
+        "-@receiver(signal, sender=Ticket)",
+        "-def {receiver}(sender, **kwargs): ...",
+        "+@receiver(signal)",
+        "+def {receiver}(sender, **kwargs):",
+        "+    if not issubclass(sender, Ticket):",
+        "+        return",
     )
     minimum = (
         "One dispatch by a proxy, a parent, a child or an instance of the class that it is connected for. By a model "

@@ -28,11 +28,19 @@ class PerRow(RecordRule):
     code = "R211"
     name = "called-for-every-row"
     title = "Quick for one row, and called for every row"
+    kind = "Slow"
     what = "No single call is slow, so that no limit marks it. All of them together are what people wait for."
     remedy = (
         "Do the work once for the whole set: compute it in the view, or collect what has changed and compute it in "
         "`transaction.on_commit()`. In `post_delete`, return when `origin` is not the instance: the row then goes "
         "because another one does."
+    )
+    sketch = (
+        " def {receiver}(sender, instance, **kwargs):",
+        "-    recount(instance.shelf)",
+        "+    connection = transaction.get_connection()",
+        "+    if not any(func is recount_all for _ids, func, _robust in connection.run_on_commit):",
+        "+        transaction.on_commit(recount_all)  # once for all rows",
     )
     minimum = "50 calls in one request, which take 5 % of it and 20 ms or more, none of them slow."
     innocent = "Hundreds of calls of a few microseconds; an import command, where nobody waits."

@@ -28,10 +28,19 @@ class PostMigrate(RecordRule):
     code = "R210"
     name = "post-migrate-for-every-app"
     title = "A receiver of post_migrate that runs for every app"
+    kind = "Slow"
     what = "`migrate` sends `post_migrate` once for each installed app, and so does the start of every test run."
     remedy = (
         "Connect it in `ready()` of its app with `post_migrate.connect(…, sender=self)`, and return early when `plan` "
         "is empty."
+    )
+    sketch = (
+        "-@receiver(post_migrate)",
+        " def {receiver}(sender, plan, **kwargs): ...",
+        " ",
+        " class ShopConfig(AppConfig):",
+        "     def ready(self):",
+        "+        post_migrate.connect({receiver}, sender=self)",
     )
     minimum = (
         "Three calls in one process that take 100 ms or more, or that each inserted rows, and a body that does not "

@@ -31,12 +31,20 @@ class ProgrammingError(RecordRule):
     code = "R215"
     name = "fails-every-time"
     title = "A receiver that fails for every call of a sender"
+    kind = "Raised"
     level = "error"
     what = (
         "The exception reaches the code that sends, and comes from a mistake in the code, not from the data: every "
         "call for this sender ends so."
     )
     remedy = "Mend the receiver: read with `kwargs.get()` what only some senders send, and return early without it."
+    sketch = (
+        " def {receiver}(sender, **kwargs):",
+        '-    value = kwargs["value"]',
+        '+    value = kwargs.get("value")',
+        "+    if value is None:",
+        "+        return  # this sender does not send it",
+    )
     minimum = "All stored calls for one sender raised the same built-in exception, such as `KeyError`."
     innocent = "A receiver that fails for one row of many, one that refuses with an exception of the project's own."
 

@@ -27,6 +27,7 @@ class RaisesIntoCaller(RecordRule):
     code = "R203"
     name = "raises-into-caller"
     title = "A receiver's exception ends requests"
+    kind = "Raised"
     level = "error"
     what = (
         "`send()` passes the exception of a receiver on to the code that sends. People get an error page although the "
@@ -35,6 +36,14 @@ class RaisesIntoCaller(RecordRule):
     remedy = (
         "Catch in the receiver what it can expect. If the sender can do without this receiver, send with "
         "`send_robust()` and log the exceptions among its responses, or do the work in a task."
+    )
+    sketch = (
+        " def {receiver}(sender, **kwargs):",
+        "-    work()",
+        "+    try:",
+        "+        work()",
+        "+    except ExpectedError:  # what may be missing or refused",
+        '+        logger.exception("It did not work.")',
     )
     minimum = "One request that was answered with 500 for the exception that the receiver raised."
     innocent = "A receiver that refuses something by an exception which the caller catches or Django answers with 4xx."

@@ -21,12 +21,20 @@ class Raw(RecordRule):
     code = "R227"
     name = "ignores-raw"
     title = "A receiver that does not look at raw"
+    kind = "Too often"
     level = "error"
     what = (
         "The rows of a fixture are complete, and bring along what the receiver adds. Loading fails later, or has rows "
         "twice and sends mail."
     )
     remedy = "`def receiver(sender, instance, raw=False, **kwargs):` and `if raw: return`."
+    sketch = (
+        "-def {receiver}(sender, instance, **kwargs):",
+        "+def {receiver}(sender, instance, raw=False, **kwargs):",
+        "+    if raw:",
+        "+        return  # the rows of a fixture are complete",
+        "     ...",
+    )
     minimum = "One call with `raw=True` in which the receiver wrote rows, sent mail or queued a task."
     innocent = "A receiver that clears a cache; a project that never loads fixtures."
 

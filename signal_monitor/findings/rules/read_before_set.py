@@ -29,6 +29,16 @@ class ReadBeforeSet(RegistryRule):
     certain = False
     what = "Receivers run in the order in which they were connected, which is the order of imports."
     remedy = "Write one receiver that calls both functions, in the right order."
+    sketch = (
+        "-@receiver(pre_save, sender=Claim)",
+        " def assign(instance): ...",
+        "-@receiver(pre_save, sender=Claim)",
+        " def grade(instance): ...",
+        "+@receiver(pre_save, sender=Claim)",
+        "+def prepare(sender, instance, **kwargs):",
+        "+    grade(instance)",
+        "+    assign(instance)",
+    )
     minimum = "Two of the project's receivers of `pre_save` for one model, by their source."
     innocent = (
         "A receiver that wants the old value. Reading the source cannot tell, and nothing cheap can at run time, so "

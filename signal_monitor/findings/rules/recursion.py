@@ -37,6 +37,7 @@ class Recursion(RecordRule):
     code = "R206"
     name = "recursion"
     title = "Receivers that call each other in a circle"
+    kind = "Too often"
     what = (
         "Every save inside a receiver of `post_save` sends `post_save` again. A guard ends it after some rounds; where "
         "there is none, `RecursionError` does."
@@ -44,6 +45,12 @@ class Recursion(RecordRule):
     remedy = (
         "In one of them, write with `Model.objects.filter(pk=instance.pk).update(…)`, which sends nothing, or set the "
         "field in `pre_save`."
+    )
+    sketch = (
+        " def {receiver}(sender, instance, **kwargs):",
+        "-    instance.number = next_number()",
+        "-    instance.save()",
+        "+    sender.objects.filter(pk=instance.pk).update(number=next_number())",
     )
     minimum = (
         "The same signal, sender and receiver three times around each other; if one receiver does it alone, it saves "

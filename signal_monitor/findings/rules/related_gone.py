@@ -26,6 +26,7 @@ class RelatedGone(RegistryRule):
     code = "W116"
     name = "related-gone"
     title = "Related rows that are read when they are gone"
+    kind = "Too late"
     what = (
         "Django deletes the rows that refer to an object before the object itself, and those of many-to-many fields, "
         "or clears their foreign keys. `post_delete` is sent after that."
@@ -33,6 +34,15 @@ class RelatedGone(RegistryRule):
     remedy = (
         "Read them in a receiver of `pre_delete`, and keep what is needed on `instance`; do the work in `post_delete` "
         "or in `transaction.on_commit()`."
+    )
+    sketch = (
+        "-@receiver(post_delete, sender=Order)",
+        "-def {receiver}(sender, instance, **kwargs):",
+        "-    notify(instance.lines.all())",
+        "+@receiver(pre_delete, sender=Order)",
+        "+def {receiver}(sender, instance, **kwargs):",
+        "+    lines = list(instance.lines.all())",
+        "+    transaction.on_commit(lambda: notify(lines))",
     )
     minimum = (
         "One of the project's receivers of `post_delete` for a model whose source reads related rows of `instance`, "

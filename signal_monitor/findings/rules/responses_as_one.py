@@ -30,6 +30,11 @@ class ResponsesAsOne(RecordRule):
         "connected, whatever that returns, and equals no other value."
     )
     remedy = "Look at each response: `if any(response for receiver, response in signal.send(…)):`."
+    sketch = (
+        "-if signal.send(sender=Order):",
+        "+if any(response for receiver, response in signal.send(sender=Order)):",
+        "     ...",
+    )
     minimum = (
         "A dispatch whose call is the condition of an `if` or `while`, follows `not`, or is compared with `True`, "
         "`False`, `None`, a number or a text."

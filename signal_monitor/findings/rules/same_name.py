@@ -21,9 +21,14 @@ class SameName(RecordRule):
     code = "R235"
     name = "another-signal-of-that-name"
     title = "A receiver of a signal that nothing sends, beside another one of that name"
+    kind = "Never runs"
     level = "error"
     what = "Each `Signal()` is a signal of its own, whatever its name. A receiver hears the one it is connected to."
     remedy = "Define the signal once, and import it from there wherever it is sent and connected."
+    sketch = (
+        "-order_paid = Signal()",
+        "+from shop.signals import order_paid  # defined there, once",
+    )
     minimum = (
         "A signal of the project's that was never sent, and that no file of the project which sends one of that name "
         "imports; and another one of that name that the project sends, and to which nothing is connected."

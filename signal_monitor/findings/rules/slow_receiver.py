@@ -27,10 +27,19 @@ class SlowReceiver(RecordRule):
     code = "R201"
     name = "slow-receiver"
     title = "A slow receiver"
+    kind = "Slow"
     what = "`send()` returns when the last receiver has. Whoever sends the signal waits for this receiver."
     remedy = (
         "Move the work into a task, and queue the task with `transaction.on_commit()`. If the sender needs the result, "
         "make the work itself quicker: fewer queries, a timeout, a cache."
+    )
+    sketch = (
+        "+@shared_task",
+        "+def {receiver}_later(pk): ...  # the slow work",
+        "+",
+        " def {receiver}(sender, instance, **kwargs):",
+        "-    ...  # the slow work",
+        "+    transaction.on_commit(lambda: {receiver}_later.delay(instance.pk))",
     )
     minimum = (
         "Two calls beyond SLOW_MS, or one of twice as long whose stack was sampled and shows no import; "

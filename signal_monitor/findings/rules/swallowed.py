@@ -19,6 +19,7 @@ class Swallowed(RecordRule):
     code = "R204"
     name = "swallowed"
     title = "Exceptions that nobody looks at"
+    kind = "Swallowed"
     level = "error"
     what = (
         "`send_robust()` catches the exceptions of receivers and returns them among the responses. The code that sends "
@@ -27,6 +28,12 @@ class Swallowed(RecordRule):
     remedy = (
         "Look at the responses: `for receiver, response in signal.send_robust(…): if isinstance(response, Exception): "
         "…`. Mend the receiver, and make sure that somebody reads what `django.dispatch` logs."
+    )
+    sketch = (
+        "-signal.send_robust(sender=Order)",
+        "+for receiver, response in signal.send_robust(sender=Order):",
+        "+    if isinstance(response, Exception):",
+        '+        logger.error("%r failed", receiver, exc_info=response)',
     )
     minimum = "One exception under `send_robust()` or `asend_robust()`, where the call, parsed, is a bare statement."
     innocent = "Responses that are assigned, returned or looped over."

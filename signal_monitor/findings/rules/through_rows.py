@@ -20,9 +20,17 @@ class ThroughRows(RegistryRule):
     code = "W102"
     name = "through-rows"
     title = "Rows of an automatic through table send no signals"
+    kind = "Never runs"
     level = "error"
     what = "Django writes the rows of a through table that it has made itself in bulk, without `save()` and `delete()`."
     remedy = "Connect the receiver to `m2m_changed` with the same sender, and look at `action`, such as `post_add`."
+    sketch = (
+        "-@receiver(post_save, sender=Pizza.toppings.through)",
+        "-def {receiver}(sender, instance, **kwargs):",
+        "+@receiver(m2m_changed, sender=Pizza.toppings.through)",
+        "+def {receiver}(sender, instance, action, pk_set, **kwargs):",
+        '+    if action == "post_add": ...',
+    )
     minimum = "The sender of `pre_save`, `post_save`, `pre_delete` or `post_delete` is a model that Django has made."
     innocent = "A through model that the project declares: `Membership.objects.create()` sends `post_save`."
 

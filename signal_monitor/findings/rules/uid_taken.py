@@ -19,9 +19,14 @@ class UidTaken(RecordRule):
     code = "W104"
     name = "uid-taken"
     title = "A receiver that is not connected, because its dispatch_uid was taken"
+    kind = "Never runs"
     level = "error"
     what = "Of two receivers with the same `dispatch_uid` and sender, Django keeps the first, and reports no error."
     remedy = "Give each receiver a `dispatch_uid` of its own, such as its dotted name."
+    sketch = (
+        '-signal.connect({receiver}, sender=Invoice, dispatch_uid="invoice_saved")',
+        '+signal.connect({receiver}, sender=Invoice, dispatch_uid="shop.receivers.{receiver}")',
+    )
     minimum = "One `connect()` whose `dispatch_uid` and sender belong to another function."
     innocent = (
         "The same function that is connected again with its `dispatch_uid`, which is what the argument is for. A "

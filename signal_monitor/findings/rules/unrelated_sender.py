@@ -24,9 +24,14 @@ class UnrelatedSender(RecordRule):
     code = "R233"
     name = "unrelated-sender"
     title = "A receiver for a sender that nobody sends"
+    kind = "Never runs"
     level = "error"
     what = "A receiver runs only if the signal is sent with the very object that it is connected with as sender."
     remedy = "Connect it with the class that sends; or without a sender, and look at it inside."
+    sketch = (
+        "-signal.connect({receiver}, sender=Order)",
+        "+signal.connect({receiver}, sender=Checkout)  # the class that sends it",
+    )
     minimum = (
         "A signal of the project's own that was sent, and whose every `send()` in the project's files names a class as "
         "sender, none of them that of the receiver, its base or its subclass."

@@ -26,9 +26,15 @@ class UpdateFields(RecordRule):
     code = "R228"
     name = "lost-to-update-fields"
     title = "A field that a receiver sets and the save leaves out"
+    kind = "Lost"
     level = "error"
     what = "`save(update_fields=…)` writes the fields that it names. What `pre_save` changes beside them is lost."
     remedy = "Name the field in `update_fields` too, where the row is saved or in the model's `save()`."
+    sketch = (
+        ' order.state = "paid"',
+        '-order.save(update_fields=["state"])',
+        '+order.save(update_fields=["state", "paid_at"])  # what the receiver sets, too',
+    )
     minimum = (
         "A receiver of `pre_save` that always sets a field from one that was saved, by its source, and a save with "
         "`update_fields` that has the latter only."

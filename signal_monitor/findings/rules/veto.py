@@ -28,6 +28,12 @@ class Veto(RegistryRule):
         "Nobody looks at what receivers of `pre_save` and `pre_delete` return: Django saves and deletes all the same."
     )
     remedy = "Raise an exception, such as `ValidationError`; or override `save()` or `delete()` of the model."
+    sketch = (
+        " def {receiver}(sender, instance, **kwargs):",
+        "     if instance.is_locked:",
+        "-        return False",
+        '+        raise ValidationError("It is locked.")',
+    )
     minimum = "`return False` in one of the project's receivers of `pre_save` or `pre_delete`, by its source."
     innocent = "`return`, and other values."
 

@@ -26,11 +26,17 @@ class WrongArguments(RecordRule):
     code = "R214"
     name = "wrong-arguments"
     title = "A receiver that cannot be called"
+    kind = "Raised"
     level = "error"
     what = "The call fails before the receiver's first line: it and the sender disagree about the arguments."
     remedy = (
         "Take `sender` and `**kwargs`, and read what may be missing with `kwargs.get()`; or pass the argument where "
         "the signal is sent."
+    )
+    sketch = (
+        "-def {receiver}(sender, created):",
+        "+def {receiver}(sender, **kwargs):",
+        '+    created = kwargs.get("created", False)',
     )
     minimum = "One `TypeError` that names the receiver's own arguments, with no line of the receiver in its traceback."
     innocent = "A `TypeError` that is raised inside the receiver."

@@ -12,6 +12,7 @@ from signal_monitor.stores.ended import KEPT_ENDED, MAX_ENDED, SILENT_SECONDS, a
 
 from . import statements
 from .encoding import DamagedError, decode, encode
+from .sums import note_rewritten
 
 MAX_AT_ONCE = 100
 """Processes that one write adds up at most: other processes wait for it."""
@@ -43,6 +44,7 @@ def _add(connection: sqlite3.Connection, process: Process) -> None:
     rows = connection.execute(statements.TOTALS_OF_PROCESS, (process.id,)).fetchall()
     connection.executemany(statements.PUT_TOTALS, [_added_row(connection, target, row) for row in rows])
     connection.execute(statements.DELETE_TOTALS_OF_PROCESS, (process.id,))
+    note_rewritten(connection)
     connection.execute(statements.DELETE_PROCESS, (process.id,))
 
 

@@ -16,6 +16,7 @@ from signal_monitor.stores.retention import (
 from . import statements
 from .ended import add_up_ended
 from .schema import pragma
+from .sums import note_rewritten
 
 WAL_SHARE = 16
 """The write-ahead log may take one part in so many of the size."""
@@ -42,6 +43,8 @@ def _delete_old(connection: sqlite3.Connection, now: float) -> None:
     connection.execute(statements.DELETE_WINDOWS, (now - WINDOWS_KEPT_SECONDS,))
     connection.execute("DELETE FROM facts WHERE last_at < ?", (now - FACTS_KEPT_SECONDS,))
     gone = connection.execute(statements.GONE_PROCESSES, (now - PROCESSES_KEPT_SECONDS,)).fetchall()
+    if gone:
+        note_rewritten(connection)
     connection.executemany("DELETE FROM totals WHERE process = ?", gone)
     connection.executemany("DELETE FROM processes WHERE id = ?", gone)
     connection.execute(statements.DELETE_REGISTRIES, (MAX_REGISTRIES,))
@@ -55,6 +58,7 @@ def _make_space(connection: sqlite3.Connection, max_bytes: int, target: int, now
         while surplus > 0 and left > 0:
             if rows == "windows":
                 connection.execute(statements.NOTE_INCOMPLETE)
+                note_rewritten(connection)
             connection.execute(*statements.delete_oldest(rows, min(at_once, surplus)))
             if _used_bytes(connection) <= target:
                 return

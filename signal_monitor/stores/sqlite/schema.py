@@ -17,7 +17,7 @@ VERSION = 3
 TABLES = """
 CREATE TABLE state (
     epoch TEXT NOT NULL, changes INTEGER NOT NULL, merged INTEGER NOT NULL DEFAULT 0,
-    complete_since REAL NOT NULL DEFAULT 0
+    complete_since REAL NOT NULL DEFAULT 0, rewritten INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE dispatches (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, root_id TEXT NOT NULL, signal TEXT NOT NULL, sender TEXT NOT NULL,

@@ -170,19 +170,29 @@ def delete_oldest(rows: Deletable, limit: int) -> Query:
 
 
 def select_totals(
-    kind: SubjectKind, since: float | None, key: str | None, by: Group, processes: Processes = None
+    kind: SubjectKind,
+    since: float | None,
+    key: str | None,
+    by: Group,
+    processes: Processes = None,
+    until: int | None = None,
 ) -> Query:
     """Totals added up by subject or by window, as ``totals_of`` takes them; SQL is faster than Python here."""
-    text, values = _all_of(_totals_terms(kind, since, key, processes))
+    text, values = _all_of(_totals_terms(kind, since, key, processes, until))
     query = f"SELECT {SUMS} FROM {_totals_by(key)} WHERE {text} GROUP BY {by} ORDER BY {by}"  # noqa: S608 - our own text
     return query, values
 
 
 def select_failures(
-    kind: SubjectKind, since: float | None, key: str | None, by: Group, processes: Processes = None
+    kind: SubjectKind,
+    since: float | None,
+    key: str | None,
+    by: Group,
+    processes: Processes = None,
+    until: int | None = None,
 ) -> Query:
     """The newest failure in each of the groups of ``select_totals`` that has one."""
-    text, values = _all_of([*_totals_terms(kind, since, key, processes), ("last_failure_at > ?", [0])])
+    text, values = _all_of([*_totals_terms(kind, since, key, processes, until), ("last_failure_at > ?", [0])])
     # With a single max(), SQLite takes the other columns from the row with the maximum.
     query = (
         f"SELECT {by}, last_failure, max(last_failure_at), last_failure_dispatch "  # noqa: S608 - our own text
@@ -220,13 +230,17 @@ def _totals_by(key: str | None) -> str:
     return "totals" if key is None else "totals INDEXED BY totals_by_key"
 
 
-def _totals_terms(kind: SubjectKind, since: float | None, key: str | None, processes: Processes) -> list[Term]:
+def _totals_terms(
+    kind: SubjectKind, since: float | None, key: str | None, processes: Processes, until: int | None
+) -> list[Term]:
     terms: list[Term] = [("kind = ?", [kind])]
     if since is None:
         terms.append(('"window" = ?', [LIFE]))
     else:
         # The first condition is for the index: no window is longer.
         terms.append(('"window" > ? AND "window" <> ? AND "window" + seconds > ?', [since - LONG_SECONDS, LIFE, since]))
+    if until is not None:
+        terms.append(('"window" < ?', [until]))
     if key is not None:
         terms.append(("key = ?", [column(key)]))
     return [*terms, *_of_processes(processes)]

@@ -28,6 +28,7 @@ from signal_monitor.stores.sqlite.ended import add_up_ended
 from signal_monitor.stores.sqlite.location import find_path
 from signal_monitor.stores.sqlite.pruning import prune
 from signal_monitor.stores.sqlite.schema import TABLE_NAMES, is_current
+from signal_monitor.stores.sqlite.sums import FinalSums, note_late, note_rewritten, read_totals
 from signal_monitor.stores.sqlite.windows import merge_windows, unmerged
 from signal_monitor.stores.unreadable import note_unreadable
 
@@ -48,6 +49,7 @@ class SqliteStore(Store):
         self._max_bytes = max_bytes
         # Two, so that no page waits for a write that waits for another process's lock.
         self._reader = Connector(path, max_bytes)
+        self._sums = FinalSums()
         self._writer = Connector(path, max_bytes, wait=0.0)
 
     @property
@@ -135,36 +137,21 @@ class SqliteStore(Store):
         processes: Sequence[str] | None = None,
     ) -> list[Totals]:
         """Totals per subject, since the start of the processes, or over the windows since a time."""
-        return self._totals(kind, since, key, statements.BY_KEY, processes)
+        if key is not None:
+            return self._reader.run(partial(read_totals, kind=kind, since=since, key=key, processes=processes))
+        return self._reader.run(lambda connection: self._sums.read(connection, kind, since, processes))
 
     def history(
         self, kind: SubjectKind, key: str, since: float, processes: Sequence[str] | None = None
     ) -> list[Totals]:
         """One subject's totals window by window, oldest first."""
-        return self._totals(kind, since, key, statements.BY_WINDOW, processes)
+        by = statements.BY_WINDOW
+        return self._reader.run(partial(read_totals, kind=kind, since=since, key=key, by=by, processes=processes))
 
     def complete_since(self) -> float:
         """The time since which no window was deleted to make space."""
         (since,) = self._read(lambda row: float(row[0]), "SELECT complete_since FROM state")
         return since
-
-    def _totals(
-        self,
-        kind: SubjectKind,
-        since: float | None,
-        key: str | None,
-        by: statements.Group,
-        processes: Sequence[str] | None,
-    ) -> list[Totals]:
-        def read(connection: sqlite3.Connection) -> list[Totals]:
-            failed = connection.execute(*statements.select_failures(kind, since, key, by, processes))
-            failures = {group: columns for group, *columns in failed}
-            rows = connection.execute(*statements.select_totals(kind, since, key, by, processes))
-            found = (_totals(row, failures.get(row[place], ())) for row in rows)
-            return [totals for totals in found if totals is not None]
-
-        place = 1 if by == statements.BY_KEY else 2
-        return self._reader.run(read)
 
     def processes(self) -> list[Process]:
         """The processes that have reported, newest report first."""
@@ -213,14 +200,6 @@ def _registry(payload: bytes) -> Registry | None:
         return None
 
 
-def _totals(row: Any, failure: Any) -> Totals | None:  # noqa: ANN401 - rows of a query
-    try:
-        return statements.totals_of(row, failure)
-    except DamagedError:
-        note_unreadable(*row[:2])
-        return None
-
-
 def _only(found: list[R]) -> R | None:
     return found[0] if found else None
 
@@ -239,6 +218,7 @@ def _write(connection: sqlite3.Connection, batch: Batch, max_bytes: int) -> None
     process_id = column(process.id)
     totals = unmerged(connection, process_id, batch.totals)
     connection.executemany(statements.PUT_TOTALS, _rows(partial(statements.totals_row, process_id), totals))
+    note_late(connection, totals)
     registries = [batch.registry] if batch.registry is not None else []
     connection.executemany(statements.PUT_REGISTRY, _rows(partial(_registry_row, process_id), registries))
     connection.executemany(statements.PUT_FACT, _rows(partial(_fact_row, process_id), batch.facts))
@@ -302,3 +282,4 @@ def _clear(connection: sqlite3.Connection) -> None:
     for name in TABLE_NAMES:
         if name != "state":
             connection.execute(f"DELETE FROM {name}")  # noqa: S608 - our own text
+    note_rewritten(connection)

@@ -436,6 +436,16 @@ SPARK_BAR = '<rect class="{}" x="{}" y="{}" width="{}" height="{}"/>'
 def sparkline(bars: Sequence[Bar], typical_ns: float, name: str) -> SafeString:
     """Small bars of a receiver's time; coloured if its typical call is slow."""
     full = "slow" if severity(typical_ns, get_config().slow_limits.limit_ns(name)) != "normal" else "receivers"
+    return _spark(bars, full)
+
+
+@register.filter
+def spark(bars: Sequence[Bar]) -> SafeString:
+    """Small bars of their own colours."""
+    return _spark(bars, "")
+
+
+def _spark(bars: Sequence[Bar], full: str) -> SafeString:
     drawn = format_html_join(
         "",
         SPARK_BAR,

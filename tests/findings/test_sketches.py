@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from io import StringIO
+from typing import get_args
 
 import pytest
 
 from signal_monitor.cli.doctor import print_finding
 from signal_monitor.cli.output import Output
 from signal_monitor.dashboard.markdown import finding_markdown
+from signal_monitor.dashboard.pages.findings import GROUPS
 from signal_monitor.dashboard.serializers import finding_json
+from signal_monitor.finding import Kind
 from signal_monitor.findings.base import Rule, sketched
 from signal_monitor.findings.rules import RULES
 from signal_monitor.findings.rules.slow_receiver import SlowReceiver
@@ -42,3 +46,8 @@ def test_sketch_is_shown_by_every_interface() -> None:
     text = StringIO()
     print_finding(finding, Output(text))
     assert line in text.getvalue()
+
+
+def test_each_kind_has_a_section() -> None:
+    """No finding is left out of the page."""
+    assert Counter(kind for kinds in GROUPS.values() for kind in kinds) == Counter(get_args(Kind))

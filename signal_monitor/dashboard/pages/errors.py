@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from signal_monitor.dashboard.fields import PeriodForm
+from signal_monitor.dashboard.charts import Bar, sparkline
+from signal_monitor.dashboard.fields import ChoiceField, PeriodForm
 from signal_monitor.dashboard.formatting import milliseconds
 from signal_monitor.dashboard.pages.base import LIST_ROWS, Context, Page, Params
+from signal_monitor.dashboard.pages.signals import Pick
 from signal_monitor.dashboard.processes import processes
 from signal_monitor.dashboard.scope import Scope
 from signal_monitor.dashboard.serializers import Json, failure_json
@@ -18,6 +21,7 @@ from signal_monitor.records import Dispatch, Failure, Frame, ReceiverCall
 from signal_monitor.stores.base import Store
 from signal_monitor.stores.filters import DispatchFilter
 
+SHOWN = {"": "All", "swallowed": "Swallowed", "raised": "Raised"}
 Occurrence = tuple[Dispatch, ReceiverCall]
 
 
@@ -27,6 +31,7 @@ class ErrorGroup:
 
     receiver: str
     calls: Sequence[Occurrence]
+    trend: Sequence[Bar] = ()
 
     @property
     def last(self) -> Dispatch:
@@ -77,22 +82,32 @@ class ErrorGroup:
         return len({dispatch.origin_id for dispatch, _call in self.calls if dispatch.origin_kind == "request"})
 
 
+class ErrorsForm(PeriodForm):
+    """Which errors to show."""
+
+    show = ChoiceField(list(SHOWN.items()), label="Show")
+
+
 class ErrorsPage(Page):
     """Exceptions of receivers."""
 
     name = "errors"
     route = "errors/"
     title = "Errors"
-    form = PeriodForm
+    form = ErrorsForm
     parts = ("errors",)
 
     def fetch(self, store: Store, params: Params) -> Context:
         scope = Scope.of(params)
         where = DispatchFilter(outcome="failed", ended_since=scope.since or 0.0, processes=scope.ids(processes(store)))
         dispatches = store.dispatches(where, LIST_ROWS)
-        groups = group_errors(dispatches)
+        groups, show = group_errors(dispatches), params.get("show", "")
+        start = scope.since or min((dispatch.started_at for dispatch in dispatches), default=0.0)
         return {
-            "groups": groups,
+            "groups": [_with_trend(group, start) for group in groups if show in {"", group.kind}],
+            "picks": [
+                Pick(key, label, sum(key in {"", group.kind} for group in groups)) for key, label in SHOWN.items()
+            ],
             "errors": sum(len(group.calls) for group in groups),
             "swallowed": sum(group.swallowed for group in groups),
             "is_full": len(dispatches) >= LIST_ROWS,
@@ -100,6 +115,12 @@ class ErrorsPage(Page):
 
     def as_json(self, context: Context) -> Json:
         return {"errors": [error_json(group) for group in context["groups"]]}
+
+
+def _with_trend(group: ErrorGroup, start: float) -> ErrorGroup:
+    """The group with a bar for each part of the period in which it happened."""
+    bars = sparkline([(dispatch.started_at, 1) for dispatch, _call in group.calls], start, time.time())
+    return replace(group, trend=[replace(bar, kind=bar.kind or "failed") for bar in bars])
 
 
 def group_errors(dispatches: Iterable[Dispatch]) -> list[ErrorGroup]:

@@ -61,6 +61,19 @@ def test_each_failed_call_of_a_dispatch_counts(quiet_store: Store, client: Clien
     assert "2 errors of receivers, all swallowed" in parts("errors").text
 
 
+def test_errors_are_filtered_by_who_noticed(quiet_store: Store, client: Client) -> None:
+    calls = [failed(SEND_MAIL, "raised", refused()), failed(RESERVE_STOCK, "swallowed", refused())]
+    dispatches = [dispatch(f"d{number}", call) for number, call in enumerate(calls)]
+    quiet_store.write(Batch(process(), dispatches=dispatches))
+
+    found = get_json(client, "errors", show="swallowed")["errors"]
+    assert [row["receiver"] for row in found] == [RESERVE_STOCK]
+    html = client.get("/signals/errors/?show=swallowed").content.decode()
+    assert "Raised <small>1</small>" in html
+    assert html.count('class="spark"') == 1
+    assert 'rect class="failed"' in html
+
+
 def test_no_errors(quiet_store: Store) -> None:
     assert "No receiver failed in this period." in parts("errors").text
 

@@ -81,7 +81,8 @@ def test_pages_have_the_menu_once(page: str, client: Client, shop: Store) -> Non
     html = client.get(f"/signals/{page}?period=15m&process=web1").content.decode()
     assert html.count("data-scope") == 1
     assert "<summary>Last 15 min, daphne shop.asgi</summary>" in html
-    chosen = re.findall(r'<a href="([^"]*)" aria-current="true">', html)
+    menu = html[html.index("data-scope") : html.index("</details>", html.index("data-scope"))]
+    chosen = re.findall(r'<a href="([^"]*)" aria-current="true">', menu)
     assert [unescape(link) for link in chosen] == ["?period=15m&process=web1"] * 2
 
 

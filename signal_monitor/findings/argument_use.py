@@ -20,16 +20,33 @@ def attributes(function: Function, argument: str) -> tuple[set[str], set[str]]:
     return {name for name, is_set in used if not is_set}, {name for name, is_set in used if is_set}
 
 
-def always_sets(function: Function, argument: str) -> set[str]:
-    """The attributes of an argument that a function sets in any case: not in an ``if``, a loop or a ``try``."""
-    is_argument = _finder(function, argument)
+def always_sets(function: Function, argument: str, is_known: Callable[[ast.expr], bool | None]) -> set[str]:
+    """The attributes of an argument that a function sets in any case: not in a loop, a ``try`` or an unknown ``if``.
+
+    ``is_known`` says whether a condition holds; None if that is not known.
+    """
+    return _set_in(function.body, _finder(function, argument), is_known)
+
+
+def _set_in(body: list[ast.stmt], is_argument: IsArgument, is_known: Callable[[ast.expr], bool | None]) -> set[str]:
     found: set[str] = set()
-    for statement in function.body:
-        if _may_return(statement):
+    for statement in body:
+        answer = is_known(statement.test) if isinstance(statement, ast.If) else None
+        if isinstance(statement, ast.If) and answer is not None:
+            taken = statement.body if answer else statement.orelse
+            found |= _set_in(taken, is_argument, is_known)
+            if any(map(_may_return, taken)):
+                break
+        elif _may_return(statement):
             break
-        if isinstance(statement, (*PLAIN, ast.Expr)):
+        elif isinstance(statement, (*PLAIN, ast.Expr)):
             found |= {name for name, is_set in _uses(ast.walk(statement), is_argument) if is_set}
     return found
+
+
+def argument_finder(function: Function, argument: str) -> IsArgument:
+    """A function that tells which expressions are the argument."""
+    return _finder(function, argument)
 
 
 def saves_argument(function: Function, argument: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -10,9 +9,11 @@ from signal_monitor.database_records import TransactionUse
 from signal_monitor.finding import Finding
 from signal_monitor.findings import evidence
 from signal_monitor.findings.base import RecordRule
+from signal_monitor.findings.call_sites import changed_at, parsed
 from signal_monitor.findings.own import is_own
 from signal_monitor.findings.snapshot import Call, Snapshot
-from signal_monitor.findings.sources import function_at, own_nodes
+from signal_monitor.findings.sources import function_at
+from signal_monitor.findings.threads import starts_thread
 from signal_monitor.findings.wording import listed, named_call, plural
 from signal_monitor.records import ReceiverCall
 
@@ -38,7 +39,7 @@ class BeforeCommit(RecordRule):
         "+    transaction.on_commit(lambda: send_receipt.delay(instance.pk))",
     )
     minimum = (
-        "A task that was queued, or a `Thread` that was started, in an open transaction which had written; or mail "
+        "A task that was queued, or a thread that was started, in an open transaction which had written; or mail "
         "that was sent in one that was rolled back."
     )
     innocent = (
@@ -97,11 +98,7 @@ def _starts_thread(call: ReceiverCall) -> bool:
     if not any(work.transaction is not None and work.transaction.has_written for work in call.databases):
         return False
     function = function_at(call.path, call.line) if is_own(call.path) else None
-    return function is not None and any(map(_is_thread, own_nodes(function)))
-
-
-def _is_thread(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "Thread"
+    return function is not None and starts_thread(function, parsed(str(call.path), changed_at(str(call.path))))
 
 
 def _too_early(use: TransactionUse | None) -> TransactionUse | None:

@@ -69,11 +69,15 @@ class Collected(RecordRule):
 def _was_sent(snapshot: Snapshot, registry: Registry, died: DeadReceiver) -> bool:
     """Whether its signal was sent to its sender, with or without receivers, in the same process after it died."""
     signal = registry.signal(died.signal)
-    if signal is not None and signal.senders:
-        is_sent = bool(signal.senders.get(died.sender, 0)) if died.sender else True
-        return is_sent and _was_sent_later(snapshot, died)
+    senders = signal.senders if signal is not None else {}
+    if senders and (not died.sender or senders.get(died.sender, 0)):
+        return _was_sent_later(snapshot, died)
     process = snapshot.process_by_id.get(registry.process)
-    return bool(process and process.orphans.get(died.signal, 0)) and not died.sender
+    if process is None or not process.orphans.get(died.signal, 0):
+        return False
+    return not died.sender or any(
+        row.sender == died.sender and row.last_at > died.died_at for row in snapshot.orphan_senders.get(died.signal, ())
+    )
 
 
 def _was_sent_later(snapshot: Snapshot, died: DeadReceiver) -> bool:

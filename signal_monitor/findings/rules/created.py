@@ -74,7 +74,12 @@ class Created(RecordRule):
         new = sum(bool(each.arguments and each.arguments.created) for each, _call in everything)
         around = next((call.receiver for _outer, call in snapshot.around(dispatch)), "")
         fields = dispatch.arguments.update_fields if dispatch.arguments else ()
-        by = "saved by Django's `update_last_login`" if around == UPDATE_LAST_LOGIN else f"saved with {fields}"
+        listed_fields = ", ".join(f'"{each}"' for each in fields or ())
+        by = (
+            "saved by Django's `update_last_login`"
+            if around == UPDATE_LAST_LOGIN
+            else f"saved with `update_fields=[{listed_fields}]`"
+        )
         message = f"{named_call(last)} {_sent(mails, tasks)}{_for(new, short(dispatch.sender))}: "
         message += f"{len(calls)} of its {plural(len(everything), 'call')} {'was' if len(calls) == 1 else 'were'} "
         message += "for a "

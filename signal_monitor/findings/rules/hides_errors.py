@@ -15,6 +15,8 @@ from signal_monitor.findings.sources import Function, function_at
 from signal_monitor.findings.wording import named
 
 MAX_DECORATORS = 10
+HARMLESS = {"get", "isinstance", "issubclass", "getattr", "hasattr", "len"}
+"""What a guard may call that hides no work of the receiver."""
 EVERYTHING = {"Exception", "BaseException"}
 LOGS = re.compile("log|warn|error|exception|exc_info|capture|report|print|notif|mail", re.IGNORECASE)
 """What functions are called that tell somebody of an error."""
@@ -38,8 +40,8 @@ class HidesErrors(RegistryRule):
         "         pass",
     )
     minimum = (
-        "A `try` around the body of one of the project's receivers, or `contextlib.suppress()`, that takes every "
-        "exception, where no handler logs, raises or uses one."
+        "A `try` around the work of one of the project's receivers, or `contextlib.suppress()`, that takes every "
+        "exception, where no handler logs, raises or uses one. A guard may stand before it or around it."
     )
     innocent = "`except ObjectDoesNotExist: pass`; a handler that logs; `contextlib.suppress(FileNotFoundError)`."
 
@@ -78,30 +80,53 @@ def _around(receiver: object) -> Iterator[tuple[str, int]]:
 
 def hidden_by(function: Function) -> str:
     """The line that drops every exception of a function: "except Exception: pass"; "" if there is none."""
-    body = [each for each in function.body if not _is_trivial(each)]
+    return _hidden_in(function.body)
+
+
+def _hidden_in(statements: Sequence[ast.stmt]) -> str:
+    """The same for the statements of a block: it may be the body of an ``if`` or ``with`` around all of it."""
+    body = [each for each in statements if not _is_trivial(each)]
     if len(body) != 1:
         return ""
+    if isinstance(body[0], ast.If) and not body[0].orelse and not _calls(body[0].test):
+        return _hidden_in(body[0].body)
     if isinstance(body[0], ast.With | ast.AsyncWith):
         suppressed = [each for item in body[0].items for each in _suppressed(item.context_expr)]
-        return f"with suppress({suppressed[0]})" if suppressed else ""
-    if not isinstance(body[0], ast.Try):
-        return ""
-    handler = next((each for each in body[0].handlers if _takes_everything(each.type)), None)
+        return f"with suppress({suppressed[0]})" if suppressed else _hidden_in(body[0].body)
+    return _hidden_by_try(body[0]) if isinstance(body[0], ast.Try) else ""
+
+
+def _hidden_by_try(statement: ast.Try) -> str:
+    handler = next((each for each in statement.handlers if _takes_everything(each.type)), None)
     if handler is None or not all(_does_nothing(each) for each in handler.body):
         return ""
-    if any(map(_tells, body[0].handlers)):
+    if any(map(_tells, statement.handlers)):
         return ""
     kind = f" {ast.unparse(handler.type)}" if handler.type is not None else ""
     return f"except{kind}: {'; '.join(map(ast.unparse, handler.body))}"
 
 
+def _calls(expression: ast.expr) -> bool:
+    """Whether an expression calls something of the project's: anything but what reads an argument."""
+    called = (node.func for node in ast.walk(expression) if isinstance(node, ast.Call))
+    return any(ast.unparse(function).rpartition(".")[2] not in HARMLESS for function in called)
+
+
 def _is_trivial(statement: ast.stmt) -> bool:
-    """Whether a statement cannot be what fails: a docstring, a ``return`` of nothing, an import or a constant."""
+    """Whether a statement is not the receiver's work: a docstring, a guard that returns, an import or a plain name."""
     if isinstance(statement, ast.Return):
         return statement.value is None or isinstance(statement.value, ast.Constant)
-    if isinstance(statement, ast.Assign):
-        return isinstance(statement.value, ast.Constant | ast.Name)
+    if isinstance(statement, ast.If):
+        returns = all(isinstance(each, ast.Return) and _is_trivial(each) for each in statement.body)
+        return returns and not statement.orelse and not _calls(statement.test)
+    if isinstance(statement, ast.Assign | ast.AnnAssign):
+        return statement.value is not None and _is_to_names(statement) and not _calls(statement.value)
     return isinstance(statement, ast.Import | ast.ImportFrom | ast.Pass) or _is_constant(statement)
+
+
+def _is_to_names(statement: ast.Assign | ast.AnnAssign) -> bool:
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    return all(isinstance(target, ast.Name) for target in targets)
 
 
 def _is_constant(statement: ast.stmt) -> bool:

@@ -7,7 +7,7 @@ import gc
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from types import FunctionType
+from types import BuiltinFunctionType, FunctionType, MethodType
 
 from django.conf import settings
 from django.utils import inspect
@@ -27,14 +27,14 @@ class LocalFunction(RegistryRule):
 
     code = "W106"
     name = "local-function"
-    title = "A local function that only DEBUG keeps alive"
+    title = "A receiver that only DEBUG keeps alive"
     kind = "Never runs"
     level = "error"
     what = (
         "`connect()` holds receivers weakly. With `DEBUG`, it also checks their signatures, and the cache of that "
-        "check keeps this function alive. Without `DEBUG` it is gone as soon as the function around it returns."
+        "check keeps this receiver alive. Without `DEBUG` it is gone as soon as the code that connects it has run."
     )
-    remedy = "Move it to the top level of its module, or connect it with `weak=False`."
+    remedy = "Move it to the top level of its module, or keep it in a variable there; or connect it with `weak=False`."
     sketch = (
         "+def {receiver}(sender, **kwargs): ...",
         "+",
@@ -43,8 +43,11 @@ class LocalFunction(RegistryRule):
         "-        def {receiver}(sender, **kwargs): ...",
         "         signal.connect({receiver})",
     )
-    minimum = "The connection is weak, the function is local or a lambda, and nothing but that cache refers to it."
-    innocent = "A local function that a registry, an attribute or a global keeps."
+    minimum = (
+        "The connection is weak, the receiver is a local function, a lambda, a partial or a callable object, and "
+        "nothing but that cache refers to it."
+    )
+    innocent = "A local function or an object that a registry, an attribute or a global keeps."
 
     def check(self, signals: Sequence[LiveSignal]) -> Iterator[Finding]:
         for connection in _held_by_cache_alone(signals) if settings.DEBUG else ():
@@ -85,7 +88,14 @@ class _Probe:
 
 
 def _is_local(receiver: object) -> bool:
-    return type(receiver) is FunctionType and (LOCALS in receiver.__qualname__ or receiver.__qualname__ == LAMBDA)
+    """Whether a receiver may be one that nothing else keeps: no method, and no function of a module.
+
+    A decorator gives its function the name of another one, and its code keeps the name of its own.
+    """
+    if type(receiver) is FunctionType:
+        name = receiver.__code__.co_qualname
+        return LOCALS in name or name == LAMBDA
+    return type(receiver) not in {MethodType, BuiltinFunctionType} and not issubclass(type(receiver), type)
 
 
 def _keys() -> list[object]:

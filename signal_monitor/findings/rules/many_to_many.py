@@ -13,6 +13,7 @@ from signal_monitor.finding import Finding
 from signal_monitor.findings import evidence
 from signal_monitor.findings.argument_use import managers_read
 from signal_monitor.findings.base import RecordRule
+from signal_monitor.findings.helpers import handed_to
 from signal_monitor.findings.own import is_own
 from signal_monitor.findings.related import meta, model_named
 from signal_monitor.findings.snapshot import Call, Snapshot
@@ -99,7 +100,9 @@ def _early(snapshot: Snapshot, dispatch: Dispatch, call: ReceiverCall) -> Iterat
     model = model_named(dispatch.sender) if function is not None else None
     if request is None or function is None or model is None:
         return
-    read, selected = managers_read(function, "instance", WRITERS), _selected(call.databases)
+    handed = [(function, "instance"), *handed_to(function, "instance", str(call.path), model)]
+    read = {name for each, argument in handed for name in managers_read(each, argument, WRITERS)}
+    selected = _selected(call.databases)
     nested = [row for row in snapshot.trees.get(dispatch.root_id, ()) if row.depth > dispatch.depth]
     calls = [each for row in (dispatch, *nested) for each in row.calls]
     for name, through, target in _many_to_many(model):

@@ -132,8 +132,16 @@ def _of_source(connection: LiveConnection) -> Reason | None:
             "`@receiver(…, sender=…)` for each.",
         )
     if isinstance(given, ast.Constant) and type(given.value) is str and connection.signal_name != LOGIN_FAILED:
-        return _of_label(connection.signal, given.value)
+        return _of_text(connection.signal, given.value)
     return None
+
+
+def _of_text(signal: Signal, text: str) -> Reason | None:
+    if is_one_of(signal, MIGRATE_SIGNALS):
+        return _NO_APP_CONFIG
+    if is_one_of(signal, CLASS_SIGNALS):
+        return f"the text `{scrub(text)!r}` as sender, and Django sends it with classes", _LEAVE_OUT
+    return _of_label(signal, text)
 
 
 def _of_label(signal: Signal, label: str) -> Reason | None:

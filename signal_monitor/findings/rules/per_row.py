@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from signal_monitor.finding import Finding
 from signal_monitor.findings import evidence
 from signal_monitor.findings.base import RecordRule
-from signal_monitor.findings.own import is_django
+from signal_monitor.findings.own import is_own
 from signal_monitor.findings.snapshot import Snapshot
 from signal_monitor.findings.wording import ms, named, number_of_ms, of_request, plural
 from signal_monitor.records import ReceiverSum, Request
@@ -17,6 +17,8 @@ from .recursion import RECURSION_ERROR
 
 LEAST_CALLS = 50
 LEAST_SHARE = 0.05
+PACKAGE_SHARE = 0.5
+"""Of a package's receiver: it does what the package is for, such as a row of history for each row."""
 LEAST_NS = 20_000_000
 
 Found = tuple[Request, ReceiverSum]
@@ -42,7 +44,10 @@ class PerRow(RecordRule):
         "+    if not any(func is recount_all for _ids, func, _robust in connection.run_on_commit):",
         "+        transaction.on_commit(recount_all)  # once for all rows",
     )
-    minimum = "50 calls in one request, which take 5 % of it and 20 ms or more, none of them slow."
+    minimum = (
+        "50 calls in one request, which take 5 % of it and 20 ms or more, none of them slow. Of a package's receiver: "
+        "50 % of it."
+    )
     innocent = "Hundreds of calls of a few microseconds; an import command, where nobody waits."
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
@@ -51,7 +56,8 @@ class PerRow(RecordRule):
             if request.failure is not None and request.failure.type == RECURSION_ERROR:
                 continue  # a circle, which has a rule of its own
             for row in request.receivers:
-                if _is_many(request, row) and not is_django(row.receiver):
+                least = LEAST_SHARE if is_own(_path(snapshot, row.receiver)) else PACKAGE_SHARE
+                if _is_many(request, row, least):
                     found[row.receiver].append((request, row))
         for receiver, pairs in found.items():
             yield self._finding(snapshot, receiver, pairs)
@@ -68,12 +74,17 @@ class PerRow(RecordRule):
         return self.finding("receiver", receiver, message, path=path, line=line, **more)
 
 
-def _is_many(request: Request, row: ReceiverSum) -> bool:
+def _path(snapshot: Snapshot, receiver: str) -> str | None:
+    totals = snapshot.receivers.get(receiver)
+    return totals.path if totals else None
+
+
+def _is_many(request: Request, row: ReceiverSum, least_share: float) -> bool:
     return (
         row.calls >= LEAST_CALLS
         and not row.slow
         and row.self_ns >= LEAST_NS
-        and request.share_of(row.self_ns) >= LEAST_SHARE
+        and request.share_of(row.self_ns) >= least_share
     )
 
 

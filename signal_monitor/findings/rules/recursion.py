@@ -54,7 +54,7 @@ class Recursion(RecordRule):
     )
     minimum = (
         "The same signal, sender and receiver three times around each other; if one receiver does it alone, it saves "
-        "its own `instance`, by its source."
+        "its own `instance`, by its source, or has ended in a `RecursionError`."
     )
     innocent = "A second save under a guard such as `if created`; a receiver that saves the parents in a tree."
 
@@ -131,9 +131,11 @@ def _circle_in(snapshot: Snapshot, tree: Sequence[Dispatch]) -> Circle | None:
     keys = [(dispatch.signal, dispatch.sender, call.receiver) for dispatch, call in way]
     for start, key in enumerate(keys):
         places = [index for index, other in enumerate(keys) if other == key]
+        if places[0] != start:
+            continue  # judged where it began
         if len(places) >= LEAST_ROUNDS - 1 and (rounds := len(places) + _comes_again(deepest, key)) >= LEAST_ROUNDS:
             steps = tuple(way[start : places[1]])
-            if len({call.receiver for _dispatch, call in steps}) > 1 or _saves_its_instance(steps[0][1]):
+            if len({call.receiver for _dispatch, call in steps}) > 1 or _is_circle_alone(steps[0][1]):
                 senders = {(dispatch.signal, dispatch.sender) for dispatch, _call in steps}
                 number = sum((dispatch.signal, dispatch.sender) in senders for dispatch in tree)
                 return Circle(steps, rounds, number, deepest)
@@ -146,6 +148,9 @@ def _comes_again(deepest: Dispatch, key: tuple[str, str, str]) -> int:
     return int((deepest.signal, deepest.sender) == (signal, sender) and receiver in {c.receiver for c in deepest.calls})
 
 
-def _saves_its_instance(call: ReceiverCall) -> bool:
+def _is_circle_alone(call: ReceiverCall) -> bool:
+    """Whether a receiver that calls itself saves its own ``instance``, or has not come to an end by itself."""
+    if call.failure is not None and call.failure.type == RECURSION_ERROR:
+        return True
     function = function_at(call.path, call.line)
     return function is not None and saves_argument(function, "instance")

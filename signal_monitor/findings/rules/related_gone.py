@@ -46,7 +46,7 @@ class RelatedGone(RegistryRule):
     )
     minimum = (
         "One of the project's receivers of `post_delete` for a model whose source reads related rows of `instance`, "
-        "with `on_delete=CASCADE`, `SET_NULL`, `SET_DEFAULT` or `SET()`, or a many-to-many field."
+        "with `on_delete=CASCADE`, `SET_NULL`, `SET_DEFAULT` or `SET()`, a `GenericRelation` or a many-to-many field."
     )
     innocent = "`pre_delete`; the object that `instance` itself refers to; rows with `on_delete=DO_NOTHING`."
 
@@ -73,6 +73,9 @@ def _gone(model: type[models.Model]) -> Iterator[tuple[str, str]]:
     """The related rows of a model that are gone before ``post_delete``: their attribute, and what became of them."""
     for field in meta(model).get_fields():
         remote: Any = getattr(field, "remote_field", None)
+        if field.one_to_many and getattr(field, "bulk_related_objects", None) is not None:
+            yield str(field.name), f"the rows of `{field.related_model.__name__}` are deleted already"
+            continue
         if field.many_to_many and remote is not None:
             name = field.name if isinstance(field, models.ManyToManyField) else field.get_accessor_name()
             yield str(name), "its rows are deleted already"

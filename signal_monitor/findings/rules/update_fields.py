@@ -9,6 +9,7 @@ from signal_monitor.finding import Finding
 from signal_monitor.findings import evidence
 from signal_monitor.findings.argument_use import always_sets, attributes
 from signal_monitor.findings.base import RecordRule
+from signal_monitor.findings.conditions import known_conditions
 from signal_monitor.findings.own import is_own
 from signal_monitor.findings.related import meta, model_named
 from signal_monitor.findings.snapshot import Call, Snapshot
@@ -41,7 +42,7 @@ class UpdateFields(RecordRule):
     )
     innocent = (
         "`update_last_login`: it saves no field that the receiver reads, so that nothing changes; an attribute that is "
-        "no field; a field that is set in an `if`."
+        "no field; a field that is set in an `if` of something else than what was saved."
     )
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
@@ -75,8 +76,9 @@ def _lost(dispatch: Dispatch, call: ReceiverCall) -> list[str]:
     if function is None or "update_fields" in names_read(function):
         return []
     read, _written = attributes(function, INSTANCE)
+    is_known = known_conditions(function, short(dispatch.sender), saved)
     unsaved = _unsaved_fields(dispatch.sender, saved)
-    return sorted(always_sets(function, INSTANCE) & unsaved) if read & saved else []
+    return sorted(always_sets(function, INSTANCE, is_known) & unsaved) if read & saved else []
 
 
 def _unsaved_fields(model: str, saved: set[str]) -> set[str]:

@@ -12,6 +12,7 @@ from django.conf import settings
 
 from signal_monitor.cli.base import FOUND, OK, Options, Subcommand, failure
 from signal_monitor.cli.github import annotation
+from signal_monitor.cli.numbers import positive
 from signal_monitor.cli.output import Cell, Output, Style
 from signal_monitor.cli.places import place
 from signal_monitor.cli.reading import why_nothing_is_stored
@@ -45,7 +46,7 @@ class Doctor(Subcommand):
             default=LEVELS[-1],
             help="the least level of a finding that makes the exit code 1 (hint: any finding)",
         )
-        parser.add_argument("--minutes", type=float, help="only what the last minutes show (all that is stored)")
+        parser.add_argument("--minutes", type=positive, help="only what the last minutes show (all that is stored)")
 
     def handle(self, options: Options, out: Output) -> int:
         found = all_findings(options["minutes"])

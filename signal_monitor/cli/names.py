@@ -12,13 +12,17 @@ from signal_monitor.stores.filters import matches
 
 
 def matching(wanted: str, names: Iterable[str]) -> list[str]:
-    """The names that a person may mean: the same, else those that end with it, else those that have it in them."""
+    """The names that a person may mean: the same, else those that end with it, else those that have it in them.
+
+    A ``*`` matches anything; the beginning of a name, up to a dot, may be left out.
+    """
     known = list(dict.fromkeys(names))
     ends = f".{wanted.casefold()}"
     rules: tuple[Callable[[str], bool], ...] = (
         lambda name: name == wanted,
         lambda name: name.casefold() == wanted.casefold() or name.casefold().endswith(ends),
         lambda name: matches(wanted, name),
+        lambda name: "*" in wanted and matches(f"*.{wanted}", name),
     )
     return next((found for rule in rules if (found := [name for name in known if rule(name)])), [])
 

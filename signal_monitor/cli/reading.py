@@ -9,6 +9,7 @@ from signal_monitor.stores.base import Store
 from signal_monitor.stores.sqlite.location import find_path
 
 NOTHING_YET = "Start the site, for example with `manage.py runserver`, use it, and try again."
+LIST_ALL = "Run `manage.py signals list` for all receivers, or `manage.py signals tail` for the ids of dispatches."
 
 
 def why_nothing_is_stored() -> str:

@@ -12,7 +12,7 @@ from signal_monitor.cli.doctor import STYLES, all_findings
 from signal_monitor.cli.names import matching, unknown
 from signal_monitor.cli.output import Cell, Output, Style
 from signal_monitor.cli.places import place
-from signal_monitor.cli.reading import NOTHING_YET, store_to_read, why_nothing_is_stored
+from signal_monitor.cli.reading import LIST_ALL, store_to_read, why_nothing_is_stored
 from signal_monitor.cli.totals import totals_table
 from signal_monitor.cli.wording import call_label, own_errors, style_of
 from signal_monitor.dashboard.formatting import age, duration, moment, share
@@ -163,7 +163,7 @@ def show_receivers(store: Store | None, wanted: str, out: Output) -> None:
     known = [*connected.receiver_names(signals), *(timeline.receivers_in_store(store) if store is not None else ())]
     names = matching(wanted, known)
     if not names:
-        raise unknown("dispatch, request or receiver", wanted, known, why_nothing_is_stored() or NOTHING_YET)
+        raise unknown("dispatch, request or receiver", wanted, known, why_nothing_is_stored() or LIST_ALL)
     found = [each for each in connected.all_connections(signals) if each.name in names]
     facts = [timeline.receiver_facts(store, name) for name in names] if store is not None else []
     if out.as_json:

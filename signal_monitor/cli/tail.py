@@ -61,12 +61,17 @@ def _filter(options: Options) -> DispatchFilter:
     """What to print; without the signals of every request, unless a name or ``--all`` asks for them."""
     signal, receiver = options["signal"], options["receiver"]
     return DispatchFilter(
-        signal=signal,
-        receiver=receiver,
+        signal=_typed(signal),
+        receiver=_typed(receiver),
         slow=options["slow"],
         failed=options["failed"],
         without_request_signals=not (options["all"] or signal or receiver),
     )
+
+
+def _typed(pattern: str) -> str:
+    """A pattern with a ``*`` as a person types it: without the modules before the name."""
+    return f"*{pattern}" if "*" in (pattern or "") else pattern
 
 
 def _check_names(store: Store, options: Options) -> None:
@@ -76,7 +81,7 @@ def _check_names(store: Store, options: Options) -> None:
     kinds: tuple[SubjectKind, ...] = ("signal", "receiver")
     for kind in kinds:
         wanted, known = options[kind], [*here[kind], *(row.key for row in store.totals(kind))]
-        if wanted and not any(matches(wanted, name) for name in known):
+        if wanted and not any(matches(_typed(wanted), name) for name in known):
             raise unknown(kind, wanted, known, "Run `manage.py signals list` for all.")
 
 

@@ -68,6 +68,13 @@ def managers_read(function: Function, argument: str, writers: frozenset[str]) ->
     return {node.attr for node in used if is_argument(node.value) and id(node) not in written}
 
 
+def managers_written(function: Function, argument: str, writers: frozenset[str]) -> set[str]:
+    """The attributes of an argument of which it uses one of the ``writers``: ``instance.toppings.add(topping)``."""
+    is_argument = _finder(function, argument)
+    managers = (node.value for node in _body(function) if isinstance(node, ast.Attribute) and node.attr in writers)
+    return {each.attr for each in managers if isinstance(each, ast.Attribute) and is_argument(each.value)}
+
+
 def _uses(nodes: Iterator[ast.AST], is_argument: IsArgument) -> Iterator[tuple[str, bool]]:
     """The attributes of an argument, and whether each is set: with a dot, or by ``getattr()`` and ``setattr()``."""
     for node in nodes:

@@ -14,6 +14,9 @@ from .wording import of
 EXAMPLES = 5
 """Ids of dispatches, requests or processes that a finding names."""
 DEBUGGERS = ("/bdb.py", "/pdb.py", "/debugpy/", "/pydevd", "/ipdb/", "/pudb/")
+FEW = 0.02
+LITTLE = 0.25
+"""Slow calls that are fewer of all calls, and take less of the time of all, say nothing about the receiver."""
 CLEARLY = 2
 IMPORTS = ("<frozen importlib",)
 
@@ -68,13 +71,24 @@ def _newest(snapshot: Snapshot, ids: Iterable[str]) -> tuple[str, ...]:
 
 
 def is_convincing(snapshot: Snapshot, calls: Sequence[Call]) -> bool:
-    """Whether slow calls say something: none under a debugger, and more than one.
+    """Whether slow calls of a receiver say something: none under a debugger, more than one, and not a few of many.
 
     A single one may be the first, which imports and connects: it has to take twice the limit without importing.
     """
+    if _are_few(snapshot, calls):
+        return False
     if any(_is_in(call.slow_stack, DEBUGGERS) for _dispatch, call in calls):
         return False
     return len(calls) > 1 or any(_is_clearly_slow(snapshot, call) for _dispatch, call in calls)
+
+
+def _are_few(snapshot: Snapshot, calls: Sequence[Call]) -> bool:
+    """Whether they are few among the calls of their receiver, with little of its time: something else was busy."""
+    totals = snapshot.receivers.get(calls[0][1].receiver) if calls else None
+    if totals is None or max(len(calls), totals.slow) > totals.count * FEW:
+        return False
+    mean = sum(call.self_ns for _dispatch, call in calls) / len(calls)
+    return mean * max(len(calls), totals.slow) < totals.self_ns * LITTLE
 
 
 def _is_clearly_slow(snapshot: Snapshot, call: ReceiverCall) -> bool:

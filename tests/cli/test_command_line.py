@@ -80,6 +80,16 @@ def test_help_has_the_exit_codes(name: str, capsys: pytest.CaptureFixture[str]) 
     assert "exit codes:\n    0  done" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("minutes", ["0", "-5", "nan", "many"])
+def test_doctor_takes_no_period_that_is_none(minutes: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from signal_monitor.management.commands.signals import Command
+
+    with pytest.raises(SystemExit) as end:
+        Command().run_from_argv(["manage.py", "signals", "doctor", "--minutes", minutes])
+    assert end.value.code == 2
+    assert f"argument --minutes: '{minutes}' is not a number above 0" in capsys.readouterr().err
+
+
 def test_does_not_show_up_among_the_processes(busy_shop: Project, manage: Manage) -> None:
     before = processes_of(busy_shop)
     manage("signals", "doctor", code=1)

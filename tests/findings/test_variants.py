@@ -6,9 +6,10 @@ import json
 
 import pytest
 
+from signal_monitor.findings.evidence import is_convincing
 from signal_monitor.findings.rules.per_row import PerRow
 from signal_monitor.findings.snapshot import Snapshot
-from signal_monitor.records import ReceiverSum, Request
+from signal_monitor.records import Dispatch, ReceiverCall, ReceiverSum, Request
 from signal_monitor.stores.base import Totals
 from tests.support.projects import Project
 
@@ -45,6 +46,9 @@ MODELS = """
         def described(self):
             return list(self.toppings.all())
 
+    class Salad(models.Model):
+        toppings = models.ManyToManyField(Topping)
+
     class Comment(models.Model):
         content_type = models.ForeignKey(ContentType, models.CASCADE)
         object_id = models.IntegerField()
@@ -58,7 +62,7 @@ RECEIVERS = """
     from concurrent.futures import ThreadPoolExecutor
     from django.core.signals import request_finished
     from django.db import transaction
-    from django.db.models.signals import post_delete, post_migrate, post_save, pre_delete, pre_save
+    from django.db.models.signals import m2m_changed, post_delete, post_migrate, post_save, pre_delete, pre_save
     from django.dispatch import Signal, receiver
     from shop.models import *
 
@@ -116,6 +120,23 @@ RECEIVERS = """
                 sender.subscribe()
             except Exception:
                 logger.exception("no")
+
+    @receiver(hiding)
+    def good_answer(sender, **kwargs):
+        try:
+            return sender.subscribe()
+        except Exception:
+            return False
+
+    @receiver(m2m_changed, sender=Salad.toppings.through)
+    def bad_more(sender, instance, action, **kwargs):
+        if action == "post_add" and instance.toppings.count() < 6:
+            instance.toppings.add(Topping.objects.create())
+
+    @receiver(m2m_changed, sender=Salad.toppings.through)
+    def good_once(sender, instance, action, **kwargs):
+        if action == "post_remove":
+            instance.toppings.add(Topping.objects.create())
 
     def quietly(function):
         @functools.wraps(function)
@@ -269,6 +290,10 @@ VIEWS = """
     def view_circle(request):
         Letter.objects.create()
 
+    def view_more(request):
+        Salad.objects.create().toppings.add(Topping.objects.create())
+        return HttpResponse()
+
     def view_archive(request):
         kind = ContentType.objects.get_for_model(Order)
         with transaction.atomic("archive"):
@@ -280,7 +305,7 @@ DATABASES["archive"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": "archive
 """
 ACT = """
     call_command("migrate", database="archive", run_syncdb=True, verbosity=0)
-    for name in ("update", "pizza", "ticket", "endless", "circle", "archive"):
+    for name in ("update", "pizza", "ticket", "endless", "circle", "more", "archive"):
         get(f"/view_{name}/")
 """
 ALL = """
@@ -302,6 +327,7 @@ GUILTY = [
     ("W116", "bad_comments"),
     ("R206", "bad_endless"),
     ("R206", "bad_there"),
+    ("R206", "bad_more"),
     ("R219", "Temporary.bad_method"),
     ("R224", "bad_timer"),
     ("R224", "bad_pool"),
@@ -323,7 +349,7 @@ def test_variants_are_found_and_their_look_alikes_are_not(project: Project) -> N
     assert told == set(GUILTY)
     assert not [message for _code, message in found if "good_" in message or "GoodObject" in message]
     endless = [message for code, message in found if code == "R206"]
-    assert all("It ended in a `RecursionError`." in message for message in endless)
+    assert sum("It ended in a `RecursionError`." in message for message in endless) == 2
 
 
 @pytest.mark.parametrize(
@@ -337,3 +363,14 @@ def test_a_package_does_for_every_row_what_it_is_for(path: str, share: float, *,
     request = Request("1", "POST", "/import/", 1.0, second, receivers=(row,))
     snapshot = Snapshot(requests=[request], receivers={"receive": Totals("receiver", "receive", path=path, line=1)})
     assert bool(list(PerRow().check(snapshot))) is is_told
+
+
+@pytest.mark.parametrize(
+    ("count", "total_ns", "is_told"), [(300, 1_600_000_000, False), (300, 400_000_000, True), (20, 1_600_000_000, True)]
+)
+def test_a_few_slow_calls_of_many_say_nothing(count: int, total_ns: int, *, is_told: bool) -> None:
+    call = ReceiverCall("receive", 0, duration_ns=120_000_000, severity="slow")
+    totals = Totals("receiver", "receive", count=count, slow=2, self_ns=total_ns)
+    dispatch = Dispatch("1", "1", "paid", "None", "send", 1.0, 250_000_000, calls=(call, call))
+    snapshot = Snapshot(dispatches=[dispatch], receivers={"receive": totals})
+    assert is_convincing(snapshot, [(dispatch, call), (dispatch, call)]) is is_told

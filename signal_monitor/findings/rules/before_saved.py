@@ -43,7 +43,7 @@ class BeforeSaved(RecordRule):
         found: dict[str, list[Call]] = defaultdict(list)
         for dispatch in snapshot.dispatches:
             for call in dispatch.calls:
-                if _looked_in_vain(dispatch, call) and _is_before_save(dispatch.call_site, dispatch.sender):
+                if is_too_early(dispatch, call):
                     found[call.receiver].append((dispatch, call))
         for receiver, calls in found.items():
             yield self._finding(snapshot, receiver, calls)
@@ -57,6 +57,11 @@ class BeforeSaved(RecordRule):
         message += f"`{short(dispatch.signal)}` ({where}) before it calls `super().save()`."
         more = evidence.of_dispatches(snapshot, [each for each, _call in calls])
         return self.finding("receiver", receiver, message, path=last.path, line=last.line, **more)
+
+
+def is_too_early(dispatch: Dispatch, call: ReceiverCall) -> bool:
+    """Whether a call has failed because it looked for a row whose ``save()`` had sent the signal too early."""
+    return _looked_in_vain(dispatch, call) and _is_before_save(dispatch.call_site, dispatch.sender)
 
 
 def _looked_in_vain(dispatch: Dispatch, call: ReceiverCall) -> bool:

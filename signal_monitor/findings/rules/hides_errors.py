@@ -15,6 +15,7 @@ from signal_monitor.findings.sources import Function, function_at
 from signal_monitor.findings.wording import named
 
 MAX_DECORATORS = 10
+RETURNS_ANSWER = re.compile(r"return (?!None$)\S")
 HARMLESS = {"get", "isinstance", "issubclass", "getattr", "hasattr", "len"}
 """What a guard may call that hides no work of the receiver."""
 EVERYTHING = {"Exception", "BaseException"}
@@ -41,7 +42,8 @@ class HidesErrors(RegistryRule):
     )
     minimum = (
         "A `try` around the work of one of the project's receivers, or `contextlib.suppress()`, that takes every "
-        "exception, where no handler logs, raises or uses one. A guard may stand before it or around it."
+        "exception, where no handler logs, raises or uses one, or answers the sender of a signal of the project's. A "
+        "guard may stand before it or around it."
     )
     innocent = "`except ObjectDoesNotExist: pass`; a handler that logs; `contextlib.suppress(FileNotFoundError)`."
 
@@ -51,7 +53,8 @@ class HidesErrors(RegistryRule):
             if connection.name in seen or not is_own(connection.path):
                 continue
             seen.add(connection.name)
-            if what := next(filter(None, map(hidden_by, _functions(connection))), ""):
+            hidden = (hidden_by(each, _may_answer(connection)) for each in _functions(connection))
+            if what := next(filter(None, hidden), ""):
                 message = (
                     f"{named(connection.name, connection.path, connection.line)} drops every exception: `{what}`. "
                 )
@@ -78,9 +81,18 @@ def _around(receiver: object) -> Iterator[tuple[str, int]]:
         step = step.__dict__.get("__wrapped__")
 
 
-def hidden_by(function: Function) -> str:
-    """The line that drops every exception of a function: "except Exception: pass"; "" if there is none."""
-    return _hidden_in(function.body)
+def _may_answer(connection: LiveConnection) -> bool:
+    """Whether what a receiver returns may say that it has failed: nobody looks at it for Django's signals."""
+    return not connection.signal_name.startswith("django.")
+
+
+def hidden_by(function: Function, may_answer: bool = False) -> str:  # noqa: FBT001, FBT002
+    """The line that drops every exception of a function: "except Exception: pass"; "" if there is none.
+
+    With ``may_answer``, what a handler returns may be an answer.
+    """
+    found = _hidden_in(function.body)
+    return "" if may_answer and RETURNS_ANSWER.search(found) else found
 
 
 def _hidden_in(statements: Sequence[ast.stmt]) -> str:

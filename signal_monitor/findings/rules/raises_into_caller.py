@@ -13,6 +13,7 @@ from signal_monitor.findings.snapshot import Call, Snapshot
 from signal_monitor.findings.wording import error_of, named_call, of, of_request, plural, sent_at
 from signal_monitor.records import Dispatch, ReceiverCall, Request
 
+from .before_saved import is_too_early
 from .created import inserts_again
 from .recursion import is_in_circle
 from .wrong_arguments import arguments_of
@@ -82,8 +83,10 @@ def _has_ended(request: Request, dispatch: Dispatch, call: ReceiverCall, snapsho
         return False
     if (failure.message or "").startswith(BROKEN_BEFORE):
         return False  # another one has broken the transaction
-    if arguments_of(call) or inserts_again(dispatch, call) or is_in_circle(snapshot, dispatch, call):
+    if arguments_of(call) or inserts_again(dispatch, call) or is_too_early(dispatch, call):
         return False  # other rules say what is wrong
+    if is_in_circle(snapshot, dispatch, call):
+        return False
     return not any(
         inner_call.failure is not None and inner_call.failure.type == failure.type
         for inner in snapshot.sent_by(dispatch, call)

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 
 from signal_monitor.finding import Finding
 from signal_monitor.findings import evidence
-from signal_monitor.findings.argument_use import saves_argument
+from signal_monitor.findings.argument_use import managers_written, saves_argument
 from signal_monitor.findings.base import RecordRule
 from signal_monitor.findings.snapshot import Call, Snapshot
 from signal_monitor.findings.sources import function_at
 from signal_monitor.findings.wording import listed, named, plural, sent_at, short
 from signal_monitor.records import Dispatch, ReceiverCall
 
+from .related_gone import WRITERS
+
 LEAST_ROUNDS = 3
+M2M_CHANGED = "django.db.models.signals.m2m_changed"
 RECURSION_ERROR = "RecursionError"
 ALONE = (
     "Write with `Model.objects.filter(pk=instance.pk).update(…)`, which sends nothing, or set the field in `pre_save`."
@@ -135,7 +138,7 @@ def _circle_in(snapshot: Snapshot, tree: Sequence[Dispatch]) -> Circle | None:
             continue  # judged where it began
         if len(places) >= LEAST_ROUNDS - 1 and (rounds := len(places) + _comes_again(deepest, key)) >= LEAST_ROUNDS:
             steps = tuple(way[start : places[1]])
-            if len({call.receiver for _dispatch, call in steps}) > 1 or _is_circle_alone(steps[0][1]):
+            if len({call.receiver for _dispatch, call in steps}) > 1 or _is_circle_alone(*steps[0]):
                 senders = {(dispatch.signal, dispatch.sender) for dispatch, _call in steps}
                 number = sum((dispatch.signal, dispatch.sender) in senders for dispatch in tree)
                 return Circle(steps, rounds, number, deepest)
@@ -148,9 +151,12 @@ def _comes_again(deepest: Dispatch, key: tuple[str, str, str]) -> int:
     return int((deepest.signal, deepest.sender) == (signal, sender) and receiver in {c.receiver for c in deepest.calls})
 
 
-def _is_circle_alone(call: ReceiverCall) -> bool:
-    """Whether a receiver that calls itself saves its own ``instance``, or has not come to an end by itself."""
+def _is_circle_alone(dispatch: Dispatch, call: ReceiverCall) -> bool:
+    """Whether a receiver that calls itself changes its own ``instance``, or has not come to an end by itself."""
     if call.failure is not None and call.failure.type == RECURSION_ERROR:
         return True
     function = function_at(call.path, call.line)
-    return function is not None and saves_argument(function, "instance")
+    if function is None:
+        return False
+    is_changed = dispatch.signal == M2M_CHANGED and bool(managers_written(function, "instance", WRITERS))
+    return is_changed or saves_argument(function, "instance")

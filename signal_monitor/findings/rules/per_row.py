@@ -39,11 +39,10 @@ class PerRow(RecordRule):
         "because another one does."
     )
     sketch = (
-        " def {receiver}(sender, instance, **kwargs):",
-        "-    recount(instance.shelf)",
-        "+    connection = transaction.get_connection()",
-        "+    if not any(func is recount_all for _ids, func, _robust in connection.run_on_commit):",
-        "+        transaction.on_commit(recount_all)  # once for all rows",
+        " def import_books(request):",
+        "     for row in rows:",
+        "         Book.objects.create(**row)",
+        "+    recount(shelf)  # once, in place of what {receiver} does for each row",
     )
     minimum = (
         "50 calls in one request, which take 5 % of it and 20 ms or more, and of which 2 % at most are slow. Of a "

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import ParamSpec, TypeVar
 
-from .interruptions import is_interruption
+from .interruptions import is_from_outside
 from .scrubbing import ScrubLogs
 from .text import MAX_LINE, CleanLogs, cleaned
 
@@ -67,8 +67,8 @@ errors = InternalErrors()
 def guarded(where: str, fallback: T, *, in_send: bool = False) -> Callable[[Callable[P, R]], Callable[P, R | T]]:
     """Decorate a function of the monitor: it returns ``fallback`` instead of raising into the application.
 
-    In a send method, only exceptions that the monitor's own code raises are caught. A time limit of the application,
-    which may be raised on any line that its thread runs, passes.
+    A time limit of the application, which may be raised on any line that its thread runs, passes. In a send method,
+    only exceptions that the monitor's own code raises are caught.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R | T]:
@@ -77,7 +77,7 @@ def guarded(where: str, fallback: T, *, in_send: bool = False) -> Callable[[Call
             try:
                 return function(*args, **kwargs)
             except Exception as error:
-                if in_send and not is_own(error):
+                if is_from_outside(error) or (in_send and not is_own(error)):
                     raise
                 errors.note(where, error)
                 return fallback
@@ -99,7 +99,7 @@ def attempt(where: str, what: str, function: Callable[[T], object], argument: T)
     try:
         function(argument)
     except Exception as error:
-        if is_interruption(error):
+        if is_from_outside(error):
             raise
         errors.note(f"{where}.{what}", error)
 
@@ -111,7 +111,7 @@ def done_for_each(where: str, function: Callable[[T], R], items: Iterable[T]) ->
         try:
             done.append(function(item))
         except Exception as error:
-            if is_interruption(error):
+            if is_from_outside(error):
                 raise
             errors.note(where, error)
     return done

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,8 @@ from django.template.context import Context
 
 from signal_monitor import apps, checks
 from signal_monitor.dashboard.pages.base import PartNode
-from signal_monitor.errors import done_for_each, errors
+from signal_monitor.database.transactions import attribute_of
+from signal_monitor.errors import done_for_each, errors, guarded
 from signal_monitor.finding import Finding
 from signal_monitor.findings import engine, static, system_checks
 from signal_monitor.findings.rules import NotRun
@@ -36,6 +39,7 @@ from signal_monitor.stores import open_store
 from signal_monitor.stores.base import Batch, Totals
 from signal_monitor.stores.memory import MemoryStore
 
+_set_async_exc: Any = ctypes.pythonapi.PyThreadState_SetAsyncExc
 Case = Callable[[pytest.MonkeyPatch, Path], Sequence[str]]
 FOUND = NotRun().finding("receiver", "good", "It never runs.")
 
@@ -231,3 +235,33 @@ def test_an_interruption_of_the_application_passes() -> None:
             done_for_each("a test", lambda _item: signal.raise_signal(signal.SIGUSR1), [1])
     finally:
         signal.signal(signal.SIGUSR1, before)
+
+
+class LimitError(Exception):
+    """What a time limit raises."""
+
+
+def strike() -> None:
+    """Have a time limit strike in this thread, at the next instruction that looks."""
+    _set_async_exc(ctypes.c_ulong(threading.get_ident()), ctypes.py_object(LimitError))
+    for _ in range(1000):
+        pass
+
+
+class StruckCursor:
+    """A driver's object, in whose code a time limit strikes."""
+
+    @property
+    def rowcount(self) -> int:
+        strike()
+        return 1
+
+
+@pytest.mark.parametrize("in_send", [True, False])
+def test_a_time_limit_passes_wherever_it_strikes(*, in_send: bool) -> None:
+    before = errors.count
+    with pytest.raises(LimitError):
+        guarded("a test", None, in_send=in_send)(strike)()
+    with pytest.raises(LimitError):
+        attribute_of(StruckCursor(), "rowcount", 0)
+    assert errors.count == before

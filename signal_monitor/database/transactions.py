@@ -14,6 +14,7 @@ from django.utils.connection import ConnectionProxy
 from signal_monitor.database_records import TransactionOutcome
 from signal_monitor.instrumentation.current import Record, get_state
 from signal_monitor.instrumentation.record import ancestors
+from signal_monitor.interruptions import is_from_outside
 
 MAX_SAVEPOINTS = 200
 MAX_TABLES = 20
@@ -123,7 +124,9 @@ def attribute_of(target: object, name: str, fallback: T) -> T:
     """An attribute of a driver's or a backend's object; the fallback where it raises or has another type."""
     try:
         value = getattr(target, name)
-    except Exception:  # noqa: BLE001 - whatever the code of a driver raises
+    except Exception as error:  # whatever the code of a driver raises
+        if is_from_outside(error):
+            raise
         return fallback
     return value if type(value) is type(fallback) else fallback
 

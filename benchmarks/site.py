@@ -53,15 +53,16 @@ class Site:
         """Answer this many requests; returns CPU time per request, and median and slow durations, in nanoseconds."""
         self.usage_ns(self._answered(max(1, requests // 10)), 0)
         before_ns = process_time_ns()
-        times = [self._answer() for _ in range(requests)]
+        times = [self.answer_one() for _ in range(requests)]
         return summary(self.usage_ns(requests, 0) - before_ns, times)
 
     def _answered(self, requests: int) -> int:
         for _ in range(requests):
-            self._answer()
+            self.answer_one()
         return requests
 
-    def _answer(self) -> int:
+    def answer_one(self) -> int:
+        """Answer one request; returns how long it took in nanoseconds."""
         environ: dict[str, Any] = {"wsgi.input": BytesIO()}
         setup_testing_defaults(environ)
         started_ns = perf_counter_ns()

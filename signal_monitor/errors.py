@@ -77,7 +77,7 @@ def guarded(where: str, fallback: T, *, in_send: bool = False) -> Callable[[Call
             try:
                 return function(*args, **kwargs)
             except Exception as error:
-                if is_from_outside(error) or (in_send and not is_own(error)):
+                if not is_own(error) if in_send else is_from_outside(error):
                     raise
                 errors.note(where, error)
                 return fallback

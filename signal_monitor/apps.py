@@ -101,6 +101,7 @@ def build(config: Config) -> pipeline.Pipeline:
     """The pipeline with its observers, in their order."""
     check_with(check_registry)
     process = ThisProcess()
+    process.cpu_share.limit = config.WORKER_CPU_PERCENT / 100
     converter = RecordConverter(process, installed_apps())
     requests = Requests(process, config.request_slow_ns, config.SAMPLE_PER_SECOND)
     stored = (

@@ -43,6 +43,10 @@ def _is_count(value: object) -> bool:
     return type(value) is int and value >= 0
 
 
+def _is_percent(value: object) -> bool:
+    return _is_number(value) and 0 < value <= 100  # type: ignore[operator]
+
+
 def _is_slow_ms(value: object) -> bool:
     if not isinstance(value, Mapping):
         return _is_number(value)
@@ -99,6 +103,7 @@ BOOLEAN = Rule("True or False", lambda value: isinstance(value, bool))
 BOOLEAN_OR_NONE = Rule("True, False or None", lambda value: value is None or isinstance(value, bool))
 MILLISECONDS = Rule("a number of milliseconds, 0 or more", _is_number)
 SLOW_MS = Rule('a number of milliseconds, 0 or more, or a dict such as {"shop.receivers.*": 20, "*": 100}', _is_slow_ms)
+PERCENT = Rule("a number above 0, up to 100", _is_percent)
 COUNT = Rule("a whole number, 0 or more", _is_count)
 COUNT_OR_NONE = Rule("a whole number, 0 or more, or None", lambda value: value is None or _is_count(value))
 SIZE = Rule("a whole number of megabytes, 1 or more", lambda value: type(value) is int and value >= 1)
@@ -180,6 +185,12 @@ class Config:
         COUNT,
         "Number of routine dispatches, and of routine requests, that a process stores individually each second. Slow "
         "and failed ones are stored too, but of those that fail alike only 20 a second. Totals count all.",
+    )
+    WORKER_CPU_PERCENT: float = _setting(
+        50,
+        PERCENT,
+        "How much of one processor core the thread that delivers records may take in each process, in per cent. It "
+        "usually takes far less. When it cannot keep up, records are dropped; the health page counts them.",
     )
     DATABASE_WORK: bool | None = _setting(
         None,

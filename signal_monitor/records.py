@@ -529,6 +529,7 @@ class Process:
     "without plans" or "off". ``ended_at`` is None while the process runs, and if it was killed. ``count`` is how many
     processes this one stands for: those that ended long ago are added up. ``serves`` says whether it has worked for a
     request or a task: a server or a worker, and no command that runs once. ``tracing`` is what becomes of its spans.
+    ``worker_percent`` is how much of a processor core the monitor's own thread took over the last seconds.
     """
 
     id: str
@@ -552,3 +553,4 @@ class Process:
     running_requests: tuple[Request, ...] = ()
     serves: bool = False
     tracing: Tracing = field(default_factory=Tracing)
+    worker_percent: float = 0.0

@@ -37,6 +37,8 @@ def test_defaults_are_allowed_values() -> None:
         ("STORE_MB", 0, "1 or more"),
         ("STORE_MB", 2.5, "whole number"),
         ("SAMPLE_PER_SECOND", -1, "whole number"),
+        ("WORKER_CPU_PERCENT", 0, "number above 0, up to 100"),
+        ("WORKER_CPU_PERCENT", 101, "number above 0, up to 100"),
         ("SPANS_PER_TRACE", -1, "0 or more, or None"),
         ("SPANS_EXCLUDE", {"signal": ["post_init"]}, "list of patterns"),
         ("SPANS_EXCLUDE", "post_init", "list of patterns"),

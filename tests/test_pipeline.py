@@ -28,6 +28,7 @@ from signal_monitor.instrumentation.record_queue import RecordQueue, record_queu
 from signal_monitor.observers.base import BaseObserver
 from signal_monitor.pipeline import Pipeline, routine
 from signal_monitor.pipeline.converter import RecordConverter
+from signal_monitor.pipeline.cpu_share import CpuShare
 from signal_monitor.pipeline.process import ThisProcess, title
 from signal_monitor.pipeline.routine import AT_ONCE
 from signal_monitor.pipeline.running_calls import running_calls
@@ -479,6 +480,59 @@ def test_worker_takes_turns() -> None:
     assert (len(queue), len(own._undelivered)) == (0, 9)
     own.flush()
     assert not own._undelivered
+
+
+class Burning(BaseObserver):
+    """An observer that uses the processor for each request."""
+
+    def __init__(self) -> None:
+        self.told = 0
+
+    def close(self, origin: Origin) -> None:
+        ends = time.thread_time() + TURN_SECONDS
+        while time.thread_time() < ends:
+            pass
+        self.told += 1
+
+
+def test_worker_takes_no_more_than_its_share_of_a_core() -> None:
+    """However much is queued; what has no room then is counted."""
+    queue, process, busy = RecordQueue(100), ThisProcess(), Burning()
+    process.cpu_share.limit = 0.2
+    own = Pipeline(RecordConverter(process), [busy], queue)
+    for _ in range(300):
+        queue.append(Origin("request", "x"))
+    began = time.perf_counter()
+    own.start()
+    try:
+        assert wait_until(lambda: busy.told >= 30)
+        used, elapsed = process.cpu_share.used(), time.perf_counter() - began
+    finally:
+        own.stop()
+
+    assert (busy.told, queue.dropped) == (100, 200)
+    assert 0 < used <= 0.2 * elapsed + 5 * TURN_SECONDS
+
+
+def test_worker_percent_is_reported() -> None:
+    process = ThisProcess()
+    process.cpu_share.begin()
+    process.describe(())
+    ends = time.thread_time() + 0.02
+    while time.thread_time() < ends:
+        pass
+    process.cpu_share.owed_rest()
+    assert 0 < process.describe(()).worker_percent <= 100
+
+
+def test_a_clock_that_is_turned_back_makes_no_long_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    share = CpuShare(0.5)
+    share.begin()
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "perf_counter", lambda: -1e9)
+        assert share.owed_rest() < 1
+        assert share.owed_rest() < 1
+    assert share.owed_rest() == 0
 
 
 def test_routine_dispatches_wait_for_others_of_their_kind(monkeypatch: pytest.MonkeyPatch) -> None:

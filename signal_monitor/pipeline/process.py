@@ -28,6 +28,8 @@ from signal_monitor.scrubbing import scrub_arguments
 from signal_monitor.text import cleaned
 from signal_monitor.tracing import Tracing
 
+from .cpu_share import CpuShare
+
 RATE_SECONDS = 5.0
 MAX_UNOBSERVED = 3
 """How many send methods that are not observed the mode names."""
@@ -37,6 +39,22 @@ class Presence:
     """Whether this process shows itself though it has dispatched nothing: it serves the dashboard."""
 
     serves_pages = False
+
+
+class _Rate:
+    """How fast a number has grown over the last RATE_SECONDS."""
+
+    def __init__(self) -> None:
+        self._recent: deque[tuple[float, float]] = deque()
+
+    def of(self, number: float) -> float:
+        """Its growth per second, with its value now."""
+        now = time.monotonic()
+        self._recent.append((now, number))
+        while len(self._recent) > 2 and now - self._recent[1][0] >= RATE_SECONDS:
+            self._recent.popleft()
+        since, earlier = self._recent[0]
+        return (number - earlier) / (now - since) if now > since else 0.0
 
 
 class ThisProcess:
@@ -51,7 +69,8 @@ class ThisProcess:
         self.dropped: dict[str, int] = {}
         self.serves = False
         self.tracing: Callable[[], Tracing] = Tracing
-        self._recent: deque[tuple[float, int]] = deque()
+        self.cpu_share = CpuShare()
+        self._dispatch_rate, self._cpu_rate = _Rate(), _Rate()
         self.renew()
 
     def renew(self) -> None:
@@ -62,7 +81,8 @@ class ThisProcess:
         self.dropped = {}
         self.no_worker = ""
         self.started_at = time.time()
-        self._recent.clear()
+        self.cpu_share.forget()
+        self._dispatch_rate, self._cpu_rate = _Rate(), _Rate()
 
     def drop(self, reason: str, count: int) -> None:
         """Count records that were lost."""
@@ -75,15 +95,6 @@ class ThisProcess:
         if record_queue.dropped:
             dropped["queue full"] = record_queue.dropped
         return dropped
-
-    def rate(self) -> float:
-        """Dispatches per second over the last RATE_SECONDS."""
-        now = time.monotonic()
-        self._recent.append((now, self.dispatches))
-        while len(self._recent) > 2 and now - self._recent[1][0] >= RATE_SECONDS:
-            self._recent.popleft()
-        since, count = self._recent[0]
-        return (self.dispatches - count) / (now - since) if now > since else 0.0
 
     def describe(
         self,
@@ -102,9 +113,10 @@ class ThisProcess:
             started_at=self.started_at,
             seen_at=now,
             ended_at=now if ended else None,
-            rate=self.rate(),
+            rate=self._dispatch_rate.of(self.dispatches),
             dispatches=self.dispatches,
             queue_length=len(record_queue),
+            worker_percent=100 * self._cpu_rate.of(self.cpu_share.used()),
             dropped=self.losses(),
             orphans=largest(orphan_counts()),
             errors=errors.count,

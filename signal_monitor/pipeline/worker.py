@@ -108,12 +108,12 @@ class Pipeline:
         self._running_thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._holder: int | None = None
-        self._wake, self._started = threading.Event(), threading.Event()
+        self._wake, self._started, self._stopping = threading.Event(), threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self._retry_at = self._idle_until = 0.0
         self._telling: Observer | None = None
-        self._stopping = False
         self._ended = False
+        self._cpu_share = converter.process.cpu_share
         self._chunks = Chunks(queue)
         self._grouping = Grouping()
         self._send_methods = SendMethods()
@@ -152,9 +152,9 @@ class Pipeline:
             self._start()
 
     def _start(self) -> None:
-        self._stopping = self._ended = False
-        self._wake.clear()
-        self._started.clear()
+        self._ended = False
+        for event in (self._wake, self._started, self._stopping):
+            event.clear()
         self._thread = threading.Thread(target=self._run, name="signal_monitor", daemon=True)
         # From a thread of its own: a time limit of the application's must not strike while this one waits for it.
         try:
@@ -194,7 +194,7 @@ class Pipeline:
     def stop(self, timeout: float = EXIT_SECONDS) -> None:
         """Deliver what is queued, for at most ``timeout`` seconds, and end the worker."""
         thread, self._thread = self._thread, None
-        self._stopping = True
+        self._stopping.set()
         self._wake.set()
         if thread is threading.current_thread() or (thread is None and self.converter.process.no_worker):
             self._end()  # the worker itself has noticed that the settings have changed
@@ -280,14 +280,14 @@ class Pipeline:
         """Begin anew in a forked child, where the worker and the holder of the lock do not exist."""
         self._lock = threading.Lock()
         self._holder = None
-        self._wake, self._started = threading.Event(), threading.Event()
+        self._wake, self._started, self._stopping = threading.Event(), threading.Event(), threading.Event()
         self._thread = self._running_thread = None
         self._retry_at = self._idle_until = 0.0
         self._undelivered.clear()
         self._grouping.forget()
         self._send_methods.forget()
         self._telling = self._interruption = None
-        self._stopping = self._ended = False
+        self._ended = False
         for observer in self.observers:
             attempt(type(observer).__name__, "forget", lambda one: one.forget(), observer)
 
@@ -296,8 +296,9 @@ class Pipeline:
         try:
             self.converter.process.no_worker = ""
             self._started.set()
+            self._cpu_share.begin()
             self._busy_at = time.monotonic()
-            while not self._stopping:
+            while not self._stopping.is_set():
                 try:
                     with suppressed():
                         self._rounds()
@@ -311,11 +312,12 @@ class Pipeline:
                 self._started.set()  # whatever has struck before, start() starts the next
 
     def _rounds(self) -> None:
-        while not self._stopping:
+        while not self._stopping.is_set():
             self._work()
             follow_settings(wait=False)
             self._pause(self._rest_seconds if len(self._queue) or self._undelivered else PAUSE_SECONDS)
-            if not self._stopping:
+            self._rest_beyond_share()
+            if not self._stopping.is_set():
                 self._wake.clear()
 
     def _pause(self, seconds: float) -> None:
@@ -390,6 +392,12 @@ class Pipeline:
             self._watch()
         if (seconds := self._rest_seconds) > 0:
             self._wake.wait(seconds)
+        self._rest_beyond_share()
+
+    def _rest_beyond_share(self) -> None:
+        """Rest until the worker has taken no more than its share of a core, however much is queued."""
+        if (seconds := self._cpu_share.owed_rest()) > 0:
+            self._stopping.wait(seconds)
 
     @property
     def _rest_seconds(self) -> float:

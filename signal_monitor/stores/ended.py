@@ -77,6 +77,7 @@ def added(total: Process | None, process: Process) -> Process:
         rate=0.0,
         dispatches=total.dispatches + process.dispatches,
         queue_length=0,
+        worker_percent=0.0,
         dropped=_sum(total.dropped, process.dropped),
         orphans=_sum(total.orphans, process.orphans),
         errors=total.errors + process.errors,

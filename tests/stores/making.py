@@ -97,6 +97,7 @@ def whole_process() -> Process:
         rate=12.5,
         dispatches=99,
         queue_length=3,
+        worker_percent=1.5,
         dropped={"queue full": 2},
         orphans={"shop.signals.nobody": 4},
         errors=1,

@@ -15,7 +15,7 @@ from signal_monitor.text import MAX_LINE, cleaned
 
 PROCESS_FIELDS = (
     *("id", "pid", "host", "title", "started_at", "seen_at", "ended_at", "rate", "dispatches", "queue_length"),
-    *("dropped", "orphans", "errors", "last_error", "versions", "mode", "count"),
+    *("worker_percent", "dropped", "orphans", "errors", "last_error", "versions", "mode", "count"),
 )
 
 

@@ -24,6 +24,15 @@ def test_health_page_tells_of_processes_the_store_and_settings(shop: Store) -> N
     assert "SAMPLE_PER_SECOND" in text
 
 
+def test_health_page_tells_how_much_the_worker_takes(shop: Store, client: Client) -> None:
+    shop.write(Batch(process(id="web2", worker_percent=3.14)))
+
+    (found,) = [item for item in client.get("/signals/api/health/").json()["processes"] if item["id"] == "web2"]
+
+    assert "Worker CPU 3.1 % of a core" in " ".join(parts("health").text.split())
+    assert found["worker_percent"] == 3.14
+
+
 def test_health_page_shows_no_secret_of_a_setting(shop: Store, settings: Settings) -> None:
     address = "https://bob:hunter2@jaeger/trace/{trace_id}"
     settings.SIGNAL_MONITOR = {**settings.SIGNAL_MONITOR, "TRACE_URL": address}

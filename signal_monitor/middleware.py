@@ -24,10 +24,11 @@ from .errors import guarded
 from .followed_browser import followed_browser
 from .instrumentation import suppress
 from .instrumentation.capture import failure_of
-from .instrumentation.current import Origin, Record, begin_origin, current_origin, end_origin
+from .instrumentation.current import Origin, Record, current_origin
 from .instrumentation.info import hook_signal
 from .instrumentation.record import info_of, set_no_origin
 from .instrumentation.record_queue import record_queue
+from .instrumentation.thread_state import begin_origin, end_origin
 from .mounts import is_own_path, is_own_view, remember_urlconf
 from .pipeline import begin_anew_if_forked, work_for_worker
 from .pipeline.process import Presence

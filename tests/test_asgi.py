@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from pytest_django.fixtures import Settings
 
 from signal_monitor.asgi import Application, Receive, Scope, Send, get_asgi_application
-from signal_monitor.instrumentation.current import current_state
+from signal_monitor.instrumentation.thread_state import current_state
 from signal_monitor.middleware import PATH as MIDDLEWARE
 from signal_monitor.routing import websocket_urlpatterns
 

@@ -21,9 +21,10 @@ from opentelemetry import trace
 from pytest_django.fixtures import Settings
 
 from signal_monitor import pipeline
-from signal_monitor.instrumentation.current import MAX_PENDING, Root, begin_origin, current_origin, end_origin
+from signal_monitor.instrumentation.current import MAX_PENDING, Root, current_origin
 from signal_monitor.instrumentation.info import DispatchInfo, signal_info
 from signal_monitor.instrumentation.record import new_record, set_times
+from signal_monitor.instrumentation.thread_state import begin_origin, end_origin
 from signal_monitor.middleware import SignalMonitorMiddleware, close_request
 from signal_monitor.pipeline.receiver_calls import ReceiverCalls
 from signal_monitor.pipeline.request_origin import RequestOrigin, RequestTotals, add_up

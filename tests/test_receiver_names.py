@@ -26,7 +26,8 @@ from django.utils.decorators import method_decorator
 
 from signal_monitor import names
 from signal_monitor.instrumentation import info
-from signal_monitor.instrumentation.current import Origin, begin_origin, end_origin
+from signal_monitor.instrumentation.current import Origin
+from signal_monitor.instrumentation.thread_state import begin_origin, end_origin
 from signal_monitor.testing import capture_dispatches
 
 HERE = __name__

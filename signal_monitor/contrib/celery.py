@@ -9,8 +9,9 @@ from celery.exceptions import Retry
 from celery.signals import task_postrun, task_prerun
 
 from signal_monitor.errors import guarded
-from signal_monitor.instrumentation.current import begin_origin, current_origin, end_origin
+from signal_monitor.instrumentation.current import current_origin
 from signal_monitor.instrumentation.record_queue import record_queue
+from signal_monitor.instrumentation.thread_state import begin_origin, end_origin
 from signal_monitor.pipeline.request_origin import TimedOrigin
 from signal_monitor.text import cleaned
 

@@ -13,12 +13,13 @@ from asgiref.sync import sync_to_async
 from django.dispatch import dispatcher
 
 from .async_calls import observe, release, steps
-from .current import Call, ExecutionState, LogHandlers, Origin, Record, current_state, enter_state, leave_state
+from .current import Call, ExecutionState, LogHandlers, Origin, Record, enter_state, leave_state
 from .django_versions import ASYNC_AFTER_SYNC, run_parallel
 from .info import DispatchInfo
 from .plans import UNOBSERVED, ObservedSignal, find_info, note_receiver
 from .record import add_concurrent_call, begin_call, end_call, info_of, outer_of, spans_of
 from .recorder import begin, count_orphan, end, end_call_failed, end_call_ok, fail, fail_before_await
+from .thread_state import current_state
 
 Responses = list[tuple[Any, Any]]
 NO_RECEIVERS = dispatcher.NO_RECEIVERS

@@ -145,19 +145,6 @@ leave_state = _state.reset
 """Restore what was current before ``enter_state``: a context in which nothing was set has nothing set afterwards."""
 
 
-def current_state() -> ExecutionState:
-    """This thread's state, made on first use; a suppressed one is shared by all threads of its context.
-
-    The worker runs from then on, so that it sees a receiver call that does not end.
-    """
-    state = _state.get()
-    if state.thread != get_ident() and not state.suppressed:
-        state = ExecutionState(state.origin, _inside(state.top))
-        _state.set(state)
-        record_queue.check_if_resting()
-    return state
-
-
 def _inside(place: Place) -> Place | None:
     """The receiver call that something begun at a place is in; None where there is none."""
     return place.outer if type(place) is Root else place
@@ -237,21 +224,3 @@ class Origin:
 def current_origin() -> Origin | None:
     """The request or task that this context works for."""
     return _state.get().origin
-
-
-def begin_origin(origin: Origin) -> None:
-    """Attribute dispatches to a request or task from now on, in a state that no other context shares.
-
-    Tasks that were started earlier share one state. Without a new one, work in a thread could be given another task's
-    dispatch as parent.
-    """
-    before = _state.get()
-    origin.before = before
-    _state.set(ExecutionState(origin, _inside(before.top), suppressed=before.suppressed))
-    record_queue.check_if_resting()
-
-
-def end_origin(origin: Origin) -> None:
-    """Return to what was there before; work that this request or task has left running stays attributed to it."""
-    _state.set(origin.before or NO_STATE)
-    origin.before = None

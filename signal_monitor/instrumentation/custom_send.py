@@ -26,18 +26,7 @@ from signal_monitor.records import METHODS, Method
 
 from .async_calls import observe
 from .capture import our_codes
-from .current import (
-    Call,
-    ExecutionState,
-    Place,
-    Record,
-    Root,
-    current_state,
-    enter_state,
-    get_state,
-    leave_state,
-    running_states,
-)
+from .current import Call, ExecutionState, Place, Record, Root, enter_state, get_state, leave_state, running_states
 from .frames_as_django import hidden_from_stacklevel
 from .hooks import hooks
 from .info import DispatchInfo, SignalInfo, attached_info
@@ -58,6 +47,7 @@ from .record import (
     spans_of,
 )
 from .recorder import begin, end, end_call_failed, end_call_ok, fail
+from .thread_state import current_state
 
 custom_classes: set[type] = set()
 """The classes with send methods of their own."""

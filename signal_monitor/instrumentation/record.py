@@ -331,6 +331,23 @@ def ancestors(place: Place, at: float, most: int | None = None, *, with_aggregat
     return found
 
 
+def innermost_running(place: Place, at: float) -> Place | None:
+    """The innermost receiver call or send method, from a place outwards, that had not ended at a time; or None."""
+    outer: Place | None = place
+    while outer is not None:
+        if isinstance(outer, Root):
+            outer = outer.outer
+        elif isinstance(outer, list):
+            if not (has_ended(outer) and ended_at(outer) < at):
+                return outer
+            outer = outer[OUTER]
+        elif _ancestor_at(outer, at) is not None:
+            return outer
+        else:
+            outer = outer.outer
+    return None
+
+
 def _ancestor_at(call: Call, at: float) -> Ancestor | None:
     """What runs in a concurrent call, or while a failure is logged; None if it had ended by then."""
     if isinstance(call, LogHandlers):

@@ -15,13 +15,14 @@ from asgiref.sync import async_to_sync
 from django.dispatch import dispatcher
 
 from .asend import call_async, call_async_robust
-from .current import LogHandlers, current_state, get_state
+from .current import LogHandlers, get_state
 from .django_versions import DJANGOS_LIVE_RECEIVERS
 from .hooks import hooks
 from .plans import UNOBSERVED, ObservedSignal, Plan, each_noted, find_info, find_plan
 from .record import begin_concurrent_calls
 from .record_queue import record_queue
 from .recorder import count_orphan, end, end_alike, fail, fail_alike, open_spans, resume, swallow
+from .thread_state import current_state
 
 Responses = list[tuple[Any, Any]]
 NO_RECEIVERS = dispatcher.NO_RECEIVERS

@@ -11,7 +11,8 @@ from django.dispatch import Signal
 
 from signal_monitor import pipeline
 from signal_monitor.contrib import celery as contrib
-from signal_monitor.instrumentation.current import Origin, begin_origin, current_origin, end_origin
+from signal_monitor.instrumentation.current import Origin, current_origin
+from signal_monitor.instrumentation.thread_state import begin_origin, end_origin
 from signal_monitor.stores import get_store
 from signal_monitor.testing import capture_dispatches
 

@@ -20,7 +20,7 @@ from pytest_django.fixtures import Settings
 
 from signal_monitor.dashboard.access import access_required, may_view
 from signal_monitor.dashboard.handshake import reason_against, request_of
-from signal_monitor.instrumentation.current import current_state
+from signal_monitor.instrumentation.thread_state import current_state
 from tests.support.servers import ROOT
 
 ELSEWHERE = "203.0.113.7"

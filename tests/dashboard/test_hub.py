@@ -16,7 +16,7 @@ from signal_monitor.dashboard.client import Client
 from signal_monitor.dashboard.frames import MAX_FRAME_BYTES, Rendering
 from signal_monitor.dashboard.hub import Hub, HubFull
 from signal_monitor.dashboard.pages.base import View
-from signal_monitor.instrumentation.current import current_state
+from signal_monitor.instrumentation.thread_state import current_state
 from signal_monitor.stores.base import StoreError
 
 OVERVIEW = View("overview")

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.dispatch import Signal
 
-from signal_monitor.instrumentation.current import Record, begin_origin, end_origin
+from signal_monitor.instrumentation.current import Record
+from signal_monitor.instrumentation.thread_state import begin_origin, end_origin
 from signal_monitor.pipeline.divided import Divided
 from signal_monitor.pipeline.request_origin import RequestOrigin, add_up
 from signal_monitor.testing import capture_dispatches

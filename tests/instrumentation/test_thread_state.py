@@ -1,0 +1,186 @@
+"""The state of a thread in which a receiver has waited for code in other threads; asgiref copies contexts back."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync, sync_to_async
+from django.dispatch import Signal
+
+from signal_monitor.instrumentation.current import Origin, Place, Root, get_state
+from signal_monitor.instrumentation.record import is_outermost
+from signal_monitor.instrumentation.thread_state import begin_origin, end_origin
+from signal_monitor.testing import Capture
+from tests.instrumentation.test_nesting import listened, parents
+
+
+async def awaited(**_kwargs: Any) -> None:
+    await asyncio.sleep(0)
+
+
+quiet, asynchronous = listened(), listened(awaited)
+
+
+def asend_to_synchronous() -> None:
+    async_to_sync(quiet.asend)(sender="inner")
+
+
+def asend_to_async() -> None:
+    async_to_sync(asynchronous.asend)(sender="inner")
+
+
+def asend_to_both() -> None:
+    async_to_sync(listened(lambda **_kwargs: None, awaited).asend)(sender="inner")
+
+
+def plain_send_in_a_coroutine() -> None:
+    async def send() -> None:
+        quiet.send(sender="inner")
+
+    async_to_sync(send)()
+
+
+def plain_send_back_in_this_thread() -> None:
+    async def send() -> None:
+        await sync_to_async(quiet.send)(sender="inner")
+
+    async_to_sync(send)()
+
+
+def plain_send_in_another_thread() -> None:
+    async def send() -> None:
+        await sync_to_async(quiet.send, thread_sensitive=False)(sender="inner")
+
+    async_to_sync(send)()
+
+
+WAYS = [
+    asend_to_synchronous,
+    asend_to_async,
+    asend_to_both,
+    plain_send_in_a_coroutine,
+    plain_send_back_in_this_thread,
+    plain_send_in_another_thread,
+]
+
+
+def crossing(way: Callable[[], None], *, sends: bool) -> Signal:
+    """A signal whose receiver waits for another thread, and maybe sends afterwards."""
+
+    def receiver(**_kwargs: Any) -> None:
+        way()
+        if sends:
+            quiet.send(sender="after")
+
+    return listened(receiver)
+
+
+def assert_in_no_call(place: Place) -> None:
+    assert isinstance(place, Root)
+    assert place.outer is None
+
+
+@pytest.mark.parametrize("sends", [False, True])
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_is_left_of_a_call_that_waited_for_another_thread(
+    way: Callable[[], None], captured: Capture, *, sends: bool
+) -> None:
+    """What the thread sends later is in no receiver call, and the state keeps no record of an ended one alive."""
+
+    def run() -> Any:
+        quiet.send(sender="before")
+        crossing(way, sends=sends).send(sender="outer")
+        quiet.send(sender="later")
+        assert_in_no_call(get_state().top)
+
+    Context().run(run)
+
+    expected = {"before": ("", None, 0), "outer": ("", None, 0), "inner": ("outer", 0, 1), "later": ("", None, 0)}
+    assert parents(captured) == (expected | {"after": ("outer", 0, 1)} if sends else expected)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_first_dispatch_of_a_context_may_wait_for_another_thread(way: Callable[[], None]) -> None:
+    def run() -> None:
+        crossing(way, sends=True).send(sender="outer")
+        quiet.send(sender="later")
+        assert_in_no_call(get_state().top)
+
+    Context().run(run)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_request_goes_on_after_a_call_that_waited_for_another_thread(way: Callable[[], None]) -> None:
+    origin = Origin("request", "r")
+
+    def run() -> None:
+        begin_origin(origin)
+        crossing(way, sends=True).send(sender="outer")
+        quiet.send(sender="later")
+        assert_in_no_call(get_state().top)
+        end_origin(origin)
+
+    Context().run(run)
+
+    assert [is_outermost(record) for record in origin.records] == [False, False, True, True]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_request_that_begins_after_such_a_call_is_in_no_call(way: Callable[[], None]) -> None:
+    origin = Origin("request", "r")
+
+    def run() -> None:
+        crossing(way, sends=False).send(sender="outer")
+        begin_origin(origin)
+        assert_in_no_call(get_state().top)
+        end_origin(origin)
+
+    Context().run(run)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_call_around_goes_on_after_such_a_call(way: Callable[[], None], captured: Capture) -> None:
+    """Two levels: what the outer receiver sends next is in its own call."""
+    inner = crossing(way, sends=True)
+
+    def receiver(**_kwargs: Any) -> None:
+        inner.send(sender="middle")
+        quiet.send(sender="next")
+
+    def run() -> None:
+        listened(receiver).send(sender="outermost")
+        quiet.send(sender="later")
+        assert_in_no_call(get_state().top)
+
+    Context().run(run)
+
+    found = parents(captured)
+    assert found["next"] == ("outermost", 0, 1)
+    assert found["after"] == ("middle", 0, 2)
+    assert found["later"] == ("", None, 0)
+
+
+def test_thread_that_outlives_its_call_is_in_no_call(captured: Capture) -> None:
+    """Its context is a copy of that in the receiver, which has returned when it first sends."""
+    let_go = threading.Event()
+    threads: list[threading.Thread] = []
+
+    def work() -> None:
+        let_go.wait()
+        quiet.send(sender="late")
+        assert_in_no_call(get_state().top)
+
+    def receiver(**_kwargs: Any) -> None:
+        threads.append(threading.Thread(target=copy_context().run, args=(work,)))
+        threads[0].start()
+
+    listened(receiver).send(sender="outer")
+    let_go.set()
+    threads[0].join()
+
+    assert parents(captured) == {"outer": ("", None, 0), "late": ("", None, 0)}

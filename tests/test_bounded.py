@@ -196,7 +196,7 @@ def test_capture_keeps_what_the_queue_has_no_room_for() -> None:
     assert running is not None
     record_queue.resize(100)
     try:
-        with capture_dispatches() as outer, running._exclusive():
+        with capture_dispatches() as outer, running.delivery.exclusive():
             for _ in range(300):
                 signal.send(None)
             with capture_dispatches() as inner:

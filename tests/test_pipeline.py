@@ -387,7 +387,7 @@ def test_an_observer_that_would_end_the_process_loses_nothing(what: str, error: 
     assert running is not None
     leaving = type("Leaving", (BaseObserver,), {what: leave})()
     pipeline.flush()
-    running.observers = [leaving, *running.observers, counter]
+    running.delivery.observers = [leaving, *running.observers, counter]
     try:
         signal = connected()
         for _ in range(60):
@@ -475,11 +475,11 @@ def test_worker_takes_turns() -> None:
     own = Pipeline(RecordConverter(ThisProcess()), [Sleeper()], queue)
     for _ in range(10):
         queue.append(Origin("request", "x"))
-    own._take_turn()
+    own.delivery.take_turn(TURN_SECONDS)
 
-    assert (len(queue), len(own._undelivered)) == (0, 9)
+    assert (len(queue), len(own.delivery._undelivered)) == (0, 9)
     own.flush()
-    assert not own._undelivered
+    assert not own.delivery._undelivered
 
 
 class Burning(BaseObserver):
@@ -548,12 +548,12 @@ def test_routine_dispatches_wait_for_others_of_their_kind(monkeypatch: pytest.Mo
             for record in record_queue.take(1):
                 queue.append(record)
         while len(queue):
-            own._take_turn()
+            own.delivery.take_turn(TURN_SECONDS)
 
-        waiting = own._waiting()
+        waiting = own.delivery.waiting()
         assert (counter.told, waiting) == ([], 3 * AT_ONCE - 1)  # the first one was captured, and told by itself
         own.flush()
     finally:
         restart()
-    assert (sum(counter.told), own._waiting()) == (waiting, 0)
+    assert (sum(counter.told), own.delivery.waiting()) == (waiting, 0)
     assert max(counter.told) <= AT_ONCE

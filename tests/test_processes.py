@@ -48,7 +48,7 @@ def fork_at_rest():
     "Fork as a C library does, while the worker has nothing to do."
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and record_queue.size: time.sleep(0.02)
-    with pipeline.current()._exclusive():
+    with pipeline.current().delivery.exclusive():
         # The worker waits for the lock then, and not for the interpreter's: that one would stay locked in the child.
         time.sleep(1)
         return ctypes.PyDLL(None).fork()

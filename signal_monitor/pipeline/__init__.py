@@ -1,5 +1,6 @@
 """From the queue to the observers."""
 
+from .observer import Observer
 from .runtime import (
     REPLACE_SECONDS,
     begin_anew_if_forked,
@@ -11,7 +12,7 @@ from .runtime import (
     stop_before_others_at_exit,
     work_for_worker,
 )
-from .worker import Observer, Pipeline
+from .worker import Pipeline
 
 __all__ = [
     "REPLACE_SECONDS",

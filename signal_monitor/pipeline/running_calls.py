@@ -17,9 +17,9 @@ from signal_monitor.records import RunningCall, Wait
 from .converter import RecordConverter
 from .intervals import nanoseconds
 from .lineages import give_lineage
+from .observer import Observer
 from .stacks import is_in_thread, stack_of
 from .waits import wait_of
-from .worker import Observer
 
 CallKey = tuple[int, int]
 Position = tuple[object, int]

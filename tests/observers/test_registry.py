@@ -58,7 +58,7 @@ def registered() -> RegisteredSignal:
 def deliver() -> None:
     running = pipeline.current()
     assert running is not None
-    with running._exclusive():  # the worker may be taking it, and then says when it is taken again
+    with running.delivery.exclusive():  # the worker may be taking it, and then says when it is taken again
         for observer in running.observers:
             if isinstance(observer, RegistryObserver):
                 observer._not_before = 0.0  # the machine may be busy, and taking it long
@@ -145,7 +145,7 @@ def test_it_is_taken_at_the_end_whatever_it_costs() -> None:
     running = pipeline.current()
     assert running is not None
     paid.connect(receive_too)
-    with running._exclusive():
+    with running.delivery.exclusive():
         for observer in running.observers:
             if isinstance(observer, RegistryObserver):
                 observer._not_before = time.monotonic() + 1000  # it was just taken, and that took long

@@ -54,7 +54,7 @@ def _receiver() -> Any:  # noqa: ANN401 - a function
 def ours(receivers: int) -> dict[str, float]:
     """What the registry and the findings take."""
     from signal_monitor import pipeline
-    from signal_monitor.findings import find
+    from signal_monitor.findings.engine import find
     from signal_monitor.findings.static import check_registry
     from signal_monitor.registry.live import live_signals
     from signal_monitor.registry.snapshot import take_registry

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from django.apps import AppConfig
@@ -17,7 +17,6 @@ from .conf import Config, get_config
 from .database import database_work
 from .database.wrappers import open_transactions
 from .errors import errors
-from .findings.static import check_registry
 from .instrumentation import instrument, uninstrument
 from .instrumentation.hooks import hooks
 from .middleware import hook_requests
@@ -28,11 +27,12 @@ from .observers.registry import RegistryObserver
 from .observers.requests import Requests
 from .observers.store_writer import StoreWriter
 from .observers.totals import TotalsObserver
-from .own_command import is_own_command
+from .own_command import is_own_command, runs_command
 from .pipeline.converter import RecordConverter
 from .pipeline.process import ThisProcess
 from .pipeline.running_calls import CallSampler, running_calls
 from .pipeline.runtime import configure_instrumentation, installed_apps
+from .registry.live import LiveSignal
 from .registry.snapshot import check_with
 from .settings_watcher import call_on_change
 from .stores import forget_store, get_store
@@ -48,8 +48,9 @@ class SignalMonitorConfig(AppConfig):
     def ready(self) -> None:
         """Start as configured."""
         from . import checks  # noqa: F401 - registers the system checks
-        from .findings import system_checks  # noqa: F401 - the same
 
+        if not runs_command():  # else requests would wait while the worker imports it
+            from .findings import static  # noqa: F401 - the rules
         call_on_change(restart)
         start(get_config())
 
@@ -99,7 +100,7 @@ def _attribute_to_tasks(*, wanted: bool) -> None:
 
 def build(config: Config) -> pipeline.Pipeline:
     """The pipeline with its observers, in their order."""
-    check_with(check_registry)
+    check_with(_check_registry)
     process = ThisProcess()
     process.cpu_share.limit = config.WORKER_CPU_PERCENT / 100
     converter = RecordConverter(process, installed_apps())
@@ -115,6 +116,13 @@ def build(config: Config) -> pipeline.Pipeline:
     writer = StoreWriter(process, get_store(), stored, partial(running_calls, converter), requests.running)
     exporting = telemetry.start(config, installed_apps(), process)
     return pipeline.Pipeline(converter, [*stored, *exporting, CallSampler(converter), writer])
+
+
+def _check_registry(signals: Sequence[LiveSignal]) -> list[str]:
+    """What is wrong with the connections of this process, as JSON."""
+    from .findings.static import check_registry  # takes long to import, so that short commands do without
+
+    return check_registry(signals)
 
 
 def restart() -> None:

@@ -171,6 +171,16 @@ def check_setup(app_configs: object, **_kwargs: Any) -> list[CheckMessage]:  # n
     return [message for messages in found for message in messages]
 
 
+@register(TAG)
+def check_signals(app_configs: object, **_kwargs: Any) -> list[CheckMessage]:  # noqa: ANN401 - Django's signature
+    """Report what the findings' rules find that is certain, unless the monitor is disabled."""
+    if not get_config().ENABLED:
+        return []
+    from .findings import system_checks  # takes long to import
+
+    return system_checks.messages()
+
+
 @register(TAG, deploy=True)
 def check_deployment(app_configs: object, **_kwargs: Any) -> list[CheckMessage]:  # noqa: ANN401 - Django's signature
     """Report, with ``check --deploy``, what lets more people than staff users look; also if the monitor is disabled."""

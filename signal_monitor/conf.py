@@ -44,7 +44,7 @@ def _is_count(value: object) -> bool:
 
 
 def _is_percent(value: object) -> bool:
-    return _is_number(value) and 0 < value <= 100  # type: ignore[operator]
+    return _is_number(value) and 5 <= value <= 100  # type: ignore[operator]
 
 
 def _is_slow_ms(value: object) -> bool:
@@ -103,7 +103,7 @@ BOOLEAN = Rule("True or False", lambda value: isinstance(value, bool))
 BOOLEAN_OR_NONE = Rule("True, False or None", lambda value: value is None or isinstance(value, bool))
 MILLISECONDS = Rule("a number of milliseconds, 0 or more", _is_number)
 SLOW_MS = Rule('a number of milliseconds, 0 or more, or a dict such as {"shop.receivers.*": 20, "*": 100}', _is_slow_ms)
-PERCENT = Rule("a number above 0, up to 100", _is_percent)
+PERCENT = Rule("a number from 5 to 100", _is_percent)
 COUNT = Rule("a whole number, 0 or more", _is_count)
 COUNT_OR_NONE = Rule("a whole number, 0 or more, or None", lambda value: value is None or _is_count(value))
 SIZE = Rule("a whole number of megabytes, 1 or more", lambda value: type(value) is int and value >= 1)

@@ -95,14 +95,14 @@ def system_check(patch: pytest.MonkeyPatch, _path: Path) -> Sequence[str]:
 def noted_rule(patch: pytest.MonkeyPatch, _path: Path) -> Sequence[str]:
     patch.setattr(system_checks, "NOTED_RULES", (FaultyRule(), Rule()))
     patch.setattr(system_checks, "findings_here", lambda **_kwargs: [])
-    return ["good" for _message in system_checks.check_signals(None)]
+    return ["good" for _message in system_checks.messages()]
 
 
 def message_of_a_finding(patch: pytest.MonkeyPatch, _path: Path) -> Sequence[str]:
     patch.setattr(system_checks, "NOTED_RULES", ())
     patch.setattr(system_checks, "findings_here", lambda **_kwargs: [object(), FOUND])
     patch.setattr(system_checks, "unsilenced", list)
-    return ["good" for _message in system_checks.check_signals(None)]
+    return ["good" for _message in system_checks.messages()]
 
 
 def record_rule(patch: pytest.MonkeyPatch, _path: Path) -> Sequence[str]:

@@ -10,7 +10,7 @@ from signal_monitor.dashboard.connected import sent_signals, sources
 from signal_monitor.dashboard.formatting import moment
 from signal_monitor.dashboard.processes import processes
 from signal_monitor.dashboard.similar import similar
-from signal_monitor.findings import find_lately
+from signal_monitor.findings.engine import find_lately
 from signal_monitor.stores.base import Store, StoreError
 from signal_monitor.stores.filters import DispatchFilter
 

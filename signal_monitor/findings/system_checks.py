@@ -1,14 +1,12 @@
-"""System checks: what is wrong with the signals of a project for certain, without running it."""
+"""What is wrong with the signals of a project for certain, without running it, as messages of system checks."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
 
-from django.core.checks import CheckMessage, Info, Warning, register  # noqa: A004 - Django's name for it
+from django.core.checks import CheckMessage, Info, Warning  # noqa: A004 - Django's name for it
 
-from signal_monitor.conf import get_config
 from signal_monitor.errors import done_for_each
 from signal_monitor.finding import Finding
 from signal_monitor.problem import TAG
@@ -21,11 +19,8 @@ from .snapshot import Snapshot
 from .static import findings_here
 
 
-@register(TAG)
-def check_signals(app_configs: object, **_kwargs: Any) -> list[CheckMessage]:  # noqa: ANN401 - Django's signature
-    """Report what the rules find that are certain, unless the monitor is disabled."""
-    if not get_config().ENABLED:
-        return []
+def messages() -> list[CheckMessage]:
+    """What the rules find that are certain."""
     found = unsilenced([*findings_here(certain=True), *_noted()])
     return done_for_each("a finding's message", _message, found)
 

@@ -271,8 +271,8 @@ class Pipeline:
 
     def _rest_beyond_share(self) -> None:
         """Rest until the worker has taken no more than its share of a core, however much is queued."""
-        if (seconds := self._cpu_share.owed_rest()) > 0:
-            self._stopping.wait(seconds)
+        while (seconds := self._cpu_share.owed_rest()) > 0 and not self._stopping.wait(min(seconds, WATCH_SECONDS)):
+            self._watch()
 
     @property
     def _rest_seconds(self) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from signal_monitor.own_command import is_own_command
+from signal_monitor.own_command import is_own_command, runs_command
 from tests.cli.conftest import processes_of
 from tests.cli.manage import Manage
 from tests.support.projects import Project
@@ -117,6 +117,28 @@ def test_does_not_show_up_among_the_processes(busy_shop: Project, manage: Manage
 )
 def test_knows_its_own_command_line(arguments: list[str], own: bool) -> None:  # noqa: FBT001 - a parameter of the test
     assert is_own_command(arguments) is own
+
+
+@pytest.mark.parametrize(
+    ("arguments", "runs"),
+    [
+        (["manage.py", "migrate"], True),
+        (["/venv/lib/django/__main__.py", "--settings", "shop.settings", "loaddata", "x"], True),
+        (["manage.py", "runserver", "8000"], False),
+        (["manage.py", "runserver_plus"], False),
+        (["/venv/bin/gunicorn", "shop.wsgi"], False),
+        (["manage.py"], False),
+        ([], False),
+    ],
+)
+def test_knows_commands_that_serve_no_requests(arguments: list[str], runs: bool) -> None:  # noqa: FBT001 - a parameter
+    assert runs_command(arguments) is runs
+
+
+def test_commands_import_no_rules_when_they_start(own_shop: Project) -> None:
+    """They take a third of the start, and most commands do not need them."""
+    code = "import sys; print('signal_monitor.findings.rules' in sys.modules)"
+    assert Manage(own_shop.root)("shell", "-c", code).stdout.strip().endswith("False")
 
 
 def test_says_that_a_store_in_memory_cannot_be_shared(tmp_path: Path, own_shop: Project) -> None:

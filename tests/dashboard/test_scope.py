@@ -15,7 +15,7 @@ from signal_monitor.dashboard.fields import PeriodForm, since
 from signal_monitor.dashboard.processes import processes
 from signal_monitor.dashboard.scope import Menu, Scope, menu
 from signal_monitor.finding import Finding
-from signal_monitor.findings import find_lately
+from signal_monitor.findings.engine import find_lately
 from signal_monitor.records import Request
 from signal_monitor.stores.base import Batch, Store
 from signal_monitor.stores.retention import WINDOWS_KEPT_SECONDS

@@ -153,7 +153,7 @@ def test_async_code_that_meets_sync_code_is_found(project: Project) -> None:
     """
     shop(project).run(act)
     store = project.store
-    from signal_monitor.findings import find
+    from signal_monitor.findings.engine import find
 
     found = {finding.subject: finding.message for finding in find(store) if finding.name == "async-and-sync"}
     store.close()

@@ -97,7 +97,7 @@ FIND = """
 import json
 import django
 django.setup()
-from signal_monitor.findings import find
+from signal_monitor.findings.engine import find
 from signal_monitor.stores import get_store
 print("FOUND", json.dumps([[row.name, row.message] for row in find(get_store())]))
 """

@@ -274,7 +274,7 @@ LIBRARY = """
 FIND = """
 import json, django
 django.setup()
-from signal_monitor.findings import find
+from signal_monitor.findings.engine import find
 from signal_monitor.stores import get_store
 print("FOUND", json.dumps(sorted([each.code, each.message] for each in find(get_store()))))
 """

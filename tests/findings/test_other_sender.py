@@ -97,7 +97,7 @@ GUILTY = {
 FIND = """
 import json, django
 django.setup()
-from signal_monitor.findings import find
+from signal_monitor.findings.engine import find
 from signal_monitor.stores import get_store
 print("FOUND", json.dumps([[finding.name, finding.message] for finding in find(get_store())]))
 """

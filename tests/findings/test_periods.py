@@ -62,7 +62,7 @@ VIEWS = """
 FIND = """
 import json, time, django
 django.setup()
-from signal_monitor.findings import find
+from signal_monitor.findings.engine import find
 from signal_monitor.stores import get_store
 for since in (None, {later}):
     print("FOUND", json.dumps([finding.message for finding in find(get_store(), since)]))

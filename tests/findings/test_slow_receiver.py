@@ -43,13 +43,13 @@ def found(project: Project) -> Finding:
 
 
 def test_a_slow_receiver_is_found_with_its_share_and_where_it_waits(project: Project) -> None:
-    shop(project).run("for _ in range(3): get('/view_report/')")
+    shop(project, seconds=0.6).run("for _ in range(3): get('/view_report/')")  # long enough for two looks at it
     finding = found(project)
-    assert finding.message.startswith("`render` (receivers.py:6) takes 1")
+    assert finding.message.startswith("`render` (receivers.py:6) takes ")
     assert "of `GET /view_report/` (3 calls, in `wait_for_supplier`, sleeping)" in finding.message
     assert finding.advice.startswith("The sender does not use its response: queue the work with `transaction.on_commit")
     assert (finding.level, finding.count, len(finding.requests)) == ("warning", 3, 3)
-    assert finding.cost_ns > 400e6
+    assert finding.cost_ns > 1.7e9
 
 
 def test_a_response_that_is_used_is_not_called_unused(project: Project) -> None:

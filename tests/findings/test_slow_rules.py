@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from signal_monitor.findings import find
+from signal_monitor.findings.engine import find
 from signal_monitor.findings.rules import Hanging
 from signal_monitor.findings.snapshot import Snapshot, read
 from signal_monitor.records import Frame, Process, RunningCall

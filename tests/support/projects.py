@@ -10,7 +10,8 @@ import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from signal_monitor.findings import Finding, find
+from signal_monitor.finding import Finding
+from signal_monitor.findings.engine import find
 from signal_monitor.stores import Store, open_store
 from tests.support.servers import ROOT
 
@@ -38,7 +39,7 @@ FIND = """
 import json
 import django
 django.setup()
-from signal_monitor.findings import find
+from signal_monitor.findings.engine import find
 from signal_monitor.stores import get_store
 print("FOUND", json.dumps({finding.name: finding.message for finding in find(get_store())}))
 """

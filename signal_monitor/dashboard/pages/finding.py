@@ -7,7 +7,7 @@ from django import forms
 from signal_monitor.dashboard.fields import MAX_TEXT_LENGTH, PageForm
 from signal_monitor.dashboard.pages.base import Context, NotStored, Page, Params
 from signal_monitor.dashboard.serializers import Json, finding_json
-from signal_monitor.findings import find
+from signal_monitor.findings.engine import find
 from signal_monitor.stores.base import Store
 
 

@@ -10,7 +10,7 @@ from signal_monitor.dashboard.processes import processes
 from signal_monitor.dashboard.scope import Scope
 from signal_monitor.dashboard.serializers import Json, finding_json
 from signal_monitor.finding import Finding, Kind
-from signal_monitor.findings import find
+from signal_monitor.findings.engine import find
 from signal_monitor.stores.base import Store
 
 GROUPS: dict[str, tuple[Kind, ...]] = {

@@ -25,7 +25,7 @@ from signal_monitor.dashboard.verdicts import Situation, Verdict, judge
 from signal_monitor.dashboard.view_times import ViewTimes
 from signal_monitor.dashboard.waiting import NO_WAITS, Waits, read_waits
 from signal_monitor.finding import Finding
-from signal_monitor.findings import find_lately, newest_first
+from signal_monitor.findings.engine import find_lately, newest_first
 from signal_monitor.records import Dispatch, Request
 from signal_monitor.stores.base import Store, Totals
 

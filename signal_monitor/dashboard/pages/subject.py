@@ -43,7 +43,7 @@ from signal_monitor.dashboard.time_spent import TimeSpent, read_time_spent
 from signal_monitor.dashboard.waiters import Waiter, read_waiters
 from signal_monitor.dashboard.waiting import Span
 from signal_monitor.finding import Finding
-from signal_monitor.findings import find_lately
+from signal_monitor.findings.engine import find_lately
 from signal_monitor.records import Dispatch, ReceiverCall, SubjectKind
 from signal_monitor.registry.records import DeadReceiver
 from signal_monitor.stores.base import Store, Totals

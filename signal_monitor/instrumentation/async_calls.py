@@ -67,6 +67,11 @@ async def _await(awaitable: Awaitable[Any]) -> Any:
     return await awaitable
 
 
+def as_steps(awaitable: Any) -> Any:
+    """A coroutine of Python's own, which can be stepped, for any awaitable."""
+    return awaitable if type(awaitable) is types.CoroutineType else _await(awaitable)
+
+
 @types.coroutine
 def steps(coroutine: Any, call: Call, origin: Origin | None) -> Generator[Any, Any, Any]:
     """Run a receiver's coroutine, with its call as the current one whenever it runs; for ``await`` only."""
@@ -114,7 +119,34 @@ def steps(coroutine: Any, call: Call, origin: Origin | None) -> Generator[Any, A
         running_states.pop(id(call), None)
 
 
-for _function in (steps, _await):
+@types.coroutine
+def run_in(state: ExecutionState, coroutine: Any) -> Generator[Any, Any, Any]:
+    """Run a coroutine with a state that is the current one whenever it runs; for ``await`` only.
+
+    Others may share its context and run meanwhile, and it may be closed in another context than it was run in.
+    """
+    step, argument = coroutine.send, None
+    try:
+        while True:
+            token = enter_state(state)
+            try:
+                awaited = step(argument)
+            except StopIteration as stop:
+                return stop.value
+            finally:
+                argument = None
+                state = get_state()
+                leave_state(token)
+            try:
+                argument = yield awaited
+                step = coroutine.send
+            except BaseException as error:  # noqa: BLE001 - it is raised in the coroutine
+                step, argument = coroutine.throw, error
+    finally:
+        coroutine = step = awaited = None
+
+
+for _function in (steps, run_in, _await):
     hidden_from_stacklevel(_function)
 
 

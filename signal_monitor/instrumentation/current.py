@@ -157,7 +157,8 @@ def suppress() -> Iterator[None]:
     try:
         yield
     finally:
-        _state.reset(token)
+        with contextlib.suppress(ValueError):  # a coroutine is closed in another context, in which nothing was set
+            _state.reset(token)
 
 
 running_states: dict[int, ExecutionState] = {}

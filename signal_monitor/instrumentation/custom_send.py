@@ -24,7 +24,7 @@ from signal_monitor import names
 from signal_monitor.errors import guarded
 from signal_monitor.records import METHODS, Method
 
-from .async_calls import observe
+from .async_calls import as_steps, observe, run_in
 from .capture import our_codes
 from .current import Call, ExecutionState, Place, Record, Root, enter_state, get_state, leave_state, running_states
 from .frames_as_django import hidden_from_stacklevel
@@ -149,40 +149,46 @@ def observed_method(original: FunctionType, name: str) -> Callable[..., Any]:
 
         @functools.wraps(original)
         async def aobserved(self: Signal, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-            record, token = _enter(self, args, kwargs, method, named_send=named_send)
+            record, state = _begin(self, args, kwargs, method, named_send=named_send)
             try:
-                answer = _with_receivers(record, await original(self, *args, **kwargs))
+                awaitable = original(self, *args, **kwargs)
+                if state is not None:
+                    awaitable = run_in(state, as_steps(awaitable))
+                answer = _with_receivers(record, await awaitable)
             except BaseException as error:
-                _leave(record, token, error)
-                del record, token  # as in send()
+                _end(record, error)
+                del record, state  # as in send()
                 raise
-            _leave(record, token, None)
+            _end(record, None)
             return answer
 
         return hidden_from_stacklevel(aobserved)  # type: ignore[no-any-return]
 
     @functools.wraps(original)
     def observed(self: Signal, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        record, token = _enter(self, args, kwargs, method, named_send=named_send)
+        record, state = _begin(self, args, kwargs, method, named_send=named_send)
+        token = None
         try:
+            if state is not None:
+                token = enter_state(state)
             answer = _with_receivers(record, original(self, *args, **kwargs))
         except BaseException as error:
-            _leave(record, token, error)
-            del record, token  # as in send()
+            _leave(token)
+            _end(record, error)
+            del record, state, token  # as in send()
             raise
-        _leave(record, token, None, is_deferred=inspect.iscoroutine(answer) or inspect.isgenerator(answer))
+        _leave(token)
+        _end(record, None, is_deferred=inspect.iscoroutine(answer) or inspect.isgenerator(answer))
         return answer
 
     return hidden_from_stacklevel(observed)  # type: ignore[no-any-return]
 
 
-Entered = tuple[Record | None, Token[ExecutionState] | None]
-
-
 @guarded("the start of a custom send", (None, None), in_send=True)
-def _enter(
+def _begin(
     signal: Signal, args: tuple[Any, ...], kwargs: dict[str, Any], method: Method, *, named_send: bool
-) -> Entered:
+) -> tuple[Record | None, ExecutionState | None]:
+    """The record of a custom send that begins, and the state in which its method runs."""
     state = current_state()
     if not hooks.enabled or state.suppressed:
         return None, None
@@ -192,23 +198,20 @@ def _enter(
         state = current_state()
     sender = args[0] if args else kwargs.get("sender")
     record = begin(CustomInfo(known, names.sender_name(sender), method, named_send=named_send), state, 0)
-    inner = ExecutionState.at(record, state.origin)
-    running_states[id(record)] = inner
-    return record, enter_state(inner)
+    inner = running_states[id(record)] = ExecutionState.at(record, state.origin)
+    return record, inner
+
+
+def _leave(token: Token[ExecutionState] | None) -> None:
+    if token is not None:
+        leave_state(token)
 
 
 @guarded("the end of a custom send", None, in_send=True)
-def _leave(
-    record: Record | None,
-    token: Token[ExecutionState] | None,
-    error: BaseException | None,
-    *,
-    is_deferred: bool = False,
-) -> None:
-    if record is None or token is None:
+def _end(record: Record | None, error: BaseException | None, *, is_deferred: bool = False) -> None:
+    if record is None:
         return
     running_states.pop(id(record), None)
-    leave_state(token)
     info = info_of(record)
     if error is not None:
         fail(record, error, ended_sequential_calls(record))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextvars import Context, copy_context
 from typing import Any
 
@@ -12,9 +12,11 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.dispatch import Signal
 
+from signal_monitor import suppress
+from signal_monitor.errors import errors
 from signal_monitor.instrumentation.current import Origin, Place, Root, get_state
 from signal_monitor.instrumentation.record import is_outermost
-from signal_monitor.instrumentation.thread_state import begin_origin, end_origin
+from signal_monitor.instrumentation.thread_state import begin_origin, current_state, end_origin
 from signal_monitor.testing import Capture
 from tests.instrumentation.test_nesting import listened, parents
 
@@ -184,3 +186,80 @@ def test_thread_that_outlives_its_call_is_in_no_call(captured: Capture) -> None:
     threads[0].join()
 
     assert parents(captured) == {"outer": ("", None, 0), "late": ("", None, 0)}
+
+
+class Waiting(Signal):
+    """A signal whose own send method waits before and after it has sent, and sends another one in between."""
+
+    def __init__(self, order: list[asyncio.Event]) -> None:
+        super().__init__()
+        self.order = order
+
+    async def asend(self, sender: Any, **named: Any) -> Any:
+        await self.order[0].wait()
+        quiet.send(sender=f"inside {sender}")
+        responses = await super().asend(sender, **named)
+        await self.order[1].wait()
+        return responses
+
+
+def test_async_send_methods_in_one_context_do_not_take_each_others_state(captured: Capture) -> None:
+    """The one that begins first ends first."""
+
+    async def run() -> Any:
+        first, second = ([asyncio.Event(), asyncio.Event()] for _ in range(2))
+        shared = Context()
+        signals = [Waiting(first), Waiting(second)]
+        for signal in signals:
+            signal.connect(awaited)
+        tasks = [
+            asyncio.create_task(signal.asend(name), context=shared)
+            for signal, name in zip(signals, ("first", "second"), strict=True)
+        ]
+        for event in (first[0], second[0], first[1], second[1]):
+            event.set()
+            for _ in range(20):
+                await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
+        shared.run(quiet.send, sender="later")
+        return shared.run(get_state).top
+
+    assert_in_no_call(asyncio.run(run()))
+
+    found = parents(captured)
+    assert found["later"] == ("", None, 0)
+    assert {name: found[f"inside {name}"][0] for name in ("first", "second")} == {"first": "first", "second": "second"}
+
+
+def test_async_send_method_may_be_closed_in_another_context(caplog: pytest.LogCaptureFixture) -> None:
+    """As by the garbage collector, when a loop is gone that has not cancelled its tasks."""
+
+    class Never(Signal):
+        async def asend(self, sender: Any, **named: Any) -> Any:
+            await Suspended()
+            return await super().asend(sender, **named)
+
+    never = Never()
+    never.connect(awaited)
+    before = errors.count
+    sending = never.asend("closed")
+    Context().run(sending.send, None)
+    sending.close()
+
+    async def suppressing() -> None:
+        with suppress():
+            await Suspended()
+
+    doing = suppressing()
+    Context().run(doing.send, None)
+    doing.close()
+
+    assert (errors.count - before, caplog.text) == (0, "")
+    assert_in_no_call(current_state().top)
+
+
+class Suspended:
+    """An awaitable that is never ready."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield

@@ -365,6 +365,15 @@ def test_a_package_does_for_every_row_what_it_is_for(path: str, share: float, *,
     assert bool(list(PerRow().check(snapshot))) is is_told
 
 
+@pytest.mark.parametrize(("longest_ms", "is_told"), [(1, True), (38, False)])
+def test_one_long_call_of_many_quick_ones_is_not_all_of_them(longest_ms: int, *, is_told: bool) -> None:
+    row = ReceiverSum(receiver="receive", calls=150, total_ns=1, self_ns=42_000_000, longest_ns=longest_ms * 1_000_000)
+    request = Request("1", "POST", "/import/", 1.0, 422_000_000, receivers=(row,))
+    totals = Totals("receiver", "receive", path="/site/shop/receivers.py", line=1)
+    snapshot = Snapshot(requests=[request], receivers={"receive": totals})
+    assert bool(list(PerRow().check(snapshot))) is is_told
+
+
 @pytest.mark.parametrize(
     ("count", "total_ns", "is_told"), [(300, 1_600_000_000, False), (300, 400_000_000, True), (20, 1_600_000_000, True)]
 )

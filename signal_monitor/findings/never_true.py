@@ -10,7 +10,7 @@ from typing import NamedTuple
 from django.db import models
 
 from .argument_use import IsArgument, argument_finder, attributes
-from .related import is_model
+from .related import is_model, meta
 from .sources import Function, arguments, is_name
 
 ACTIONS = ("pre_add", "post_add", "pre_remove", "post_remove", "pre_clear", "post_clear")
@@ -86,7 +86,8 @@ def on_new_row(function: Function, model: type[models.Model]) -> Iterator[Condit
     if not attributes(function, "instance")[1].isdisjoint(COPIES):
         return
     is_instance = argument_finder(function, "instance")
-    keys = {"pk", str(model._meta.pk.attname)}  # noqa: SLF001 - documented
+    key = meta(model).pk  # None of an abstract model
+    keys = {"pk"} if key is None else {"pk", str(key.attname)}
     for test in _tests(function):
         if _is_adding(test, is_instance):
             yield Condition(test, "when `post_save` is sent, the row has been added", "created")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -363,6 +364,34 @@ def test_a_package_does_for_every_row_what_it_is_for(path: str, share: float, *,
     request = Request("1", "POST", "/import/", 1.0, second, receivers=(row,))
     snapshot = Snapshot(requests=[request], receivers={"receive": Totals("receiver", "receive", path=path, line=1)})
     assert bool(list(PerRow().check(snapshot))) is is_told
+
+
+TWO_OF_A_NAME = """
+    from django.db.models.signals import post_save
+    from django.dispatch import receiver
+    from shop.models import *
+
+    @receiver(post_save, sender=Pizza)
+    def saved(sender, **kwargs): ...
+
+    @receiver(post_save, sender=Salad)
+    def saved(sender, **kwargs): ...
+
+    @receiver(post_save, sender=Deed)
+    def kept(sender, **kwargs): ...
+    receivers = [kept]
+    def kept(sender, **kwargs): ...
+"""
+
+
+@pytest.mark.parametrize(("debug", "code"), [(True, "W106"), (False, "R219")])
+def test_the_first_of_two_functions_of_one_name_is_lost(tmp_path: Path, code: str, *, debug: bool) -> None:
+    project = Project(tmp_path, debug=debug).write(models=MODELS, receivers=TWO_OF_A_NAME)
+    project.run("from shop.models import *\nSalad.objects.create()\nPizza.objects.create()\nDeed.objects.create()")
+    ((found, message),) = json.loads(project.command("-c", ALL).rpartition("FOUND ")[2])
+    assert (found, message.partition(" ")[0]) == (code, "`saved`")
+    assert "(receivers.py:6)" in message
+    project.command("-m", "django", "signals", "doctor", "--fail-level", "never")
 
 
 @pytest.mark.parametrize(("longest_ms", "is_told"), [(1, True), (38, False)])

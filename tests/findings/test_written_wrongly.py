@@ -25,6 +25,12 @@ MODELS = """
     class Order(models.Model):
         pass
 
+    class Named(models.Model):
+        name = models.TextField(default="")
+
+        class Meta:
+            abstract = True
+
     class Line(models.Model):
         order = models.ForeignKey(Order, getattr(models, "DB_CASCADE", models.CASCADE))
 
@@ -111,7 +117,7 @@ RECEIVERS = """
         instance.save(using="archive")
 
     @receiver(post_delete, sender=Order)
-    def good_new(sender, instance, **kwargs):
+    def good_new_row(sender, instance, **kwargs):
         instance.pk = None
         instance.save()
 
@@ -150,6 +156,13 @@ RECEIVERS = """
         instance.slug = instance.name.lower()
 
     kept, store = {}, print
+
+    # of an abstract model, which has no primary key
+    @receiver(post_save, sender=Named)
+    @receiver(post_delete, sender=Named)
+    def never(sender, instance, **kwargs):
+        if not instance.pk:
+            print("new")
 
     # W121
     @receiver(post_delete, sender=Line)
@@ -246,6 +259,7 @@ GUILTY = {
     ("W119", "bad_file"),
     ("W119", "bad_save"),
     ("W120", "bad_slug"),
+    ("W103", "never"),
     ("W122", "bad_isinstance"),
     ("W122", "bad_text"),
     ("W122", "bad_action"),
@@ -264,7 +278,7 @@ WORDS = (
     "also saves the instance, which inserts the row again.",
     "`bad_slug` (receivers.py:86) sets `Pizza.slug` at receivers.py:88 and does not save it: when `post_save` is sent, "
     "the row is already written.",
-    "`bad_not` (receivers.py:147) asks for `action not in {'post_add', 'post_delete'}` at receivers.py:149, of which "
+    "`bad_not` (receivers.py:154) asks for `action not in {'post_add', 'post_delete'}` at receivers.py:156, of which "
     "one part says nothing: no action is 'post_delete'. There are `pre_add`, `post_add`, `pre_remove`, `post_remove`, "
     "`pre_clear` and `post_clear`.",
     "Ask for `sender.__name__ in ('Order', 'Pizza')` in its place.",

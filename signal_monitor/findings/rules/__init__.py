@@ -61,6 +61,7 @@ from .set_after_save import SetAfterSave
 from .slow_receiver import SlowReceiver
 from .swallowed import Swallowed
 from .through_rows import ThroughRows
+from .turned_off import DisconnectedInRequest
 from .uid_taken import UidTaken
 from .unrelated_sender import UnrelatedSender
 from .update_fields import UpdateFields
@@ -108,6 +109,7 @@ RECORD_RULES: Sequence[RecordRule] = (
     IgnoresAction(),
     SameName(),
     ResponsesAsOne(),
+    DisconnectedInRequest(),
     *NOTED_RULES,
     ConnectedInView(),
 )

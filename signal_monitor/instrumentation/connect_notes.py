@@ -125,7 +125,7 @@ class Watch(ref[Any]):
 
 
 class Notes:
-    """The notes of one signal; ``disconnected`` has keys that were removed, ``turned_off`` those that requests removed."""
+    """The notes of one signal; ``disconnected`` has keys that were removed, ``turned_off`` those by requests."""
 
     __slots__ = ("by_key", "disconnected", "ref", "turned_off")
 

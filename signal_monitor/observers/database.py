@@ -12,7 +12,7 @@ from pathlib import Path
 import django
 
 from signal_monitor.database import database_work
-from signal_monitor.database.bulk import NotedOperation, noted_operations
+from signal_monitor.database.bulk import NotedOperation, NotedStatement, noted_operations, of_statement
 from signal_monitor.database_records import BulkOperation, RowSignals
 from signal_monitor.instrumentation.current import Record
 from signal_monitor.instrumentation.hooks import DispatchSpans
@@ -82,7 +82,10 @@ class DatabaseObserver(BaseObserver):
                 self._rows[fact.key] = fact
                 self._changed[fact.key] = None
 
-    def _add_bulk(self, noted: NotedOperation) -> None:
+    def _add_bulk(self, item: NotedOperation | NotedStatement) -> None:
+        noted = of_statement(item) if isinstance(item, NotedStatement) else item
+        if noted is None:
+            return
         stack = [frame for frame in _in_this_task(frames(noted.lines)) if not frame.path.startswith(DJANGO)]
         site = call_site(stack) or NOWHERE
         fact = BulkOperation(

@@ -26,13 +26,14 @@ from .base import BaseObserver
 MAX_FACTS = 500
 """Facts of each kind that a process keeps; the first ones."""
 DJANGO = f"{Path(django.__file__).parent}{os.sep}"
-IN_THREAD = f"{os.sep}asgiref{os.sep}sync.py"
+BELOW = (f"{os.sep}asgiref{os.sep}sync.py", f"{os.sep}asyncio{os.sep}events.py")
+"""The files of what runs a thread's work, or a step of a task."""
 NOWHERE = Frame("", 0, "")
 
 
 def _in_this_task(stack: Sequence[Frame]) -> Sequence[Frame]:
-    """The frames of what an async method runs in a thread: around them are those of whoever waits there."""
-    inside = next((place for place, frame in enumerate(reversed(stack)) if frame.path.endswith(IN_THREAD)), len(stack))
+    """The frames of one task, or of what it runs in a thread: around them are those of whoever waits there."""
+    inside = next((place for place, frame in enumerate(reversed(stack)) if frame.path.endswith(BELOW)), len(stack))
     return stack[len(stack) - inside :]
 
 

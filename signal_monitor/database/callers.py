@@ -29,6 +29,7 @@ MANAGER_METHODS: Mapping[str, BulkOperationName] = {
 """Those that write rows of the through model."""
 DJANGO = f"{Path(django.__file__).parent}{os.sep}"
 OWN = f"{Path(__file__).parent.parent}{os.sep}"
+_DATABASE = f"{DJANGO}db{os.sep}"
 _OF_QUERYSETS = frozenset({manager.__file__, query.__file__})
 _OF_CURSORS = frozenset({utils.__file__})
 _RELATED = related_descriptors.__file__
@@ -56,6 +57,12 @@ def called_by() -> str:
 
 
 def is_by_django() -> bool:
-    """Whether Django's own code has run a statement, rather than a cursor of the application."""
+    """Whether Django's own code has run a statement, itself or through what others have put around the cursor."""
     frame = _caller(_OF_CURSORS)
-    return frame is None or frame.f_code.co_filename.startswith(DJANGO)
+    for _ in range(MAX_FRAMES):
+        if frame is None:
+            break
+        if frame.f_code.co_filename.startswith(DJANGO):
+            return frame.f_code.co_filename.startswith(_DATABASE)
+        frame = frame.f_back
+    return False

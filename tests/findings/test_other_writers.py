@@ -63,6 +63,13 @@ VIEWS = """
         Through.objects.filter(pizza=pizza).delete()
         return HttpResponse()
 
+    def view_packages(request):
+        import wrapping
+        wrapping.wrap_cursors()
+        Pizza.objects.create()
+        wrapping.reset_names()
+        return HttpResponse()
+
     def view_members(request):
         Group.objects.create().members.add(Topping.objects.create())
         return HttpResponse()
@@ -108,24 +115,46 @@ GUILTY = {
         "1 row of `Pizza_toppings` was written without `m2m_changed`: `bulk_create()` at views.py:10 (1 call).",
         "1 row of `Pizza_toppings` was deleted without `m2m_changed`: `delete()` at views.py:11 (1 call).",
     },
-    "members": {"1 row of `Membership` was written without `post_save`: `add()` at views.py:15 (1 call)."},
-    "raw_delete": {"1 row of `Pizza` was deleted without `post_delete`: `_raw_delete()` at views.py:20 (1 call)."},
+    "members": {"1 row of `Membership` was written without `post_save`: `add()` at views.py:22 (1 call)."},
+    "raw_delete": {"1 row of `Pizza` was deleted without `post_delete`: `_raw_delete()` at views.py:27 (1 call)."},
     "sql": {
-        "1 row of `Pizza` was written without `post_save`: `UPDATE` in SQL at views.py:26 (1 call).",
-        "2 rows of `Pizza` were written without `post_save`: `INSERT` in SQL at views.py:27 (1 call).",
-        "2 rows of `Pizza` were deleted without `post_delete`: `DELETE` in SQL at views.py:28 (1 call).",
+        "1 row of `Pizza` was written without `post_save`: `UPDATE` in SQL at views.py:33 (1 call).",
+        "2 rows of `Pizza` were written without `post_save`: `INSERT` in SQL at views.py:34 (1 call).",
+        "2 rows of `Pizza` were deleted without `post_delete`: `DELETE` in SQL at views.py:35 (1 call).",
     },
     "async": {
-        "1 row of `Pizza` was written without `post_save`: `update()` at views.py:33 (1 call).",
-        "1 row of `Pizza` was written without `post_save`: `bulk_create()` at views.py:34 (1 call).",
+        "1 row of `Pizza` was written without `post_save`: `update()` at views.py:40 (1 call).",
+        "1 row of `Pizza` was written without `post_save`: `bulk_create()` at views.py:41 (1 call).",
     },
+    "packages": set(),
     "good": set(),
 }
+PACKAGE = """
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+
+def wrap_cursors():
+    original = CursorWrapper.execute
+    def execute(self, *args, **kwargs):
+        return original(self, *args, **kwargs)
+    CursorWrapper.execute = execute
+
+def reset_names():
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE shop_pizza SET name = ''")
+"""
+SETTINGS = """
+import sys
+from pathlib import Path
+sys.path.insert(0, str(Path(__file__).parent / "site-packages"))
+"""
 
 
 @pytest.mark.parametrize("view", GUILTY)
 def test_what_writes_rows_past_their_signals(project: Project, view: str) -> None:
-    project.write(models=MODELS, receivers=RECEIVERS, views=VIEWS)
+    (project.root / "site-packages").mkdir()
+    (project.root / "site-packages" / "wrapping.py").write_text(PACKAGE, encoding="utf-8")
+    project.write(SETTINGS, models=MODELS, receivers=RECEIVERS, views=VIEWS)
     project.run(f"get('/view_{view}/')")
     found = json.loads(project.command("-c", ALL).rpartition("FOUND ")[2])
     assert {message.partition(" (1 call).")[0] + " (1 call)." for _code, message in found} == GUILTY[view]
@@ -137,5 +166,5 @@ def test_a_line_that_does_something_else_by_now_is_not_told(project: Project) ->
     project.write(views=VIEWS.replace(".members.add(", ".pk or str(").replace("cursor.execute(", "print("))
     found = json.loads(project.command("-c", ALL).rpartition("FOUND ")[2])
     assert [message.partition(" (1 call)")[0] for _code, message in found] == [
-        "2 rows of `Pizza` were written without `post_save`: `INSERT` in SQL at views.py:27"
+        "2 rows of `Pizza` were written without `post_save`: `INSERT` in SQL at views.py:34"
     ]

@@ -124,9 +124,9 @@ def _avoids_a_circle(snapshot: Snapshot, row: BulkOperation) -> bool:
 
 
 def _is_gone(row: BulkOperation) -> bool:
-    """Whether the file was changed since, and does something else at that line."""
+    """Whether the file does something else at that line: it was changed since, or a package has run the SQL."""
     changed = changed_at(row.path)
-    if changed <= row.last_at * 1e9:
+    if changed <= row.last_at * 1e9 and row.operation not in SQL:
         return False
     tree = parsed(row.path, changed)
     called = [node for node in ast.walk(tree) if isinstance(node, ast.Call)] if tree is not None else []

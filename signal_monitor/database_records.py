@@ -9,7 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-BulkOperationName = Literal["update", "bulk_create", "bulk_update", "delete"]
+BulkOperationName = Literal[
+    "update", "bulk_create", "bulk_update", "delete", "_raw_delete",
+    "add", "set", "remove", "clear", "create", "get_or_create", "update_or_create",
+    "INSERT", "UPDATE", "DELETE",
+]  # fmt: skip
+"""Methods of querysets, methods of a many-to-many field, and statements that a cursor has run."""
 TransactionOutcome = Literal["committed", "rolled back"]
 MAX_ALIKE = 5
 MAX_TABLES = 20
@@ -211,12 +216,13 @@ MAX_AROUND = 20
 
 @dataclass(frozen=True, slots=True)
 class BulkOperation:
-    """Calls of a queryset's ``update``, ``bulk_create``, ``bulk_update`` or ``delete`` from one line of code.
+    """Calls of a queryset's ``update``, ``bulk_create``, ``bulk_update`` or ``delete`` and the like from one line.
 
     The model has receivers of ``signals``, which these methods do not call; a ``delete`` does send ``pre_delete`` and
-    ``post_delete``, and loads all rows for it. ``path`` and ``line`` are the innermost line of the project's own code,
-    and ``function`` is its function. ``receiver`` is the receiver call in which it happened, if any; ``around`` has
-    this receiver and those around it. ``rows`` is the sum over all ``calls``. Migrations are left out.
+    ``post_delete``, and loads all rows for it. Of a through model that Django has made, ``m2m_changed`` is not sent.
+    ``path`` and ``line`` are the innermost line of the project's own code, and ``function`` is its function.
+    ``receiver`` is the receiver call in which it happened, if any; ``around`` has this receiver and those around it.
+    ``rows`` is the sum over all ``calls``. Migrations are left out.
     """
 
     model: str

@@ -98,7 +98,7 @@ def print_finding(finding: Finding, out: Output) -> None:
     for line in finding.advice.splitlines():
         out.line("  ", line)
     for line in finding.sketch.splitlines():
-        out.line("    ", Cell(line, SKETCH_STYLES.get(line[0], "")))
+        out.line("    ", Cell(line, SKETCH_STYLES.get(line[:1], "")))
     for line in _evidence(finding):
         out.line("  ", Cell(line, "muted"))
 

@@ -17,6 +17,7 @@ from signal_monitor.errors import guarded
 from signal_monitor.instrumentation.frames_as_django import hidden_from_stacklevel
 from signal_monitor.instrumentation.hooks import hooks
 
+from .bulk import note_raw_statement
 from .notes import DatabaseNotes, Effect, EffectKind, Places, Statement, current_places
 from .statements import MAX_TEXT, WRITES, is_control, read_control
 from .transactions import (
@@ -150,6 +151,8 @@ def note_statement(
         _note_control(connection, sql)
     if is_control(sql) and (failed or ended - began < LONG_SECONDS):
         return
+    if word in WRITES and not failed:
+        note_raw_statement(word, sql, attribute_of(connection, "vendor", ""), _rows(cursor))
     places = current_places()
     if places is None:
         return

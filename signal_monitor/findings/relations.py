@@ -17,9 +17,13 @@ def relation_of(connected: str, sender: str) -> str:
         return ""
     if is_model(one) and is_model(other) and meta(one).concrete_model is meta(other).concrete_model:
         return f"`{short(sender)}`, {'its proxy' if meta(other).proxy else 'which it is a proxy of'}"
-    if issubclass(other, one):
-        return f"`{short(sender)}`, its subclass"
-    return f"`{short(sender)}`, its base" if is_model(other) and issubclass(one, other) else ""
+    return f"`{short(sender)}`, its subclass" if issubclass(other, one) else ""
+
+
+def is_proxied(connected: str, sender: str) -> bool:
+    """Whether a receiver is connected for a proxy of the model that sends: it may be meant for the proxy alone."""
+    one, other = model_named(connected), model_named(sender)
+    return one is not None and other is not None and meta(one).proxy and meta(one).concrete_model is other
 
 
 def reference_of(connected: str, sender: str) -> str:

@@ -58,6 +58,7 @@ class Note:
 
     __slots__ = (
         "died_at",
+        "in_request",
         "key",
         "place",
         "receiver",
@@ -76,6 +77,7 @@ class Note:
         self.place = place
         self.weak = weak
         self.died_at = 0.0
+        self.in_request = False
         self.watch: Watch | None = None
         self.sender: Callable[[], object] | None = None
         self.sender_name = self.sender_type = ""
@@ -123,9 +125,9 @@ class Watch(ref[Any]):
 
 
 class Notes:
-    """The notes of one signal; ``disconnected`` has the first keys that ``disconnect`` has removed."""
+    """The notes of one signal; ``disconnected`` has keys that were removed, ``turned_off`` those by requests."""
 
-    __slots__ = ("by_key", "disconnected", "ref")
+    __slots__ = ("by_key", "disconnected", "ref", "turned_off")
 
     def __init__(self, signal: Signal) -> None:
         # The dictionary itself, as the module's names are None when the interpreter ends.
@@ -133,6 +135,7 @@ class Notes:
         self.ref = ref(signal, lambda _: by_signal.pop(key, None))
         self.by_key: dict[Key, Note] = {}
         self.disconnected: set[Key] = set()
+        self.turned_off: dict[Key, Any] = {}
 
     def purge(self) -> None:
         """Delete the notes of what is no longer connected: disconnected, dead, or removed by hand."""
@@ -191,6 +194,7 @@ class Connecting:
         self.taken: deque[Taken] = deque(maxlen=MAX_FAULTS)
         self.failed: deque[Failed] = deque(maxlen=MAX_FAULTS)
         self.dead: deque[Dead] = deque(maxlen=MAX_FAULTS)
+        self.turned_off: deque[Any] = deque(maxlen=MAX_FAULTS)
         self.waiting: dict[tuple[int, int], Place] = {}
         self.changes = self._next_purge = 0
         self._counter = itertools.count(1)
@@ -232,7 +236,7 @@ class Connecting:
         """Delete all notes."""
         self.by_signal.clear()
         self.waiting.clear()
-        for noted in (self.taken, self.failed, self.dead):
+        for noted in (self.taken, self.failed, self.dead, self.turned_off):
             noted.clear()
 
 

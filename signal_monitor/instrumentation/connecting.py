@@ -35,6 +35,7 @@ from .connect_notes import (
     watch,
 )
 from .frames_as_django import UNCOUNTED_FILE, hidden_from_stacklevel
+from .turned_off import in_request, note_turned_off
 
 MAX_FRAMES = 10
 LAST_ENTRIES = 4
@@ -105,6 +106,7 @@ def _note_connect(
     is_weak = issubclass(type(entry[1]), ReferenceType)
     if before is None or before.died_at or not before.is_of(receiver):  # else it was connected before
         note = notes.by_key[key] = Note(key, receiver, sender, _place(signal, frame, receiver), weak=is_weak)
+        note.in_request = in_request()
         if is_weak:
             watch(note, notes, receiver)
 
@@ -152,6 +154,7 @@ def _note_disconnect(
     connecting.changed()
     key = _key_of(receiver, sender, dispatch_uid)
     if found:
+        note_turned_off(signal, key, lambda: _place(signal, frame, receiver))
         _forget_disconnected(signal, receiver, sender, dispatch_uid)
         _note_disconnected(signal, key)
     elif found is False and receiver is not None and not _was_disconnected(signal, key):

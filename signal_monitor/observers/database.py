@@ -12,7 +12,7 @@ from pathlib import Path
 import django
 
 from signal_monitor.database import database_work
-from signal_monitor.database.bulk import NotedOperation, noted_operations
+from signal_monitor.database.bulk import NotedOperation, NotedStatement, noted_operations, of_statement
 from signal_monitor.database_records import BulkOperation, RowSignals
 from signal_monitor.instrumentation.current import Record
 from signal_monitor.instrumentation.hooks import DispatchSpans
@@ -26,13 +26,14 @@ from .base import BaseObserver
 MAX_FACTS = 500
 """Facts of each kind that a process keeps; the first ones."""
 DJANGO = f"{Path(django.__file__).parent}{os.sep}"
-IN_THREAD = f"{os.sep}asgiref{os.sep}sync.py"
+BELOW = (f"{os.sep}asgiref{os.sep}sync.py", f"{os.sep}asyncio{os.sep}events.py")
+"""The files of what runs a thread's work, or a step of a task."""
 NOWHERE = Frame("", 0, "")
 
 
 def _in_this_task(stack: Sequence[Frame]) -> Sequence[Frame]:
-    """The frames of what an async method runs in a thread: around them are those of whoever waits there."""
-    inside = next((place for place, frame in enumerate(reversed(stack)) if frame.path.endswith(IN_THREAD)), len(stack))
+    """The frames of one task, or of what it runs in a thread: around them are those of whoever waits there."""
+    inside = next((place for place, frame in enumerate(reversed(stack)) if frame.path.endswith(BELOW)), len(stack))
     return stack[len(stack) - inside :]
 
 
@@ -82,7 +83,10 @@ class DatabaseObserver(BaseObserver):
                 self._rows[fact.key] = fact
                 self._changed[fact.key] = None
 
-    def _add_bulk(self, noted: NotedOperation) -> None:
+    def _add_bulk(self, item: NotedOperation | NotedStatement) -> None:
+        noted = of_statement(item) if isinstance(item, NotedStatement) else item
+        if noted is None:
+            return
         stack = [frame for frame in _in_this_task(frames(noted.lines)) if not frame.path.startswith(DJANGO)]
         site = call_site(stack) or NOWHERE
         fact = BulkOperation(

@@ -12,15 +12,16 @@ from django.dispatch import Signal
 
 from signal_monitor.instrumentation.connect_notes import Dead, Failed, Note, Place, Taken, connecting
 from signal_monitor.instrumentation.info import signal_info
+from signal_monitor.instrumentation.turned_off import TurnedOff as TurnedOffNote
 from signal_monitor.scrubbing import scrub
 from signal_monitor.text import MAX_LINE, cleaned
 
-from .records import ConnectCall, DeadReceiver, FailedDisconnect, Stage, TakenUid
+from .records import ConnectCall, DeadReceiver, FailedDisconnect, RegisteredSignal, Stage, TakenUid, TurnedOff
 
 MAX_FAULTS = 100
 """Faults of a kind that are told; the same fault again is counted."""
 
-R = TypeVar("R", TakenUid, FailedDisconnect, DeadReceiver)
+R = TypeVar("R", TakenUid, FailedDisconnect, DeadReceiver, TurnedOff)
 
 
 def note_of(signal: Signal, entry: tuple[Any, ...]) -> Note | None:
@@ -63,7 +64,14 @@ def dead_receivers() -> tuple[DeadReceiver, ...]:
     return _counted(list(connecting.dead), _dead, _where)
 
 
-def _where(one: FailedDisconnect | DeadReceiver) -> tuple[object, ...]:
+def turned_off_receivers(signals: Iterable[RegisteredSignal]) -> tuple[TurnedOff, ...]:
+    """The receivers that requests have disconnected; ``signals`` are those of the process, as they are now."""
+    found = _counted(list(connecting.turned_off), _turned_off, _where)
+    there = {(signal.name, each.receiver, each.sender) for signal in signals for each in signal.connections}
+    return tuple(replace(each, is_back=(each.signal, each.receiver, each.sender) in there) for each in found)
+
+
+def _where(one: FailedDisconnect | DeadReceiver | TurnedOff) -> tuple[object, ...]:
     return one.signal, one.receiver, one.call.path, one.call.line
 
 
@@ -106,6 +114,21 @@ def _failed(item: Failed) -> FailedDisconnect | None:
 
 def _scrubbed(uid: str | None) -> str | None:
     return uid and scrub(uid)
+
+
+def _turned_off(item: TurnedOffNote) -> TurnedOff | None:
+    signal: Any = item.signal()
+    if signal is None:
+        return None
+    return TurnedOff(
+        signal=signal_info(signal).name,
+        receiver=item.receiver.name,
+        sender=scrub(item.sender_label),
+        call=connect_call(item.place),
+        connected=connect_call(item.connected),
+        path=item.receiver.path and cleaned(item.receiver.path, MAX_LINE),
+        line=item.receiver.line,
+    )
 
 
 def _dead(item: Dead) -> DeadReceiver | None:

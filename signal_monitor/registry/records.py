@@ -14,7 +14,7 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 ANY_SENDER = ""
 __all__ = [
     "ANY_SENDER", "STAGES", "UNKNOWN_SENDER", "ConnectCall", "Connection", "DeadReceiver", "FailedDisconnect",
-    "RegisteredSignal", "Registry", "Stage", "TakenUid",
+    "RegisteredSignal", "Registry", "Stage", "TakenUid", "TurnedOff",
 ]  # fmt: skip
 
 
@@ -102,6 +102,24 @@ class FailedDisconnect:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnedOff:
+    """A receiver that requests have disconnected from one line; ``connected`` is where it was connected at first.
+
+    ``is_back`` says whether it is connected now.
+    """
+
+    signal: str
+    receiver: str
+    sender: str
+    call: ConnectCall
+    connected: ConnectCall
+    path: str | None = None
+    line: int | None = None
+    is_back: bool = False
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class DeadReceiver:
     """A weakly connected receiver that is gone; ``died_at`` is in seconds since the epoch."""
 
@@ -130,6 +148,7 @@ class Registry:
     taken_uids: tuple[TakenUid, ...] = ()
     failed_disconnects: tuple[FailedDisconnect, ...] = ()
     died: tuple[DeadReceiver, ...] = ()
+    turned_off: tuple[TurnedOff, ...] = ()
     findings: tuple[str, ...] = ()
 
     def signal(self, name: str) -> RegisteredSignal | None:

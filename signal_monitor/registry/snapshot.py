@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from signal_monitor import names
 from signal_monitor.scrubbing import scrub
 
-from .connect_calls import dead_receivers, failed_disconnects, taken_uids
+from .connect_calls import dead_receivers, failed_disconnects, taken_uids, turned_off_receivers
 from .live import LiveConnection, LiveSignal, live_signals
 from .records import Connection, RegisteredSignal, Registry
 from .search import find_signals
@@ -62,6 +62,7 @@ def take_registry(process_id: str, senders: Mapping[str, Mapping[str, int]] | No
         taken_uids=taken_uids(),
         failed_disconnects=failed_disconnects(),
         died=dead_receivers(),
+        turned_off=turned_off_receivers(signals),
         findings=tuple(_Checks.check(live)),
     )
 

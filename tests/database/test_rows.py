@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -296,11 +297,16 @@ def test_receivers_that_are_gone_are_no_receivers() -> None:
 
 
 def test_an_async_operation_is_not_said_to_be_where_somebody_waits_for_it() -> None:
-    """It runs in a thread, in which asgiref may run it on top of other code."""
+    """It runs in a thread, in which asgiref may run it on top of other code; the coroutine that awaits it is told."""
 
     async def update() -> None:
         await Group.objects.aupdate(name="y")
 
+    async def in_a_task() -> None:
+        await asyncio.create_task(Group.objects.abulk_create([Group(name="z")]))
+
     Group.objects.create(name="x")
     async_to_sync(update)()
-    assert {fact.path for fact in bulk_operations()} == {""}
+    async_to_sync(in_a_task)()
+    told = {fact.operation: (fact.path, fact.function.rpartition(".")[2]) for fact in bulk_operations()}
+    assert told == {"update": (__file__, "update"), "bulk_create": ("", "")}

@@ -26,6 +26,18 @@ MODELS = """
 
     class Plain(models.Model):
         toppings = models.ManyToManyField(Topping)
+
+    class Order(models.Model):
+        pass
+
+    class Line(models.Model):
+        order = models.ForeignKey(Order, models.CASCADE, related_name="lines")
+
+    class Bill(models.Model):
+        pass
+
+    class Item(models.Model):
+        bill = models.ForeignKey(Bill, models.CASCADE, related_name="items")
 """
 RECEIVERS = """
     from django.db.models.signals import post_save
@@ -40,6 +52,15 @@ RECEIVERS = """
     def count_toppings(sender, **kwargs):
         pizza = kwargs["instance"]
         pizza.number = pizza.toppings.count()
+
+    @receiver(post_save, sender=Order)
+    def add_up(sender, instance, **kwargs):
+        return instance.lines.count()
+
+    @receiver(post_save, sender=Bill)
+    @receiver(post_save, sender=Item)
+    def add_up_items(sender, instance, **kwargs):
+        return (instance.bill if sender is Item else instance).items.count()
 
     class Index:
         def add(self, sender, instance, **kwargs):
@@ -73,6 +94,21 @@ VIEWS = """
     def view_through(request):
         cook = Cook.objects.create()
         Cooking.objects.create(cook=cook, pizza=Pizza.objects.first())
+        return HttpResponse()
+
+    def view_lines(request):
+        order = Order.objects.create()
+        Line.objects.bulk_create([Line(order=order), Line(order=order)])
+        return HttpResponse()
+
+    def view_items(request):
+        Item.objects.create(bill=Bill.objects.create())
+        return HttpResponse()
+
+    def view_moved(request):
+        line = Line.objects.first()
+        Order.objects.create()
+        line.save()
         return HttpResponse()
 
     def view_existing(request):
@@ -113,12 +149,21 @@ def test_rows_that_are_read_before_they_are_there_are_found(project: Project) ->
     project.write(models=MODELS, receivers=RECEIVERS, views=VIEWS)
     project.run(f"{START}\n    get('/view_none/'), get('/view_existing/'), get('/view_plain/')")
     assert found_there(project, RULE) == []
+    project.run("get('/view_lines/')")
+    (message,) = found_there(project, RULE)
+    assert message == (
+        "`add_up` (receivers.py:15) read `Order.lines` before the rows were there: it was called for 1 new `Order`, "
+        "and 2 rows of `Order.lines` were written afterwards in `GET /view_lines/`."
+    )
+    project.forget()
+    project.run("get('/view_items/'), get('/view_moved/')")
+    assert found_there(project, RULE) == []
     project.run("get('/view_form/'), get('/view_through/')")
     assert found_there(project, RULE) == [
         "`count_toppings` (receivers.py:10) read `Pizza.toppings` before the rows were there: it was called for 1 new "
         "`Pizza`, and 2 rows of `Pizza.toppings` were written afterwards in `GET /view_form/`.",
         "`describe` (receivers.py:6) read `Pizza.toppings` before the rows were there: it was called for 1 new "
         "`Pizza`, and 2 rows of `Pizza.toppings` were written afterwards in `GET /view_form/`.",
-        "`teach` (receivers.py:22) read `Cook.pizzas` before the rows were there: it was called for 1 new `Cook`, and "
+        "`teach` (receivers.py:31) read `Cook.pizzas` before the rows were there: it was called for 1 new `Cook`, and "
         "1 row of `Cook.pizzas` was written afterwards in `GET /view_through/`.",
     ]

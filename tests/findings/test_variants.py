@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -362,6 +363,43 @@ def test_a_package_does_for_every_row_what_it_is_for(path: str, share: float, *,
     row = ReceiverSum(receiver="receive", calls=150, total_ns=int(share * second), self_ns=int(share * second))
     request = Request("1", "POST", "/import/", 1.0, second, receivers=(row,))
     snapshot = Snapshot(requests=[request], receivers={"receive": Totals("receiver", "receive", path=path, line=1)})
+    assert bool(list(PerRow().check(snapshot))) is is_told
+
+
+TWO_OF_A_NAME = """
+    from django.db.models.signals import post_save
+    from django.dispatch import receiver
+    from shop.models import *
+
+    @receiver(post_save, sender=Pizza)
+    def saved(sender, **kwargs): ...
+
+    @receiver(post_save, sender=Salad)
+    def saved(sender, **kwargs): ...
+
+    @receiver(post_save, sender=Deed)
+    def kept(sender, **kwargs): ...
+    receivers = [kept]
+    def kept(sender, **kwargs): ...
+"""
+
+
+@pytest.mark.parametrize(("debug", "code"), [(True, "W106"), (False, "R219")])
+def test_the_first_of_two_functions_of_one_name_is_lost(tmp_path: Path, code: str, *, debug: bool) -> None:
+    project = Project(tmp_path, debug=debug).write(models=MODELS, receivers=TWO_OF_A_NAME)
+    project.run("from shop.models import *\nSalad.objects.create()\nPizza.objects.create()\nDeed.objects.create()")
+    ((found, message),) = json.loads(project.command("-c", ALL).rpartition("FOUND ")[2])
+    assert (found, message.partition(" ")[0]) == (code, "`saved`")
+    assert "(receivers.py:6)" in message
+    project.command("-m", "django", "signals", "doctor", "--fail-level", "never")
+
+
+@pytest.mark.parametrize(("longest_ms", "is_told"), [(1, True), (38, False)])
+def test_one_long_call_of_many_quick_ones_is_not_all_of_them(longest_ms: int, *, is_told: bool) -> None:
+    row = ReceiverSum(receiver="receive", calls=150, total_ns=1, self_ns=42_000_000, longest_ns=longest_ms * 1_000_000)
+    request = Request("1", "POST", "/import/", 1.0, 422_000_000, receivers=(row,))
+    totals = Totals("receiver", "receive", path="/site/shop/receivers.py", line=1)
+    snapshot = Snapshot(requests=[request], receivers={"receive": totals})
     assert bool(list(PerRow().check(snapshot))) is is_told
 
 

@@ -23,6 +23,7 @@ from .collected import Collected
 from .connected_again import ConnectedAgain
 from .connected_in_view import ConnectedInView
 from .created import Created
+from .database_cascade import DatabaseCascade
 from .decorated_above import DecoratedAbove
 from .disconnects_nothing import DisconnectsNothing
 from .fast_deletes import FastDeletes
@@ -37,6 +38,8 @@ from .loop_variable import LoopVariable
 from .m2m_sender import M2mSender
 from .many_to_many import ManyToManyRead
 from .method_as_function import MethodAsFunction
+from .missing_argument import MissingArgument
+from .never_holds import NeverHolds
 from .never_imported import NeverImported
 from .never_sender import NeverSender
 from .not_run import NotRun
@@ -53,9 +56,12 @@ from .recursion import Recursion
 from .related_gone import RelatedGone
 from .responses_as_one import ResponsesAsOne
 from .same_name import SameName
+from .saves_deleted import SavesDeleted
+from .set_after_save import SetAfterSave
 from .slow_receiver import SlowReceiver
 from .swallowed import Swallowed
 from .through_rows import ThroughRows
+from .turned_off import DisconnectedInRequest
 from .uid_taken import UidTaken
 from .unrelated_sender import UnrelatedSender
 from .update_fields import UpdateFields
@@ -103,6 +109,7 @@ RECORD_RULES: Sequence[RecordRule] = (
     IgnoresAction(),
     SameName(),
     ResponsesAsOne(),
+    DisconnectedInRequest(),
     *NOTED_RULES,
     ConnectedInView(),
 )
@@ -120,6 +127,11 @@ REGISTRY_RULES: Sequence[RegistryRule] = (
     LoopVariable(),
     RelatedGone(),
     Veto(),
+    MissingArgument(),
+    SavesDeleted(),
+    SetAfterSave(),
+    DatabaseCascade(),
+    NeverHolds(),
 )
 RULES: Sequence[Rule] = sorted((*REGISTRY_RULES, *RECORD_RULES), key=lambda rule: (rule.code[0] != "W", rule.code))
 """All rules, in the order of their codes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator
 
 from signal_monitor.database_records import BulkOperation
@@ -17,7 +18,13 @@ from signal_monitor.findings.wording import listed, named, place, plural, short
 from signal_monitor.registry.records import Connection
 
 CREATED = "created"
-SAVE_SIGNALS = ("django.db.models.signals.pre_save", "django.db.models.signals.post_save")
+MODULE = "django.db.models.signals."
+THROUGH = ("m2m_changed",)
+OF_ROWS_THAT_EXIST = {"update", "bulk_update", "UPDATE"}
+DELETES = {"delete", "_raw_delete", "DELETE"}
+SQL = {"INSERT", "UPDATE", "DELETE"}
+CURSOR_METHODS = {"execute", "executemany"}
+MIGRATIONS = f"{os.sep}migrations{os.sep}"
 
 
 class Bulk(RecordRule):
@@ -29,8 +36,9 @@ class Bulk(RecordRule):
     kind = "Never runs"
     level = "hint"
     what = (
-        "This is how Django works: `update()`, `bulk_create()` and `bulk_update()` do not call `save()`, and "
-        "send nothing."
+        "This is how Django works: `update()`, `bulk_create()` and `bulk_update()` do not call `save()`, and send "
+        "nothing. Nor does SQL of your own. `add()` and `set()` send `m2m_changed` only, and what changes the rows of "
+        "a through model in another way sends nothing."
     )
     remedy = (
         "Do the receiver's work for the whole set after the call, or call its function; or save the rows one by one if "
@@ -49,7 +57,9 @@ class Bulk(RecordRule):
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
         for row in snapshot.bulk_operations:
-            if row.operation == "delete" or not row.rows or not is_own(row.path) or _is_gone(row):
+            if row.operation == "delete" and row.signals != THROUGH:
+                continue  # it sends its signals
+            if not row.rows or not is_own(row.path) or MIGRATIONS in row.path or _is_gone(row):
                 continue
             connections = list(_connected_for(snapshot, row))
             if connections and not _avoids_a_circle(snapshot, row):
@@ -58,10 +68,11 @@ class Bulk(RecordRule):
     def _finding(self, row: BulkOperation, connections: list[tuple[str, Connection]]) -> Finding:
         signals = listed(list(dict.fromkeys(f"`{short(signal)}`" for signal, _each in connections)), word="or")
         receivers = {each.receiver: named(each.receiver, each.path, each.line) for _signal, each in connections}
+        was_done = "deleted" if row.operation in DELETES else "written"
         verb = "is" if len(receivers) == 1 else "are"
         was = "was" if len(receivers) == 1 else "were"
-        message = f"{plural(row.rows, 'row')} of `{short(row.model)}` {'was' if row.rows == 1 else 'were'} written "
-        message += f"without {signals}: `{row.operation}()` at {place(row.path, row.line)} "
+        message = f"{plural(row.rows, 'row')} of `{short(row.model)}` {'was' if row.rows == 1 else 'were'} {was_done} "
+        message += f"without {signals}: {_told(row)} at {place(row.path, row.line)} "
         message += f"({plural(row.calls, 'call')}). "
         message += f"{listed(list(receivers.values()))} {verb} connected for `{short(row.model)}` and {was} not called."
         return self.finding(
@@ -77,17 +88,25 @@ class Bulk(RecordRule):
         )
 
 
+def _told(row: BulkOperation) -> str:
+    return f"`{row.operation}` in SQL" if row.operation in SQL else f"`{row.operation}()`"
+
+
+def _signals(row: BulkOperation) -> set[str]:
+    return {f"{MODULE}{name}" for name in row.signals}
+
+
 def _connected_for(snapshot: Snapshot, row: BulkOperation) -> Iterator[tuple[str, Connection]]:
     """The project's receivers that are connected for the model, once each."""
     seen = set()
     for registry in snapshot.registries:
         for signal in registry.signals:
-            for each in signal.connections if signal.name in SAVE_SIGNALS else ():
+            for each in signal.connections if signal.name in _signals(row) else ():
                 key = signal.name, each.receiver
                 if not has_label(each.sender, row.model) or each.dead or not is_own(each.path) or key in seen:
                     continue
                 seen.add(key)
-                if row.operation == "bulk_create" or not _reads_created(each):
+                if row.operation not in OF_ROWS_THAT_EXIST or not _reads_created(each):
                     yield key[0], each
 
 
@@ -97,7 +116,7 @@ def _avoids_a_circle(snapshot: Snapshot, row: BulkOperation) -> bool:
         each.receiver
         for registry in snapshot.registries
         for signal in registry.signals
-        if signal.name in SAVE_SIGNALS
+        if signal.name in _signals(row)
         for each in signal.connections
         if not each.sender or has_label(each.sender, row.model)
     }
@@ -105,16 +124,16 @@ def _avoids_a_circle(snapshot: Snapshot, row: BulkOperation) -> bool:
 
 
 def _is_gone(row: BulkOperation) -> bool:
-    """Whether the file was changed since, and does something else at that line."""
+    """Whether the file does something else at that line: it was changed since, or a package has run the SQL."""
     changed = changed_at(row.path)
-    if changed <= row.last_at * 1e9:
+    if changed <= row.last_at * 1e9 and row.operation not in SQL:
         return False
     tree = parsed(row.path, changed)
     called = [node for node in ast.walk(tree) if isinstance(node, ast.Call)] if tree is not None else []
     return not any(
         node.lineno <= row.line <= (node.end_lineno or 0)
         and isinstance(node.func, ast.Attribute)
-        and node.func.attr in {row.operation, f"a{row.operation}"}
+        and node.func.attr.removeprefix("a") in (CURSOR_METHODS if row.operation in SQL else {row.operation})
         for node in called
     )
 

@@ -22,9 +22,9 @@ class Collected(RecordRule):
     level = "error"
     what = (
         "`connect()` holds receivers weakly. A local function, a lambda, a partial or the method of a temporary object "
-        "is gone when nothing else refers to it, and no error says so."
+        "is gone when nothing else refers to it, and no error says so. So is the first of two functions of one name."
     )
-    remedy = "Connect a function of the module, keep the object, or connect with `weak=False`."
+    remedy = "Connect a function of the module with a name of its own, keep the object, or connect with `weak=False`."
     sketch = (
         "-signal.connect(Bell().{receiver})",
         "+bell = Bell()  # of the module, so that it is kept",
@@ -40,7 +40,7 @@ class Collected(RecordRule):
             for died in registry.died:
                 if (
                     is_own(died.path)
-                    and died.receiver not in snapshot.receivers_ever
+                    and (died.receiver not in snapshot.receivers_ever or _is_other_function(registry, died))
                     and _was_sent(snapshot, registry, died)
                 ):
                     yield self._finding(registry, died)
@@ -64,6 +64,13 @@ class Collected(RecordRule):
             processes=(registry.process,),
             signals=(died.signal,),
         )
+
+
+def _is_other_function(registry: Registry, died: DeadReceiver) -> bool:
+    """Whether what has run under its name is another function, which its file defines further down."""
+    same = (each for signal in registry.signals for each in signal.connections if each.receiver == died.receiver)
+    places = {(each.path, each.line or 0) for each in same if not each.dead}
+    return bool(places) and all(path == died.path and line > (died.line or 0) for path, line in places)
 
 
 def _was_sent(snapshot: Snapshot, registry: Registry, died: DeadReceiver) -> bool:

@@ -10,7 +10,7 @@ from django.db.models.deletion import Collector
 from signal_monitor.database_records import BulkOperation
 from signal_monitor.finding import Finding
 from signal_monitor.findings.base import RecordRule
-from signal_monitor.findings.own import is_django
+from signal_monitor.findings.own import is_own
 from signal_monitor.findings.related import has_label, model_labelled
 from signal_monitor.findings.snapshot import Snapshot
 from signal_monitor.findings.wording import listed, named_call, place, short
@@ -37,9 +37,13 @@ class FastDeletes(RecordRule):
         "+@receiver(post_delete, sender=Order)",
         " def {receiver}(sender, instance, **kwargs): ...",
     )
-    minimum = "A `delete()` of 100 rows or more of a model without cascades and parents, which loaded them for it."
+    minimum = (
+        "A `delete()` of 100 rows or more of a model without cascades and parents, which loaded them for receivers of "
+        "the project's that are connected for all models."
+    )
     innocent = (
-        "Models with cascades, which never had a fast delete to lose, such as those of many-to-many fields; a few rows."
+        "Models with cascades, which never had a fast delete to lose, such as those of many-to-many fields; a few "
+        "rows; a model with a receiver of its own, or of a package, which needs the rows anyway."
     )
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
@@ -85,11 +89,20 @@ def _loses(model: type[models.Model] | None) -> bool:
 
 
 def _called_for(snapshot: Snapshot, row: BulkOperation) -> dict[str, ReceiverCall]:
-    """The receivers that were called for the rows; none if Django has one of its own, which needs the rows anyway."""
+    """The receivers that were called for the rows; none if one of them is meant for this model, or is a package's."""
     called = {
         call.receiver: call
         for dispatch in snapshot.dispatches
         if dispatch.signal in DELETE_SIGNALS and has_label(dispatch.sender, row.model)
         for call in dispatch.calls
     }
-    return {} if any(map(is_django, called)) else called
+    are_own = all(is_own(call.path) for call in called.values())
+    return called if are_own and called.keys().isdisjoint(_meant(snapshot, row)) else {}
+
+
+def _meant(snapshot: Snapshot, row: BulkOperation) -> Iterator[str]:
+    """The receivers that are connected for the model itself."""
+    for registry in snapshot.registries:
+        for signal in registry.signals:
+            if signal.name in DELETE_SIGNALS:
+                yield from (each.receiver for each in signal.connections if has_label(each.sender, row.model))

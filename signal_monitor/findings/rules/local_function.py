@@ -8,12 +8,13 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import Any
 
 from django.conf import settings
 from django.utils import inspect
 
 from signal_monitor.finding import Finding
-from signal_monitor.findings.base import RegistryRule
+from signal_monitor.findings.base import RegistryRule, sketched
 from signal_monitor.findings.connected import LiveConnection, LiveSignal, connections
 from signal_monitor.findings.wording import named, short
 
@@ -43,22 +44,38 @@ class LocalFunction(RegistryRule):
         "-        def {receiver}(sender, **kwargs): ...",
         "         signal.connect({receiver})",
     )
-    minimum = (
-        "The connection is weak, the receiver is a local function, a lambda, a partial or a callable object, and "
-        "nothing but that cache refers to it."
+    of_replaced = "Give one of the two another name: the module keeps only the last function of a name."
+    sketch_of_replaced = (
+        " @receiver(post_save, sender=Order)",
+        "-def {receiver}(sender, **kwargs): ...",
+        "+def {receiver}_of_order(sender, **kwargs): ...",
+        "",
+        " @receiver(post_save, sender=Invoice)",
+        "-def {receiver}(sender, **kwargs): ...",
+        "+def {receiver}_of_invoice(sender, **kwargs): ...",
     )
-    innocent = "A local function or an object that a registry, an attribute or a global keeps."
+    minimum = (
+        "The connection is weak, the receiver is a local function, a lambda, a partial, a callable object or a "
+        "function whose name its module has given to another one, and nothing but that cache refers to it."
+    )
+    innocent = "A function or an object that a decorator, a registry, an attribute or a global keeps."
 
     def check(self, signals: Sequence[LiveSignal]) -> Iterator[Finding]:
         for connection in _held_by_cache_alone(signals) if settings.DEBUG else ():
             yield self._finding(connection)
 
     def _finding(self, connection: LiveConnection) -> Finding:
+        is_replaced = _is_replaced(connection.receiver)
         message = f"{named(connection.name, connection.path, connection.line)} will not run in production: `connect()` "
         message += f"to `{short(connection.signal_name)}` holds it weakly, and only Django's signature check, which "
         message += "runs with `DEBUG`, keeps it alive here."
-        where = {"path": connection.path, "line": connection.line}
-        return self.finding("receiver", connection.name, message, detail=connection.signal_name, **where)
+        more: dict[str, Any] = {"path": connection.path, "line": connection.line}
+        if is_replaced:
+            message += " Another function of its name replaces it in the module."
+            more |= {"advice": self.of_replaced, "sketch": sketched(self.sketch_of_replaced, connection.name)}
+        return self.finding(
+            "receiver", connection.name, message, detail=f"{connection.signal_name} {connection.line}", **more
+        )
 
 
 def _held_by_cache_alone(signals: Sequence[LiveSignal]) -> list[LiveConnection]:
@@ -88,14 +105,22 @@ class _Probe:
 
 
 def _is_local(receiver: object) -> bool:
-    """Whether a receiver may be one that nothing else keeps: no method, and no function of a module.
+    """Whether a receiver may be one that nothing else keeps: no method, and no function that its module has.
 
     A decorator gives its function the name of another one, and its code keeps the name of its own.
     """
     if type(receiver) is FunctionType:
         name = receiver.__code__.co_qualname
-        return LOCALS in name or name == LAMBDA
+        return LOCALS in name or name == LAMBDA or _is_replaced(receiver)
     return type(receiver) not in {MethodType, BuiltinFunctionType} and not issubclass(type(receiver), type)
+
+
+def _is_replaced(receiver: object) -> bool:
+    """Whether a function of a module is not what the module has under its name."""
+    if type(receiver) is not FunctionType or receiver.__code__.co_qualname != receiver.__code__.co_name:
+        return False
+    known = receiver.__globals__.get(receiver.__code__.co_name)
+    return known is not None and known is not receiver
 
 
 def _keys() -> list[object]:

@@ -1,4 +1,4 @@
-"""Many-to-many rows that are read before they are there."""
+"""Related rows, such as those of a many-to-many field, that are read before they are there."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from django.db import models
 
+from signal_monitor import names
 from signal_monitor.database_records import DatabaseWork
 from signal_monitor.finding import Finding
 from signal_monitor.findings import evidence
@@ -22,6 +23,7 @@ from signal_monitor.findings.wording import named_call, of_request, plural
 from signal_monitor.records import Dispatch, ReceiverCall
 
 POST_SAVE = "django.db.models.signals.post_save"
+OF_ROWS = {POST_SAVE, "django.db.models.signals.m2m_changed"}
 WRITERS = frozenset(f"{prefix}{name}" for prefix in ("", "a") for name in ("add", "set", "remove", "clear", "create"))
 
 
@@ -30,20 +32,37 @@ class Early(NamedTuple):
 
     field: str
     rows: int
+    model: str = ""
+    """The model with the foreign key, if it is none of a many-to-many field."""
+
+
+class Related(NamedTuple):
+    """An attribute for related rows: the table whose rows make the relation, and the one of the related model."""
+
+    name: str
+    through: Any
+    target: Any
+    is_foreign_key: bool
 
 
 class ManyToManyRead(RecordRule):
-    """A receiver of post_save reads a many-to-many field of a new row, whose rows are written afterwards."""
+    """A receiver of post_save reads related rows of a new row, which are written afterwards."""
 
     code = "R232"
     name = "many-to-many-read-early"
-    title = "Many-to-many rows that are read before they are there"
+    title = "Related rows that are read before they are there"
     kind = "Too early"
     level = "warning"
-    what = "Forms and serializers save many-to-many fields after the row. When `post_save` is sent, there are none yet."
+    what = (
+        "Forms and serializers save many-to-many fields, and the rows of inlines, after the row itself. When "
+        "`post_save` is sent, there are none yet."
+    )
     remedy = (
         "Do it in a receiver of `m2m_changed`, with the through model of the field as sender and "
         '`action == "post_add"`; or call it from the view, after `form.save_m2m()`.'
+    )
+    of_foreign_key = (
+        "Do it in a receiver of `post_save` with `sender={model}`; or call it from the view, after all rows are saved."
     )
     sketch = (
         "-@receiver(post_save, sender=Pizza)",
@@ -55,17 +74,18 @@ class ManyToManyRead(RecordRule):
         "+        count(instance.toppings.all())",
     )
     minimum = (
-        "One call for a new row in which a receiver queried a many-to-many field of `instance`, by its source, while "
-        "the request wrote rows of the field outside the dispatch."
+        "One call for a new row in which a receiver queried a many-to-many field of `instance`, or rows with a foreign "
+        "key to it, by its source, while the request wrote such rows outside the dispatch."
     )
     innocent = (
         "A row that existed already; a row that gets none; a receiver that adds them itself, or that runs after the "
-        "one that does."
+        "one that does; one that is called for the related rows, too."
     )
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
         found: dict[tuple[str, str], list[Call]] = defaultdict(list)
         rows: dict[tuple[str, str], int] = defaultdict(int)
+        models_of: dict[str, str] = {}
         created = [row for row in snapshot.dispatches if _is_for_new_row(row)]
         alike = Counter((row.origin_id, row.sender) for row in created)
         for dispatch in created:
@@ -74,10 +94,15 @@ class ManyToManyRead(RecordRule):
                     for early in _early(snapshot, dispatch, call):
                         found[call.receiver, early.field].append((dispatch, call))
                         rows[call.receiver, early.field] += early.rows
+                        models_of[early.field] = early.model
         for key, calls in found.items():
-            yield self._finding(snapshot, *key, rows[key], calls)
+            advice = self.of_foreign_key.format(model=models_of[key[1]]) if models_of[key[1]] else self.remedy
+            yield self._finding(snapshot, key, rows[key], calls, advice)
 
-    def _finding(self, snapshot: Snapshot, receiver: str, field: str, rows: int, calls: Sequence[Call]) -> Finding:
+    def _finding(
+        self, snapshot: Snapshot, key: tuple[str, str], rows: int, calls: Sequence[Call], advice: str
+    ) -> Finding:
+        receiver, field = key
         dispatch, last = calls[-1]
         request = snapshot.request_of(dispatch)
         where = f" in {of_request(request)}" if request is not None and len(calls) == 1 else ""
@@ -86,7 +111,8 @@ class ManyToManyRead(RecordRule):
         message = f"{named_call(last)} read `{field}` before the rows were there: it was called for {new}, and "
         message += f"{plural(rows, 'row')} of `{field}` {'was' if rows == 1 else 'were'} written afterwards{where}."
         more = evidence.of_dispatches(snapshot, [each for each, _call in calls])
-        return self.finding("receiver", receiver, message, detail=field, path=last.path, line=last.line, **more)
+        more |= {"detail": field, "path": last.path, "line": last.line, "advice": advice}
+        return self.finding("receiver", receiver, message, **more)
 
 
 def _is_for_new_row(dispatch: Dispatch) -> bool:
@@ -94,7 +120,7 @@ def _is_for_new_row(dispatch: Dispatch) -> bool:
 
 
 def _early(snapshot: Snapshot, dispatch: Dispatch, call: ReceiverCall) -> Iterator[Early]:
-    """The many-to-many fields that a call has read, and that the request has written outside the dispatch."""
+    """The related rows that a call has read, and that the request has written outside the dispatch."""
     request = snapshot.request_of(dispatch) if is_own(call.path) else None
     function = function_at(call.path, call.line) if request is not None else None
     model = model_named(dispatch.sender) if function is not None else None
@@ -105,21 +131,44 @@ def _early(snapshot: Snapshot, dispatch: Dispatch, call: ReceiverCall) -> Iterat
     selected = _selected(call.databases)
     nested = [row for row in snapshot.trees.get(dispatch.root_id, ()) if row.depth > dispatch.depth]
     calls = [each for row in (dispatch, *nested) for each in row.calls]
-    for name, through, target in _many_to_many(model):
-        if name in read and not selected.isdisjoint({_table(through), _table(target)}):
-            inside = sum(_written(each.databases, _table(through)) for each in calls)
-            rows = _written(request.databases, _table(through)) - inside
-            if rows > 0:
-                yield Early(f"{model.__name__}.{name}", rows)
+    for related in _related(model):
+        table = _table(related.through)
+        if related.name not in read or selected.isdisjoint({table, _table(related.target)}):
+            continue
+        inside = sum(_written(each.databases, table) for each in calls)
+        rows = _written(request.databases, table) - inside
+        if rows > 0 and not _is_called_for_them(snapshot, call, related):
+            yield Early(
+                f"{model.__name__}.{related.name}", rows, _name(related.target) if related.is_foreign_key else ""
+            )
 
 
-def _many_to_many(model: type[models.Model]) -> Iterator[tuple[str, Any, Any]]:
-    """The many-to-many attributes of a model, from both sides: the name, the through model and the other model."""
+def _related(model: type[models.Model]) -> Iterator[Related]:
+    """The attributes of a model for related rows: many-to-many, from both sides, and those with a foreign key to it."""
     for field in meta(model).get_fields():
-        if field.many_to_many and getattr(field, "remote_field", None) is not None:
-            is_forward = isinstance(field, models.ManyToManyField)
-            through = field.remote_field.through if is_forward else field.through
-            yield field.name if is_forward else field.get_accessor_name(), through, field.related_model
+        if isinstance(field, models.ManyToManyField):
+            yield Related(field.name, field.remote_field.through, field.related_model, is_foreign_key=False)
+        elif isinstance(field, models.ManyToManyRel):
+            yield Related(field.get_accessor_name() or "", field.through, field.related_model, is_foreign_key=False)
+        elif field.one_to_many and field.auto_created:
+            other = field.related_model
+            yield Related(field.get_accessor_name() or "", other, other, is_foreign_key=True)
+
+
+def _is_called_for_them(snapshot: Snapshot, call: ReceiverCall, related: Related) -> bool:
+    """Whether the receiver runs for the related rows too; or, of a foreign key, any of the project's for new ones."""
+    sender = names.class_name(related.through)
+    for registry in snapshot.registries:
+        for signal in registry.signals:
+            for each in signal.connections if signal.name in OF_ROWS else ():
+                is_there = each.sender == sender and not each.dead
+                if is_there and (each.receiver == call.receiver or (related.is_foreign_key and is_own(each.path))):
+                    return True
+    return False
+
+
+def _name(model: type[models.Model]) -> str:
+    return model.__name__
 
 
 def _table(model: type[models.Model]) -> str:
@@ -131,4 +180,5 @@ def _selected(works: Iterable[DatabaseWork]) -> set[str]:
 
 
 def _written(works: Iterable[DatabaseWork], table: str) -> int:
-    return sum(each.rows for work in works for each in work.tables if each.table == table)
+    """How many rows were written otherwise than one by one with ``save()`` of rows that exist."""
+    return sum(max(0, each.rows - each.single_updates) for work in works for each in work.tables if each.table == table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from types import MethodType
 
 from django.apps import AppConfig, apps
 from django.core.signals import got_request_exception
@@ -51,11 +52,16 @@ class NeverSender(RegistryRule):
         "An abstract or swapped model, a list, or an instance as the sender of Django's signals; a list as that of any "
         "signal; the label of a model as that of a signal that does not take labels."
     )
-    innocent = "An `AppConfig` as the sender of `pre_migrate` and `post_migrate`; any object that a project sends with."
+    innocent = (
+        "An `AppConfig` as the sender of `pre_migrate` and `post_migrate`; any object that a project sends with; an "
+        "abstract model beside models that inherit from it, as a field connects its method for each class that has it."
+    )
 
     def check(self, signals: Sequence[LiveSignal]) -> Iterator[Finding]:
         for connection in connections(signals):
-            if connection.sender is not None and (reason := _reason(connection)) is not None:
+            if connection.sender is None or (reason := _reason(connection)) is None:
+                continue
+            if not _is_also_connected(connection, signals):
                 yield self._finding(connection, *reason)
 
     def _finding(self, connection: LiveConnection, reason: str, advice: str) -> Finding:
@@ -90,6 +96,26 @@ _NO_APP_CONFIG = (
     "a sender that is no `AppConfig`, and only configurations of apps send it",
     "In `ready()` of the app: `post_migrate.connect(receiver, sender=self)`.",
 )
+
+
+def _is_also_connected(connection: LiveConnection, signals: Sequence[LiveSignal]) -> bool:
+    """Whether an abstract model is only one of several classes that code of the model or field connects one by one.
+
+    A field connects its method in ``contribute_to_class()``, which Django calls for the abstract model too.
+    """
+    sender = connection.sender
+    if not is_model(sender) or not meta(sender).abstract:
+        return False
+    if type(connection.receiver) is MethodType and isinstance(connection.receiver.__self__, models.Field):
+        return True
+    others = (each for signal in signals if signal.signal is connection.signal for each in connections([signal]))
+    return any(
+        (each.name, each.path, each.line) == (connection.name, connection.path, connection.line)
+        and is_model(each.sender)
+        and each.sender is not sender
+        and issubclass(each.sender, sender)
+        for each in others
+    )
 
 
 def _of_model(sender: type[models.Model]) -> Reason | None:

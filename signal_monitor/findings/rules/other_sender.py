@@ -8,8 +8,9 @@ from itertools import chain
 
 from signal_monitor.finding import Finding, Level
 from signal_monitor.findings.base import RecordRule
+from signal_monitor.findings.own import is_own
 from signal_monitor.findings.related import meta, model_named
-from signal_monitor.findings.relations import reference_of, relation_of
+from signal_monitor.findings.relations import is_proxied, reference_of, relation_of
 from signal_monitor.findings.snapshot import Snapshot
 from signal_monitor.findings.wording import named, of, sent_at, short
 from signal_monitor.records import Frame
@@ -19,7 +20,7 @@ DELETES = frozenset({"django.db.models.signals.pre_delete", "django.db.models.si
 
 
 class OtherSender(RecordRule):
-    """A proxy, a parent, a child, or an instance of the class sends it."""
+    """A proxy, a subclass or an instance of the class sends it."""
 
     code = "R217"
     name = "other-sender"
@@ -41,11 +42,15 @@ class OtherSender(RecordRule):
         "+        return",
     )
     minimum = (
-        "One dispatch by a proxy, a parent, a child or an instance of the class that it is connected for. By a model "
-        "with a foreign key to it, a warning: if the signal is not Django's, none of its sends has found a receiver, "
-        "and this one has never run."
+        "One dispatch by a proxy, a subclass or an instance of the class that it is connected for. By the model of "
+        "which that class is a proxy, or where some of its relatives are connected too, a hint. By a model with a "
+        "foreign key to it, a warning: if the signal is not Django's, none of its sends has found a receiver, and this "
+        "one has never run."
     )
-    innocent = "Unrelated classes; a related one that has a receiver of its own."
+    innocent = (
+        "Unrelated classes; a related one that has a receiver of its own; rows of the base whose table a model "
+        "inherits; a package that some of the related models are registered with."
+    )
 
     def check(self, snapshot: Snapshot) -> Iterator[Finding]:
         for registry in snapshot.registries:
@@ -67,9 +72,9 @@ class OtherSender(RecordRule):
         senders: Counter[str],
         sender: str,
     ) -> Iterator[Finding]:
-        level: Level = self.level
         relation = relation_of(connection.sender, sender)
-        if relation and _is_sent_for_both(signal.name, connection.sender, sender):
+        level = self._level(signal, connection, sender)
+        if relation and (level is None or _is_sent_for_both(signal.name, connection.sender, sender)):
             return
         if not relation and _is_unheard(snapshot, signal, connection):
             relation, level = reference_of(connection.sender, sender), "warning"
@@ -86,6 +91,7 @@ class OtherSender(RecordRule):
             connection.receiver,
             message,
             level=level,
+            advice=self.remedy if is_own(connection.path) else _of_package(connection, sender),
             detail=f"{signal.name} {sender}",
             path=connection.path,
             line=connection.line,
@@ -95,6 +101,26 @@ class OtherSender(RecordRule):
             processes=(registry.process,),
             signals=(signal.name,),
         )
+
+    def _level(self, signal: RegisteredSignal, connection: Connection, sender: str) -> Level | None:
+        """How certain it is; None if the project has chosen between the related models where it registers them."""
+        if any(_is_relative(each, connection, sender) for each in signal.connections):
+            return "hint" if is_own(connection.path) else None
+        return "hint" if is_proxied(connection.sender, sender) else self.level
+
+
+def _is_relative(other: Connection, connection: Connection, sender: str) -> bool:
+    """Whether another connection of the same receiver is for a class to which the sender's is a sister."""
+    if other.receiver != connection.receiver or other.dead or other.sender in {"", connection.sender, sender}:
+        return False
+    return bool(relation_of(connection.sender, other.sender))
+
+
+def _of_package(connection: Connection, sender: str) -> str:
+    return (
+        f"Register `{short(sender)}` where `{short(connection.sender)}` is registered: the receiver is not the "
+        "project's own."
+    )
 
 
 def _is_sent_for_both(signal: str, connected: str, sender: str) -> bool:

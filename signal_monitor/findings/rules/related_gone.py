@@ -77,8 +77,10 @@ def _gone(model: type[models.Model]) -> Iterator[tuple[str, str]]:
             yield str(field.name), f"the rows of `{field.related_model.__name__}` are deleted already"
             continue
         if field.many_to_many and remote is not None:
-            name = field.name if isinstance(field, models.ManyToManyField) else field.get_accessor_name()
-            yield str(name), "its rows are deleted already"
+            if isinstance(field, models.ManyToManyField):
+                yield field.name, "its rows are deleted already"
+            elif isinstance(field, models.ManyToManyRel):  # a package's field may be neither
+                yield str(field.get_accessor_name()), "its rows are deleted already"
         elif field.one_to_many and field.auto_created and (fate := _fate(field.on_delete)):
             yield str(field.get_accessor_name()), f"the rows of `{field.related_model.__name__}` {fate}"
 

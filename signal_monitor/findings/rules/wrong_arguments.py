@@ -10,9 +10,10 @@ from signal_monitor.finding import Finding
 from signal_monitor.findings import evidence
 from signal_monitor.findings.base import RecordRule
 from signal_monitor.findings.own import is_own
+from signal_monitor.findings.sent_arguments import arguments_named
 from signal_monitor.findings.snapshot import Call, Snapshot
 from signal_monitor.findings.wording import listed, named_call, of, sent_at, short
-from signal_monitor.records import ReceiverCall
+from signal_monitor.records import Dispatch, ReceiverCall
 
 MISSING = re.compile(r"\(\) missing \d+ required (?:positional|keyword-only) arguments?: (?P<names>.*)")
 UNEXPECTED = re.compile(r"\(\) got an unexpected keyword argument (?P<names>'.*?')")
@@ -46,7 +47,7 @@ class WrongArguments(RecordRule):
         for dispatch in snapshot.dispatches:
             for call in dispatch.calls:
                 names = arguments_of(call)
-                if names and not (names[0] in OWNERS and is_own(call.path)):  # W113 knows that without running
+                if names and not _is_known(dispatch, call, names):
                     found[call.receiver].append((dispatch, call))
         for receiver, calls in found.items():
             yield self._finding(snapshot, receiver, calls)
@@ -65,6 +66,14 @@ class WrongArguments(RecordRule):
         )
         more = evidence.of_dispatches(snapshot, [each for each, _call in calls])
         return self.finding("receiver", receiver, message, path=last.path, line=last.line, **more)
+
+
+def _is_known(dispatch: Dispatch, call: ReceiverCall, names: Sequence[str]) -> bool:
+    """Whether W113 or W118 knows that without running."""
+    if not is_own(call.path) or UNEXPECTED.search(call.failure.message or "" if call.failure else ""):
+        return False
+    sent = arguments_named(dispatch.signal)
+    return names[0] in OWNERS or (sent is not None and not sent.issuperset(names))
 
 
 def arguments_of(call: ReceiverCall) -> list[str]:

@@ -39,6 +39,7 @@ from signal_monitor.registry.records import (
     RegisteredSignal,
     Registry,
     TakenUid,
+    TurnedOff,
 )
 from signal_monitor.stores.sqlite.validation import checker_of
 from signal_monitor.text import encodable
@@ -73,7 +74,7 @@ RECORD_TYPES: tuple[type, ...] = (
         OrphanSends,
     ),
     *DATABASE_TYPES,
-    *(ConnectCall, Connection, RegisteredSignal, TakenUid, FailedDisconnect, DeadReceiver, Registry),
+    *(ConnectCall, Connection, RegisteredSignal, TakenUid, FailedDisconnect, DeadReceiver, TurnedOff, Registry),
 )
 
 
@@ -184,6 +185,7 @@ _registry = _record(
     taken_uids=_several(_record(TakenUid, call=_connect_call)),
     failed_disconnects=_several(_record(FailedDisconnect, call=_connect_call, connected=_optional(_connect_call))),
     died=_several(_record(DeadReceiver, call=_connect_call)),
+    turned_off=_several(_record(TurnedOff, call=_connect_call, connected=_connect_call)),
     findings=_several(_text),
 )
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .process import Process
     from .site import Site
 
-DISTRIBUTIONS = ("Django", "django-signal-monitor", "opentelemetry-sdk", "sentry-sdk", "gunicorn")
+DISTRIBUTIONS = ("Django", "django-signal-monitor", "opentelemetry-sdk", "sentry-sdk", "gunicorn", "daphne", "uvicorn")
 
 
 class Commands:
@@ -70,6 +70,10 @@ class Commands:
     def requests(self, count: int) -> dict[str, Any]:
         """Time requests."""
         return self._site.answer(count)
+
+    def durations(self, count: int) -> dict[str, Any]:
+        """How long each of so many requests takes."""
+        return {"durations": self._site.durations(count)}
 
 
 def _version(distribution: str) -> str | None:

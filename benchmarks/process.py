@@ -19,6 +19,7 @@ from .scenarios import SCENARIOS
 from .tools.base import Bounds, Tool, Work
 
 WARM_UP_SHARE = 10
+IN_MEMORY: Mapping[str, Any] = {"NAME": ":memory:"}
 SETTINGS: dict[str, Any] = {
     "SECRET_KEY": "for measurements only",
     "ALLOWED_HOSTS": ["*"],
@@ -39,7 +40,7 @@ class ProofError(Exception):
 class Process:
     """Django and a subject's tools, set up in this process."""
 
-    def __init__(self, tools: Iterable[str], database: str = ":memory:") -> None:
+    def __init__(self, tools: Iterable[str], database: Mapping[str, Any] = IN_MEMORY) -> None:
         self.tools = [_tool(path) for path in tools]
         settings.configure(**self._settings(database))
         for tool in self.tools:
@@ -52,7 +53,7 @@ class Process:
             tool.check()
         self._loads: dict[str, Load] = {}
 
-    def _settings(self, database: str) -> dict[str, Any]:
+    def _settings(self, database: Mapping[str, Any]) -> dict[str, Any]:
         merged = {**SETTINGS, "DATABASES": {"default": _database(database)}}
         for tool in self.tools:
             for name, value in tool.settings().items():
@@ -103,6 +104,11 @@ class Process:
                 wanted = str(least) if least == most else f"{least} to {most}"
                 raise ProofError(f"{count} {kind} recorded instead of {wanted}")
 
+    def has_recorded(self, before: Mapping[str, int], work: Work) -> bool:
+        """Whether every tool has recorded this work, or more."""
+        after = self.recorded()
+        return all(after[kind] - before[kind] >= least for kind, (least, _most) in self.expected(work).items())
+
     def recorded(self) -> Mapping[str, int]:
         """The counts of all tools since the start."""
         return {kind: count for tool in self.tools for kind, count in tool.recorded().items()}
@@ -134,10 +140,10 @@ class Process:
         return {"bytes": held / sends}
 
 
-def _database(name: str) -> dict[str, Any]:
+def _database(given: Mapping[str, Any]) -> dict[str, Any]:
     # SQLite does not wait for the disk, which is not measured.
     options = {"init_command": "PRAGMA synchronous=OFF; PRAGMA journal_mode=MEMORY;"}
-    return {"ENGINE": "django.db.backends.sqlite3", "NAME": name, "CONN_MAX_AGE": None, "OPTIONS": options}
+    return {"ENGINE": "django.db.backends.sqlite3", "CONN_MAX_AGE": None, "OPTIONS": options, **given}
 
 
 def _tool(path: str) -> Tool:

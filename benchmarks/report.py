@@ -44,7 +44,7 @@ class Result:
     @property
     def pair(self) -> str:
         """The versions of Python and Django that the results belong to."""
-        return f"Python {_series(self.versions['python'])}, Django {_series(self.versions['distributions']['Django'])}"
+        return pair_of(self.versions)
 
     def as_json(self) -> dict[str, Any]:
         """Everything as JSON; ``missed_by`` is 0 if a target is reached, None if it was not measured."""
@@ -114,6 +114,11 @@ class Result:
             return f"{taken.median / table.per_unit:,.{0 if table.per_unit == 1 else 2}f} {table.unit}" if taken else ""
         spread = self.samples.ratio(scenario, subject, table.clock, table.base)
         return _spread(spread) if spread else ""
+
+
+def pair_of(versions: Mapping[str, Any]) -> str:
+    """The versions of Python and Django, without the last part."""
+    return f"Python {_series(versions['python'])}, Django {_series(versions['distributions']['Django'])}"
 
 
 def _spread(spread: Spread) -> str:

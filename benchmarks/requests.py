@@ -11,7 +11,8 @@ a request while the monitor's worker runs; under a server (one process, one thre
 measures it. Every subject proves after every batch how much it has recorded, and the command fails if that is not
 what was sent.
 
-With --write, the other servers that are installed are measured as well, and the chart and the summary are written.
+With --write, the other servers that are installed are measured as well, and the chart and the summary on top of
+the page are written, those of the last interpreter.
 The dependency group "benchmarks" has gunicorn and OpenTelemetry's instrumentation. Run nothing else meanwhile.
 """
 
@@ -23,7 +24,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 
-from . import command, targets
+from . import command, summary, targets
 from .children import Measured, running_children, say
 from .places import COMPARED, FURTHER, SERVERS
 from .report import Result, Table
@@ -94,7 +95,7 @@ def main() -> int:
     """Measure and print; returns the exit status."""
     parser = command.parser(__doc__ or "", ANSWERING, PLACES)
     parser.add_argument("--requests", type=int, default=REQUESTS, help=f"requests in a batch ({REQUESTS})")
-    return command.run(command.parsed(parser), "benchmarks.requests", TABLES, measured)
+    return command.run(command.parsed(parser), "benchmarks.requests", TABLES, measured, summary.write)
 
 
 if __name__ == "__main__":

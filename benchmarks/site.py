@@ -24,12 +24,12 @@ class Site:
     """The one of this process, for the view that tells what requests took."""
 
     def __init__(self, process: Process) -> None:
-        from .shop import receivers, views  # can be imported after django.setup()
+        from .shop import SAVES, receivers, views  # can be imported after django.setup()
 
         receivers.connect()
         views.make_items()
         self._process = process
-        self._saves, self._calls = views.SAVES, views.SAVES * len(receivers.RECEIVERS)
+        self._saves, self._calls = SAVES, SAVES * len(receivers.RECEIVERS)
         process.flush()
         self._recorded = process.recorded()
         self.handler = WSGIHandler()

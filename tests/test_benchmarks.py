@@ -249,7 +249,7 @@ def test_the_page_keeps_the_other_benchmark_apart(tmp_path: Path) -> None:
     page.write(path, "benchmarks.requests", "pair", ["of requests"])
     page.write(path, "benchmarks.overhead", "pair", ["of sends"])
     headings = [line for line in path.read_text().splitlines() if line.startswith(("## ", "of "))]
-    assert headings == ["## Sends", "of sends", "## Requests", "of requests", "## Why targets are missed"]
+    assert headings == ["## Sends", "of sends", "## Requests", "of requests", "## Scale", "## Why targets are missed"]
 
 
 def test_a_page_with_half_a_marker_is_left_alone(tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ def test_a_page_with_half_a_marker_is_left_alone(tmp_path: Path) -> None:
     assert path.read_text() == "<!-- bench: pair -->\nold\n"
 
 
-@pytest.mark.parametrize("module", ["overhead", "requests", "registry"])
+@pytest.mark.parametrize("module", ["overhead", "requests", "registry", "latency"])
 def test_the_commands_say_how_they_are_used(module: str) -> None:
     ended = benchmark(module, "--help")
     assert f"python -m benchmarks.{module}" in ended.stdout

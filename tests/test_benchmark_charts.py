@@ -59,6 +59,11 @@ def test_the_summary_is_of_one_process_where_there_is_no_gunicorn(tmp_path: Path
     assert "in process" in written(tmp_path, result_of({VANILLA: 2.0, "untraced": 2.5}, place="in process"))
 
 
+def test_the_summary_says_how_far_the_control_is_off(tmp_path: Path) -> None:
+    text = written(tmp_path, result_of({VANILLA: 2.0, "control": 2.1, "untraced": 2.5}))
+    assert "off by 5% of its CPU time and 5% of its p99" in text
+
+
 def test_no_summary_is_written_of_other_subjects_alone(tmp_path: Path) -> None:
     assert written(tmp_path, result_of({VANILLA: 2.0, "sentry": 6.0})) == PAGE
     assert not (tmp_path / summary.CHART).exists()

@@ -76,3 +76,10 @@ ANSWERING: dict[str, Subject] = {
         "Sentry's and ours, traced", (f"{_SENTRY}RequestSentry", f"{_MONITOR}Monitor"), ("sentry_sdk",)
     ),
 }
+
+SCALING: dict[str, Subject] = {**_ALONE, "untraced": SENDING["untraced"]}
+QUEUEING: dict[str, Subject] = {
+    "share": Subject("the worker at half of a core, the default", (f"{_MONITOR}ShortMonitor",)),
+    "core": Subject("`WORKER_CPU_PERCENT` 100", (f"{_MONITOR}ShortUnlimitedMonitor",)),
+}
+SHARING: dict[str, Subject] = {VANILLA: _ALONE[VANILLA], "stored": ANSWERING["stored"]}

@@ -260,7 +260,7 @@ def test_a_page_with_half_a_marker_is_left_alone(tmp_path: Path) -> None:
     assert path.read_text() == "<!-- bench: pair -->\nold\n"
 
 
-@pytest.mark.parametrize("module", ["overhead", "requests", "registry", "latency"])
+@pytest.mark.parametrize("module", ["overhead", "requests", "registry", "latency", "scale"])
 def test_the_commands_say_how_they_are_used(module: str) -> None:
     ended = benchmark(module, "--help")
     assert f"python -m benchmarks.{module}" in ended.stdout

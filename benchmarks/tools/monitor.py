@@ -122,6 +122,19 @@ class StoringMonitor(Monitor):
             raise AssertionError(f"the store is {get_store().location}")
 
 
+class ShortMonitor(Monitor):
+    """With the queue that it has in production."""
+
+    def start(self) -> None:
+        """Leave the queue alone."""
+
+
+class ShortUnlimitedMonitor(ShortMonitor):
+    """The same, with a worker that may take a whole core."""
+
+    options = {"WORKER_CPU_PERCENT": 100}
+
+
 class UnplannedMonitor(Monitor):
     """Without plans, as on a Django version that is not known."""
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 
 from . import command
@@ -50,7 +50,7 @@ def measured(python: str, options: argparse.Namespace) -> Result:
 
 
 def _sending(
-    python: str, names: list[str], subjects: Mapping[str, Subject], counts: tuple[int, int], samples: Samples
+    python: str, names: Sequence[str], subjects: Mapping[str, Subject], counts: tuple[int, int], samples: Samples
 ) -> None:
     rounds, sends = counts
     todo = [
@@ -65,7 +65,7 @@ def _sending(
             measure(tasks, children, portion, samples)
 
 
-def _keeping(python: str, names: list[str], _rounds: int, _sends: int, samples: Samples) -> None:
+def _keeping(python: str, names: Sequence[str], _rounds: int, _sends: int, samples: Samples) -> None:
     for name, row in KEPT.items():
         if name in names:
             with running_children(python, {subject: SCALING[subject] for subject in WEIGHED}) as children:
@@ -73,7 +73,7 @@ def _keeping(python: str, names: list[str], _rounds: int, _sends: int, samples: 
                     samples.add(Task(name, subject, "kept", {}), child.ask("kept", row=row))
 
 
-def _sharing(python: str, names: list[str], rounds: int, sends: int, samples: Samples) -> None:
+def _sharing(python: str, names: Sequence[str], rounds: int, sends: int, samples: Samples) -> None:
     seconds = 1 if sends < SENDS else STEADY_SECONDS
     for name, count in PROCESSES.items():
         if name not in names:
@@ -88,7 +88,7 @@ def _sharing(python: str, names: list[str], rounds: int, sends: int, samples: Sa
             measure(todo, together, range(min(rounds, SHARING_ROUNDS)), samples)
 
 
-def _queueing(python: str, names: list[str], rounds: int, sends: int, samples: Samples) -> None:
+def _queueing(python: str, names: Sequence[str], rounds: int, sends: int, samples: Samples) -> None:
     if QUEUE in names:
         say("dispatches a second")
         seconds = QUEUE_SECONDS / 10 if sends < SENDS else QUEUE_SECONDS

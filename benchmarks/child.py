@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .process import Process
     from .site import Site
 
-DISTRIBUTIONS = ("Django", "django-signal-monitor", "opentelemetry-sdk", "sentry-sdk", "gunicorn")
+DISTRIBUTIONS = ("Django", "django-signal-monitor", "opentelemetry-sdk", "sentry-sdk", "gunicorn", "daphne", "uvicorn")
 
 
 class Commands:
@@ -65,11 +65,41 @@ class Commands:
 
     def memory(self, scenario: str, sends: int) -> dict[str, Any]:
         """Measure the memory of dispatches in the queue."""
-        return self._process.memory(scenario, sends)
+        from . import memory
+
+        return memory.queued(self._process, scenario, sends)
+
+    def scale(self, row: str, sends: int) -> dict[str, Any]:
+        """Time a batch of a row of ``benchmarks.scale``."""
+        return self._process.scale(row, sends)
+
+    def kept(self, row: str) -> dict[str, Any]:
+        """Measure the memory of senders."""
+        from . import memory
+
+        return memory.of_senders(row, observed=bool(self._process.tools))
+
+    def undropped(self, seconds: float) -> dict[str, Any]:
+        """Measure how many dispatches a second the worker keeps up with."""
+        from . import memory
+
+        return memory.undropped(self._process, seconds)
+
+    def steady(self, seconds: int) -> dict[str, Any]:
+        """Send at a low rate, and measure the CPU time of a second."""
+        return self._process.steady(seconds)
+
+    def recorded(self) -> dict[str, Any]:
+        """What was recorded since the start."""
+        return {**self._process.recorded()}
 
     def requests(self, count: int) -> dict[str, Any]:
         """Time requests."""
         return self._site.answer(count)
+
+    def durations(self, count: int) -> dict[str, Any]:
+        """How long each of so many requests takes."""
+        return {"durations": self._site.durations(count)}
 
 
 def _version(distribution: str) -> str | None:

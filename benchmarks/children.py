@@ -32,11 +32,11 @@ class Measured(Protocol):
 class Child:
     """A child process with one subject."""
 
-    def __init__(self, python: str, name: str, subject: Subject) -> None:
+    def __init__(self, python: str, name: str, subject: Subject, **variables: str) -> None:
         self.name = name
         command = [python, "-m", "benchmarks.child", json.dumps(asdict(subject))]
         self._process = subprocess.Popen(  # noqa: S603 - the command is ours
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment()
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment(**variables)
         )
 
     def tell(self, do: str, **arguments: object) -> None:

@@ -75,8 +75,12 @@ def run(
     benchmark: str,
     tables: Sequence[Table],
     measured: Callable[[str, argparse.Namespace], Result],
+    summarize: Callable[[Path, Result], None] | None = None,
 ) -> int:
-    """Measure with each interpreter, and output the results; returns the exit status."""
+    """Measure with each interpreter, and output the results; returns the exit status.
+
+    What ``summarize`` writes to the page is that of the last interpreter.
+    """
     if options.encode:
         os.environ[ENCODE] = "1"
     results = []
@@ -88,6 +92,8 @@ def run(
             print(result.pair, "", *lines, "", sep="\n")
             if options.write is not None:
                 page.write(options.write, benchmark, result.pair, lines)
+                if summarize is not None:
+                    summarize(options.write, result)
     except BenchmarkError as error:
         print(error, file=sys.stderr)
         return 1

@@ -97,6 +97,7 @@ class Load:
 
     def __init__(self, scenario: Scenario, tools: list[Tool]) -> None:
         self.scenario = scenario
+        self.calls = scenario.calls
         self._tools = tools
         self._kept: list[object] = []  # signals have weak references to their receivers
         self.send = self._build(scenario.depth)

@@ -7,6 +7,9 @@ from pathlib import Path
 
 FRAME = """# Performance
 
+<!-- benchmarks.summary -->
+<!-- end of benchmarks.summary -->
+
 ## Sends
 
 <!-- benchmarks.overhead -->
@@ -14,6 +17,13 @@ FRAME = """# Performance
 ## Requests
 
 <!-- benchmarks.requests -->
+
+<!-- benchmarks.latency -->
+<!-- end of benchmarks.latency -->
+
+## Scale
+
+<!-- benchmarks.scale -->
 
 ## Why targets are missed
 """
@@ -36,6 +46,17 @@ def write(path: Path, benchmark: str, pair: str, lines: Sequence[str]) -> None:
         path.write_text(f"{before}{block}{after}", encoding="utf-8")
     else:
         path.write_text(_inserted(text, benchmark, block), encoding="utf-8")
+
+
+def write_block(path: Path, name: str, lines: Sequence[str]) -> None:
+    """Replace what is between the two markers of a name; raises ValueError if the page does not have both."""
+    text = path.read_text(encoding="utf-8") if path.exists() else FRAME
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    before, found, rest = text.partition(begin)
+    _old, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"{path} has no {begin!r} with {end!r}")
+    path.write_text("\n".join([f"{before}{begin}", *lines, f"{end}{after}"]), encoding="utf-8")
 
 
 def _inserted(text: str, benchmark: str, block: str) -> str:

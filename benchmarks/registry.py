@@ -20,7 +20,7 @@ from pathlib import Path
 
 from . import command, page
 from .children import ROOT, BenchmarkError, environment, say
-from .report import markdown
+from .report import markdown, pair_of
 from .rounds import Spread
 
 RECEIVERS = (20, 200, 2_000)
@@ -90,17 +90,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except BenchmarkError as error:
             print(error, file=sys.stderr)
             return 1
-        pair = _pair(versions)
+        pair = pair_of(versions)
         print(pair, "", *lines, "", sep="\n")
         if options.write is not None:
             page.write(options.write, "benchmarks.registry", pair, lines)
     return 0
-
-
-def _pair(versions: Mapping[str, object]) -> str:
-    django = dict(versions["distributions"])["Django"]  # type: ignore[call-overload]
-    python, django = (".".join(str(version).split(".")[:2]) for version in (versions["python"], django))
-    return f"Python {python}, Django {django}"
 
 
 def _said(versions: Mapping[str, object], options: argparse.Namespace) -> str:

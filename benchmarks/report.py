@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -40,11 +40,13 @@ class Result:
     subjects: Mapping[str, Subject]
     samples: Samples
     verdicts: Sequence[Verdict]
+    further: Callable[[Samples], list[str]] | None = None
+    """Makes tables of another shape."""
 
     @property
     def pair(self) -> str:
         """The versions of Python and Django that the results belong to."""
-        return f"Python {_series(self.versions['python'])}, Django {_series(self.versions['distributions']['Django'])}"
+        return pair_of(self.versions)
 
     def as_json(self) -> dict[str, Any]:
         """Everything as JSON; ``missed_by`` is 0 if a target is reached, None if it was not measured."""
@@ -68,10 +70,12 @@ class Result:
 
     def lines(self, tables: Sequence[Table]) -> list[str]:
         """Everything as text."""
-        lines = [self._versions(), "", *self._noise(tables), *targets_table(self.verdicts)]
+        lines = [self._versions(), "", *self._noise(tables)]
+        if self.verdicts:
+            lines += targets_table(self.verdicts)
         for table in tables:
             lines += self._lines(table)
-        return lines
+        return [*lines, *(self.further(self.samples) if self.further is not None else ())]
 
     def _versions(self) -> str:
         versions = ", ".join(f"{name} {version}" for name, version in self.versions["distributions"].items())
@@ -113,10 +117,18 @@ class Result:
             taken = self.samples.spread(scenario, subject, table.clock)
             return f"{taken.median / table.per_unit:,.{0 if table.per_unit == 1 else 2}f} {table.unit}" if taken else ""
         spread = self.samples.ratio(scenario, subject, table.clock, table.base)
-        return _spread(spread) if spread else ""
+        return said(spread)
 
 
-def _spread(spread: Spread) -> str:
+def pair_of(versions: Mapping[str, Any]) -> str:
+    """The versions of Python and Django, without the last part."""
+    return f"Python {_series(versions['python'])}, Django {_series(versions['distributions']['Django'])}"
+
+
+def said(spread: Spread | None) -> str:
+    """The median, and the quartiles in brackets; nothing of what was not measured."""
+    if spread is None:
+        return ""
     return f"{_rounded(spread.median)} ({_rounded(spread.low)} to {_rounded(spread.high)})"
 
 

@@ -75,6 +75,12 @@ class Samples:
         values = [value / reference for value, reference in pairs]
         return Spread.of(values) if values else None
 
+    def difference(self, scenario: str, subject: str, clock: str, base: str) -> Spread | None:
+        """The spread of what a subject takes more than another in the same round; None if one was not measured."""
+        pairs = zip(self.rounds(scenario, subject, clock), self.rounds(scenario, base, clock), strict=False)
+        values = [value - reference for value, reference in pairs]
+        return Spread.of(values) if values else None
+
 
 def measure(tasks: Iterable[Task], subjects: Mapping[str, Measured], rounds: range, samples: Samples) -> None:
     """Run every task once per round; in each round, another subject is the first."""

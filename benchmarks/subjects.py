@@ -64,7 +64,22 @@ SENDING: dict[str, Subject] = {
 ANSWERING: dict[str, Subject] = {
     **_ALONE,
     "untraced": SENDING["untraced"],
+    "stored": Subject("ours, SQLite store", (f"{_MONITOR}StoringMonitor",)),
+    "metered": Subject("ours, metrics", (f"{_METRICS}Metered", f"{_MONITOR}Monitor")),
     "database-work": Subject("ours, database work observed", (f"{_MONITOR}CountingMonitor",)),
     "otel-django": Subject("OpenTelemetry's Django instrumentation", (f"{_OTEL}Instrumented",)),
-    "otel-django-sampled": Subject("the same and ours, sampled", (f"{_OTEL}Instrumented", f"{_MONITOR}TracedMonitor")),
+    "otel-django-sampled": Subject(
+        "OpenTelemetry's and ours, sampled", (f"{_OTEL}Instrumented", f"{_MONITOR}TracedMonitor")
+    ),
+    "sentry": Subject("Sentry, traced", (f"{_SENTRY}RequestSentry",), ("sentry_sdk",)),
+    "beside-sentry": Subject(
+        "Sentry's and ours, traced", (f"{_SENTRY}RequestSentry", f"{_MONITOR}Monitor"), ("sentry_sdk",)
+    ),
 }
+
+SCALING: dict[str, Subject] = {**_ALONE, "untraced": SENDING["untraced"]}
+QUEUEING: dict[str, Subject] = {
+    "share": Subject("the worker at half of a core, the default", (f"{_MONITOR}ShortMonitor",)),
+    "core": Subject("`WORKER_CPU_PERCENT` 100", (f"{_MONITOR}ShortUnlimitedMonitor",)),
+}
+SHARING: dict[str, Subject] = {VANILLA: _ALONE[VANILLA], "stored": ANSWERING["stored"]}

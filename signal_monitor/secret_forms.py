@@ -110,6 +110,8 @@ def without(forms: Sequence[Form], text: str) -> str:
     """The text without the secrets of some forms."""
     lowered = text.lower()
     for form in forms:
-        if any(hint in lowered for hint in form.hints):
-            text = form.pattern.sub(form.replacement, text)
+        for hint in form.hints:  # without a generator, which takes three times as long
+            if hint in lowered:
+                text = form.pattern.sub(form.replacement, text)
+                break
     return text

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks import command, page, registry, targets
+from benchmarks import command, page, registry, requests, targets
 from benchmarks.children import BenchmarkError, running_children
+from benchmarks.places import COMPARED, FURTHER, SERVERS
 from benchmarks.report import Result
 from benchmarks.rounds import Samples, Task
 from benchmarks.scenarios import SCENARIOS
@@ -23,7 +24,6 @@ from benchmarks.tools.monitor import Monitor
 from signal_monitor import uninstrument
 
 ROOT = Path(__file__).resolve().parent.parent
-GUNICORN = importlib.util.find_spec("gunicorn") is not None
 pytestmark = pytest.mark.slow
 
 
@@ -121,19 +121,21 @@ def test_overhead_writes_versions_and_subjects_on_the_page(overhead: tuple[dict[
     assert all(subject.title in text for subject in installed(SENDING).values())
 
 
-@pytest.mark.parametrize(
-    "place",
-    [
-        "in process",
-        pytest.param("under gunicorn", marks=pytest.mark.skipif(not GUNICORN, reason="gunicorn is not installed")),
-    ],
-)
+@pytest.mark.parametrize("place", requests.PLACES)
 def test_requests_measures_every_subject(place: str, tmp_path: Path) -> None:
+    if place in SERVERS and not SERVERS[place].is_installed(sys.executable):
+        pytest.skip(f"{place} is not installed")
     path = tmp_path / "json"
-    ended = benchmark("requests", "--rounds", "1", "--requests", "3", "--scenarios", place, "--json", str(path))
+    ended = benchmark("requests", "--rounds", "1", "--requests", "8", "--scenarios", place, "--json", str(path))
     assert ended.returncode == 0, ended.stderr
     measured = {(row["scenario"], row["subject"], row["clock"]) for row in results_of(path)["results"]}
-    assert measured == {(place, name, clock) for name in ANSWERING for clock in ("cpu", "p50", "p99")}
+    subjects = COMPARED if place in FURTHER else installed(ANSWERING)
+    assert measured == {(place, name, clock) for name in subjects for clock in ("cpu", "p50", "p99")}
+
+
+def test_requests_passes_over_servers_that_are_not_installed(tmp_path: Path) -> None:
+    options = argparse.Namespace(scenarios=None, write=tmp_path)
+    assert requests.places(str(tmp_path / "python"), options) == ["in process"]
 
 
 @pytest.mark.parametrize(
@@ -247,7 +249,7 @@ def test_the_page_keeps_the_other_benchmark_apart(tmp_path: Path) -> None:
     page.write(path, "benchmarks.requests", "pair", ["of requests"])
     page.write(path, "benchmarks.overhead", "pair", ["of sends"])
     headings = [line for line in path.read_text().splitlines() if line.startswith(("## ", "of "))]
-    assert headings == ["## Sends", "of sends", "## Requests", "of requests", "## Why targets are missed"]
+    assert headings == ["## Sends", "of sends", "## Requests", "of requests", "## Scale", "## Why targets are missed"]
 
 
 def test_a_page_with_half_a_marker_is_left_alone(tmp_path: Path) -> None:
@@ -258,7 +260,7 @@ def test_a_page_with_half_a_marker_is_left_alone(tmp_path: Path) -> None:
     assert path.read_text() == "<!-- bench: pair -->\nold\n"
 
 
-@pytest.mark.parametrize("module", ["overhead", "requests", "registry"])
+@pytest.mark.parametrize("module", ["overhead", "requests", "registry", "latency", "scale"])
 def test_the_commands_say_how_they_are_used(module: str) -> None:
     ended = benchmark(module, "--help")
     assert f"python -m benchmarks.{module}" in ended.stdout

@@ -13,7 +13,8 @@ from django.dispatch import Signal
 
 from signal_monitor import pipeline
 from signal_monitor.apps import restart
-from signal_monitor.instrumentation import current, info
+from signal_monitor.instrumentation import capture, current, info
+from signal_monitor.instrumentation.plans import MAX_PLANS
 from signal_monitor.instrumentation.record_queue import LEAST_SIZE, MAX_CELLS, QUEUE_SIZE, RecordQueue, record_queue
 from signal_monitor.observers.totals import MAX_SUBJECTS, OTHER
 from signal_monitor.registry.live import live_signals
@@ -207,3 +208,20 @@ def test_capture_keeps_what_the_queue_has_no_room_for() -> None:
         assert record_queue.capacity == 100
     finally:
         record_queue.resize(QUEUE_SIZE)
+
+
+def test_senders_beyond_those_that_are_kept_do_not_each_have_their_stack_captured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken: list[int] = []
+
+    def take() -> tuple[()]:
+        taken.append(1)
+        return ()
+
+    monkeypatch.setattr(capture, "caller_lines", take)
+    own = Signal()
+    own.connect(receive)
+    for number in range(3 * MAX_PLANS):
+        own.send(f"sender {number}")
+    assert len(taken) < 2 * MAX_PLANS  # once for each that is kept, then once a second

@@ -7,9 +7,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from benchmarks.site import Site
 
+from . import SAVES
 from .models import Item
-
-SAVES = 20
 
 
 def make_items() -> None:

@@ -11,4 +11,5 @@ from benchmarks.site import Site
 TOOLS = "BENCHMARKS_TOOLS"
 DATABASE = "BENCHMARKS_DATABASE"
 
-application = Site(Process(json.loads(os.environ[TOOLS]), os.environ[DATABASE])).handler
+site = Site(Process(json.loads(os.environ[TOOLS]), json.loads(os.environ[DATABASE])))
+application = site.handler

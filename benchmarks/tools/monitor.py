@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from django.dispatch import Signal
@@ -18,7 +20,7 @@ from signal_monitor.pipeline.process import observation_mode
 from signal_monitor.stores import get_store
 from signal_monitor.testing import capture_dispatches
 
-from . import otel
+from . import STORE, otel
 from .base import Bounds, Tool, Work, exactly
 
 QUEUE_SIZE = 1_000_000
@@ -101,6 +103,36 @@ class BudgetedMonitor(Monitor):
 
 def _take_no_time(**kwargs: object) -> None:
     pass
+
+
+class StoringMonitor(Monitor):
+    """With the SQLite store, in a temporary file, or in the one that the environment names."""
+
+    def settings(self) -> Mapping[str, Any]:
+        store = os.environ.get(STORE)
+        if store is None:
+            self._directory = TemporaryDirectory(prefix="benchmarks")  # removed with this object
+            store = f"sqlite:///{self._directory.name}/signals.sqlite3"
+        merged = super().settings()
+        return {**merged, "SIGNAL_MONITOR": {**merged["SIGNAL_MONITOR"], "STORE": store}}
+
+    def check(self) -> None:
+        super().check()
+        if "sqlite" not in get_store().location.lower():
+            raise AssertionError(f"the store is {get_store().location}")
+
+
+class ShortMonitor(Monitor):
+    """With the queue that it has in production."""
+
+    def start(self) -> None:
+        """Leave the queue alone."""
+
+
+class ShortUnlimitedMonitor(ShortMonitor):
+    """The same, with a worker that may take a whole core."""
+
+    options = {"WORKER_CPU_PERCENT": 100}
 
 
 class UnplannedMonitor(Monitor):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import sentry_sdk
@@ -15,6 +15,9 @@ from sentry_sdk.transport import Transport
 
 from . import ENCODE
 from .base import Bounds, Tool, Work, exactly
+
+MOST_SPANS = 1_000
+"""The spans of a transaction that the SDK keeps."""
 
 
 class DroppingTransport(Transport):
@@ -70,13 +73,27 @@ class TracedSentry(Sentry):
     """With every transaction sampled, and the sends inside transactions."""
 
     options = {"traces_sample_rate": 1.0}
-    opened_calls = 900  # the SDK keeps 1,000 spans of a transaction and drops the others
+    opened_calls: int | None = 900  # the SDK keeps 1,000 spans of a transaction and drops the others
 
     def opened(self) -> AbstractContextManager[object]:
         return sentry_sdk.start_transaction(name="request")
 
     def expected(self, work: Work) -> Mapping[str, Bounds]:
         return {"Sentry spans": exactly(work.sync_calls)}
+
+
+class RequestSentry(TracedSentry):
+    """With Sentry's own transaction for each request."""
+
+    opened_calls = None
+
+    def opened(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def expected(self, work: Work) -> Mapping[str, Bounds]:
+        """The spans of receivers, and further ones of middleware and queries."""
+        spans = work.sync_calls, MOST_SPANS * work.requests
+        return {"transactions": exactly(work.requests), "Sentry spans": spans}
 
 
 def _receiver(**kwargs: object) -> None:

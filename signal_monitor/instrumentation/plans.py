@@ -349,7 +349,7 @@ def dispatch_infos_of(known: SignalInfo, sender: object, receivers: list[Any], s
         if type(sender) is str:
             cached_infos.text = sender
         return cached_infos.infos
-    replaces = cached_infos is not None
+    replaces = cached_infos is not None or len(known.cached_infos) >= MAX_PLANS
     infos = DispatchInfos(known, names.sender_name(sender), receivers, sync_count, replaces=replaces)
     return _cache_infos(known, key, owner, infos, receivers)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from signal_monitor.dashboard import formatting
+from signal_monitor.dashboard.pages.finding import FindingState
 from signal_monitor.finding import Finding
 from signal_monitor.records import Dispatch, Failure, Frame, ReceiverCall, Request
 
@@ -140,12 +141,20 @@ def finding_markdown(context: Mapping[str, Any], address: str) -> str:
     return _document(
         f"{finding.code} {plain(finding.title)}",
         address,
+        _state(context["state"]),
         plain(finding.message),
         plain(finding.why),
         f"**What to do:** {plain(finding.advice)}",
         block(finding.sketch, "diff") if finding.sketch else "",
         _facts(facts),
     )
+
+
+def _state(state: FindingState) -> str:
+    """Whether a finding still holds; "" if it does."""
+    if state.is_gone:
+        return f"**Gone since {formatting.moment(state.gone_since)}.**" if state.gone_since else "**Gone.**"
+    return "**Silenced by the settings.**" if state.is_silenced else ""
 
 
 def _call(call: ReceiverCall) -> str:

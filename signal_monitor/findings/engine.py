@@ -11,15 +11,17 @@ from typing import Any
 from signal_monitor.conf import get_config
 from signal_monitor.errors import done_for_each, guarded
 from signal_monitor.finding import LEVELS, Finding, from_json
+from signal_monitor.records import Process
+from signal_monitor.registry.records import Registry
 from signal_monitor.stores.base import Store
 from signal_monitor.stores.unreadable import note_again, unreadable_rows
 
 from .base import RecordRule
 from .evidence import EXAMPLES
-from .mended import unmended
+from .mended import Gone, divided
 from .rules import RECORD_RULES
 from .silencing import unsilenced
-from .snapshot import Snapshot, read
+from .snapshot import Snapshot, current_ids, read
 
 REST_RATIO = 20
 """A page that shows findings beside other things rests for so many times the processor time of the last look."""
@@ -37,6 +39,7 @@ class _Last:
         self.lock = threading.Lock()
         self.key: tuple[Any, ...] = ()
         self.findings: list[Finding] = []
+        self.gone: list[Gone] = []
         self.unreadable: set[Hashable] = set()
         self.rested_at = 0.0
 
@@ -49,15 +52,30 @@ def find(store: Store, since: float | None = None) -> list[Finding]:
 
     ``since`` is in seconds since the epoch; None stands for everything stored. Raises StoreError.
     """
-    return _find(store, since, lately=False)
+    return unsilenced(_find(store, since, lately=False)[0])
 
 
 def find_lately(store: Store, since: float | None = None) -> list[Finding]:
     """The same, a little older if the rules have taken long: for pages that are drawn again and again."""
-    return _find(store, since, lately=True)
+    return unsilenced(_find(store, since, lately=True)[0])
 
 
-def _find(store: Store, since: float | None, *, lately: bool) -> list[Finding]:
+def find_gone(store: Store) -> list[Gone]:
+    """The findings whose cause is gone, as far as the store still shows them. Raises StoreError."""
+    found, mended = _find(store, None, lately=False)
+    known = {finding.id for finding in found}
+    gone = [*mended, *_of_former_registries(store)]
+    return list({each.finding.id: each for each in gone if each.finding.id not in known}.values())
+
+
+def find_silenced(store: Store) -> list[Finding]:
+    """The findings that the settings silence. Raises StoreError."""
+    found, _gone = _find(store, None, lately=False)
+    shown = {finding.id for finding in unsilenced(found)}
+    return [finding for finding in found if finding.id not in shown]
+
+
+def _find(store: Store, since: float | None, *, lately: bool) -> tuple[list[Finding], list[Gone]]:
     place = (id(store), store.location, get_config(), since is None)
     key = (*place, store.cursor(), int(since or 0) // REREAD_SECONDS)
     with _last.lock:
@@ -68,11 +86,12 @@ def _find(store: Store, since: float | None, *, lately: bool) -> list[Finding]:
             with unreadable_rows() as _last.unreadable:
                 snapshot = read(store, since)
             found = [_dated(row, snapshot) for row in merged(_all(snapshot))]
-            _last.findings, _last.key = ranked(unmended(found, snapshot)), key
+            hold, _last.gone = divided(found, snapshot)
+            _last.findings, _last.key = ranked(hold), key
             _last.rested_at = time.monotonic() + (time.thread_time() - began) * REST_RATIO
-        found, unreadable = _last.findings, _last.unreadable
+        found, gone, unreadable = _last.findings, _last.gone, _last.unreadable
     note_again(unreadable)
-    return unsilenced(found)
+    return found, gone
 
 
 def _all(snapshot: Snapshot) -> Iterator[Finding]:
@@ -84,12 +103,31 @@ def _all(snapshot: Snapshot) -> Iterator[Finding]:
 def _of_registries(snapshot: Snapshot) -> Iterator[Finding]:
     """What each process has found among its own connections."""
     for registry in snapshot.registries:
-        process = snapshot.process_by_id.get(registry.process)
-        started_at = process.started_at if process else registry.taken_at
-        for finding in done_for_each("a stored finding", from_json, registry.findings):
-            if finding is not None:
-                first = finding.first_seen or started_at
-                yield replace(finding, first_seen=first, last_seen=registry.taken_at, processes=(registry.process,))
+        yield from _of_registry(registry, snapshot.process_by_id.get(registry.process))
+
+
+def _of_registry(registry: Registry, process: Process | None) -> Iterator[Finding]:
+    started_at = process.started_at if process else registry.taken_at
+    for finding in done_for_each("a stored finding", from_json, registry.findings):
+        if finding is not None:
+            first = finding.first_seen or started_at
+            yield replace(finding, first_seen=first, last_seen=registry.taken_at, processes=(registry.process,))
+
+
+def _of_former_registries(store: Store) -> Iterator[Gone]:
+    """What processes had found among their connections whose program has been started again since, oldest first."""
+    processes = {process.id: process for process in store.processes()}
+    current = current_ids(list(processes.values()), time.time())
+    for registry in reversed(store.registries()):
+        process = processes.get(registry.process)
+        if process is not None and process.id not in current:
+            later = [each.started_at for each in processes.values() if _comes_after(each, process)]
+            for finding in _of_registry(registry, process):
+                yield Gone(finding, min(later, default=None))
+
+
+def _comes_after(process: Process, other: Process) -> bool:
+    return process.title == other.title and process.started_at > other.started_at
 
 
 @guarded("a rule of the findings", [])

@@ -1,10 +1,11 @@
-"""Leaves out findings whose cause is gone."""
+"""Tells findings whose cause is gone from the others."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from signal_monitor.errors import guarded
 from signal_monitor.finding import Finding
@@ -17,22 +18,38 @@ Occasion = tuple[str, ...]
 """What has to happen for a finding to be seen: a request of a path, or a dispatch of a signal and sender."""
 
 
-def unmended(findings: Iterable[Finding], snapshot: Snapshot) -> list[Finding]:
-    """The findings that a later start of the same program has not shown to be gone."""
-    return [finding for finding in findings if not _is_mended(finding, snapshot)]
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A finding as it was last seen, and when the first process was started that does without it, if that is known."""
+
+    finding: Finding
+    since: float | None
 
 
-@guarded("the look whether a finding is mended", False)  # noqa: FBT003 - the fallback
-def _is_mended(finding: Finding, snapshot: Snapshot) -> bool:
-    """Whether later processes did the same so often without it that it would have been seen again."""
+def divided(findings: Iterable[Finding], snapshot: Snapshot) -> tuple[list[Finding], list[Gone]]:
+    """The findings that hold, and those that a later start of the same program has shown to be gone."""
+    hold, gone = list[Finding](), list[Gone]()
+    for finding in findings:
+        since = _mended_since(finding, snapshot)
+        if since is None:
+            hold.append(finding)
+        else:
+            gone.append(Gone(finding, since))
+    return hold, gone
+
+
+@guarded("the look whether a finding is mended", None)
+def _mended_since(finding: Finding, snapshot: Snapshot) -> float | None:
+    """The start of later processes which did the same so often without it that it would have been seen again."""
     newer = _started_later(finding, snapshot)
     if not newer:
-        return False
+        return None
     occasions = set(_occasions(finding, snapshot))
     later = _count(snapshot, occasions, lambda process: process in newer)
     earlier = _count(snapshot, occasions, lambda process: process not in newer)
     expected_each = earlier / max(1, finding.count)
-    return later >= (1 if expected_each <= 1 else math.ceil(2 * expected_each))
+    is_mended = later >= (1 if expected_each <= 1 else math.ceil(2 * expected_each))
+    return min(snapshot.process_by_id[each].started_at for each in newer) if is_mended else None
 
 
 def _started_later(finding: Finding, snapshot: Snapshot) -> set[str]:

@@ -32,19 +32,37 @@ PERIODS_NEAR = 2
 """Findings of another period are never shown: one that began so many times later is the same one, moved on."""
 
 
-class _Last:
-    """The findings of the last look, which hold until the store changes."""
+MOST_LOOKS = 4
+"""Looks that are kept: pages show different periods."""
+
+
+class _Look:
+    """What was found for a period, which holds until the store changes."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
         self.key: tuple[Any, ...] = ()
         self.findings: list[Finding] = []
         self.gone: list[Gone] = []
         self.unreadable: set[Hashable] = set()
         self.rested_at = 0.0
 
+    def is_near(self, key: tuple[Any, ...]) -> bool:
+        """Whether it is of the same store and settings, and about the same period."""
+        return self.key[:-2] == key[:-2] and abs(self.key[-1] - key[-1]) <= PERIODS_NEAR
 
-_last = _Last()
+    def again(self, store: Store, since: float | None, key: tuple[Any, ...]) -> None:
+        """Run the rules."""
+        began = time.thread_time()
+        with unreadable_rows() as unreadable:
+            snapshot = read(store, since)
+        found = [_dated(row, snapshot) for row in merged(_all(snapshot))]
+        hold, self.gone = divided(found, snapshot)
+        self.findings, self.unreadable, self.key = ranked(hold), unreadable, key
+        self.rested_at = time.monotonic() + (time.thread_time() - began) * REST_RATIO
+
+
+_looks: list[_Look] = []
+_lock = threading.Lock()
 
 
 def find(store: Store, since: float | None = None) -> list[Finding]:
@@ -78,18 +96,12 @@ def find_silenced(store: Store) -> list[Finding]:
 def _find(store: Store, since: float | None, *, lately: bool) -> tuple[list[Finding], list[Gone]]:
     place = (id(store), store.location, get_config(), since is None)
     key = (*place, store.cursor(), int(since or 0) // REREAD_SECONDS)
-    with _last.lock:
-        is_near = _last.key[: len(place)] == place and abs(_last.key[-1] - key[-1]) <= PERIODS_NEAR
-        rests = lately and is_near and time.monotonic() < _last.rested_at
-        if _last.key != key and not rests:
-            began = time.thread_time()
-            with unreadable_rows() as _last.unreadable:
-                snapshot = read(store, since)
-            found = [_dated(row, snapshot) for row in merged(_all(snapshot))]
-            hold, _last.gone = divided(found, snapshot)
-            _last.findings, _last.key = ranked(hold), key
-            _last.rested_at = time.monotonic() + (time.thread_time() - began) * REST_RATIO
-        found, gone, unreadable = _last.findings, _last.gone, _last.unreadable
+    with _lock:
+        look = next((look for look in _looks if look.is_near(key)), None) or _Look()
+        if look.key != key and not (lately and time.monotonic() < look.rested_at):
+            look.again(store, since, key)
+        _looks[:] = [look, *(other for other in _looks if other is not look)][:MOST_LOOKS]
+        found, gone, unreadable = look.findings, look.gone, look.unreadable
     note_again(unreadable)
     return found, gone
 

@@ -27,6 +27,7 @@ from signal_monitor.dashboard.pages import PAGES
 from signal_monitor.dashboard.pages.base import Page, PartNode
 from signal_monitor.dashboard.scope import Menu, menu
 from signal_monitor.dashboard.stacks import own_frame
+from signal_monitor.dashboard.tab_counts import tab_count
 from signal_monitor.dashboard.time_spent import Part
 from signal_monitor.dashboard.view_times import ViewTimes
 from signal_monitor.records import Dispatch, Frame, Outside, ReceiverCall, ReceiverSum, Request
@@ -80,6 +81,12 @@ register.simple_tag(page_url)
 def _unreadable_notice(count: int | str) -> SafeString:
     """How many records the page leaves out."""
     return unreadable_notice(count or 0)  # type: ignore[arg-type]  # "" where a page has no such number
+
+
+@register.simple_tag(takes_context=True)
+def count_beside(context: dict[str, Any], page: str) -> SafeString:
+    """The number beside the tab of a page."""
+    return tab_count(context.get("counts") or {}, page)
 
 
 @register.tag

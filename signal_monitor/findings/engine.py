@@ -7,6 +7,7 @@ import time
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
+from weakref import ref
 
 from signal_monitor.conf import get_config
 from signal_monitor.errors import done_for_each, guarded
@@ -94,7 +95,7 @@ def find_silenced(store: Store) -> list[Finding]:
 
 
 def _find(store: Store, since: float | None, *, lately: bool) -> tuple[list[Finding], list[Gone]]:
-    place = (id(store), store.location, get_config(), since is None)
+    place = (ref(store), store.location, get_config(), since is None)
     key = (*place, store.cursor(), int(since or 0) // REREAD_SECONDS)
     with _lock:
         look = next((look for look in _looks if look.is_near(key)), None) or _Look()

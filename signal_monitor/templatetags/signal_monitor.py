@@ -26,6 +26,7 @@ from signal_monitor.dashboard.notices import unreadable_notice
 from signal_monitor.dashboard.pages import PAGES
 from signal_monitor.dashboard.pages.base import Page, PartNode
 from signal_monitor.dashboard.scope import Menu, menu
+from signal_monitor.dashboard.short_paths import short_path
 from signal_monitor.dashboard.stacks import own_frame
 from signal_monitor.dashboard.tab_counts import tab_count
 from signal_monitor.dashboard.time_spent import Part
@@ -74,6 +75,7 @@ register.filter("change", formatting.change)
 register.filter("clock", formatting.clock)
 register.filter("moment", formatting.moment)
 register.filter("clean", cleaned)
+register.filter("short_path", short_path)
 register.simple_tag(page_url)
 
 
@@ -178,7 +180,10 @@ EDITOR_LINK = '<a class="place" href="{}" title="Open {} in the editor">{}</a>'
 
 @register.simple_tag
 def place(path: str | None, line: int | None, *, whole: bool = False) -> SafeString:
-    """A file and line, with the whole path in the title, as a link to EDITOR_URL; "" if they are not known."""
+    """A file and line as a link to EDITOR_URL, the path in the title; "" if they are not known.
+
+    With ``whole``, the file is below the directory that it is imported from; otherwise, it is a name.
+    """
     return _place(path, line, whole, get_config().EDITOR_URL)
 
 
@@ -186,7 +191,7 @@ def place(path: str | None, line: int | None, *, whole: bool = False) -> SafeStr
 def _place(path: str | None, line: int | None, whole: bool, editor_url: str) -> SafeString:  # noqa: FBT001 - cached
     if not path:
         return SafeString("")
-    name = path if whole else filename(path)
+    name = short_path(path) if whole else filename(path)
     at, shown = (f"{path}:{line}", f"{name}:{line}") if line else (path, name)
     if editor_url:
         return format_html(EDITOR_LINK, editor_url.format(path=quote(path, safe="/:\\"), line=line or 1), at, shown)
@@ -346,9 +351,10 @@ def with_params(context: dict[str, Any], **changes: str) -> str:
 
 @register.filter
 def badge(call: Dispatch | ReceiverCall | Any) -> SafeString:  # noqa: ANN401
-    """The outcome as a badge, and a second badge if it was slow."""
-    title = f"The receiver {MEANINGS[call.outcome]}."
-    marks = [("outcome-" + call.outcome, title, _label(call.outcome))]
+    """The outcome as a badge, and a second badge if it was slow; nothing for one that ended well in time."""
+    marks = []
+    if call.outcome != "ok":
+        marks.append(("outcome-" + call.outcome, f"The receiver {MEANINGS[call.outcome]}.", _label(call.outcome)))
     if call.severity != "normal":
         limit_ns = get_config().slow_limits.slow_ns
         limit = formatting.duration(limit_ns * (CRITICAL_FACTOR if call.severity == "critical" else 1))

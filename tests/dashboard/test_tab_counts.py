@@ -1,8 +1,9 @@
-"""The numbers beside the tabs: those of the period, on every page, and swapped by the updates of a page with a period."""
+"""The numbers beside the tabs: on every page those of its period; updates of pages with a period swap them."""
 
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 
 import pytest
@@ -36,7 +37,11 @@ def test_they_are_those_of_the_period_and_the_process(shop: Store, client: Clien
     shop.write(Batch(process(id="web2"), dispatches=[replace(failed_order(process="web2"), id="other")]))
     assert counts(client.get("/signals/", {"process": "web2"}).content.decode())["errors"] == "1"
     assert counts(client.get("/signals/").content.decode())["errors"] == "2"
-    assert counts(client.get("/signals/health/", {"period": "from-9999999999"}).content.decode())["errors"] == ""
+    old = replace(failed_order(started_at=time.time() - 1000), id="old")
+    shop.write(Batch(process(), dispatches=[old]))
+    assert counts(client.get("/signals/", {"period": "5m"}).content.decode())["errors"] == "2"
+    assert counts(client.get("/signals/health/", {"period": "15m"}).content.decode())["errors"] == "2"
+    assert counts(client.get("/signals/health/").content.decode())["errors"] == "3"
 
 
 def test_one_part_swaps_them_when_they_change(shop: Store) -> None:

@@ -42,6 +42,7 @@ register = template.Library()
 
 WORD_BREAK = SafeString("<wbr>")
 STEPS = re.compile(r"[^._…]*[._…]+|[^._…]+")
+FIRST_SENTENCE = re.compile(r"(?:`[^`]*`|[^`])*?\.(?= [A-Z`])")
 LONGEST_TITLE = 60
 MEANINGS = {
     "ok": "returned",
@@ -138,6 +139,13 @@ def marked(text: str) -> SafeString:
         "{}",
         ((format_html("<code>{}</code>", _breakable(piece)) if index % 2 else piece,) for index, piece in pieces),
     )
+
+
+@register.filter
+def first_sentence(text: str) -> str:
+    """The first sentence of a text, whose code in backticks may have full stops."""
+    found = FIRST_SENTENCE.match(text)
+    return found[0] if found else text
 
 
 SKETCH_TAGS = {"+": "ins", "-": "del"}

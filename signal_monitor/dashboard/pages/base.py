@@ -148,7 +148,7 @@ class Page(ABC):
         except NotStored as error:
             return Rendering({UNREADABLE: unreadable_notice(1, oob=True)} if error.unreadable else {})
         parts = _render_nodes(self.template, self.parts, {**context, "oob": True})
-        own = {UNREADABLE: unreadable_notice(context["unreadable"], oob=True)}
+        own: dict[str, str] = {UNREADABLE: unreadable_notice(context["unreadable"], oob=True)}
         if issubclass(self.form, PeriodForm):
             own[COUNTS] = tab_counts(read_counts(get_store(), params, context["states"]))
         rendering = self.new_rows(params, after)

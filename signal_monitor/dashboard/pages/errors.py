@@ -104,6 +104,7 @@ class ErrorsPage(Page):
         groups, show = group_errors(dispatches), params.get("show", "")
         start = scope.since or min((dispatch.started_at for dispatch in dispatches), default=0.0)
         return {
+            "scope": scope,
             "groups": [_with_trend(group, start) for group in groups if show in {"", group.kind}],
             "picks": [
                 Pick(key, label, sum(key in {"", group.kind} for group in groups)) for key, label in SHOWN.items()

@@ -43,6 +43,7 @@ register = template.Library()
 WORD_BREAK = SafeString("<wbr>")
 STEPS = re.compile(r"[^._…]*[._…]+|[^._…]+")
 FIRST_SENTENCE = re.compile(r"(?:`[^`]*`|[^`])*?\.(?= [A-Z`])")
+PATH_STEPS = re.compile(r"[^/]*/|[^/]+")
 LONGEST_TITLE = 60
 MEANINGS = {
     "ok": "returned",
@@ -164,9 +165,9 @@ def stamp(at: float) -> str:
     return formatting.stamp(at, time.time())
 
 
-def _breakable(text: str) -> SafeString:
-    """A name that may wrap after a dot or an underscore."""
-    return format_html_join(WORD_BREAK, "{}", ((step,) for step in STEPS.findall(text)))
+def _breakable(text: str, steps: re.Pattern[str] = STEPS) -> SafeString:
+    """A name that may wrap after a dot or an underscore, or a path that may after a slash."""
+    return format_html_join(WORD_BREAK, "{}", ((step,) for step in steps.findall(text)))
 
 
 @register.simple_tag
@@ -200,10 +201,11 @@ def _place(path: str | None, line: int | None, whole: bool, editor_url: str) -> 
     if not path:
         return SafeString("")
     name = short_path(path) if whole else filename(path)
-    at, shown = (f"{path}:{line}", f"{name}:{line}") if line else (path, name)
+    at, told = (f"{path}:{line}", f"{name}:{line}") if line else (path, name)
+    shown = _breakable(told, PATH_STEPS)
     if editor_url:
         return format_html(EDITOR_LINK, editor_url.format(path=quote(path, safe="/:\\"), line=line or 1), at, shown)
-    return format_html('<span class="place">{}</span>', shown) if at == shown else format_html(PLACE, at, shown)
+    return format_html('<span class="place">{}</span>', shown) if at == told else format_html(PLACE, at, shown)
 
 
 @register.filter

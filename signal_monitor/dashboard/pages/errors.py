@@ -104,8 +104,7 @@ class ErrorsPage(Page):
         groups, show = group_errors(dispatches), params.get("show", "")
         start = scope.since or min((dispatch.started_at for dispatch in dispatches), default=0.0)
         return {
-            "scope": scope,
-            "groups": [_with_trend(group, start) for group in groups if show in {"", group.kind}],
+            "groups": [with_trend(group, start) for group in groups if show in {"", group.kind}],
             "picks": [
                 Pick(key, label, sum(key in {"", group.kind} for group in groups)) for key, label in SHOWN.items()
             ],
@@ -118,7 +117,7 @@ class ErrorsPage(Page):
         return {"errors": [error_json(group) for group in context["groups"]]}
 
 
-def _with_trend(group: ErrorGroup, start: float) -> ErrorGroup:
+def with_trend(group: ErrorGroup, start: float) -> ErrorGroup:
     """The group with a bar for each part of the period in which it happened."""
     bars = sparkline([(dispatch.started_at, 1) for dispatch, _call in group.calls], start, time.time())
     return replace(group, trend=[replace(bar, kind=bar.kind or "failed") for bar in bars])

@@ -34,6 +34,7 @@ class HealthPage(Page):
         return {
             "processes": states,
             "verdict": judge_health(states),
+            "gone": [state for state in states if state.gone],
             "alive": alive(states),
             "seen": seen(states),
             "orphans": shown_orphans(states),

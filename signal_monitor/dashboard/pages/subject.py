@@ -25,6 +25,7 @@ from signal_monitor.dashboard.fired import FiredSignal, fired_by
 from signal_monitor.dashboard.fires import set_off_json
 from signal_monitor.dashboard.formatting import milliseconds
 from signal_monitor.dashboard.pages.base import TABLE_ROWS, Context, NotStored, Page, Params
+from signal_monitor.dashboard.pages.errors import ErrorGroup, group_errors, with_trend
 from signal_monitor.dashboard.processes import ProcessState, Running, orphans, processes, running
 from signal_monitor.dashboard.scope import Scope
 from signal_monitor.dashboard.senders import SentBy, gone_receivers, senders_of, that_mention
@@ -127,9 +128,14 @@ class SubjectPage(Page):
             "calls_title": f"Calls in each {subject.trend.each}",
             "p95_title": f"p95 in each {subject.trend.each}, or the longest of under 20 calls",
             "p95_chart": charts.p95_over_time(subject.trend, limit_ns),
+            "groups": _error_groups(subject),
             "last_calls": [
-                ("Last slow calls", "No slow calls recorded.", subject.slow),
-                ("Last failed calls", "No failed calls recorded.", subject.failed),
+                (title, pairs)
+                for title, pairs in (
+                    ("Last slow calls", subject.slow),
+                    ("Last failed calls", subject.failed if self.kind == "signal" else ()),
+                )
+                if pairs
             ],
         }
 
@@ -202,6 +208,14 @@ def _time_spent_json(spent: TimeSpent) -> Json | None:
         "seen_waiting_for": dict(spent.waits),
         "sets_off": [set_off_json(row) for row in spent.sets_off],
     }
+
+
+def _error_groups(subject: Subject) -> list[ErrorGroup]:
+    """The failures of a receiver, by type and line."""
+    if subject.kind != "receiver":
+        return []
+    groups = group_errors(dispatch for dispatch, _call in subject.failed)
+    return [with_trend(group, subject.trend.start) for group in groups if group.receiver == subject.name]
 
 
 def _is_about(finding: Finding, name: str) -> bool:

@@ -122,12 +122,15 @@ def ago(at: float | None) -> SafeString:
     return format_html('<time datetime="{}" title="{}">{}</time>', absolute, title, text)
 
 
+MODULE = '<span class="module">{}<wbr><i>{}</i><wbr></span>'
+
+
 @register.filter
 @lru_cache(maxsize=2048)
 def dotted(name: str) -> SafeString:
     """A name with its module muted, and the whole name in the title."""
     module, last = formatting.split_name(name)
-    muted = format_html('<span class="module">{}</span><wbr>', _breakable(module)) if module else ""
+    muted = format_html(MODULE, _breakable(module[:-1]), module[-1]) if module else ""
     return format_html('<span class="name" title="{}">{}<b>{}</b></span>', name, muted, _breakable(last))
 
 

@@ -74,6 +74,7 @@ class Subject:
     recent: Sequence[Dispatch]
     slow: Sequence[LastCall]
     failed: Sequence[LastCall]
+    failures: Sequence[Dispatch]
     relatives: Sequence[str]
     running: Sequence[Running]
     orphans: int
@@ -214,7 +215,7 @@ def _error_groups(subject: Subject) -> list[ErrorGroup]:
     """The failures of a receiver, by type and line."""
     if subject.kind != "receiver":
         return []
-    groups = group_errors(dispatch for dispatch, _call in subject.failed)
+    groups = group_errors(subject.failures)
     return [with_trend(group, subject.trend.start) for group in groups if group.receiver == subject.name]
 
 
@@ -250,6 +251,7 @@ def read_subject(store: Store, kind: SubjectKind, name: str, scope: Scope) -> Su
         recent=recent,
         slow=_last_calls(slow, kind, name, lambda call: call.severity != "normal"),
         failed=_last_calls(failed, kind, name, attrgetter("failed")),
+        failures=failed,
         relatives=_relatives(kind, stored),
         running=[row for row in running(states) if getattr(row.call, kind) == name],
         orphans=orphans(states).get(name, 0) if kind == "signal" else 0,

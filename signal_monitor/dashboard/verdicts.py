@@ -259,7 +259,11 @@ def nothing_yet(situation: Situation) -> Verdict:
     return Verdict(
         "nothing",
         f"No requests in {situation.period}",
-        ("Open a page of your site, choose a longer period, or look at ", Link("health", "", "health"), "."),
+        (
+            "Open a page of your site, or choose a longer period. Still nothing? ",
+            Link("health", "", "Health"),
+            " shows which processes report. Those that were started before the monitor was installed do not.",
+        ),
     )
 
 

@@ -216,8 +216,8 @@ def connected_at(connection: Connection) -> SafeString:
     """Where and when a connection was made, or else where its receiver is."""
     call = connection.connected
     if call is not None:
-        return format_html("{}<small>{}</small>", place(call.path, call.line), call.stage)
-    own = place(connection.path, connection.line)
+        return format_html("{}<small>{}</small>", place(call.path, call.line, whole=True), call.stage)
+    own = place(connection.path, connection.line, whole=True)
     return format_html("{}<small>{}</small>", own, "its own line") if own else own
 
 

@@ -141,7 +141,7 @@ def test_the_page_without_permission_is_whole(chromium: Browser) -> None:
 def look_at(chromium: Browser, state: str, html: str, text: str) -> None:
     """Look at a page in both schemes."""
     for scheme in ("light", "dark"):
-        page = chromium.new_context(color_scheme=scheme).new_page()  # type: ignore[arg-type]  # one of two
+        page = chromium.new_context(color_scheme=scheme).new_page()
         page.route("**/*", lambda route: serve(route, html))
         page.goto("http://shop.example/signals/")
         assert text in page.inner_text("body")

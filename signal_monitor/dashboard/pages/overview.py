@@ -128,9 +128,9 @@ class Overview:
         return [row for row in self.running if not row.gone]
 
     @property
-    def running_gone(self) -> int:
-        """Number of receiver calls that had not ended when their process was stopped or killed."""
-        return len(self.running) - len(self.running_alive)
+    def running_gone(self) -> list[Running]:
+        """Receiver calls that had not ended when their process was stopped or killed."""
+        return [row for row in self.running if row.gone]
 
     @property
     def dropped(self) -> dict[str, int]:

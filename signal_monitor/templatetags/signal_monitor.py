@@ -42,7 +42,9 @@ register = template.Library()
 
 WORD_BREAK = SafeString("<wbr>")
 STEPS = re.compile(r"[^._…]*[._…]+|[^._…]+")
-FIRST_SENTENCE = re.compile(r"(?:`[^`]*`|[^`])*?\.(?= [A-Z`])")
+SENTENCE = re.compile(r"(?:`[^`]*`|[^`])*?\.(?= [A-Z`])")
+TWO_LINES = 160
+"""Characters of advice that fit into two lines of a list."""
 PATH_STEPS = re.compile(r"[^/]*/|[^/]+")
 LONGEST_TITLE = 60
 MEANINGS = {
@@ -146,10 +148,12 @@ def marked(text: str) -> SafeString:
 
 
 @register.filter
-def first_sentence(text: str) -> str:
-    """The first sentence of a text, whose code in backticks may have full stops."""
-    found = FIRST_SENTENCE.match(text)
-    return found[0] if found else text
+def first_sentences(text: str) -> str:
+    """The first sentence of a text, whose code in backticks may have full stops, and others that still fit."""
+    ends = [found.end() for found in SENTENCE.finditer(text)]
+    if not ends or len(text) <= TWO_LINES:
+        return text
+    return text[: max((end for end in ends if end <= TWO_LINES), default=ends[0])]
 
 
 SKETCH_TAGS = {"+": "ins", "-": "del"}

@@ -12,7 +12,7 @@ from signal_monitor.dashboard.health_verdict import judge_health
 from signal_monitor.dashboard.processes import ProcessState
 from signal_monitor.records import ReceiverCall
 from signal_monitor.stores.base import Store
-from signal_monitor.templatetags.signal_monitor import first_sentence
+from signal_monitor.templatetags.signal_monitor import first_sentences
 from tests.dashboard.drawing import parts, url_of, words
 from tests.dashboard.examples import MS, NOTIFY_PARTNER, OUT_OF_STOCK, SEND_MAIL, dispatch, failed_order, process
 
@@ -72,15 +72,19 @@ def test_without_a_process_health_says_so() -> None:
     assert judge_health([]).heading == "No process has reported"
 
 
+REST = " This is not so important, and it is told on the page of the finding" + " and on" * 15 + "."
+
+
 @pytest.mark.parametrize(
     ("text", "first"),
     [
-        ("Send it after the commit. Or queue it.", "Send it after the commit."),
-        ("Use `a.b. C` here. And there.", "Use `a.b. C` here."),
-        ("Call `f()`; or see e.g. the docs.", "Call `f()`; or see e.g. the docs."),
-        ("No full stop", "No full stop"),
-        ("An unclosed ` here. And there.", "An unclosed ` here. And there."),
+        ("Send it after the commit. Or queue it.", "Send it after the commit. Or queue it."),
+        (f"Send it after the commit. Or queue it.{REST}", "Send it after the commit. Or queue it."),
+        (f"Use `a.b. C` here.{REST}", "Use `a.b. C` here."),
+        (f"Call `f()`; or see e.g. the docs.{REST}", "Call `f()`; or see e.g. the docs."),
+        (f"{REST}{REST}", REST),
+        (f"No full stop{REST[:-1]}", f"No full stop{REST[:-1]}"),
     ],
 )
-def test_a_list_has_the_first_sentence_of_advice(text: str, first: str) -> None:
-    assert first_sentence(text) == first
+def test_a_list_has_the_first_sentences_of_advice(text: str, first: str) -> None:
+    assert first_sentences(text) == first

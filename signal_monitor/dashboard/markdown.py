@@ -131,12 +131,13 @@ def receiver_markdown(context: Mapping[str, Any], address: str) -> str:
 def finding_markdown(context: Mapping[str, Any], address: str) -> str:
     """A finding: what is wrong, why that matters, and what to do."""
     finding: Finding = context["finding"]
+    cost = "Has run for" if finding.kind == "Hangs" else "People waited"
     facts = {
         "Subject": code(finding.subject),
         "Line": finding.path and code(f"{finding.path}:{finding.line}" if finding.line else finding.path),
         "Seen": f"{finding.count:,} times" if finding.count > 1 else "",
         "Last seen": finding.last_seen and formatting.moment(finding.last_seen),
-        "People waited": finding.cost_ns and formatting.duration(finding.cost_ns),
+        cost: finding.cost_ns and formatting.duration(finding.cost_ns),
     }
     return _document(
         f"{finding.code} {plain(finding.title)}",

@@ -28,7 +28,9 @@ def judge_health(states: Sequence[ProcessState]) -> Verdict:
     if not reporting:
         return Verdict("gone", "No process reports any more", ("The pages show what was recorded before.",))
     seen = formatting.counted(counted, "dispatch was", "dispatches were")
-    return Verdict("well", "Nothing was lost", (f"{told} {seen} recorded or counted.",))
+    taken = sum(state.process.worker_percent for state in states if not state.gone)
+    heading = f"Nothing was lost, and the monitor's threads take {taken:.1f} % of a core"
+    return Verdict("well", heading, (f"{told} {seen} recorded or counted.",))
 
 
 def _processes(number: int) -> str:

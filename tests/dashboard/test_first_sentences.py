@@ -52,7 +52,11 @@ def test_the_pages_begin_with_them(shop: Store, client: Client) -> None:
 @pytest.mark.parametrize(
     ("fields", "heading", "text"),
     [
-        ({"dispatches": 5}, "Nothing was lost", "1 process reports. 5 dispatches were recorded or counted."),
+        (
+            {"dispatches": 5, "worker_percent": 0.42},
+            "Nothing was lost, and the monitor's threads take 0.4 % of a core",
+            "1 process reports. 5 dispatches were recorded or counted.",
+        ),
         (
             {"dropped": {"queue full": 1}},
             "1 of 1 record was lost",

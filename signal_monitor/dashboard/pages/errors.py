@@ -104,7 +104,7 @@ class ErrorsPage(Page):
         groups, show = group_errors(dispatches), params.get("show", "")
         start = scope.since or min((dispatch.started_at for dispatch in dispatches), default=0.0)
         return {
-            "groups": [with_trend(group, start) for group in groups if show in {"", group.kind}],
+            "groups": [_with_trend(group, start) for group in groups if show in {"", group.kind}],
             "picks": [
                 Pick(key, label, sum(key in {"", group.kind} for group in groups)) for key, label in SHOWN.items()
             ],
@@ -117,7 +117,7 @@ class ErrorsPage(Page):
         return {"errors": [error_json(group) for group in context["groups"]]}
 
 
-def with_trend(group: ErrorGroup, start: float) -> ErrorGroup:
+def _with_trend(group: ErrorGroup, start: float) -> ErrorGroup:
     """The group with a bar for each part of the period in which it happened."""
     bars = sparkline([(dispatch.started_at, 1) for dispatch, _call in group.calls], start, time.time())
     return replace(group, trend=[replace(bar, kind=bar.kind or "failed") for bar in bars])
@@ -133,6 +133,11 @@ def group_errors(dispatches: Iterable[Dispatch]) -> list[ErrorGroup]:
                 groups[call.receiver, call.failure.type, line].append((dispatch, call))
     found = [ErrorGroup(receiver, calls) for (receiver, _type, _line), calls in groups.items()]
     return sorted(found, key=lambda group: (-len(group.calls), -group.last.started_at))
+
+
+def errors_of(receiver: str, dispatches: Iterable[Dispatch], start: float) -> list[ErrorGroup]:
+    """The failures of one receiver, with their trends since a time."""
+    return [_with_trend(group, start) for group in group_errors(dispatches) if group.receiver == receiver]
 
 
 def error_json(group: ErrorGroup) -> Json:

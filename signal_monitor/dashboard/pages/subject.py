@@ -25,7 +25,7 @@ from signal_monitor.dashboard.fired import FiredSignal, fired_by
 from signal_monitor.dashboard.fires import set_off_json
 from signal_monitor.dashboard.formatting import milliseconds
 from signal_monitor.dashboard.pages.base import TABLE_ROWS, Context, NotStored, Page, Params
-from signal_monitor.dashboard.pages.errors import ErrorGroup, group_errors, with_trend
+from signal_monitor.dashboard.pages.errors import errors_of
 from signal_monitor.dashboard.processes import ProcessState, Running, orphans, processes, running
 from signal_monitor.dashboard.scope import Scope
 from signal_monitor.dashboard.senders import SentBy, gone_receivers, senders_of, that_mention
@@ -129,7 +129,7 @@ class SubjectPage(Page):
             "calls_title": f"Calls in each {subject.trend.each}",
             "p95_title": f"p95 in each {subject.trend.each}, or the longest of under 20 calls",
             "p95_chart": charts.p95_over_time(subject.trend, limit_ns),
-            "groups": _error_groups(subject),
+            "groups": errors_of(subject.name, subject.failures, subject.trend.start),
             "last_calls": [
                 (title, pairs)
                 for title, pairs in (
@@ -209,14 +209,6 @@ def _time_spent_json(spent: TimeSpent) -> Json | None:
         "seen_waiting_for": dict(spent.waits),
         "sets_off": [set_off_json(row) for row in spent.sets_off],
     }
-
-
-def _error_groups(subject: Subject) -> list[ErrorGroup]:
-    """The failures of a receiver, by type and line."""
-    if subject.kind != "receiver":
-        return []
-    groups = group_errors(subject.failures)
-    return [with_trend(group, subject.trend.start) for group in groups if group.receiver == subject.name]
 
 
 def _is_about(finding: Finding, name: str) -> bool:

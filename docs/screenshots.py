@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -26,4 +26,7 @@ def take(url: str) -> None:
 
 
 if __name__ == "__main__":
-    take(sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000/")
+    parser = argparse.ArgumentParser("python -m docs.screenshots", description="Take the screenshots of the README.")
+    at = "http://127.0.0.1:8000/"
+    parser.add_argument("url", nargs="?", default=at, help="address of a demo that runs (%(default)s)")
+    take(parser.parse_args().url)

@@ -66,6 +66,6 @@ def pace(seconds: float) -> str:
         return ""
     step = next((step for step in STEPS if seconds <= step), STEPS[-1])
     return (
-        f"Many pages are open, so this one is refreshed about every {step} s: "
-        f"all of them together take at most {SHARE * 100:.0f} % of a processor core."
+        f"This page is refreshed about every {step} s: all pages that are open together take at most "
+        f"{SHARE * 100:.0f} % of a processor core."
     )

@@ -112,7 +112,7 @@ def _round_durations(start: float, end: float) -> list[float]:
     """Round durations within a range: powers of ten, and multiples of them if there are fewer than three."""
     decades = range(math.floor(math.log10(start)), math.ceil(math.log10(end)) + 1)
     found: list[float] = []
-    for factors in ((1,), (1, 3), (1, 2, 5)):
+    for factors in ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 4, 5, 7)):
         found = [factor * 10.0**power for power in decades for factor in factors]
         found = [value for value in found if start * 1.05 < value < end * 0.95]
         if len(found) > 2:

@@ -49,6 +49,12 @@ def duration(duration_ns: float) -> str:
     return span(duration_ns / 1e9)
 
 
+def round_duration(duration_ns: float) -> str:
+    """A round duration without the zeros that a measured one has: "50 ms", "2.5 s"."""
+    number, _space, unit = duration(duration_ns).partition(" ")
+    return f"{number.rstrip('0').rstrip('.') if '.' in number else number} {unit}" if duration_ns > 0 else "0"
+
+
 def work(sums: WorkSum) -> str:
     """Database work: "12 queries, 34.0 ms, 10 alike, 3 rows written"; nothing without queries."""
     if not sums.queries:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from signal_monitor.dashboard import formatting
+from signal_monitor.dashboard.pages.finding import FindingState
 from signal_monitor.finding import Finding
 from signal_monitor.records import Dispatch, Failure, Frame, ReceiverCall, Request
 
@@ -130,22 +131,31 @@ def receiver_markdown(context: Mapping[str, Any], address: str) -> str:
 def finding_markdown(context: Mapping[str, Any], address: str) -> str:
     """A finding: what is wrong, why that matters, and what to do."""
     finding: Finding = context["finding"]
+    cost = "Has run for" if finding.kind == "Hangs" else "People waited"
     facts = {
         "Subject": code(finding.subject),
         "Line": finding.path and code(f"{finding.path}:{finding.line}" if finding.line else finding.path),
         "Seen": f"{finding.count:,} times" if finding.count > 1 else "",
         "Last seen": finding.last_seen and formatting.moment(finding.last_seen),
-        "People waited": finding.cost_ns and formatting.duration(finding.cost_ns),
+        cost: finding.cost_ns and formatting.duration(finding.cost_ns),
     }
     return _document(
         f"{finding.code} {plain(finding.title)}",
         address,
+        _state(context["state"]),
         plain(finding.message),
         plain(finding.why),
         f"**What to do:** {plain(finding.advice)}",
         block(finding.sketch, "diff") if finding.sketch else "",
         _facts(facts),
     )
+
+
+def _state(state: FindingState) -> str:
+    """Whether a finding still holds; "" if it does."""
+    if state.is_gone:
+        return f"**Gone since {formatting.moment(state.gone_since)}.**" if state.gone_since else "**Gone.**"
+    return "**Silenced by the settings.**" if state.is_silenced else ""
 
 
 def _call(call: ReceiverCall) -> str:

@@ -118,6 +118,10 @@ def _request(store: Store) -> Missing:
 
 def _finding(store: Store) -> Missing:
     found = find_lately(store)
-    why = ["Its cause is gone, its evidence is no longer stored, or the settings silence it (SILENCED_FINDINGS)."]
+    why = [
+        "Its cause is gone, and nothing that the store still has shows it: its evidence was deleted when the store had "
+        f"{get_config().STORE_MB} MB (STORE_MB), or it was about a call that hung and has ended since.",
+        *_how_far_back(store),
+    ]
     like = [Like("finding", row.id, f"{row.title}: {row.subject}") for row in found[:MOST_FINDINGS]]
     return Missing("This finding is not in the store", why, like, len(found))

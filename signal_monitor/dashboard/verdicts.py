@@ -176,7 +176,7 @@ def receivers_cost_time(situation: Situation) -> Verdict | None:
     else:
         heading = f"{many} because of receivers"
     for number, view in enumerate(guilty[:NAMED_VIEWS]):
-        text += [*([", "] if number else []), *_named(view)]
+        text += [*([", "] if number else []), *_named(view, begins=not text)]
     if len(guilty) > NAMED_VIEWS:
         text.append(f", and {len(guilty) - NAMED_VIEWS} more {_plural(len(guilty) - NAMED_VIEWS, 'view')}")
     text.append(".")
@@ -259,7 +259,11 @@ def nothing_yet(situation: Situation) -> Verdict:
     return Verdict(
         "nothing",
         f"No requests in {situation.period}",
-        ("Open a page of your site, choose a longer period, or look at ", Link("health", "", "health"), "."),
+        (
+            "Open a page of your site, or choose a longer period. Still nothing? ",
+            Link("health", "", "Health"),
+            " shows which processes report. Those that were started before the monitor was installed do not.",
+        ),
     )
 
 
@@ -308,11 +312,11 @@ def _how_many(because: int, slow: int) -> str:
     return f"All {slow} slow requests are slow" if slow > 1 else "The slow request is slow"
 
 
-def _named(view: ViewTimes) -> Sentence:
-    """A receiver and its view, or the view alone, where many receivers share its time."""
+def _named(view: ViewTimes, *, begins: bool) -> Sentence:
+    """A receiver and its view, or the view alone, where many receivers share its time; ``begins`` a sentence."""
     receiver = view.named_receiver
     if receiver is None or view.worst_ns < GUILTY_SHARE * view.slow_receivers_ns:
-        return (f"receivers in {view.view}",)
+        return (f"{'Receivers' if begins else 'receivers'} in {view.view}",)
     return (Link("receiver", receiver, formatting.split_name(receiver).last), f" in {view.view}")
 
 

@@ -34,6 +34,7 @@ from signal_monitor.dashboard.notices import NOTICE, notice
 from signal_monitor.dashboard.pages import PAGES, get_page, render, view_of
 from signal_monitor.dashboard.pages.base import SCOPE_FIELDS, Context, NotStored, Page, Params, UnknownPage, View
 from signal_monitor.dashboard.serializers import Json
+from signal_monitor.dashboard.tab_counts import read_counts
 from signal_monitor.dashboard.trace_events import trace_events
 from signal_monitor.followed_browser import COOKIE, followed_browser, new_browser, set_cookie
 from signal_monitor.instrumentation import is_instrumented
@@ -79,8 +80,10 @@ def show_moved(request: HttpRequest, /, page: str, **_named: str) -> HttpRespons
 
 def _page(request: HttpRequest, shown: Page, view: View, given: Params, named: Params) -> HttpResponse:
     shell = {"page": shown, "navigation": NAVIGATION, "observes": is_instrumented()}
+    kept = _kept(request)
     try:
         context = shown.context(dict(view.params))
+        counts = read_counts(get_store(), kept, context["states"])
     except NotStored as error:
         told = missing(get_store(), shown.name, "".join(named.values()))
         values = {**shell, "missing": named, "unreadable": error.unreadable, "told": told}
@@ -92,8 +95,8 @@ def _page(request: HttpRequest, shown: Page, view: View, given: Params, named: P
     live = live_urls(view)
     if not _has_sockets(request):
         del live["ws_url"]
-    kept = {"kept": _kept(request)}
-    response = render_page(shown.template, {**shell, **context, **live, **kept, "form": shown.form(given)})
+    more = {"kept": kept, "counts": counts, "form": shown.form(given)}
+    response = render_page(shown.template, {**shell, **context, **live, **more})
     if "HX-Request" in request.headers:
         push_url(response, _tidy_url(request))
     return response

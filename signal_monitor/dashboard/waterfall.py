@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ WATERFALL_WIDTH = 1000
 WATERFALL_ROWS = 300
 THINNEST_BAR = 3
 DEEPEST_INDENT = 12
+MOST_PARTS = 6
 SHOWN_ALIKE = 3
 """Of more siblings than these that are alike, only the longest is shown."""
 
@@ -117,12 +119,17 @@ def _waterfall(dispatches: Sequence[Dispatch], start: float, least_ns: float, sh
     ends = max((_end_ns(dispatch, start) for dispatch in dispatches), default=0.0)
     scale = _Scale(start, max(ends, least_ns) or 1.0)
     rows = [_row(item, scale) for item in _nested(dispatches, shown_alike)]
-    ticks = [
-        Tick(part * WATERFALL_WIDTH, formatting.duration(scale.span_ns * part)) for part in (0, 0.25, 0.5, 0.75, 1)
-    ]
-    return Waterfall(
-        rows[:WATERFALL_ROWS], scale.span_ns, max(0, len(rows) - WATERFALL_ROWS), max(0, len(dispatches) - 1), ticks
-    )
+    left_out, nested = max(0, len(rows) - WATERFALL_ROWS), max(0, len(dispatches) - 1)
+    return Waterfall(rows[:WATERFALL_ROWS], scale.span_ns, left_out, nested, _ticks(scale.span_ns))
+
+
+def _ticks(span_ns: float) -> list[Tick]:
+    """Round times on the axis, in percent of it: at least two parts, and at most MOST_PARTS."""
+    power = 10.0 ** math.floor(math.log10(span_ns))
+    parts = (factor * power for factor in (0.1, 0.2, 0.25, 0.5, 1))
+    step = next((part for part in parts if span_ns / part <= MOST_PARTS), power)
+    times = (number * step for number in range(int(span_ns / step) + 1))
+    return [Tick(100 * at / span_ns, formatting.round_duration(at)) for at in times]
 
 
 def _end_ns(dispatch: Dispatch, start: float) -> float:

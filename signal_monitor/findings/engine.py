@@ -7,19 +7,22 @@ import time
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
+from weakref import ref
 
 from signal_monitor.conf import get_config
 from signal_monitor.errors import done_for_each, guarded
 from signal_monitor.finding import LEVELS, Finding, from_json
+from signal_monitor.records import Process
+from signal_monitor.registry.records import Registry
 from signal_monitor.stores.base import Store
 from signal_monitor.stores.unreadable import note_again, unreadable_rows
 
 from .base import RecordRule
 from .evidence import EXAMPLES
-from .mended import unmended
+from .mended import Gone, divided
 from .rules import RECORD_RULES
 from .silencing import unsilenced
-from .snapshot import Snapshot, read
+from .snapshot import Snapshot, current_ids, read
 
 REST_RATIO = 20
 """A page that shows findings beside other things rests for so many times the processor time of the last look."""
@@ -30,18 +33,37 @@ PERIODS_NEAR = 2
 """Findings of another period are never shown: one that began so many times later is the same one, moved on."""
 
 
-class _Last:
-    """The findings of the last look, which hold until the store changes."""
+MOST_LOOKS = 4
+"""Looks that are kept: pages show different periods."""
+
+
+class _Look:
+    """What was found for a period, which holds until the store changes."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
         self.key: tuple[Any, ...] = ()
         self.findings: list[Finding] = []
+        self.gone: list[Gone] = []
         self.unreadable: set[Hashable] = set()
         self.rested_at = 0.0
 
+    def is_near(self, key: tuple[Any, ...]) -> bool:
+        """Whether it is of the same store and settings, and about the same period."""
+        return self.key[:-2] == key[:-2] and abs(self.key[-1] - key[-1]) <= PERIODS_NEAR
 
-_last = _Last()
+    def again(self, store: Store, since: float | None, key: tuple[Any, ...]) -> None:
+        """Run the rules."""
+        began = time.thread_time()
+        with unreadable_rows() as unreadable:
+            snapshot = read(store, since)
+        found = [_dated(row, snapshot) for row in merged(_all(snapshot))]
+        hold, self.gone = divided(found, snapshot)
+        self.findings, self.unreadable, self.key = ranked(hold), unreadable, key
+        self.rested_at = time.monotonic() + (time.thread_time() - began) * REST_RATIO
+
+
+_looks: list[_Look] = []
+_lock = threading.Lock()
 
 
 def find(store: Store, since: float | None = None) -> list[Finding]:
@@ -49,30 +71,40 @@ def find(store: Store, since: float | None = None) -> list[Finding]:
 
     ``since`` is in seconds since the epoch; None stands for everything stored. Raises StoreError.
     """
-    return _find(store, since, lately=False)
+    return unsilenced(_find(store, since, lately=False)[0])
 
 
 def find_lately(store: Store, since: float | None = None) -> list[Finding]:
     """The same, a little older if the rules have taken long: for pages that are drawn again and again."""
-    return _find(store, since, lately=True)
+    return unsilenced(_find(store, since, lately=True)[0])
 
 
-def _find(store: Store, since: float | None, *, lately: bool) -> list[Finding]:
-    place = (id(store), store.location, get_config(), since is None)
+def find_gone(store: Store) -> list[Gone]:
+    """The findings whose cause is gone, as far as the store still shows them. Raises StoreError."""
+    found, mended = _find(store, None, lately=False)
+    known = {finding.id for finding in found}
+    gone = [*mended, *_of_former_registries(store)]
+    return list({each.finding.id: each for each in gone if each.finding.id not in known}.values())
+
+
+def find_silenced(store: Store) -> list[Finding]:
+    """The findings that the settings silence. Raises StoreError."""
+    found, _gone = _find(store, None, lately=False)
+    shown = {finding.id for finding in unsilenced(found)}
+    return [finding for finding in found if finding.id not in shown]
+
+
+def _find(store: Store, since: float | None, *, lately: bool) -> tuple[list[Finding], list[Gone]]:
+    place = (ref(store), store.location, get_config(), since is None)
     key = (*place, store.cursor(), int(since or 0) // REREAD_SECONDS)
-    with _last.lock:
-        is_near = _last.key[: len(place)] == place and abs(_last.key[-1] - key[-1]) <= PERIODS_NEAR
-        rests = lately and is_near and time.monotonic() < _last.rested_at
-        if _last.key != key and not rests:
-            began = time.thread_time()
-            with unreadable_rows() as _last.unreadable:
-                snapshot = read(store, since)
-            found = [_dated(row, snapshot) for row in merged(_all(snapshot))]
-            _last.findings, _last.key = ranked(unmended(found, snapshot)), key
-            _last.rested_at = time.monotonic() + (time.thread_time() - began) * REST_RATIO
-        found, unreadable = _last.findings, _last.unreadable
+    with _lock:
+        look = next((look for look in _looks if look.is_near(key)), None) or _Look()
+        if look.key != key and not (lately and time.monotonic() < look.rested_at):
+            look.again(store, since, key)
+        _looks[:] = [look, *(other for other in _looks if other is not look)][:MOST_LOOKS]
+        found, gone, unreadable = look.findings, look.gone, look.unreadable
     note_again(unreadable)
-    return unsilenced(found)
+    return found, gone
 
 
 def _all(snapshot: Snapshot) -> Iterator[Finding]:
@@ -84,12 +116,31 @@ def _all(snapshot: Snapshot) -> Iterator[Finding]:
 def _of_registries(snapshot: Snapshot) -> Iterator[Finding]:
     """What each process has found among its own connections."""
     for registry in snapshot.registries:
-        process = snapshot.process_by_id.get(registry.process)
-        started_at = process.started_at if process else registry.taken_at
-        for finding in done_for_each("a stored finding", from_json, registry.findings):
-            if finding is not None:
-                first = finding.first_seen or started_at
-                yield replace(finding, first_seen=first, last_seen=registry.taken_at, processes=(registry.process,))
+        yield from _of_registry(registry, snapshot.process_by_id.get(registry.process))
+
+
+def _of_registry(registry: Registry, process: Process | None) -> Iterator[Finding]:
+    started_at = process.started_at if process else registry.taken_at
+    for finding in done_for_each("a stored finding", from_json, registry.findings):
+        if finding is not None:
+            first = finding.first_seen or started_at
+            yield replace(finding, first_seen=first, last_seen=registry.taken_at, processes=(registry.process,))
+
+
+def _of_former_registries(store: Store) -> Iterator[Gone]:
+    """What processes had found among their connections whose program has been started again since, oldest first."""
+    processes = {process.id: process for process in store.processes()}
+    current = current_ids(list(processes.values()), time.time())
+    for registry in reversed(store.registries()):
+        process = processes.get(registry.process)
+        if process is not None and process.id not in current:
+            later = [each.started_at for each in processes.values() if _comes_after(each, process)]
+            for finding in _of_registry(registry, process):
+                yield Gone(finding, min(later, default=None))
+
+
+def _comes_after(process: Process, other: Process) -> bool:
+    return process.title == other.title and process.started_at > other.started_at
 
 
 @guarded("a rule of the findings", [])

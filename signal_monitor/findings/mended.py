@@ -1,10 +1,12 @@
-"""Leaves out findings whose cause is gone."""
+"""Tells findings whose cause is gone from the others."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from signal_monitor.errors import guarded
 from signal_monitor.finding import Finding
@@ -15,24 +17,41 @@ from .snapshot import Snapshot
 DIGITS = re.compile(r"\d+")
 Occasion = tuple[str, ...]
 """What has to happen for a finding to be seen: a request of a path, or a dispatch of a signal and sender."""
+Seen = defaultdict[Occasion, Counter[str]]
 
 
-def unmended(findings: Iterable[Finding], snapshot: Snapshot) -> list[Finding]:
-    """The findings that a later start of the same program has not shown to be gone."""
-    return [finding for finding in findings if not _is_mended(finding, snapshot)]
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A finding as it was last seen, and when the first process was started that does without it, if that is known."""
+
+    finding: Finding
+    since: float | None
 
 
-@guarded("the look whether a finding is mended", False)  # noqa: FBT003 - the fallback
-def _is_mended(finding: Finding, snapshot: Snapshot) -> bool:
-    """Whether later processes did the same so often without it that it would have been seen again."""
+def divided(findings: Iterable[Finding], snapshot: Snapshot) -> tuple[list[Finding], list[Gone]]:
+    """The findings that hold, and those that a later start of the same program has shown to be gone."""
+    hold, gone, seen = list[Finding](), list[Gone](), _seen(snapshot)
+    for finding in findings:
+        since = _mended_since(finding, snapshot, seen)
+        if since is None:
+            hold.append(finding)
+        else:
+            gone.append(Gone(finding, since))
+    return hold, gone
+
+
+@guarded("the look whether a finding is mended", None)
+def _mended_since(finding: Finding, snapshot: Snapshot, seen: Seen) -> float | None:
+    """The start of later processes which did the same so often without it that it would have been seen again."""
     newer = _started_later(finding, snapshot)
     if not newer:
-        return False
+        return None
     occasions = set(_occasions(finding, snapshot))
-    later = _count(snapshot, occasions, lambda process: process in newer)
-    earlier = _count(snapshot, occasions, lambda process: process not in newer)
+    later = sum(times for each in occasions for process, times in seen[each].items() if process in newer)
+    earlier = sum(seen[each].total() for each in occasions) - later
     expected_each = earlier / max(1, finding.count)
-    return later >= (1 if expected_each <= 1 else math.ceil(2 * expected_each))
+    is_mended = later >= (1 if expected_each <= 1 else math.ceil(2 * expected_each))
+    return min(snapshot.process_by_id[each].started_at for each in newer) if is_mended else None
 
 
 def _started_later(finding: Finding, snapshot: Snapshot) -> set[str]:
@@ -60,6 +79,11 @@ def _of_dispatch(dispatch: Dispatch) -> Occasion:
     return dispatch.signal, dispatch.sender
 
 
-def _count(snapshot: Snapshot, occasions: set[Occasion], is_wanted: Callable[[str], bool]) -> int:
-    requests = sum(_of_request(row) in occasions for row in snapshot.requests if is_wanted(row.process))
-    return requests + sum(_of_dispatch(row) in occasions for row in snapshot.dispatches if is_wanted(row.process))
+def _seen(snapshot: Snapshot) -> Seen:
+    """How often each occasion has happened, by process."""
+    seen: Seen = defaultdict(Counter)
+    for request in snapshot.requests:
+        seen[_of_request(request)][request.process] += 1
+    for dispatch in snapshot.dispatches:
+        seen[_of_dispatch(dispatch)][dispatch.process] += 1
+    return seen

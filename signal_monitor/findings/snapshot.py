@@ -178,9 +178,14 @@ def _totals(store: Store, kind: SubjectKind, since: float | None) -> dict[str, T
 
 def _registries(store: Store, processes: Sequence[Process], now: float) -> list[Registry]:
     """What is connected in the processes that are alive, and in the last one of each program."""
-    wanted = {each.id for each in processes if is_alive(each, now)}
+    current = current_ids(processes, now)
+    return [registry for registry in store.registries() if registry.process in current]
+
+
+def current_ids(processes: Sequence[Process], now: float) -> set[str]:
+    """The processes that are alive, and the last one of each program."""
     last = {each.title: each.id for each in sorted(processes, key=lambda each: each.started_at)}
-    return [registry for registry in store.registries() if registry.process in wanted | set(last.values())]
+    return {*last.values(), *(each.id for each in processes if is_alive(each, now))}
 
 
 def is_alive(process: Process, now: float) -> bool:

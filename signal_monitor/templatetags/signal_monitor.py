@@ -26,7 +26,9 @@ from signal_monitor.dashboard.notices import unreadable_notice
 from signal_monitor.dashboard.pages import PAGES
 from signal_monitor.dashboard.pages.base import Page, PartNode
 from signal_monitor.dashboard.scope import Menu, menu
+from signal_monitor.dashboard.short_paths import short_path
 from signal_monitor.dashboard.stacks import own_frame
+from signal_monitor.dashboard.tab_counts import tab_count
 from signal_monitor.dashboard.time_spent import Part
 from signal_monitor.dashboard.view_times import ViewTimes
 from signal_monitor.records import Dispatch, Frame, Outside, ReceiverCall, ReceiverSum, Request
@@ -40,6 +42,10 @@ register = template.Library()
 
 WORD_BREAK = SafeString("<wbr>")
 STEPS = re.compile(r"[^._…]*[._…]+|[^._…]+")
+SENTENCE = re.compile(r"(?:`[^`]*`|[^`])*?\.(?= [A-Z`])")
+TWO_LINES = 160
+"""Characters of advice that fit into two lines of a list."""
+PATH_STEPS = re.compile(r"[^/]*/|[^/]+")
 LONGEST_TITLE = 60
 MEANINGS = {
     "ok": "returned",
@@ -73,6 +79,7 @@ register.filter("change", formatting.change)
 register.filter("clock", formatting.clock)
 register.filter("moment", formatting.moment)
 register.filter("clean", cleaned)
+register.filter("short_path", short_path)
 register.simple_tag(page_url)
 
 
@@ -80,6 +87,12 @@ register.simple_tag(page_url)
 def _unreadable_notice(count: int | str) -> SafeString:
     """How many records the page leaves out."""
     return unreadable_notice(count or 0)  # type: ignore[arg-type]  # "" where a page has no such number
+
+
+@register.simple_tag(takes_context=True)
+def count_beside(context: dict[str, Any], page: str) -> SafeString:
+    """The number beside the tab of a page."""
+    return tab_count(context.get("counts") or {}, page)
 
 
 @register.tag
@@ -111,12 +124,15 @@ def ago(at: float | None) -> SafeString:
     return format_html('<time datetime="{}" title="{}">{}</time>', absolute, title, text)
 
 
+MODULE = '<span class="module">{}<wbr><i>{}</i><wbr></span>'
+
+
 @register.filter
 @lru_cache(maxsize=2048)
 def dotted(name: str) -> SafeString:
     """A name with its module muted, and the whole name in the title."""
     module, last = formatting.split_name(name)
-    muted = format_html('<span class="module">{}</span><wbr>', _breakable(module)) if module else ""
+    muted = format_html(MODULE, _breakable(module[:-1]), module[-1]) if module else ""
     return format_html('<span class="name" title="{}">{}<b>{}</b></span>', name, muted, _breakable(last))
 
 
@@ -129,6 +145,15 @@ def marked(text: str) -> SafeString:
         "{}",
         ((format_html("<code>{}</code>", _breakable(piece)) if index % 2 else piece,) for index, piece in pieces),
     )
+
+
+@register.filter
+def first_sentences(text: str) -> str:
+    """The first sentence of a text, whose code in backticks may have full stops, and others that still fit."""
+    ends = [found.end() for found in SENTENCE.finditer(text)]
+    if not ends or len(text) <= TWO_LINES:
+        return text
+    return text[: max((end for end in ends if end <= TWO_LINES), default=ends[0])]
 
 
 SKETCH_TAGS = {"+": "ins", "-": "del"}
@@ -147,9 +172,9 @@ def stamp(at: float) -> str:
     return formatting.stamp(at, time.time())
 
 
-def _breakable(text: str) -> SafeString:
-    """A name that may wrap after a dot or an underscore."""
-    return format_html_join(WORD_BREAK, "{}", ((step,) for step in STEPS.findall(text)))
+def _breakable(text: str, steps: re.Pattern[str] = STEPS) -> SafeString:
+    """A name that may wrap after a dot or an underscore, or a path that may after a slash."""
+    return format_html_join(WORD_BREAK, "{}", ((step,) for step in steps.findall(text)))
 
 
 @register.simple_tag
@@ -171,7 +196,10 @@ EDITOR_LINK = '<a class="place" href="{}" title="Open {} in the editor">{}</a>'
 
 @register.simple_tag
 def place(path: str | None, line: int | None, *, whole: bool = False) -> SafeString:
-    """A file and line, with the whole path in the title, as a link to EDITOR_URL; "" if they are not known."""
+    """A file and line as a link to EDITOR_URL, the path in the title; "" if they are not known.
+
+    With ``whole``, the file is below the directory that it is imported from; otherwise, it is a name.
+    """
     return _place(path, line, whole, get_config().EDITOR_URL)
 
 
@@ -179,11 +207,12 @@ def place(path: str | None, line: int | None, *, whole: bool = False) -> SafeStr
 def _place(path: str | None, line: int | None, whole: bool, editor_url: str) -> SafeString:  # noqa: FBT001 - cached
     if not path:
         return SafeString("")
-    name = path if whole else filename(path)
-    at, shown = (f"{path}:{line}", f"{name}:{line}") if line else (path, name)
+    name = short_path(path) if whole else filename(path)
+    at, told = (f"{path}:{line}", f"{name}:{line}") if line else (path, name)
+    shown = _breakable(told, PATH_STEPS)
     if editor_url:
         return format_html(EDITOR_LINK, editor_url.format(path=quote(path, safe="/:\\"), line=line or 1), at, shown)
-    return format_html('<span class="place">{}</span>', shown) if at == shown else format_html(PLACE, at, shown)
+    return format_html('<span class="place">{}</span>', shown) if at == told else format_html(PLACE, at, shown)
 
 
 @register.filter
@@ -191,8 +220,8 @@ def connected_at(connection: Connection) -> SafeString:
     """Where and when a connection was made, or else where its receiver is."""
     call = connection.connected
     if call is not None:
-        return format_html("{}<small>{}</small>", place(call.path, call.line), call.stage)
-    own = place(connection.path, connection.line)
+        return format_html("{}<small>{}</small>", place(call.path, call.line, whole=True), call.stage)
+    own = place(connection.path, connection.line, whole=True)
     return format_html("{}<small>{}</small>", own, "its own line") if own else own
 
 
@@ -339,9 +368,10 @@ def with_params(context: dict[str, Any], **changes: str) -> str:
 
 @register.filter
 def badge(call: Dispatch | ReceiverCall | Any) -> SafeString:  # noqa: ANN401
-    """The outcome as a badge, and a second badge if it was slow."""
-    title = f"The receiver {MEANINGS[call.outcome]}."
-    marks = [("outcome-" + call.outcome, title, _label(call.outcome))]
+    """The outcome as a badge, and a second badge if it was slow; nothing for one that ended well in time."""
+    marks = []
+    if call.outcome != "ok":
+        marks.append(("outcome-" + call.outcome, f"The receiver {MEANINGS[call.outcome]}.", _label(call.outcome)))
     if call.severity != "normal":
         limit_ns = get_config().slow_limits.slow_ns
         limit = formatting.duration(limit_ns * (CRITICAL_FACTOR if call.severity == "critical" else 1))

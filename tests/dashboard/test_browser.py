@@ -103,9 +103,10 @@ def test_overview_shows_the_slow_and_the_failing_without_a_reload(watched: Watch
     get(watched.site, "/send/?ms=150&fail")
 
     page.wait_for_selector("#sm-waits >> text=reserve_stock")
-    page.wait_for_selector("#sm-failing >> text=charge_card")
+    page.wait_for_selector(":is(#sm-failing, #sm-findings) >> text=charge_card")
+    page.wait_for_selector("#sm-count-errors >> text=1")
     assert "slow from 100 ms" in text(page, "#sm-waits")
-    assert "ValueError: card declined" in text(page, "#sm-failing")
+    assert "ValueError: card declined" in text(page, "#sm-failing") + text(page, "#sm-findings")
 
 
 def test_hung_receiver_is_on_the_page_while_it_hangs(watched: Watched) -> None:

@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 
 from signal_monitor.dashboard.markdown import MARKDOWN, code, plain
+from signal_monitor.dashboard.pages.finding import FindingState
 from signal_monitor.dashboard.trace_events import trace_events
 from signal_monitor.findings.rules import NotRun
 from signal_monitor.records import Dispatch, ReceiverCall, Request
@@ -89,7 +90,7 @@ def test_page_as_markdown_has_its_numbers_and_no_markup_of_others(shop: Store, c
 
 def test_finding_as_markdown_says_what_to_do() -> None:
     finding = replace(NotRun().finding("receiver", "shop.<lambda>", "Of `shop.a_b`, *none*."), path="a_b.py", line=3)
-    text = MARKDOWN["finding"]({"finding": finding}, "https://shop.example/")
+    text = MARKDOWN["finding"]({"finding": finding, "state": FindingState(finding)}, "https://shop.example/")
 
     assert "Of `shop.a_b`, \\*none\\*." in text
     assert "**What to do:** " in text

@@ -114,6 +114,11 @@ def test_many_receivers_of_one_view_are_not_blamed_on_one() -> None:
     assert text_of(judge(Situation(views=[chain]))).endswith("because of them: receivers in POST /reports/.")
 
 
+def test_a_sentence_begins_with_a_capital() -> None:
+    chain = view(count=1, worst_ns=40 * MS)
+    assert judged(chain)[1:] == ("The slow request is slow because of receivers", "Receivers in POST /reports/.")
+
+
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.04, 0.049])
 def test_never_names_a_receiver_under_five_percent(share: float) -> None:
     verdict = judge(Situation(views=[view(receivers=share), QUICK]))

@@ -127,3 +127,19 @@ def test_request_page_has_the_timeline(quiet_store: Store, count: int, expected:
     text = parts("request", request_id="r").text
     assert re.findall(r"\d+ more like this(?: in the sample)?", text) == [expected]
     assert f"send {ORDER_PLACED}" in text
+
+
+@pytest.mark.parametrize(
+    ("span_ms", "labels"),
+    [
+        (268, ["0", "50 ms", "100 ms", "150 ms", "200 ms", "250 ms"]),
+        (1000, ["0", "200 ms", "400 ms", "600 ms", "800 ms", "1 s"]),
+        (4.6, ["0", "1 ms", "2 ms", "3 ms", "4 ms"]),
+        (31_962, ["0", "10 s", "20 s", "30 s"]),
+        (0.0121, ["0", "2.5 µs", "5 µs", "7.5 µs", "10 µs"]),
+    ],
+)
+def test_the_axis_of_a_timeline_has_round_times(span_ms: float, labels: list[str]) -> None:
+    drawn = waterfall([dispatch("d1", ReceiverCall(SEND_MAIL, 0), duration_ns=round(span_ms * MS))])
+    assert [tick.label for tick in drawn.ticks] == labels
+    assert all(0 <= tick.x <= 100 for tick in drawn.ticks)

@@ -12,6 +12,7 @@ import pytest
 from signal_monitor.cli.doctor import print_finding
 from signal_monitor.cli.output import Output
 from signal_monitor.dashboard.markdown import finding_markdown
+from signal_monitor.dashboard.pages.finding import FindingState
 from signal_monitor.dashboard.pages.findings import GROUPS
 from signal_monitor.dashboard.serializers import finding_json
 from signal_monitor.finding import Kind
@@ -42,7 +43,9 @@ def test_sketch_is_shown_by_every_interface() -> None:
     finding = SlowReceiver().finding("receiver", "shop.receivers.mail", "`mail` is slow.")
     line = "+    transaction.on_commit(lambda: mail_later.delay(instance.pk))"
     assert line in finding_json(finding)["sketch"].splitlines()
-    assert f"```diff\n{finding.sketch}\n```" in finding_markdown({"finding": finding}, "/signals/")
+    assert f"```diff\n{finding.sketch}\n```" in finding_markdown(
+        {"finding": finding, "state": FindingState(finding)}, "/signals/"
+    )
     text = StringIO()
     print_finding(finding, Output(text))
     assert line in text.getvalue()

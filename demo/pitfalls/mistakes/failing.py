@@ -68,8 +68,8 @@ PITFALLS = (
         button="Finish a cleanup",
         story="send_robust() catches every exception and returns it among the responses. Code that ignores the "
         "responses does not notice it.",
-        look_for="archive_leftovers is among the failing receivers with its KeyError and the outcome “swallowed”; "
-        "log_cleanup ran nevertheless.",
+        look_for="archive_leftovers is on the page of errors with its KeyError, as “swallowed”; log_cleanup ran "
+        "nevertheless.",
         culprit="demo.pitfalls.receivers.archive_leftovers",
         shown_by={"outcome": "swallowed"},
         fall=finish_cleanup,

@@ -13,11 +13,12 @@ from django.utils.safestring import mark_safe
 
 from signal_monitor.conf import get_config
 from signal_monitor.dashboard.engine import find_template
-from signal_monitor.dashboard.fields import PageForm, as_text
+from signal_monitor.dashboard.fields import PageForm, PeriodForm, as_text
 from signal_monitor.dashboard.frames import Rendering
 from signal_monitor.dashboard.notices import unreadable_notice
 from signal_monitor.dashboard.processes import processes
 from signal_monitor.dashboard.serializers import Json
+from signal_monitor.dashboard.tab_counts import COUNTS, read_counts, tab_counts
 from signal_monitor.errors import errors
 from signal_monitor.records import Dispatch, Request
 from signal_monitor.stores import get_store
@@ -147,9 +148,11 @@ class Page(ABC):
         except NotStored as error:
             return Rendering({UNREADABLE: unreadable_notice(1, oob=True)} if error.unreadable else {})
         parts = _render_nodes(self.template, self.parts, {**context, "oob": True})
-        unreadable = unreadable_notice(context["unreadable"], oob=True)
+        own: dict[str, str] = {UNREADABLE: unreadable_notice(context["unreadable"], oob=True)}
+        if issubclass(self.form, PeriodForm):
+            own[COUNTS] = tab_counts(read_counts(get_store(), params, context["states"]))
         rendering = self.new_rows(params, after)
-        return replace(rendering, parts={UNREADABLE: unreadable, **parts}, seconds=self.seconds)
+        return replace(rendering, parts={**own, **parts}, seconds=self.seconds)
 
     def new_rows(self, params: Params, after: int) -> Rendering:
         """The rows of the page's list above a number, if it has one; blocking. Raises StoreError."""

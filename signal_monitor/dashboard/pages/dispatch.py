@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django import forms
 
+from signal_monitor.dashboard.dispatch_verdict import judge_dispatch
 from signal_monitor.dashboard.fields import MAX_TEXT_LENGTH, PageForm
 from signal_monitor.dashboard.pages.base import LIST_ROWS, Context, NotStored, Page, Params
 from signal_monitor.dashboard.serializers import Json, dispatch_json, frames_json
@@ -32,11 +33,13 @@ class DispatchPage(Page):
         if dispatch is None:
             raise NotStored("dispatch")
         tree = store.tree(dispatch.root_id, LIST_ROWS)
-        return {"dispatch": dispatch, "tree": tree, "waterfall": waterfall(tree or [dispatch])}
+        drawn = waterfall(tree or [dispatch])
+        return {"dispatch": dispatch, "tree": tree, "waterfall": drawn, "verdict": judge_dispatch(dispatch)}
 
     def as_json(self, context: Context) -> Json:
         return {
             **dispatch_json(context["dispatch"]),
+            "verdict": context["verdict"].heading,
             "stack": frames_json(context["dispatch"].stack),
             "tree_is_complete": len(context["tree"]) < LIST_ROWS,
             "tree": [dispatch_json(dispatch) for dispatch in context["tree"]],

@@ -135,6 +135,11 @@ def group_errors(dispatches: Iterable[Dispatch]) -> list[ErrorGroup]:
     return sorted(found, key=lambda group: (-len(group.calls), -group.last.started_at))
 
 
+def errors_of(receiver: str, dispatches: Iterable[Dispatch], start: float) -> list[ErrorGroup]:
+    """The failures of one receiver, with their trends since a time."""
+    return [_with_trend(group, start) for group in group_errors(dispatches) if group.receiver == receiver]
+
+
 def error_json(group: ErrorGroup) -> Json:
     """A group of errors."""
     place = group.place

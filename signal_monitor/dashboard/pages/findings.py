@@ -35,7 +35,12 @@ class FindingsPage(Page):
         scope = Scope.of(params)
         found = scope.findings(find(store, scope.since), scope.ids(processes(store)))
         shown = found[:LIST_ROWS]
-        return {"findings": shown, "groups": list(_groups(shown)), "left_out": max(0, len(found) - LIST_ROWS)}
+        return {
+            "scope": scope,
+            "findings": shown,
+            "groups": list(_groups(shown)),
+            "left_out": max(0, len(found) - LIST_ROWS),
+        }
 
     def as_json(self, context: Context) -> Json:
         rows = context["findings"]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 
 from signal_monitor.conf import get_config
+from signal_monitor.dashboard.health_verdict import judge_health
 from signal_monitor.dashboard.pages.base import Context, Page, Params
 from signal_monitor.dashboard.processes import ProcessState, alive, processes, seen, shown_orphans
 from signal_monitor.dashboard.serializers import Json, fields_json
@@ -32,6 +33,8 @@ class HealthPage(Page):
         states = processes(store)
         return {
             "processes": states,
+            "verdict": judge_health(states),
+            "gone": [state for state in states if state.gone],
             "alive": alive(states),
             "seen": seen(states),
             "orphans": shown_orphans(states),
@@ -42,6 +45,7 @@ class HealthPage(Page):
     def as_json(self, context: Context) -> Json:
         values = {name: dict(value) if isinstance(value, Mapping) else value for name, value in context["settings"]}
         return {
+            "verdict": context["verdict"].heading,
             "store": context["location"],
             "settings": values,
             "processes": [_process_json(state) for state in context["processes"]],

@@ -76,6 +76,22 @@ class Overview:
         return (slow or list(self.situation.views))[:VIEW_ROWS]
 
     @property
+    def failing_besides(self) -> list[Totals]:
+        """Of the failing receivers, those that no finding is about."""
+        named = {finding.subject for finding in self.found}
+        return [row for row in self.failing if row.key not in named]
+
+    @property
+    def orphans_besides(self) -> dict[str, int]:
+        """Dispatches without a receiver, of signals that are not Django's and that no finding is about."""
+        named = {name for finding in self.found for name in (finding.subject, *finding.signals)}
+        return {
+            name: number
+            for name, number in self.orphans.items()
+            if not name.startswith("django.") and not named & {name, name.rpartition(".")[2]}
+        }
+
+    @property
     def failing(self) -> list[Totals]:
         """Receivers that raised, the last failure first."""
         failing = [row for row in self.receivers if row.failures]
@@ -112,9 +128,9 @@ class Overview:
         return [row for row in self.running if not row.gone]
 
     @property
-    def running_gone(self) -> int:
-        """Number of receiver calls that had not ended when their process was stopped or killed."""
-        return len(self.running) - len(self.running_alive)
+    def running_gone(self) -> list[Running]:
+        """Receiver calls that had not ended when their process was stopped or killed."""
+        return [row for row in self.running if row.gone]
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -163,7 +179,7 @@ class OverviewPage(Page):
     route = ""
     title = "Overview"
     form = PeriodForm
-    parts = ("verdict", "running", "findings", "views", "waits", "failing", "outside", "orphans")
+    parts = ("verdict", "running", "findings", "views", "waits", "outside", "failing", "orphans")
 
     def fetch(self, store: Store, params: Params) -> Context:
         scope, everywhere = Scope.of(params), processes.processes(store)

@@ -13,3 +13,4 @@ class ReceiversPage(SubjectsPage):
     title = "Receivers"
     kind = "receiver"
     key = "c"
+    first_sort = "waited"

@@ -12,6 +12,7 @@ from signal_monitor.dashboard.pages.base import LIST_ROWS, Context, NotStored, P
 from signal_monitor.dashboard.processes import RunningRequest, processes, running_requests
 from signal_monitor.dashboard.serializers import Json, dispatch_json, lock_wait_json, receiver_sum_json, request_json
 from signal_monitor.dashboard.verdicts import judge_request
+from signal_monitor.dashboard.view_times import GUILTY_SHARE
 from signal_monitor.dashboard.waterfall import request_waterfall
 from signal_monitor.database.locks import lock_waits
 from signal_monitor.database_records import LockWait
@@ -54,6 +55,9 @@ class RequestPage(Page):
             "waterfall": request_waterfall(record, shown),
             "waits": waits_of(store, record),
             "verdict": judge_request(record, get_config().request_slow_ns),
+            "waiting_share": min(1.0 - record.receivers_share, record.share_of(record.waiting_ns)),
+            "rest_ns": max(0, record.duration_ns - record.receivers_ns - record.waiting_ns),
+            "is_guilty": record.receivers_share >= GUILTY_SHARE,
         }
 
     def as_json(self, context: Context) -> Json:

@@ -67,6 +67,9 @@ class RequestsPage(Page):
         views = read_view_times(store, scope.since, get_config().request_slow_ns, ids)
         return {
             **table(params, rows),
+            "scope": scope,
+            "requests_count": sum(row.count for row in views),
+            "slow_count": sum(row.slow for row in views),
             "running": running,
             "views": views[:VIEW_ROWS],
             "views_left_out": max(0, len(views) - VIEW_ROWS),

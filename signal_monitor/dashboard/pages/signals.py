@@ -50,7 +50,7 @@ class SignalsPage(Page):
     route = "signals/"
     title = "Signals"
     form = SignalsForm
-    parts = ("signals",)
+    parts = ("summary", "signals")
     seconds = 5.0
 
     def fetch(self, store: Store, params: Params) -> Context:

@@ -25,6 +25,7 @@ from signal_monitor.dashboard.fired import FiredSignal, fired_by
 from signal_monitor.dashboard.fires import set_off_json
 from signal_monitor.dashboard.formatting import milliseconds
 from signal_monitor.dashboard.pages.base import TABLE_ROWS, Context, NotStored, Page, Params
+from signal_monitor.dashboard.pages.errors import errors_of
 from signal_monitor.dashboard.processes import ProcessState, Running, orphans, processes, running
 from signal_monitor.dashboard.scope import Scope
 from signal_monitor.dashboard.senders import SentBy, gone_receivers, senders_of, that_mention
@@ -73,6 +74,7 @@ class Subject:
     recent: Sequence[Dispatch]
     slow: Sequence[LastCall]
     failed: Sequence[LastCall]
+    failures: Sequence[Dispatch]
     relatives: Sequence[str]
     running: Sequence[Running]
     orphans: int
@@ -127,9 +129,14 @@ class SubjectPage(Page):
             "calls_title": f"Calls in each {subject.trend.each}",
             "p95_title": f"p95 in each {subject.trend.each}, or the longest of under 20 calls",
             "p95_chart": charts.p95_over_time(subject.trend, limit_ns),
+            "groups": errors_of(subject.name, subject.failures, subject.trend.start),
             "last_calls": [
-                ("Last slow calls", "No slow calls recorded.", subject.slow),
-                ("Last failed calls", "No failed calls recorded.", subject.failed),
+                (title, pairs)
+                for title, pairs in (
+                    ("Last slow calls", subject.slow),
+                    ("Last failed calls", subject.failed if self.kind == "signal" else ()),
+                )
+                if pairs
             ],
         }
 
@@ -236,6 +243,7 @@ def read_subject(store: Store, kind: SubjectKind, name: str, scope: Scope) -> Su
         recent=recent,
         slow=_last_calls(slow, kind, name, lambda call: call.severity != "normal"),
         failed=_last_calls(failed, kind, name, attrgetter("failed")),
+        failures=failed,
         relatives=_relatives(kind, stored),
         running=[row for row in running(states) if getattr(row.call, kind) == name],
         orphans=orphans(states).get(name, 0) if kind == "signal" else 0,

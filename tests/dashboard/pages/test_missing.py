@@ -19,7 +19,7 @@ from tests.dashboard.examples import MARKUP, ORDER_PLACED, SEND_MAIL, dispatch, 
         ("dispatches/web1-9/", "This dispatch is not in", "a process that the store knows: daphne", "web1-91"),
         ("dispatches/gone-9/", "This dispatch is not in", "No process that the store knows has made it", ""),
         ("requests/r2/", "This request is not in", "STORE_MB", "r1"),
-        ("findings/0000/", "This finding is not in", "SILENCED_FINDINGS", ""),
+        ("findings/0000/", "This finding is not in", "STORE_MB", ""),
         ("receivers/" + "x" * 900 + "/", "No receiver has this name", "never connected", ""),
     ],
 )

@@ -16,6 +16,7 @@ from tests.dashboard.examples import (
     MS,
     NOTIFY_PARTNER,
     SEND_MAIL,
+    SHIPPED,
     process,
     running_call,
     totals,
@@ -31,8 +32,8 @@ def test_overview_ranks_receivers_by_the_time_that_requests_waited(shop: Store) 
     shop.write(Batch(process(), totals=rows))
 
     html = draw("overview").replace("<wbr>", "")
-    waits = html[html.index('id="sm-waits"') : html.index('id="sm-failing"')]
-    outside = html[html.index('id="sm-outside"') : html.index('id="sm-orphans"')]
+    waits = html[html.index('id="sm-waits"') : html.index('id="sm-outside"')]
+    outside = html[html.index('id="sm-outside"') : html.index('id="sm-failing"')]
 
     assert "slow from 100 ms" in waits
     assert waits.index("receivers.charge") < waits.index("receivers.notify")
@@ -41,12 +42,43 @@ def test_overview_ranks_receivers_by_the_time_that_requests_waited(shop: Store) 
     assert "receivers.charge" not in outside
 
 
-def test_overview_tells_the_last_error_and_links_to_its_dispatch(shop: Store) -> None:
-    html = draw("overview")
-    card = html[html.index('id="sm-failing"') : html.index('id="sm-outside"')]
+def test_overview_tells_the_last_error_of_a_receiver_that_no_finding_is_about(shop: Store) -> None:
+    failure = f"OutOfStock: {ERROR_MARKUP}"
+    failing = totals(
+        SEND_MAIL, 5, failures=1, last_failure=failure, last_failure_at=time.time(), last_failure_dispatch="failed"
+    )
+    shop.write(Batch(process(), totals=failing))
+    card = part_of("sm-failing")
 
     assert f"OutOfStock: {escape(ERROR_MARKUP)}" in card
     assert reverse("signal_monitor:dispatch", kwargs={"dispatch_id": "failed"}) in card
+    assert "reserve_stock" not in card.replace("<wbr>", ""), "a finding has it"
+
+
+def part_of(element: str) -> str:
+    """An element of the overview, and what comes after it."""
+    html = draw("overview")
+    return html[html.index(f'id="{element}"') :]
+
+
+def test_overview_has_no_section_without_anything_in_it(quiet_store: Store) -> None:
+    quiet_store.write(Batch(process(), totals=totals(SEND_MAIL, 5)))
+    html = draw("overview")
+
+    for element in ("sm-running", "sm-failing", "sm-orphans"):
+        start = html.index(f'id="{element}"')
+        section = html[start : html.index("</section>", start)]
+        assert 'nothing"' in section
+        assert "<h2>" not in section
+
+
+def test_overview_has_orphans_of_the_projects_own_signals_that_no_finding_is_about(shop: Store) -> None:
+    own = {SHIPPED: 17, "django.db.models.signals.pre_init": 900}
+    shop.write(Batch(process(orphans=own)))
+    card = part_of("sm-orphans").replace("<wbr>", "")
+
+    assert f'title="{SHIPPED}"' in card
+    assert "pre_init" not in card
 
 
 def test_overview_shows_what_runs_with_its_stack(shop: Store) -> None:

@@ -29,6 +29,7 @@ from tests.dashboard.examples import (
     SHIPPED,
     call_at,
     dispatch,
+    failed_order,
     fill,
     process,
     totals,
@@ -46,8 +47,19 @@ def test_receiver_page_gives_numbers_source_and_traceback(shop: Store) -> None:
 
 
 def test_receiver_page_shows_as_slow_only_its_own_slow_calls(shop: Store) -> None:
-    assert "No slow calls recorded." in parts("receiver", name=RESERVE_STOCK).text
-    assert "No slow calls recorded." not in parts("receiver", name=SEND_MAIL).text
+    assert "Last slow calls" not in parts("receiver", name=RESERVE_STOCK).text
+    assert "Last slow calls" in parts("receiver", name=SEND_MAIL).text
+
+
+def test_receiver_page_groups_its_failures_and_has_no_section_for_none(shop: Store) -> None:
+    again = replace(failed_order(), id="again")
+    shop.write(Batch(process(), dispatches=[again]))
+    text = parts("receiver", name=RESERVE_STOCK).text
+
+    assert "Failures the last stored ones, by type and line" in text
+    assert "shop.errors.OutOfStock: <script>alert('error')</script>" in text
+    assert "2times" in text.replace(" ", "")
+    assert "the last stored ones" not in parts("receiver", name=SEND_MAIL).text
 
 
 def test_slow_limit_follows_the_override_for_a_receiver(quiet_store: Store, settings: Settings) -> None:

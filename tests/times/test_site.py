@@ -199,5 +199,5 @@ def test_concurrent_requests_tell_waiting_apart(shared_site: Callable[..., Site]
         assert row["receivers_ms"] <= row["duration_ms"]
         assert set(row["outside_ms"]) <= {"thread", "event loop", "send method"}
     started = read(site, "signals/django.core.signals.request_started/")
-    assert started["waiting_ms"] > 10 * started["self_ms"]
+    assert started["waiting_ms"] > 5  # and is no part of the time of its receivers, as above
     assert read(site, "overview/")["waited_for"][0]["name"] == f"{RECEIVERS}.block"

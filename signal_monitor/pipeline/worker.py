@@ -22,11 +22,6 @@ from .threads import NO_THREAD, why_no_threads
 PAUSE_SECONDS = 0.25
 ROUND_SECONDS = 0.25
 TURN_SECONDS = 0.001
-LONG_TURN_SECONDS = 0.005
-"""How long a turn lasts while the queue is half full.
-
-A thread that is busy lets the worker run every 5 ms (``sys.getswitchinterval``), so that a short turn would be too little.
-"""
 REST_SECONDS = 0.02
 """The worker rests so long after each turn, less the more is queued, and not at all while the queue is half full.
 
@@ -263,7 +258,7 @@ class Pipeline:
                     self.delivery.end_round(busy=busy)
                     break
                 busy = True
-                self.delivery.take_turn(LONG_TURN_SECONDS if self._queue.is_half_full else TURN_SECONDS)
+                self.delivery.take_turn(TURN_SECONDS)
             self._rest()
 
     def _rest(self) -> None:

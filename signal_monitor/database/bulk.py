@@ -21,6 +21,7 @@ from django.dispatch import Signal
 
 from signal_monitor.database_records import BulkOperationName
 from signal_monitor.errors import guarded
+from signal_monitor.instrumentation.async_calls import as_steps, run_with
 from signal_monitor.instrumentation.capture import caller_lines
 from signal_monitor.instrumentation.current import get_state
 from signal_monitor.instrumentation.frames_as_django import hidden_from_stacklevel
@@ -44,7 +45,7 @@ _DELETES = frozenset({"delete", "_raw_delete", "DELETE"})
 _WORDS: Mapping[str, BulkOperationName] = {"insert": "INSERT", "update": "UPDATE", "delete": "DELETE"}
 _ANY_SENDER = id(None)
 _inside: ContextVar[bool] = ContextVar("signal_monitor_bulk_operation", default=False)
-_awaited_at: ContextVar[Lines | None] = ContextVar("signal_monitor_awaited_at", default=None)
+awaited_at: ContextVar[Lines | None] = ContextVar("signal_monitorawaited_at", default=None)
 """The lines of the coroutine that waits for an operation, which runs in a thread."""
 Method = Callable[..., Any]
 
@@ -108,13 +109,15 @@ def observed_async(original: Method) -> Method:
 
     @functools.wraps(original)
     async def operation(self: QuerySet[Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        token = _awaited_at.set(caller_lines() if hooks.counts_queries else None)
-        try:
-            return await original(self, *args, **kwargs)
-        finally:
-            _awaited_at.reset(token)
+        lines, coroutine = _lines_of_caller(), original(self, *args, **kwargs)
+        return await (coroutine if lines is None else run_with(awaited_at, lines, as_steps(coroutine)))
 
     return hidden_from_stacklevel(operation)  # type: ignore[no-any-return]
+
+
+@guarded("the lines of a bulk operation", None, in_send=True)
+def _lines_of_caller() -> Lines | None:
+    return caller_lines() if hooks.counts_queries else None
 
 
 @guarded("a bulk operation", None, in_send=True)
@@ -132,7 +135,7 @@ def _note(model: type[Model], name: BulkOperationName, result: object) -> None:
             return  # it sends m2m_changed itself
         name = MANAGER_METHODS[called]
     label = model._meta.label  # noqa: SLF001
-    lines = _awaited_at.get() or caller_lines()
+    lines = awaited_at.get() or caller_lines()
     noted_operations.append(NotedOperation(label, name, signals, rows, lines, *_receivers_around(), time.time()))
 
 
@@ -140,7 +143,7 @@ def _note(model: type[Model], name: BulkOperationName, result: object) -> None:
 def note_raw_statement(word: str, sql: str, vendor: str, rows: int) -> None:
     """Note a statement that writes, if a cursor of the application has run it; the worker reads its table."""
     if word in _WORDS and rows > 0 and not is_by_django() and not get_state().suppressed:
-        lines = _awaited_at.get() or caller_lines()
+        lines = awaited_at.get() or caller_lines()
         noted_operations.append(NotedStatement(word, sql, vendor, rows, lines, *_receivers_around(), time.time()))
 
 

@@ -11,8 +11,9 @@ import asyncio
 import inspect
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextvars import ContextVar
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from signal_monitor.errors import note_in_send
 
@@ -21,6 +22,8 @@ from .frames_as_django import hidden_from_stacklevel
 from .plans import UNOBSERVED
 from .record import begin_call, end_call, info_of, spans_of
 from .recorder import end_call_failed, end_call_ok, fail_before_await
+
+T = TypeVar("T")
 
 
 def observe(awaitable: Any, call: Call, origin: Origin | None, *, for_task: bool) -> Any:
@@ -120,23 +123,23 @@ def steps(coroutine: Any, call: Call, origin: Origin | None) -> Generator[Any, A
 
 
 @types.coroutine
-def run_in(state: ExecutionState, coroutine: Any) -> Generator[Any, Any, Any]:
-    """Run a coroutine with a state that is the current one whenever it runs; for ``await`` only.
+def run_with(variable: ContextVar[T], value: T, coroutine: Any) -> Generator[Any, Any, Any]:
+    """Run a coroutine with a context variable that has a value of its own whenever it runs; for ``await`` only.
 
     Others may share its context and run meanwhile, and it may be closed in another context than it was run in.
     """
     step, argument = coroutine.send, None
     try:
         while True:
-            token = enter_state(state)
+            token = variable.set(value)
             try:
                 awaited = step(argument)
             except StopIteration as stop:
                 return stop.value
             finally:
                 argument = None
-                state = get_state()
-                leave_state(token)
+                value = variable.get()
+                variable.reset(token)
             try:
                 argument = yield awaited
                 step = coroutine.send
@@ -146,7 +149,7 @@ def run_in(state: ExecutionState, coroutine: Any) -> Generator[Any, Any, Any]:
         coroutine = step = awaited = None
 
 
-for _function in (steps, run_in, _await):
+for _function in (steps, run_with, _await):
     hidden_from_stacklevel(_function)
 
 

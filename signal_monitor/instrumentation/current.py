@@ -134,14 +134,14 @@ _live: dict[int, _LiveState] = {}
 NO_STATE = ExecutionState()
 """The state of a context that has dispatched nothing yet; it belongs to no thread."""
 NO_STATE.thread = 0
-_state: ContextVar[ExecutionState] = ContextVar("signal_monitor_state", default=NO_STATE)
+execution_state: ContextVar[ExecutionState] = ContextVar("signal_monitor_state", default=NO_STATE)
 
 
-get_state = _state.get
+get_state = execution_state.get
 """The state of this context, which may be another thread's; NO_STATE where nothing was dispatched. One C call."""
-enter_state = _state.set
+enter_state = execution_state.set
 """Make a state the current one; returns what ``leave_state`` takes."""
-leave_state = _state.reset
+leave_state = execution_state.reset
 """Restore what was current before ``enter_state``: a context in which nothing was set has nothing set afterwards."""
 
 
@@ -153,12 +153,12 @@ def _inside(place: Place) -> Place | None:
 @contextlib.contextmanager
 def suppress() -> Iterator[None]:
     """Do not observe the signals dispatched in a block, including those of receivers and tasks started there."""
-    token = _state.set(ExecutionState(_state.get().origin, suppressed=True))
+    token = execution_state.set(ExecutionState(execution_state.get().origin, suppressed=True))
     try:
         yield
     finally:
         with contextlib.suppress(ValueError):  # a coroutine is closed in another context, in which nothing was set
-            _state.reset(token)
+            execution_state.reset(token)
 
 
 running_states: dict[int, ExecutionState] = {}
@@ -173,7 +173,7 @@ def live_states() -> list[ExecutionState]:
 
 def forget_other_threads() -> None:
     """Drop the states of threads and tasks that a fork has left behind in the parent."""
-    mine = _state.get()
+    mine = execution_state.get()
     running_states.clear()
     _live.clear()
     _live[id(mine)] = _LiveState(mine, _forget)
@@ -224,4 +224,4 @@ class Origin:
 
 def current_origin() -> Origin | None:
     """The request or task that this context works for."""
-    return _state.get().origin
+    return execution_state.get().origin

@@ -24,9 +24,20 @@ from signal_monitor import names
 from signal_monitor.errors import guarded
 from signal_monitor.records import METHODS, Method
 
-from .async_calls import as_steps, observe, run_in
+from .async_calls import as_steps, observe, run_with
 from .capture import our_codes
-from .current import Call, ExecutionState, Place, Record, Root, enter_state, get_state, leave_state, running_states
+from .current import (
+    Call,
+    ExecutionState,
+    Place,
+    Record,
+    Root,
+    enter_state,
+    execution_state,
+    get_state,
+    leave_state,
+    running_states,
+)
 from .frames_as_django import hidden_from_stacklevel
 from .hooks import hooks
 from .info import DispatchInfo, SignalInfo, attached_info
@@ -153,7 +164,7 @@ def observed_method(original: FunctionType, name: str) -> Callable[..., Any]:
             try:
                 awaitable = original(self, *args, **kwargs)
                 if state is not None:
-                    awaitable = run_in(state, as_steps(awaitable))
+                    awaitable = run_with(execution_state, state, as_steps(awaitable))
                 answer = _with_receivers(record, await awaitable)
             except BaseException as error:
                 _end(record, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Generator
 from contextvars import Context, copy_context
@@ -13,8 +14,10 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.dispatch import Signal
 
 from signal_monitor import suppress
+from signal_monitor.database import bulk
 from signal_monitor.errors import errors
 from signal_monitor.instrumentation.current import Origin, Place, Root, get_state
+from signal_monitor.instrumentation.hooks import hooks
 from signal_monitor.instrumentation.record import is_outermost
 from signal_monitor.instrumentation.thread_state import begin_origin, current_state, end_origin
 from signal_monitor.testing import Capture
@@ -26,6 +29,7 @@ async def awaited(**_kwargs: Any) -> None:
 
 
 quiet, asynchronous = listened(), listened(awaited)
+ANY_QUERYSET: Any = None
 
 
 def asend_to_synchronous() -> None:
@@ -256,6 +260,36 @@ def test_async_send_method_may_be_closed_in_another_context(caplog: pytest.LogCa
 
     assert (errors.count - before, caplog.text) == (0, "")
     assert_in_no_call(current_state().top)
+
+
+def test_async_bulk_operation_may_be_closed_in_another_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same of `aupdate()` and the like, which note the line that awaits them while queries are counted."""
+    monkeypatch.setattr(hooks, "counts_queries", True)
+
+    async def aupdate(_queryset: object) -> None:
+        await Suspended()
+
+    updating = bulk.observed_async(aupdate)(ANY_QUERYSET)
+    Context().run(updating.send, None)
+    updating.close()
+
+
+def test_async_bulk_operations_in_one_context_keep_their_own_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hooks, "counts_queries", True)
+    shared, seen = Context(), list[Any]()
+
+    async def aupdate(_queryset: object) -> None:
+        before = bulk.awaited_at.get()
+        await Suspended()
+        seen.append((before is not None, bulk.awaited_at.get() is before))
+
+    first, second = (bulk.observed_async(aupdate)(ANY_QUERYSET) for _ in range(2))
+    for updating in (first, second, first, second):
+        with contextlib.suppress(StopIteration):
+            shared.run(updating.send, None)
+
+    assert seen == [(True, True)] * 2
+    assert shared.run(bulk.awaited_at.get) is None
 
 
 class Suspended:

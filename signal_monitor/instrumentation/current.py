@@ -215,6 +215,10 @@ class Origin:
             self.release(record_queue.append)
         return False
 
+    def forget_records(self) -> None:
+        """Keep no dispatch alive, as code may refer to this object for long."""
+        self.records.clear()
+
     def release(self, deliver: Callable[[Record], None]) -> None:
         """Deliver what waits, and let nothing wait from now on."""
         pending, self.pending = self.pending, None

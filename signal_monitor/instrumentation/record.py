@@ -21,6 +21,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
+from operator import le
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -478,6 +479,11 @@ def is_plain(record: Record) -> bool:
         return False
     outer, spans = record[OUTER], record[SPANS]
     return type(outer) is Root and outer.outer is None and (spans is None or spans.unreferenced)
+
+
+def follow_one_another(records: Sequence[Record]) -> bool:
+    """Whether each of some plain dispatches began when the one before had ended."""
+    return all(map(le, [record[-1] for record in records], [record[STARTED] for record in records[1:]]))
 
 
 def shared_failure(record: Record) -> Shared | None:

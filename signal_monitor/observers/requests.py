@@ -49,10 +49,9 @@ class Requests(BaseObserver):
         if not isinstance(origin, RequestOrigin):
             return
         self._process.serves = True
-        totals = origin.add_up()
         slow = self._slow_ns is not None and origin.duration_ns >= self._slow_ns
-        if slow or origin.failed or totals.failed_count or totals.slow_count or self._sampler.take():
-            self._ended.append(self._record(origin, totals))
+        if slow or origin.failed or _is_notable(origin) or self._sampler.take():
+            self._ended.append(self._record(origin, origin.add_up()))
         origin.database_notes = None
 
     @property
@@ -122,3 +121,11 @@ class Requests(BaseObserver):
     def forget(self) -> None:
         """Start again in a forked child."""
         self._ended = []
+
+
+def _is_notable(origin: RequestOrigin) -> bool:
+    """Whether one of its receiver calls was slow or has failed: plain dispatches were not, and have not."""
+    if origin.plain_dispatches() is not None:
+        return False
+    totals = origin.add_up()
+    return bool(totals.failed_count or totals.slow_count)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, get_args
+from typing import get_args
 
 from signal_monitor.histograms import bucket_of, merge
 from signal_monitor.instrumentation.current import Origin, Record
 from signal_monitor.instrumentation.hooks import DispatchSpans
-from signal_monitor.pipeline.request_origin import RequestOrigin, RequestTotals, TimedOrigin, Waited
+from signal_monitor.pipeline.request_origin import RequestOrigin, TimedOrigin, Waited
 from signal_monitor.pipeline.stacks import failure
 from signal_monitor.records import (
     Aggregate,
@@ -20,13 +20,14 @@ from signal_monitor.records import (
     ReceiverCall,
     Severity,
     SubjectKind,
-    waiting_ns,
 )
 from signal_monitor.scrubbing import scrub
 from signal_monitor.stores.base import LIFE, WINDOW_SECONDS, Batch, Totals
 from signal_monitor.stores.filters import REQUEST_SIGNALS
 
 from .base import BaseObserver
+from .parts import Parts, Spent, spent_by
+from .plain_requests import HeldRequests
 
 MAX_SUBJECTS = 2_000
 OTHER = "(other)"
@@ -47,6 +48,7 @@ class TotalsObserver(BaseObserver):
         self._totals: dict[Key, Totals] = {}
         self._changed: set[Key] = set()
         self._oldest = 0
+        self._held = HeldRequests()
         self._subjects: dict[SubjectKind, set[str]] = {kind: set() for kind in get_args(SubjectKind)}
 
     def observe(self, dispatch: Dispatch, spans: DispatchSpans | None) -> None:
@@ -55,7 +57,7 @@ class TotalsObserver(BaseObserver):
         ended_at = dispatch.started_at + dispatch.duration_ns / 1e9
         failing = dispatch.failure or next((call.failure for call in dispatch.calls if call.failure), None)
         subjects: tuple[tuple[SubjectKind, str], ...] = (("signal", dispatch.signal), ("sender", dispatch.sender))
-        receivers_ns, parts = dispatch.receivers_ns, _Parts.of(dispatch)
+        receivers_ns, parts = dispatch.receivers_ns, Parts.of(dispatch)
         for kind, key in subjects:
             for totals in self._both(kind, key, ended_at):
                 self._add(totals, receivers_ns, dispatch.severity, ended_at)
@@ -112,11 +114,14 @@ class TotalsObserver(BaseObserver):
         duration_ns, ended_at = origin.duration_ns, origin.started_at + origin.duration_ns / 1e9
         slow = origin.kind == "request" and self._request_slow_ns is not None and duration_ns >= self._request_slow_ns
         failed, summary = origin.failed, _summary(origin)
-        spent = self._spent() if origin.kind == "command" else _spent_by(origin.add_up())
+        if isinstance(origin, RequestOrigin) and not slow and not failed and self._hold(origin, ended_at):
+            return
+        spent = self._spent() if origin.kind == "command" else spent_by(origin.add_up())
         if origin.kind == "request":
             self._add_waited(origin.add_up().waited, ended_at)
+        durations = Durations(1, duration_ns, duration_ns, {bucket_of(duration_ns): 1})
         for totals in self._both(origin.subject, scrub(origin.key), ended_at):
-            _add_origin(totals, duration_ns, spent)
+            _add_origins(totals, durations, spent)
             totals.slow += slow
             totals.last_at = max(ended_at, totals.last_at or 0)
             if failed:
@@ -124,10 +129,29 @@ class TotalsObserver(BaseObserver):
                 totals.last_failure, totals.last_failure_at = summary, ended_at
                 totals.last_failure_dispatch = origin.id
 
+    def _hold(self, origin: RequestOrigin, ended_at: float) -> bool:
+        """Count a request later, with others of its view; False where it has more than plain dispatches."""
+        records = origin.plain_dispatches()
+        if records is None:
+            return False
+        self._held.add(origin.key, origin.duration_ns, ended_at, records)
+        if self._held.are_many:
+            self._count_held()
+        return True
+
+    def _count_held(self) -> None:
+        for view, requests in self._held.take():
+            durations, waited = requests.durations, requests.waited()
+            spent = Spent(sum(one.own_ns for one in waited.values()), 0, 0)
+            self._add_waited(waited, requests.last_at)
+            for totals in self._both("view", scrub(view), requests.last_at):
+                _add_origins(totals, durations, spent)
+                totals.last_at = max(requests.last_at, totals.last_at or 0)
+
     @property
     def _serves(self) -> bool:
         """Whether this process has worked for requests or tasks: the command that runs it is a server or worker."""
-        return bool(self._subjects["view"] or self._subjects["task"])
+        return bool(self._held or self._subjects["view"] or self._subjects["task"])
 
     def _spent(self) -> Spent:
         """What all dispatches of this process have taken."""
@@ -198,6 +222,7 @@ class TotalsObserver(BaseObserver):
 
     def fill(self, batch: Batch) -> None:
         """Store the totals that have changed since the last batch, and delete those of past windows."""
+        self._count_held()
         batch.totals = [self._totals[place] for place in self._changed]
         self._changed.clear()
         self._oldest = (int(time.time()) // WINDOW_SECONDS - 2) * WINDOW_SECONDS
@@ -215,30 +240,16 @@ def _add_all(totals: Totals, durations: Durations, at: float) -> None:
     merge(totals.buckets, durations.buckets)
 
 
-class Spent(NamedTuple):
-    """What a request, task or command spent in signals: in receivers, waiting, and otherwise."""
-
-    receivers_ns: int
-    waiting_ns: int
-    other_ns: int
-
-
-def _spent_by(sums: RequestTotals) -> Spent:
-    other_ns = sums.signal_ns - sums.receivers_ns - sums.waiting_ns
-    return Spent(sums.receivers_ns, sums.waiting_ns, other_ns)
-
-
-def _add_origin(totals: Totals, duration_ns: int, spent: Spent) -> None:
-    """Count the time of a request, task or command, in signals and outside them."""
-    totals.count += 1
-    totals.total_ns += duration_ns
+def _add_origins(totals: Totals, durations: Durations, spent: Spent) -> None:
+    """Count the time of requests, tasks or commands, in signals and outside them."""
+    totals.count += durations.count
+    totals.total_ns += durations.total_ns
     totals.receivers_ns += spent.receivers_ns
     totals.waiting_ns += spent.waiting_ns
     totals.other_ns += spent.other_ns
-    totals.self_ns += max(0, duration_ns - sum(spent))
-    totals.max_ns = max(totals.max_ns, duration_ns)
-    bucket = bucket_of(duration_ns)
-    totals.buckets[bucket] = totals.buckets.get(bucket, 0) + 1
+    totals.self_ns += max(0, durations.total_ns - sum(spent))
+    totals.max_ns = max(totals.max_ns, durations.max_ns)
+    merge(totals.buckets, durations.buckets)
 
 
 def _summary(origin: TimedOrigin) -> str | None:
@@ -249,26 +260,6 @@ def _summary(origin: TimedOrigin) -> str | None:
     if raised is not None:
         return raised.summary
     return f"answered with {origin.status}" if isinstance(origin, RequestOrigin) else None
-
-
-class _Parts(NamedTuple):
-    """The time that is a dispatch's own: what its receivers have sent is counted for other dispatches."""
-
-    self_ns: int
-    waiting_ns: int
-    other_ns: int
-
-    @classmethod
-    def of(cls, dispatch: Dispatch) -> _Parts:
-        outside = dispatch.outside
-        waited_ns = waiting_ns(outside) if outside else 0
-        return cls(dispatch.self_ns, waited_ns, sum(outside.values()) - waited_ns)
-
-    def add_to(self, totals: Totals) -> None:
-        totals.self_ns += self.self_ns
-        totals.waiting_ns += self.waiting_ns
-        totals.other_ns += self.other_ns
-        totals.total_ns += self.self_ns + self.waiting_ns + self.other_ns
 
 
 def _note_failures(totals: Totals, failure: Failure | None, aggregate: Aggregate) -> None:

@@ -209,6 +209,7 @@ class Delivery:
                 for group in self._grouping.take_routine():
                     self._aggregate(group)
             self._each("close", lambda observer: observer.close(item))
+            item.forget_records()
 
     @guarded("the worker", None)
     def _release(self, release: Callable[[], list[Ended]]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from signal_monitor.instrumentation.current import Record
-from signal_monitor.instrumentation.record import add_records_around, is_plain
+from signal_monitor.instrumentation.record import add_records_around, follow_one_another, is_plain, started_at
 
 
 class Divided(NamedTuple):
@@ -32,3 +32,16 @@ class Divided(NamedTuple):
             [record for record in part if id(record) not in kept] for part in (records[:answered], records[answered:])
         )
         return cls(before, after, [record for record in records if id(record) in kept])
+
+
+def plain_until(records: Sequence[Record], answered: int, ended: float) -> Sequence[Record] | None:
+    """The dispatches before a response, if all are plain and followed one another; None otherwise.
+
+    The first ``answered`` ended before the response, which was ready at ``ended``; the others must have begun after it.
+    """
+    divided = Divided.of(records, answered)
+    if divided.others or not follow_one_another(records):
+        return None
+    if divided.plain_after and started_at(divided.plain_after[0]) < ended:
+        return None
+    return divided.plain

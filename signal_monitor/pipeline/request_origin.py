@@ -30,7 +30,7 @@ from signal_monitor.instrumentation.record import (
 )
 from signal_monitor.records import OriginKind, Outside, ReceiverSum, SubjectKind, has_failed, view_key, waiting_ns
 
-from .divided import Divided
+from .divided import Divided, plain_until
 from .intervals import Intervals, length, moments_from, moments_until, nanoseconds
 from .own_times import DispatchTimes, OwnTimes, outside_of
 from .receiver_calls import ReceiverCalls
@@ -51,7 +51,7 @@ def seed_ids() -> None:
 class TimedOrigin(Origin):
     """A request or task that is timed, and whose dispatches are added up when it has ended."""
 
-    __slots__ = ("answered_count", "ended", "failure", "started", "started_at", "sums")
+    __slots__ = ("_looked", "_plain", "answered_count", "ended", "failure", "started", "started_at", "sums")
 
     subject: SubjectKind
     """As what it is added up with others of its kind."""
@@ -64,6 +64,8 @@ class TimedOrigin(Origin):
         self.answered_count = 0
         self.failure: RawFailure | None = None
         self.sums: RequestTotals | None = None
+        self._looked = False
+        self._plain: Sequence[Record] | None = None
 
     @property
     def key(self) -> str:
@@ -86,11 +88,23 @@ class TimedOrigin(Origin):
             self.ended, self.answered_count = perf_counter(), self.dispatch_count
 
     def add_up(self) -> RequestTotals:
-        """What its dispatches amount to, once it is closed; they are not kept any longer."""
+        """What its dispatches amount to, once it is closed."""
         if self.sums is None:
             self.sums = add_up(self)
-            self.records.clear()  # code that still refers to the request keeps nothing else alive
         return self.sums
+
+    def plain_dispatches(self) -> Sequence[Record] | None:
+        """Its dispatches before the response, once it is closed, if all are plain and followed one another; or None."""
+        if not self._looked:
+            self._looked = True
+            if self.ended and self.dispatch_count == len(self.records):
+                self._plain = plain_until(list(self.records), self.answered_count, self.ended)
+        return self._plain
+
+    def forget_records(self) -> None:
+        """Keep no dispatch alive."""
+        super().forget_records()
+        self._looked, self._plain = True, None
 
 
 class RequestOrigin(TimedOrigin):

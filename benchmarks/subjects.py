@@ -27,6 +27,7 @@ class Subject:
 _MONITOR = "benchmarks.tools.monitor:"
 _OTEL = "benchmarks.tools.otel:"
 _METRICS = "benchmarks.tools.metrics:"
+_FLOOR = "benchmarks.tools.floor:"
 _SENTRY = "benchmarks.tools.sentry:"
 _ALONE = {
     VANILLA: Subject("Django alone"),
@@ -64,6 +65,9 @@ SENDING: dict[str, Subject] = {
 ANSWERING: dict[str, Subject] = {
     **_ALONE,
     "untraced": SENDING["untraced"],
+    "clocks": Subject("Django alone, which times each receiver", (f"{_FLOOR}Clocks",)),
+    "unattributed": Subject("ours, without middleware and worker", (f"{_FLOOR}Unattributed",)),
+    "undelivered": Subject("ours, without worker", (f"{_FLOOR}Undelivered",)),
     "stored": Subject("ours, SQLite store", (f"{_MONITOR}StoringMonitor",)),
     "metered": Subject("ours, metrics", (f"{_METRICS}Metered", f"{_MONITOR}Monitor")),
     "database-work": Subject("ours, database work observed", (f"{_MONITOR}CountingMonitor",)),

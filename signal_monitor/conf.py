@@ -145,8 +145,8 @@ class Config:
     SLOW_MS: float | Mapping[str, float] = _setting(
         100,
         SLOW_MS,
-        "Own time in ms from which a receiver call counts as slow, and time in receivers from which a dispatch does; "
-        "ten times that is critical. Waiting does not count. "
+        "A receiver call is slow if its own time reaches this limit, in ms, and a dispatch if its time in receivers "
+        "does; ten times that is critical. Waiting does not count. With `0`, every call is critical. "
         "A dict gives limits by pattern of the dotted name of a signal or receiver: "
         '`{"shop.receivers.*": 20, "*": 200}`. '
         'The first pattern that matches decides. `"*"`, given last, is the general limit, which is 100 without it.',

@@ -162,3 +162,13 @@ print(vars(Signal) == before)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["True", "True"], done.stderr
+
+
+def test_worker_is_held_to_the_share_that_is_set(settings: Settings) -> None:
+    running = pipeline.current()
+    assert running is not None
+    assert running.converter.process.cpu_share.limit == 0.5
+    settings.SIGNAL_MONITOR = {**settings.SIGNAL_MONITOR, "WORKER_CPU_PERCENT": 20}
+    running = pipeline.current()
+    assert running is not None
+    assert running.converter.process.cpu_share.limit == 0.2

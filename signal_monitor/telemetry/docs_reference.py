@@ -132,6 +132,6 @@ METRICS = (
         "counter",
         "{record}",
         (REASON,),
-        "Records that were observed and lost: `queue_full`, `store`.",
+        "Records that were observed and lost: `queue_full`, `store`, `not_delivered_at_exit`, `interrupted`.",
     ),
 )

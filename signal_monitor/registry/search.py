@@ -10,8 +10,7 @@ from collections.abc import Collection, Iterator
 from importlib.machinery import ModuleSpec
 from typing import Any
 
-from django.apps import AppConfig, apps
-from django.db.models import Model
+from django.apps import apps
 from django.dispatch import Signal
 
 from signal_monitor.instrumentation import is_instrumented
@@ -65,7 +64,7 @@ def find_signals() -> list[Signal]:
     """The signals of modules, those that were sent and those to which something was connected.
 
     Where signals are not observed, it is all that the garbage collector knows. That takes some 20 ms, in which no other
-    thread runs.
+    thread runs, and no thread may be filling a tuple with signal classes (see ``classes_by_id``): commands ask for it.
     """
     found = {id(signal): signal for signal in _modules.signals()}
     found |= {id(signal): signal for signal in _noted() if issubclass(type(signal), Signal)}
@@ -88,22 +87,33 @@ def _classes(cls: type[Signal]) -> list[type[Signal]]:
 def classes_by_id(wanted: Collection[int]) -> dict[int, object]:
     """The models, classes and app configurations with these ids.
 
-    Any class may be a sender. Those of whose connection there is no note are looked for among all objects, once.
+    Any class may be a sender. Those of whose connection there is no note are looked for among all classes, once.
+    ``gc.get_objects()`` would also return tuples that another thread is filling: Python cannot fill them any further,
+    and the application gets a ``SystemError``.
     """
     missing = {key for key in wanted if key not in _looked_for}
     if missing:
         found: dict[int, object] = {id(config): config for config in list(apps.app_configs.values())}
         found |= {id(model): model for models in list(apps.all_models.values()) for model in list(models.values())}
         if not missing <= found.keys():
-            kinds = (type, Model, AppConfig)
-            found |= {
-                id(each): each for each in gc.get_objects() if id(each) in missing and issubclass(type(each), kinds)
-            }
+            found |= {id(cls): cls for cls in _all_classes() if id(cls) in missing}
         for key in missing:
             sender = found.get(key)
             _looked_for[key] = weakref.ref(sender) if sender is not None else _nothing
     senders = {key: _looked_for[key]() for key in wanted}
     return {key: sender for key, sender in senders.items() if sender is not None}
+
+
+def _all_classes() -> Iterator[type]:
+    """All classes that are alive."""
+    seen: set[int] = set()
+    left: list[type] = [object]
+    while left:
+        cls = left.pop()
+        if id(cls) not in seen:
+            seen.add(id(cls))
+            left += type.__subclasses__(cls)
+            yield cls
 
 
 def _nothing() -> None:

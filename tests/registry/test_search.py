@@ -15,7 +15,7 @@ from signal_monitor.registry.search import classes_by_id, find_signals
 class Meta(type):
     """A class of classes that hides its subclasses."""
 
-    def __subclasses__(cls) -> list[type]:  # type: ignore[override]
+    def __subclasses__(cls) -> list[type]:
         raise AssertionError("the search runs no code of classes")
 
 
